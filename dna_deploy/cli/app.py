@@ -1,0 +1,56 @@
+"""The command ``dna-deploy``: gathers the commands and turns expected failures into one line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from dna_deploy import __version__
+from dna_deploy.cli import spaces
+from dna_deploy.cli.console import note
+from dna_deploy.errors import DnaDeployError
+
+app = typer.Typer(
+    name="dna-deploy",
+    help="The most accurate network that runs within a latency budget on your device.",
+    epilog="Start with: dna-deploy demo  ·  or in your own project: dna-deploy init",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("spaces")(spaces.spaces)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"dna-deploy {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Runs the command line and exits with the codes of `dna_deploy.errors`."""
+    try:
+        app()
+    except DnaDeployError as error:
+        note(f"error: {error.message}")
+        if error.hint:
+            note(f"hint: {error.hint}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        note("interrupted; what is finished is kept, the same command goes on")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Image data sets with fixed, recorded splits."""

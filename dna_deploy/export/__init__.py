@@ -1,0 +1,1 @@
+"""Networks and layers as ONNX files and engines, checked against torch."""

@@ -1,0 +1,1 @@
+"""Layers, networks, supernets and teachers as torch modules."""

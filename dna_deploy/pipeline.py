@@ -1,0 +1,1 @@
+"""The whole journey, stage after stage, with resume."""

@@ -1,0 +1,1 @@
+"""Ways to rate a block, one file each."""

@@ -1,0 +1,1 @@
+"""What the rooms hand each other: files with a schema version, provenance and a digest."""

@@ -1,0 +1,155 @@
+"""Reads, validates and writes record files. A record is one JSON object that names its kind, schema version and digest.
+
+Writing is atomic: a reader sees the old file or the new one, and a failure leaves no half-written file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from dna_deploy import __version__
+from dna_deploy.errors import TableError, UsageError
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes a whole file or nothing.
+
+    Raises:
+        UsageError: the folder cannot be written or the disk is full.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            try:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+                temporary.chmod(0o644)
+                temporary.replace(path)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {path}: {error.strerror or error}", "free some space, or choose another folder"
+        ) from error
+
+
+def read_bytes(path: Path, what: str) -> bytes:
+    """The content of a file that the user named."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TableError(f"cannot read {what} {path}: {error.strerror or error}") from error
+
+
+def digest_of(content: bytes) -> str:
+    """The digest of some bytes, as it stands in files."""
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+class Part(BaseModel):
+    """A value inside a record: frozen, strict about unknown keys, NaN and infinities."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Provenance(Part):
+    """Where a record comes from."""
+
+    created_at: str
+    tool_version: str
+    python_version: str
+    host: str
+    command: str
+
+    @classmethod
+    def now(cls) -> Self:
+        """The provenance of a record made by this process at this moment."""
+        return cls(
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            tool_version=__version__,
+            python_version=platform.python_version(),
+            host=platform.node(),
+            command=" ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        )
+
+
+class Record(Part):
+    """A file that one room writes and another reads."""
+
+    KIND: ClassVar[str]
+    SCHEMA_VERSION: ClassVar[int] = 1
+
+    provenance: Provenance
+
+    def content(self) -> bytes:
+        """The file's bytes: one JSON object whose ``digest`` covers everything else in it."""
+        body = {"kind": self.KIND, "schema_version": self.SCHEMA_VERSION, **self.model_dump(mode="json")}
+        return (json.dumps({"digest": _body_digest(body), **body}, indent=1) + "\n").encode()
+
+    @property
+    def digest(self) -> str:
+        """The digest that the file carries."""
+        return str(json.loads(self.content())["digest"])
+
+    def write(self, path: Path) -> None:
+        """Writes the record atomically."""
+        write_atomically(path, self.content())
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The record in a file.
+
+        Raises:
+            TableError: the file is missing, damaged, edited by hand, of another kind, or of a newer version.
+        """
+        return cls.parse(read_bytes(path, cls.KIND), str(path))
+
+    @classmethod
+    def parse(cls, content: bytes, name: str) -> Self:
+        """The record in some bytes; ``name`` says in errors where they came from."""
+        body = _json_object(content, name)
+        if body.get("kind") != cls.KIND:
+            raise TableError(f"{name} is a {body.get('kind')!r}, not a {cls.KIND!r}")
+        version = body.get("schema_version")
+        if version != cls.SCHEMA_VERSION:
+            raise TableError(
+                f"{name} has schema version {version!r}; this dna-deploy {__version__} reads version {cls.SCHEMA_VERSION}",
+                "upgrade dna-deploy, or make the file again",
+            )
+        digest = body.pop("digest", None)
+        if digest != _body_digest(body):
+            raise TableError(f"{name} does not match its own digest", "it was edited or damaged; make it again")
+        del body["kind"], body["schema_version"]
+        try:
+            return cls.model_validate(body)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"])) or "the record"
+            raise TableError(f"{name} is not a valid {cls.KIND}: {place}: {first['msg']}") from error
+
+
+def _json_object(content: bytes, name: str) -> dict[str, Any]:
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise TableError(f"{name} is not JSON: {error}", "it is truncated or damaged; make it again") from error
+    if not isinstance(body, dict):
+        raise TableError(f"{name} is not a record: it holds a {type(body).__name__}")
+    return body
+
+
+def _body_digest(body: dict[str, Any]) -> str:
+    return digest_of(json.dumps(body, sort_keys=True, separators=(",", ":")).encode())

@@ -1,0 +1,122 @@
+"""What every layer of a space costs on one target: what latency hands to search. A pure function of its profile runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from dna_deploy.errors import TableError
+from dna_deploy.records.files import Part, Provenance, Record
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.targets.fingerprint import Fingerprint
+from dna_deploy.targets.target import Target
+from dna_deploy.units import Duration
+
+Quantile = Literal["p50", "p90", "p99"]
+
+
+class LatencyRow(Part):
+    """One layer: the statistic of its samples, its standard error, and how many samples there were."""
+
+    layer: str = Field(description="PlacedLayer.key")
+    latency_s: float = Field(gt=0)
+    standard_error_s: float = Field(ge=0)
+    samples: int = Field(gt=0)
+
+
+class AbsentRow(Part):
+    """A layer that could not be measured, and why. Never a zero."""
+
+    layer: str
+    reason: str
+
+
+class Calibration(Part):
+    """Turns the sum of a network's rows into a quantile of its latency: ``offset_s + scale * sum``.
+
+    Fitted on whole networks measured in the same run; the error is leave-one-out.
+    """
+
+    quantile: Quantile
+    scale: float = Field(gt=0)
+    offset_s: float
+    networks: int = Field(ge=0, description="whole networks it was fitted on; 0 means not calibrated")
+    relative_error: float = Field(ge=0, description="root mean square of the leave-one-out relative errors")
+
+
+class Doubt(Part):
+    """A named reason to trust a table less, with advice."""
+
+    name: str
+    message: str
+    advice: str
+    grade: Literal["A", "B", "C", "D", "E", "F"]
+
+
+class LatencyTable(Record):
+    """Latency rows of one space on one target."""
+
+    KIND: ClassVar[str] = "latency-table"
+
+    provenance: Provenance
+    space: str
+    space_digest: str
+    target: Target
+    fingerprint: Fingerprint
+    statistic: str = Field(description="which statistic of the samples a row holds, such as p25")
+    rows: tuple[LatencyRow, ...]
+    absent: tuple[AbsentRow, ...]
+    calibrations: tuple[Calibration, ...]
+    grade: Literal["A", "B", "C", "D", "E", "F"]
+    doubts: tuple[Doubt, ...]
+    runs: tuple[str, ...] = Field(description="digests of the profile runs it was made from")
+
+    def check_space(self, space: SearchSpace) -> None:
+        """Raises `TableError` unless the table is for this very space and speaks of each of its rows."""
+        if self.space_digest != space.digest:
+            raise TableError(
+                f"the latency table is for space {self.space!r} ({self.space_digest[:19]}), "
+                f"not {space.name!r} ({space.digest[:19]})",
+                f"make one with: dna-deploy profile --space {space.name}",
+            )
+        known = self._latencies.keys() | self.reasons.keys()
+        missing = [layer.key for layer in space.rows() if layer.key not in known]
+        if missing:
+            raise TableError(f"the latency table lacks {len(missing)} rows, first: {missing[0]}", "profile the space again")
+
+    @cached_property
+    def _latencies(self) -> Mapping[str, float]:
+        return {row.layer: row.latency_s for row in self.rows}
+
+    @cached_property
+    def reasons(self) -> Mapping[str, str]:
+        """Why rows are absent, by layer key."""
+        return {row.layer: row.reason for row in self.absent}
+
+    def row(self, layer: str) -> float:
+        """The measured latency of a layer in seconds, before calibration.
+
+        Raises:
+            TableError: the row is absent (with the reason) or was never measured.
+        """
+        if layer in self._latencies:
+            return self._latencies[layer]
+        raise TableError(f"no latency for layer {layer}: {self.reasons.get(layer, 'it was never measured')}")
+
+    def calibration(self, quantile: Quantile) -> Calibration:
+        """The calibration for a quantile."""
+        for calibration in self.calibrations:
+            if calibration.quantile == quantile:
+                return calibration
+        known = ", ".join(calibration.quantile for calibration in self.calibrations)
+        raise TableError(f"the table of {self.target.name!r} cannot speak of {quantile}", f"it has {known}; profile longer")
+
+    def predict(self, space: SearchSpace, architecture: Architecture, quantile: Quantile = "p50") -> Duration:
+        """The latency that a network of the space is predicted to have."""
+        calibration = self.calibration(quantile)
+        total = sum(self.row(layer.key) for layer in space.place(architecture))
+        return Duration(max(0.0, calibration.offset_s + calibration.scale * total))

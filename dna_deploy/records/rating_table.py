@@ -1,0 +1,76 @@
+"""Ratings of every candidate of every block: what rating hands to search. Lower is better; blocks add."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from dna_deploy.errors import TableError
+from dna_deploy.records.files import Part, Provenance, Record
+from dna_deploy.spaces.architecture import Architecture, BlockChoice
+from dna_deploy.spaces.space import SearchSpace
+
+
+class CellRatings(Part):
+    """Ratings of a cell's candidates, in the order of `Cell.candidates`, with their standard errors."""
+
+    width: int
+    depth: int
+    ratings: tuple[float, ...]
+    standard_errors: tuple[float, ...]
+
+    @model_validator(mode="after")
+    def _same_length(self) -> Self:
+        if len(self.ratings) != len(self.standard_errors):
+            raise ValueError(f"{len(self.ratings)} ratings but {len(self.standard_errors)} standard errors")
+        if any(error < 0 for error in self.standard_errors):
+            raise ValueError("a standard error is negative")
+        return self
+
+
+class BlockRatings(Part):
+    """The cells of a block, in the space's order."""
+
+    cells: tuple[CellRatings, ...]
+
+
+class RatingTable(Record):
+    """An additive rating: the rating of a network is the sum over its blocks."""
+
+    KIND: ClassVar[str] = "rating-table"
+
+    provenance: Provenance
+    space: str
+    space_digest: str
+    method: str
+    teacher: str
+    dataset: str
+    images: int = Field(ge=0, description="images on which candidates were rated")
+    blocks: tuple[BlockRatings, ...]
+
+    def check_space(self, space: SearchSpace) -> None:
+        """Raises `TableError` unless every candidate of ``space`` is rated here, in its order."""
+        if self.space_digest != space.digest:
+            raise TableError(
+                f"the ratings are for space {self.space!r} ({self.space_digest[:19]}), "
+                f"not {space.name!r} ({space.digest[:19]})",
+                f"rate it with: dna-deploy rate --space {space.name}",
+            )
+        expected = [[(cell.width, cell.depth, cell.count()) for cell in block.cells] for block in space.blocks]
+        found = [[(cell.width, cell.depth, len(cell.ratings)) for cell in block.cells] for block in self.blocks]
+        if expected != found:
+            raise TableError(f"the ratings do not cover the candidates of {space.name!r}")
+
+    def of_choice(self, space: SearchSpace, index: int, choice: BlockChoice) -> float:
+        """The rating of one candidate of block ``index``."""
+        block = space.blocks[index]
+        cell = block.cell_of(choice)
+        position = 0
+        for operation, operations in zip(choice.operations, cell.layers, strict=True):
+            position = position * len(operations) + operations.index(operation)
+        return self.blocks[index].cells[block.cells.index(cell)].ratings[position]
+
+    def of(self, space: SearchSpace, architecture: Architecture) -> float:
+        """The summed rating of a network."""
+        return sum(self.of_choice(space, index, choice) for index, choice in enumerate(architecture.blocks))

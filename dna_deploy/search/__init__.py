@@ -1,0 +1,1 @@
+"""Exact constrained search over measured costs and additive ratings."""

@@ -1,0 +1,1 @@
+"""What may be chosen: operations, layers, blocks, spaces and architectures. Pure data, no torch."""

@@ -1,0 +1,30 @@
+"""The spaces that come with the tool: one file a space, one line here."""
+
+from __future__ import annotations
+
+from dna_deploy.errors import UsageError
+from dna_deploy.plugins import load_plugin, plugin_names
+from dna_deploy.spaces.space import SearchSpace
+
+SPACES = {
+    "mbconv": "dna_deploy.spaces.catalog.mbconv:MBCONV",
+    "fashion": "dna_deploy.spaces.catalog.fashion:FASHION",
+}
+
+
+def space_names() -> tuple[str, ...]:
+    """Every space that can be named on the command line."""
+    return plugin_names("space", SPACES)
+
+
+def find_space(name: str) -> SearchSpace:
+    """The space called ``name``, or ``name@resolution`` for square images of another size."""
+    base, separator, resolution = name.partition("@")
+    space = load_plugin("space", base, SPACES)
+    if not isinstance(space, SearchSpace):
+        raise UsageError(f"the plugin {base!r} is a {type(space).__name__}, not a search space")
+    if not separator:
+        return space
+    if not resolution.isdecimal():
+        raise UsageError(f"cannot read the resolution in {name!r}", f"write it like {base}@128")
+    return space.with_resolution(int(resolution))

@@ -1,0 +1,24 @@
+"""How to measure on a device: runtime, provider, precision, threads, batch. Lives in ``profiles/<name>/target.toml``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Precision = Literal["fp32", "fp16", "int8"]
+
+
+class Target(BaseModel):
+    """What a measured number is true for, besides the machine itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: str = Field(pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*")
+    runtime: str = "onnxruntime"
+    provider: str = "CPUExecutionProvider"
+    provider_options: dict[str, str] = Field(default_factory=dict)
+    precision: Precision = "fp32"
+    threads: int = Field(default=1, ge=1)
+    pin: tuple[int, ...] | None = Field(default=None, description="logical processors to run on; None leaves it to the system")
+    batch: int = Field(default=1, ge=1)

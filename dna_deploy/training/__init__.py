@@ -1,0 +1,1 @@
+"""Trains whole networks: teachers and the chosen architecture."""
