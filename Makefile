@@ -1,0 +1,47 @@
+# Two commands matter: `make demo` walks the whole journey on this machine, `make test` runs every test.
+# Both set up what they need: a virtual environment in .venv, the package, the data.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+IMAGES := /usr/share/datasets/fashion-mnist
+export OMP_NUM_THREADS = 1
+
+.PHONY: demo test check setup images format clean
+.DEFAULT_GOAL := demo
+
+demo: setup images
+	$(BIN)/dna-deploy demo
+
+test: setup images
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+
+check: test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || \
+		{ command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv $(VENV); } || \
+		{ echo "error: cannot make a virtual environment; install python3-venv" >&2; exit 1; }
+	$(BIN)/pip install --quiet --editable '.[train,openvino,tensorrt-rtx,dev]'
+	touch $@
+
+# Debian carries the images; elsewhere torchvision downloads the same files on first use.
+images:
+	@test -d $(IMAGES) || ! command -v apt-get >/dev/null || \
+		{ $$(test $$(id -u) = 0 || echo sudo -n) apt-get update -qq && \
+		  $$(test $$(id -u) = 0 || echo sudo -n) apt-get install -y -qq dataset-fashion-mnist; } || \
+		echo "note: no Debian package dataset-fashion-mnist here; the images will be downloaded" >&2
+
+clean:
+	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
