@@ -1,1 +1,0 @@
-"""The whole journey, stage after stage, with resume."""

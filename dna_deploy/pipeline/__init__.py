@@ -1,0 +1,1 @@
+"""The whole journey: settings, stages that resume, and what each stage calls."""

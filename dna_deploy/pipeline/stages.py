@@ -1,0 +1,161 @@
+"""Runs stages in order. A stage is skipped while its inputs and outputs are what they were; otherwise it says why it runs.
+
+What a stage has finished is written down after each one, so a kill at any moment costs the stage in flight, and that
+stage resumes inside its own work folder, which is named after its inputs.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from filelock import FileLock, Timeout
+
+from dna_deploy.errors import TableError, UsageError
+from dna_deploy.plugins import suggest
+from dna_deploy.progress import OnProgress, Progress
+from dna_deploy.records.files import Provenance, Record, digest_of, read_bytes
+
+Inputs = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a journey. ``run`` gets a work folder that is its own for these very inputs."""
+
+    name: str
+    summary: str
+    estimate_s: float
+    inputs: Callable[[], Inputs]
+    outputs: tuple[Path, ...]
+    run: Callable[[Path, OnProgress], None]
+
+
+class FinishedStage(Record):
+    """What a stage was made from and what it made."""
+
+    KIND: ClassVar[str] = "finished-stage"
+
+    provenance: Provenance
+    stage: str
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a stage has to run, and why."""
+
+    is_due: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class StageEvent:
+    """A stage begins, is skipped, or ends."""
+
+    stage: Stage
+    kind: str
+    why: str
+    seconds: float = 0.0
+
+
+OnEvent = Callable[[StageEvent | Progress], None]
+
+
+def run_stages(
+    stages: Sequence[Stage], folder: Path, on_event: OnEvent, *, start_from: str | None = None, only: str | None = None
+) -> None:
+    """Runs every stage that is due.
+
+    Args:
+        stages: in order; a stage's inputs may read what earlier ones wrote.
+        folder: the run folder; holds what was finished and the work folders.
+        on_event: hears of stages and of the progress inside them.
+        start_from: this stage and all after it run even if nothing changed.
+        only: run this stage alone.
+
+    Raises:
+        UsageError: an unknown stage name, or another process runs in the folder.
+    """
+    names = [stage.name for stage in stages]
+    for name in filter(None, (start_from, only)):
+        if name not in names:
+            raise UsageError(f"unknown stage {name!r}", suggest(name, names))
+    with run_lock(folder):
+        for index, stage in enumerate(stages):
+            if only not in (None, stage.name):
+                continue
+            forced = stage.name == only or (start_from is not None and index >= names.index(start_from))
+            verdict = Verdict(is_due=True, why="asked for") if forced else judge(stage, folder)
+            if verdict.is_due:
+                _run(stage, folder, verdict.why, on_event)
+            else:
+                on_event(StageEvent(stage, "skipped", verdict.why))
+
+
+def judge(stage: Stage, folder: Path) -> Verdict:
+    """Whether a stage has to run: its inputs differ from last time's, or its outputs are not what it left."""
+    try:
+        finished = FinishedStage.read(_record_path(folder, stage))
+    except TableError:
+        return Verdict(is_due=True, why="not finished before")
+    inputs = dict(stage.inputs())
+    for name in sorted(inputs.keys() | finished.inputs.keys()):
+        if inputs.get(name) != finished.inputs.get(name):
+            return Verdict(is_due=True, why=_difference(name, finished.inputs.get(name), inputs.get(name)))
+    for path in stage.outputs:
+        if not path.exists():
+            return Verdict(is_due=True, why=f"{path.name} is missing")
+        if digest_of(read_bytes(path, "output")) != finished.outputs.get(path.name):
+            return Verdict(is_due=True, why=f"{path.name} was changed")
+    return Verdict(is_due=False, why="unchanged")
+
+
+@contextmanager
+def run_lock(folder: Path) -> Iterator[None]:
+    """Keeps a second process out of a run folder. The system drops the lock of a process that dies."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock", timeout=0)
+        lock.acquire()
+    except Timeout:
+        raise UsageError(f"another run is at work in {folder}", "wait for it, or choose another folder with --folder") from None
+    except OSError as error:
+        raise UsageError(
+            f"cannot write to {folder}: {error.strerror or error}", "choose another folder with --folder"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _run(stage: Stage, folder: Path, why: str, on_event: OnEvent) -> None:
+    inputs = dict(stage.inputs())
+    work = folder / "work" / f"{stage.name}-{digest_of(json.dumps(inputs, sort_keys=True).encode())[7:15]}"
+    on_event(StageEvent(stage, "started", why))
+    began = time.monotonic()
+    stage.run(work, on_event)
+    seconds = time.monotonic() - began
+    outputs = {path.name: digest_of(read_bytes(path, "output")) for path in stage.outputs}
+    record = FinishedStage(
+        provenance=Provenance.now(), stage=stage.name, inputs=inputs, outputs=outputs, seconds=round(seconds, 3)
+    )
+    record.write(_record_path(folder, stage))
+    on_event(StageEvent(stage, "finished", why, seconds))
+
+
+def _record_path(folder: Path, stage: Stage) -> Path:
+    return folder / "stages" / f"{stage.name}.json"
+
+
+def _difference(name: str, before: str | None, now: str | None) -> str:
+    shown = [value if value is None or len(value) <= 24 else value[:19] for value in (before, now)]
+    return f"{name} changed: {shown[0]} -> {shown[1]}"
