@@ -1,0 +1,167 @@
+"""The settings of a journey: `dna-deploy.toml`. Every key has a default and a sentence, which `init` writes beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, Field, ValidationError, field_validator
+
+from dna_deploy.errors import UsageError
+from dna_deploy.plugins import suggest
+from dna_deploy.records.files import Part
+from dna_deploy.records.latency_table import Quantile
+from dna_deploy.units import Duration
+
+FILE_NAME = "dna-deploy.toml"
+ENVIRONMENT_PREFIX = "DNA_DEPLOY_"
+
+
+class ProfileSettings(Part):
+    """How long to measure."""
+
+    rounds: int = Field(40, ge=4, description="visits to every layer; more rounds, smaller errors")
+    accept_noise: bool = Field(True, description="go on with a graded table when the machine is noisy, instead of stopping")
+
+
+class TeacherSettings(Part):
+    """The network that the blocks imitate."""
+
+    name: str = Field("residual", description="a teacher from `dna-deploy teachers`; 'residual' is trained here")
+    epochs: int = Field(4, ge=1, description="epochs of teacher training, if it is trained here")
+    images: int = Field(30_000, ge=100, description="training images it sees")
+
+
+class RateSettings(Part):
+    """Training and rating of the block supernets."""
+
+    epochs: int = Field(4, ge=1, description="epochs of supernet training")
+    images: int = Field(15_000, ge=100, description="training images the supernets see")
+    rating_images: int = Field(2_000, ge=50, description="held-out training images on which candidates are rated")
+    jobs: int = Field(2, ge=1, description="processes; the result does not depend on it")
+
+
+class TrainSettings(Part):
+    """Final training of the network that search found."""
+
+    epochs: int = Field(6, ge=1, description="epochs over the training images")
+    images: int = Field(30_000, ge=100, description="training images")
+
+
+class Settings(Part):
+    """Everything a journey depends on."""
+
+    space: str = Field("fashion", description="what may be chosen; see `dna-deploy spaces`")
+    dataset: str = Field("fashion-mnist", description="a data set by name, or a folder with one folder of images a class")
+    latency: str = Field("0.12ms", description="the promise: the network runs within this time on the target")
+    quantile: Quantile = Field("p50", description="which quantile of the latency keeps the promise: p50, p90 or p99")
+    target: str = Field("cpu-1thread", description="the device and runtime; see `dna-deploy targets`")
+    seed: int = Field(0, ge=0, description="of everything random")
+    folder: str = Field("runs/default", description="where the journey keeps its files, relative to this file")
+    profile: ProfileSettings = ProfileSettings()
+    teacher: TeacherSettings = TeacherSettings()
+    rate: RateSettings = RateSettings()
+    train: TrainSettings = TrainSettings()
+
+    @field_validator("latency")
+    @classmethod
+    def _is_a_duration(cls, text: str) -> str:
+        Duration.parse(text)
+        return text
+
+    @property
+    def budget(self) -> Duration:
+        return Duration.parse(self.latency)
+
+
+def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings in a file, with ``DNA_DEPLOY_<KEY>`` or ``DNA_DEPLOY_<TABLE>_<KEY>`` from the environment above it.
+
+    Raises:
+        UsageError: no such file, not TOML, an unknown key (the nearest is named), or a wrong value.
+    """
+    try:
+        values = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}", "write one with: dna-deploy init") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}") from error
+    for name, key in _environment_names(Settings):
+        if name in environment:
+            table = values
+            for part in key[:-1]:
+                table = table.setdefault(part, {})
+            table[key[-1]] = environment[name]
+    return parse_settings(values, str(path))
+
+
+def parse_settings(values: dict[str, Any], name: str) -> Settings:
+    """Settings from plain values; ``name`` says in errors where they came from."""
+    try:
+        return Settings.model_validate(values)
+    except UsageError as error:
+        raise UsageError(f"{name}: {error.message}", error.hint) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            raise UsageError(
+                f"{name} has an unknown key {place!r}", suggest(str(first["loc"][-1]), _known(first["loc"]))
+            ) from error
+        raise UsageError(f"{name}: {place} = {first['input']!r}: {first['msg']}") from error
+
+
+def settings_file(settings: Settings) -> str:
+    """The text of a `dna-deploy.toml` with every key, its value and what it means."""
+    lines = ["# Settings of a dna-deploy journey. `dna-deploy run` walks it; `dna-deploy run --dry-run` shows the plan.", ""]
+    lines += _explained(settings)
+    for name, field in Settings.model_fields.items():
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            lines += ["", f"[{name}]  # {(type(value).__doc__ or field.description or '').strip().rstrip('.')}"]
+            lines += _explained(value)
+    return "\n".join(lines) + "\n"
+
+
+def _explained(values: BaseModel) -> list[str]:
+    rows = []
+    for name, field in type(values).model_fields.items():
+        value = getattr(values, name)
+        if not isinstance(value, BaseModel):
+            rows.append((f"{name} = {_toml(value)}", field.description or ""))
+    width = max(len(row[0]) for row in rows)
+    return [f"{assignment:<{width}}  # {meaning}" for assignment, meaning in rows]
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _tables(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if get_origin(kind) is None and not get_args(kind) and isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield name, kind
+
+
+def _environment_names(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:
+    tables = dict(_tables(model))
+    for name in model.model_fields:
+        if name in tables:
+            yield from _environment_names(tables[name], (*above, name))
+        else:
+            key = (*above, name)
+            yield ENVIRONMENT_PREFIX + "_".join(key).upper(), key
+
+
+def _known(place: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Settings
+    for part in place[:-1]:
+        model = dict(_tables(model))[str(part)]
+    return list(model.model_fields)
