@@ -138,9 +138,8 @@ def _explained(values: BaseModel) -> list[str]:
 
 
 def _toml(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    """A value as TOML: for booleans, numbers and strings JSON writes the same."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _tables(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
