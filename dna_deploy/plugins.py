@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
@@ -19,15 +20,20 @@ def group(what: str) -> str:
     return f"dna_deploy.{what}s"
 
 
+@cache
+def _offered(what: str) -> Mapping[str, str]:
+    """What third parties offer: name -> ``module:Object``. Read once, since scanning installed packages is slow."""
+    return {point.name: point.value for point in entry_points(group=group(what))}
+
+
 def plugin_names(what: str, table: Mapping[str, str]) -> tuple[str, ...]:
     """Every known name of this kind, our own first."""
-    return (*table, *sorted(point.name for point in entry_points(group=group(what)) if point.name not in table))
+    return (*table, *sorted(_offered(what).keys() - table.keys()))
 
 
 def plugin_path(what: str, name: str, table: Mapping[str, str]) -> str | None:
     """Where the object called ``name`` lives, as ``module:Object``; nothing is imported."""
-    offered = (point.value for point in entry_points(group=group(what)) if point.name == name)
-    return table.get(name) or next(offered, None)
+    return table.get(name) or _offered(what).get(name)
 
 
 def load_plugin(what: str, name: str, table: Mapping[str, str]) -> Any:
