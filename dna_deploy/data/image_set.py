@@ -1,0 +1,80 @@
+"""Images in a fixed order, and what a data set says about itself. Decoding, storage and labels are behind two methods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import torch
+
+from dna_deploy.records.files import digest_of
+from dna_deploy.spaces.operations import FeatureMap
+
+
+class ImageSet(Protocol):
+    """Images with labels. Label-free methods never call `labels`, which a test proves with a set that refuses it."""
+
+    def __len__(self) -> int: ...
+
+    def images(self, indices: torch.Tensor) -> torch.Tensor:
+        """Some images, ``(batch, channels, height, width)`` as unsigned bytes."""
+        ...
+
+    def labels(self, indices: torch.Tensor) -> torch.Tensor:
+        """Their classes, ``(batch,)`` as 64-bit integers."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class StoredImages:
+    """A set that is small enough to lie in memory."""
+
+    pixels: torch.Tensor
+    classes: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def images(self, indices: torch.Tensor) -> torch.Tensor:
+        return self.pixels[indices]
+
+    def labels(self, indices: torch.Tensor) -> torch.Tensor:
+        return self.classes[indices]
+
+    @cached_property
+    def digest(self) -> str:
+        """Names the very bytes."""
+        return digest_of(self.pixels.numpy().tobytes() + self.classes.numpy().tobytes())
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """What is done to a byte before a network sees it: ``(byte / 255 - mean) / deviation``, a number a channel."""
+
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+    def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Unsigned bytes ``(batch, channels, height, width)`` as what networks take, in channels-last memory."""
+        shape = (1, -1, 1, 1)
+        mean = torch.tensor(self.mean, device=pixels.device).view(shape)
+        deviation = torch.tensor(self.deviation, device=pixels.device).view(shape)
+        return ((pixels.float() / 255 - mean) / deviation).contiguous(memory_format=torch.channels_last)
+
+
+IMAGENET_NORMALISATION = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""The constants that nearly every pretrained network was trained with."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set as found: training images, test images, and what they mean."""
+
+    name: str
+    digest: str
+    shape: FeatureMap
+    classes: tuple[str, ...]
+    normalisation: Normalisation
+    training: ImageSet
+    test: ImageSet

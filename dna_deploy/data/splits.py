@@ -1,0 +1,109 @@
+"""Fixed, recorded parts of a data set: train, rating slice, validation, all from the training images; and the test images.
+
+Nothing that chooses (training, rating, search, the best epoch) ever sees a test image: they serve the final number alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from pydantic import Field
+
+from dna_deploy.data.catalog import load_dataset
+from dna_deploy.data.image_set import Dataset, ImageSet, Normalisation
+from dna_deploy.data.randomness import generator
+from dna_deploy.errors import UsageError
+from dna_deploy.records.files import Part, digest_of
+from dna_deploy.spaces.operations import FeatureMap
+
+
+class DataConfig(Part):
+    """Which images, and how they are divided."""
+
+    dataset: str = Field("fashion-mnist", description="a data set by name, or a folder with one folder of images a class")
+    folder: Path | None = Field(None, description="where a named data set lies; None looks in the usual places")
+    train_images: int | None = Field(None, gt=0, description="images to train on; None takes all that remain")
+    rating_images: int = Field(2000, gt=0, description="held-out training images on which candidates are rated")
+    validation_images: int = Field(2000, gt=0, description="held-out training images that choose the best epoch")
+    seed: int = Field(0, ge=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Some images of a set, in a fixed order; positions count within the split."""
+
+    source: ImageSet
+    indices: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def images(self, positions: torch.Tensor) -> torch.Tensor:
+        """Images as unsigned bytes, ``(batch, channels, height, width)``."""
+        return self.source.images(self.indices[positions])
+
+    def labels(self, positions: torch.Tensor) -> torch.Tensor:
+        """Classes, ``(batch,)``."""
+        return self.source.labels(self.indices[positions])
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """A data set divided for good. Equal digests mean equal images in equal parts in equal order."""
+
+    config: DataConfig
+    name: str
+    digest: str
+    shape: FeatureMap
+    classes: tuple[str, ...]
+    normalisation: Normalisation
+    train: Split
+    rating: Split
+    validation: Split
+    test: Split
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many images each part has."""
+        parts = {"train": self.train, "rating": self.rating, "validation": self.validation, "test": self.test}
+        return {name: len(split) for name, split in parts.items()}
+
+
+def load_data(config: DataConfig, shape: FeatureMap) -> ImageData:
+    """The images that ``config`` names, for networks that take ``shape``."""
+    return divide(load_dataset(config.dataset, config.folder, shape), config)
+
+
+def divide(dataset: Dataset, config: DataConfig) -> ImageData:
+    """Divides a data set: validation and rating first, so that they stay the same whatever number is trained on.
+
+    Raises:
+        UsageError: it has too few training images.
+    """
+    total, held_out = len(dataset.training), config.rating_images + config.validation_images
+    wanted = held_out + (config.train_images or 1)
+    if wanted > total:
+        raise UsageError(
+            f"{dataset.name} has {total} training images; {wanted} are asked for "
+            f"({config.train_images or 1} train, {config.rating_images} rating, {config.validation_images} validation)",
+            "ask for fewer",
+        )
+    order = torch.randperm(total, generator=generator(config.seed, "splits"))
+    validation, rest = order[: config.validation_images], order[config.validation_images :]
+    rating, rest = rest[: config.rating_images], rest[config.rating_images :]
+    train = rest[: config.train_images]
+    parts = [config.rating_images, config.validation_images, len(train), config.seed]
+    return ImageData(
+        config,
+        dataset.name,
+        digest_of(f"{dataset.digest} {parts}".encode()),
+        dataset.shape,
+        dataset.classes,
+        dataset.normalisation,
+        Split(dataset.training, train),
+        Split(dataset.training, rating),
+        Split(dataset.training, validation),
+        Split(dataset.test, torch.arange(len(dataset.test))),
+    )
