@@ -1,0 +1,176 @@
+"""A model card as Markdown: the promise first, then what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from dna_deploy.records.model_card import Absent, Accuracy, Baseline, ModelCard, Parity
+from dna_deploy.units import Bytes, Count, Duration
+
+_VERDICTS = {
+    "kept": "**The promise is kept**: the file was measured on the target and runs within the budget.",
+    "missed": "**The promise is missed**: the file was measured on the target and takes longer than the budget.",
+    "not checked": "The promise is **not checked**: there is no budget or no measurement.",
+}
+
+
+def card_markdown(card: ModelCard) -> str:
+    """The card for a person."""
+    sections = (
+        (f"{card.model}: a network of the space {card.space}", _promise(card)),
+        ("Latency", _latency(card)),
+        ("Accuracy", _accuracy(card)),
+        ("Parity with torch", _parity(card.parity)),
+        ("Beside it", _baselines(card)),
+        ("Architecture", _architecture(card)),
+        ("Where it comes from", _origin(card)),
+    )
+    lines: list[str] = []
+    for index, (title, body) in enumerate(sections):
+        lines += [f"{'#' if index == 0 else '##'} {title}", "", *body, ""]
+    return "\n".join(lines)
+
+
+def headline(card: ModelCard) -> list[tuple[str, str]]:
+    """The facts that a reader wants first, as label and value."""
+    return [
+        (
+            "asked",
+            card.asked.reason if isinstance(card.asked, Absent) else f"{_time(card.asked.latency_s)} ({card.asked.quantile})",
+        ),
+        ("predicted", _predicted(card)),
+        ("measured", _measured(card)),
+        ("promise", card.promise),
+        ("accuracy", _share(card.accuracy)),
+        ("parity", _worst(card.parity)),
+        ("parameters", f"{Count(card.parameters)} ({Count(card.deployed_parameters)} in the file)"),
+        ("multiply-accumulates", str(Count(card.macs))),
+        ("file", f"{card.model}, {Bytes(card.model_bytes)}, {card.precision}"),
+    ]
+
+
+def _promise(card: ModelCard) -> list[str]:
+    return [_VERDICTS[card.promise], "", *_table(("", ""), headline(card))]
+
+
+def _latency(card: ModelCard) -> Iterator[str]:
+    if isinstance(card.measured, Absent):
+        yield f"Not measured: {card.measured.reason}."
+        return
+    found, target, machine = card.measured, card.measured.target, card.measured.fingerprint
+    yield from _table(
+        ("p50", "p90", "samples", "standard error", "spread (interquartile range / median)"),
+        [(_time(found.p50_s), _time(found.p90_s), found.samples, _time(found.standard_error_s), f"{found.spread:.1%}")],
+    )
+    yield ""
+    yield (
+        f"Measured on target `{target.name}`: {target.runtime} {machine.runtime_version}, {target.provider}, "
+        f"{target.precision}, {target.threads} thread(s), batch {target.batch}, on {machine.processor} ({machine.system})."
+    )
+    for doubt in found.doubts:
+        yield f"- doubt `{doubt.name}` (grade {doubt.grade}): {doubt.message}. {doubt.advice}"
+
+
+def _accuracy(card: ModelCard) -> Iterator[str]:
+    yield f"On test images that nothing was chosen by: {_share(card.accuracy)}."
+    if isinstance(card.dataset, Absent):
+        yield f"Data set: {card.dataset.reason}."
+    else:
+        parts = ", ".join(f"{name} {count:,} images" for name, count in card.dataset.splits.items())
+        yield f"Data set: {card.dataset.name} ({parts})."
+    yield ""
+    yield f"Classes: {', '.join(card.labels[:20])}{f' and {len(card.labels) - 20} more' if len(card.labels) > 20 else ''}."
+
+
+def _parity(parity: Parity | Absent) -> Iterator[str]:
+    if isinstance(parity, Absent):
+        yield f"Not checked: {parity.reason}."
+        return
+    yield f"Largest score {parity.largest_score:.4g}; torch finds the right class for {_share(parity.accuracy)}."
+    yield ""
+    yield from _table(
+        ("judge", "images", "max abs. error", "mean abs. error", "same class", "right class"),
+        [
+            (f"{judge.judge} {judge.judge_version}", judge.images, f"{judge.max_absolute_error:.3g}",
+             f"{judge.mean_absolute_error:.3g}", f"{judge.agreement:.2%}", _share(judge.accuracy))
+            for judge in parity.judges
+        ],
+    )  # fmt: skip
+    for name, reason in parity.absent_judges.items():
+        yield f"- {name} was not asked: {reason}"
+
+
+def _baselines(card: ModelCard) -> Iterator[str]:
+    if not card.baselines:
+        yield "No other network was compared."
+        return
+    predicted = card.predicted if isinstance(card.predicted, Absent) else card.predicted.latency_s
+    this = Baseline(
+        name="this network", architecture=card.architecture, parameters=card.parameters, macs=card.macs, predicted_s=predicted
+    )
+    yield from _table(
+        ("network", "predicted", "parameters", "MACs", "architecture"),
+        [
+            (other.name, _or_reason(other.predicted_s), Count(other.parameters), Count(other.macs), f"`{other.architecture}`")
+            for other in (this, *card.baselines)
+        ],
+    )
+
+
+def _architecture(card: ModelCard) -> Iterator[str]:
+    yield f"`{card.architecture}`"
+    yield ""
+    yield from _table(
+        ("place", "layer", "parameters", "MACs"),
+        [(layer.place, f"`{layer.layer}`", Count(layer.parameters), Count(layer.macs)) for layer in card.layers],
+    )
+
+
+def _origin(card: ModelCard) -> Iterator[str]:
+    yield f"Made by dna-deploy {card.provenance.tool_version} on {card.provenance.created_at}. Again: `{card.reproduce}`"
+    yield ""
+    facts = [("model", card.model_digest), ("space", card.space_digest), *card.digests.items()]
+    facts += [(f"seed: {name}", str(seed)) for name, seed in card.seeds.items()]
+    facts += [("python", card.provenance.python_version), *card.packages.items()]
+    yield from _table(("what", "which"), facts)
+
+
+def _predicted(card: ModelCard) -> str:
+    if isinstance(card.predicted, Absent):
+        return card.predicted.reason
+    return f"{_time(card.predicted.latency_s)} (± {card.predicted.relative_error:.1%})"
+
+
+def _measured(card: ModelCard) -> str:
+    if isinstance(card.measured, Absent):
+        return card.measured.reason
+    found = card.measured
+    return f"{_time(found.asked_quantile_s)} (p50 {_time(found.p50_s)}, p90 {_time(found.p90_s)}, {found.samples} samples)"
+
+
+def _share(accuracy: Accuracy | Absent) -> str:
+    if isinstance(accuracy, Absent):
+        return accuracy.reason
+    low, high = accuracy.interval
+    return f"{accuracy.fraction:.2%} of {accuracy.images:,} (95 % interval {low:.2%} to {high:.2%})"
+
+
+def _worst(parity: Parity | Absent) -> str:
+    if isinstance(parity, Absent):
+        return parity.reason
+    worst = max(parity.judges, key=lambda judge: judge.max_absolute_error)
+    return f"max absolute error {worst.max_absolute_error:.3g} ({', '.join(judge.judge for judge in parity.judges)})"
+
+
+def _or_reason(seconds: float | Absent) -> str:
+    return seconds.reason if isinstance(seconds, Absent) else _time(seconds)
+
+
+def _time(seconds: float) -> str:
+    return str(Duration(seconds))
+
+
+def _table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """A Markdown table."""
+    lines = [headers, ["---"] * len(headers), *rows]
+    return ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines]

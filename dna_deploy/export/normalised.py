@@ -1,0 +1,45 @@
+"""Images of a data set as networks receive them, sliced on demand, so that a large set never lies in memory at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from dna_deploy.data.image_set import Normalisation
+from dna_deploy.data.splits import ImageData, Split
+
+
+@dataclass(frozen=True)
+class NormalisedImages:
+    """The first ``count`` images of a split, ``(images, channels, height, width)``, normalised as in training."""
+
+    split: Split
+    normalisation: Normalisation
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, which: slice, /) -> torch.Tensor:
+        return self.normalisation(self.split.images(torch.arange(self.count)[which]))
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Their classes, ``(images,)``."""
+
+    split: Split
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, which: slice, /) -> torch.Tensor:
+        return self.split.labels(torch.arange(self.count)[which])
+
+
+def images_and_labels(data: ImageData, split: Split, limit: int | None = None) -> tuple[NormalisedImages, Labels]:
+    """The first ``limit`` images of a split with their classes; all of them where there is no limit."""
+    count = min(len(split), len(split) if limit is None else limit)
+    return NormalisedImages(split, data.normalisation, count), Labels(split, count)

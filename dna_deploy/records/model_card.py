@@ -1,0 +1,163 @@
+"""What is known about an exported model: asked, predicted and measured latency, parity, accuracy, and how to make it again.
+
+What is not known says why. The Markdown beside the record is written by the room `export`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, TypeAlias
+
+from pydantic import Field
+
+from dna_deploy.records.files import Part, Provenance, Record
+from dna_deploy.records.latency_table import Doubt, Quantile
+from dna_deploy.targets.fingerprint import Fingerprint
+from dna_deploy.targets.target import Precision, Target
+
+
+class Absent(Part):
+    """A value that is not there, and why."""
+
+    reason: str
+
+
+class Accuracy(Part):
+    """The share of images whose class was found."""
+
+    correct: int = Field(ge=0)
+    images: int = Field(gt=0)
+
+    @property
+    def fraction(self) -> float:
+        return self.correct / self.images
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % Wilson interval of the share."""
+        from scipy.stats import binomtest  # late: it is slow to import, and a device that only verifies needs no interval
+
+        found = binomtest(self.correct, self.images).proportion_ci(0.95, method="wilson")
+        return float(found.low), float(found.high)
+
+
+class JudgeParity(Part):
+    """How far one judge's scores for a file are from torch's, over some images."""
+
+    judge: str
+    judge_version: str
+    images: int = Field(gt=0)
+    max_absolute_error: float = Field(ge=0)
+    mean_absolute_error: float = Field(ge=0)
+    same_top1: int = Field(ge=0, description="images for which the judge and torch find the same class")
+    accuracy: Accuracy | Absent
+
+    @property
+    def agreement(self) -> float:
+        """The share of images with the same class."""
+        return self.same_top1 / self.images
+
+
+class Parity(Part):
+    """Torch against every judge that was there."""
+
+    precision: Precision
+    largest_score: float = Field(ge=0, description="the largest absolute score of torch: what errors are relative to")
+    accuracy: Accuracy | Absent = Field(description="of torch")
+    judges: tuple[JudgeParity, ...] = Field(min_length=1)
+    absent_judges: dict[str, str] = Field(description="judges that could not be asked, and why")
+
+
+class AskedLatency(Part):
+    """The budget."""
+
+    latency_s: float = Field(gt=0)
+    quantile: Quantile = "p50"
+
+
+class PredictedLatency(Part):
+    """What the latency table says, and how far it was off on networks that it was not fitted on."""
+
+    latency_s: float = Field(gt=0)
+    relative_error: float = Field(ge=0)
+
+
+class MeasuredLatency(Part):
+    """What the file took on the target."""
+
+    p50_s: float = Field(gt=0)
+    p90_s: float = Field(gt=0)
+    asked_quantile_s: float = Field(gt=0, description="the asked quantile, what the budget is compared with")
+    standard_error_s: float = Field(ge=0, description="of the asked quantile")
+    spread: float = Field(ge=0, description="interquartile range over the median")
+    samples: int = Field(gt=0)
+    target: Target
+    fingerprint: Fingerprint
+    doubts: tuple[Doubt, ...]
+
+
+class LayerFacts(Part):
+    """One layer of the architecture."""
+
+    place: str = Field(description="stem, block 1, ..., head")
+    layer: str
+    parameters: int
+    macs: int
+
+
+class Baseline(Part):
+    """Another network for the same budget, for comparison."""
+
+    name: str
+    architecture: str
+    parameters: int
+    macs: int
+    predicted_s: float | Absent
+
+
+class DatasetFacts(Part):
+    """On what the network was trained and judged."""
+
+    name: str
+    splits: dict[str, int] = Field(description="images of each part")
+    digest: str = ""
+
+
+Promise: TypeAlias = Literal["kept", "missed", "not checked"]
+
+
+class ModelCard(Record):
+    """Everything about one exported model."""
+
+    KIND: ClassVar[str] = "model-card"
+
+    provenance: Provenance
+    model: str = Field(description="file name of the model")
+    model_digest: str
+    model_bytes: int = Field(gt=0)
+    precision: Precision
+    space: str
+    space_digest: str
+    architecture: str
+    layers: tuple[LayerFacts, ...]
+    parameters: int
+    deployed_parameters: int
+    macs: int
+    asked: AskedLatency | Absent
+    predicted: PredictedLatency | Absent
+    measured: MeasuredLatency | Absent
+    parity: Parity | Absent
+    accuracy: Accuracy | Absent = Field(description="of the exported file on the untouched test images")
+    baselines: tuple[Baseline, ...]
+    dataset: DatasetFacts | Absent
+    labels: tuple[str, ...]
+    seeds: dict[str, int]
+    packages: dict[str, str] = Field(description="versions of what made the file")
+    digests: dict[str, str] = Field(description="of the records and weights that it came from")
+    reproduce: str = Field(description="the command that makes it again")
+
+    @property
+    def promise(self) -> Promise:
+        """Whether the measured latency meets the budget."""
+        if isinstance(self.asked, Absent) or isinstance(self.measured, Absent):
+            return "not checked"
+        return "kept" if self.measured.asked_quantile_s <= self.asked.latency_s else "missed"
