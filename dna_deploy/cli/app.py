@@ -7,7 +7,7 @@ import sys
 import typer
 
 from dna_deploy import __version__
-from dna_deploy.cli import spaces
+from dna_deploy.cli import kit, profile, search, spaces
 from dna_deploy.cli.console import note
 from dna_deploy.errors import DnaDeployError
 
@@ -20,6 +20,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("spaces")(spaces.spaces)
+app.command("search")(search.search)
+app.command("profile")(profile.profile)
+app.command("kit")(kit.kit)
 
 
 def _print_version(wanted: bool) -> None:

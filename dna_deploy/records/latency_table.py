@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import Field
 
 from dna_deploy.errors import TableError
+from dna_deploy.records.doubt import Doubt, Grade
 from dna_deploy.records.files import Part, Provenance, Record
+from dna_deploy.records.samples import Quantile
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.target import Target
 from dna_deploy.units import Duration
 
-Quantile = Literal["p50", "p90", "p99"]
+__all__ = ["AbsentRow", "Calibration", "Doubt", "LatencyRow", "LatencyTable", "Quantile"]
 
 
 class LatencyRow(Part):
     """One layer: the statistic of its samples, its standard error, and how many samples there were."""
 
     layer: str = Field(description="PlacedLayer.key")
-    latency_s: float = Field(gt=0)
+    latency_s: float = Field(gt=0, description="the statistic of its samples, less the fixed overhead of a run")
     standard_error_s: float = Field(ge=0)
     samples: int = Field(gt=0)
 
@@ -48,15 +50,6 @@ class Calibration(Part):
     relative_error: float = Field(ge=0, description="root mean square of the leave-one-out relative errors")
 
 
-class Doubt(Part):
-    """A named reason to trust a table less, with advice."""
-
-    name: str
-    message: str
-    advice: str
-    grade: Literal["A", "B", "C", "D", "E", "F"]
-
-
 class LatencyTable(Record):
     """Latency rows of one space on one target."""
 
@@ -70,8 +63,9 @@ class LatencyTable(Record):
     statistic: str = Field(description="which statistic of the samples a row holds, such as p25")
     rows: tuple[LatencyRow, ...]
     absent: tuple[AbsentRow, ...]
+    overhead_s: float = Field(default=0.0, ge=0, description="what any run costs; already taken off every row")
     calibrations: tuple[Calibration, ...]
-    grade: Literal["A", "B", "C", "D", "E", "F"]
+    grade: Grade
     doubts: tuple[Doubt, ...]
     runs: tuple[str, ...] = Field(description="digests of the profile runs it was made from")
 

@@ -16,3 +16,8 @@ class Fingerprint(BaseModel):
     governor: str = "unknown"
     runtime_version: str
     libraries: dict[str, str] = Field(default_factory=dict)
+
+    def differences(self, other: Fingerprint) -> tuple[str, ...]:
+        """What is not equal, one line each, this one's value first."""
+        mine, theirs = self.model_dump(), other.model_dump()
+        return tuple(f"{name}: {mine[name]!r}, not {theirs[name]!r}" for name in mine if mine[name] != theirs[name])

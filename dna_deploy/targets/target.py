@@ -14,7 +14,7 @@ class Target(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    name: str = Field(pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)
     runtime: str = "onnxruntime"
     provider: str = "CPUExecutionProvider"
     provider_options: dict[str, str] = Field(default_factory=dict)
@@ -22,3 +22,4 @@ class Target(BaseModel):
     threads: int = Field(default=1, ge=1)
     pin: tuple[int, ...] | None = Field(default=None, description="logical processors to run on; None leaves it to the system")
     batch: int = Field(default=1, ge=1)
+    input_size: int | None = Field(default=None, ge=1, description="height and width of images; None takes the space's own")

@@ -1,0 +1,155 @@
+"""Runs probes in a worker process. A crash, a hang or a lack of memory costs the probe in flight, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from dna_deploy import errors
+from dna_deploy.errors import DependencyError, DnaDeployError
+from dna_deploy.latency.sampling import ProbeError
+from dna_deploy.targets.fingerprint import Fingerprint
+from dna_deploy.targets.machine import fingerprint
+from dna_deploy.targets.plan import SamplingPlan
+from dna_deploy.targets.target import Target
+
+_START_TIMEOUT_S = 120.0
+_OUT_OF_MEMORY = 137
+
+
+class _WorkerLostError(Exception):
+    """The worker is gone or silent."""
+
+
+class IsolatedBench:
+    """Probes by name, run in a process that is started again when it is lost."""
+
+    def __init__(self, target: Target, plan: SamplingPlan, models: Mapping[str, Path]) -> None:
+        self._target, self._plan, self._models = target, plan, dict(models)
+        self._loaded: set[str] = set()
+        self._worker: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed in __exit__
+        self._hello = self._start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stop()
+        self._log.close()
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """This machine with the worker's runtime."""
+        return fingerprint(self._hello["version"], self._hello["libraries"])
+
+    def visit(self, name: str) -> tuple[int, ...]:
+        """Loads the probe if need be, warms up, times. One lost worker is forgiven; it may have been someone's mistake.
+
+        Raises:
+            ProbeError: the probe cannot be loaded or run; the text says why.
+        """
+        try:
+            return self._visit(name)
+        except _WorkerLostError:
+            self._hello = self._start()
+        try:
+            return self._visit(name)
+        except _WorkerLostError as error:
+            self._hello = self._start()
+            raise ProbeError(f"{error}, twice") from error
+
+    def throttle_reasons(self) -> tuple[str, ...]:
+        """What the hardware reports of heat or power limits right now."""
+        try:
+            return tuple(self._ask({"do": "throttle"}).get("reasons", ()))
+        except _WorkerLostError:
+            self._hello = self._start()
+            return ()
+
+    def _visit(self, name: str) -> tuple[int, ...]:
+        plan = self._plan
+        if name not in self._loaded:
+            self._ask({"do": "load", "name": name, "path": str(self._models[name])})
+            self._loaded.add(name)
+        request = {"do": "visit", "name": name, "warmup_runs": plan.warmup_runs, "warmup_s": plan.warmup_s, "runs": plan.runs}
+        return tuple(self._ask(request)["samples_ns"])
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        answer = self._exchange(json.dumps(request), self._plan.timeout_s)
+        if "error" in answer:
+            raise ProbeError(answer["error"])
+        return answer
+
+    def _start(self) -> dict[str, Any]:
+        self._stop()
+        self._loaded.clear()
+        # One thread for every library that has its own idea of it; the runtime gets the target's number.
+        environment = os.environ | {"OMP_NUM_THREADS": str(self._target.threads)}
+        self._worker = subprocess.Popen(
+            [sys.executable, "-m", "dna_deploy.latency.worker"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, env=environment,
+        )  # fmt: skip
+        try:
+            hello = self._exchange(self._target.model_dump_json(), _START_TIMEOUT_S)
+        except _WorkerLostError as error:
+            raise DependencyError(f"{self._target.runtime} cannot be started: {error}", self._last_words()) from error
+        if "refused" in hello:
+            kind: type[DnaDeployError] = getattr(errors, hello["refused"])
+            raise kind(hello["message"], hello["hint"])
+        return hello
+
+    def _exchange(self, line: str, timeout_s: float) -> dict[str, Any]:
+        worker = self._worker
+        assert worker is not None and worker.stdin is not None and worker.stdout is not None
+        try:
+            worker.stdin.write(line.encode() + b"\n")
+            worker.stdin.flush()
+        except OSError as error:
+            raise _WorkerLostError(self._obituary()) from error
+        content = b""
+        while not content.endswith(b"\n"):
+            ready, _, _ = select.select([worker.stdout], [], [], timeout_s)
+            if not ready:
+                raise _WorkerLostError(f"no answer within {timeout_s:g} s")
+            part = os.read(worker.stdout.fileno(), 1 << 16)
+            if not part:
+                raise _WorkerLostError(self._obituary())
+            content += part
+        answer: dict[str, Any] = json.loads(content)
+        return answer
+
+    def _obituary(self) -> str:
+        assert self._worker is not None
+        code = self._worker.wait(timeout=10)
+        if code >= 0:
+            return f"the runtime ended with code {code}"
+        if -code == signal.SIGKILL:
+            return "the runtime was killed, as the system does when memory runs out"
+        return f"the runtime crashed with {signal.Signals(-code).name}"
+
+    def _last_words(self) -> str:
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else ""
+
+    def _stop(self) -> None:
+        if self._worker is not None:
+            self._worker.kill()
+            for pipe in (self._worker.stdin, self._worker.stdout):
+                if pipe is not None:
+                    try:
+                        pipe.close()
+                    except OSError:
+                        continue
+            self._worker.wait()
+            self._worker = None

@@ -1,0 +1,104 @@
+"""ONNX Runtime with any of its execution providers, inputs and outputs bound to fixed buffers."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dna_deploy.errors import DependencyError, UsageError
+from dna_deploy.latency.runners import time_on_host
+from dna_deploy.plugins import suggest
+from dna_deploy.targets.target import Target
+
+_CPU = "CPUExecutionProvider"
+_DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8, "tensor(int8)": np.int8}
+_DEVICES = {"CUDAExecutionProvider": "cuda", "TensorrtExecutionProvider": "cuda", "NvTensorRTRTXExecutionProvider": "cuda"}
+"""Providers whose inputs and outputs stay on the device; the others take host memory."""
+
+
+class OnnxRuntimeSession:
+    """A model with its input and output bound once."""
+
+    def __init__(self, session: Any, batch: int, device: str) -> None:
+        self._session = session
+        self._binding = session.io_binding()
+        rng = np.random.default_rng(0)
+        for input in session.get_inputs():
+            shape = [size if isinstance(size, int) else batch for size in input.shape]
+            if input.type not in _DTYPES:
+                raise UsageError(f"the model's input {input.name!r} is a {input.type}", f"known: {', '.join(_DTYPES)}")
+            values = rng.standard_normal(shape, dtype=np.float32).astype(_DTYPES[input.type])
+            self._binding.bind_ortvalue_input(input.name, _value(values, device))
+        for output in session.get_outputs():
+            shape = [size if isinstance(size, int) else batch for size in output.shape]
+            values = np.zeros(shape, _DTYPES.get(output.type, np.float32))
+            self._binding.bind_ortvalue_output(output.name, _value(values, device))
+
+    def run(self) -> None:
+        self._session.run_with_iobinding(self._binding)
+
+    def time_runs(self, runs: int) -> list[int]:
+        return time_on_host(self.run, runs, time.perf_counter_ns)
+
+
+class OnnxRuntimeRunner:
+    """Sessions of one execution provider. A provider that would quietly leave work to the CPU is refused."""
+
+    def __init__(self, target: Target) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise DependencyError(f"ONNX Runtime cannot be loaded: {error}", "pip install onnxruntime") from error
+        self._ort, self._target = onnxruntime, target
+        known = onnxruntime.get_available_providers()
+        if target.provider not in known:
+            raise DependencyError(
+                f"this ONNX Runtime {onnxruntime.__version__} has no {target.provider!r}", suggest(target.provider, known)
+            )
+        if target.precision == "fp16" and target.provider == _CPU:
+            raise UsageError("ONNX Runtime computes fp16 in fp32 on the CPU", "use fp32 or int8, or another provider")
+        onnxruntime.set_default_logger_severity(4)
+
+    @property
+    def version(self) -> str:
+        return f"onnxruntime {self._ort.__version__}"
+
+    @property
+    def libraries(self) -> dict[str, str]:
+        return {"graph_optimization_level": "all", "providers": ",".join(self._ort.get_available_providers())}
+
+    def load(self, path: Path) -> OnnxRuntimeSession:
+        session = self._ort.InferenceSession(str(path), self._options(), providers=self._providers())
+        chosen = session.get_providers()
+        if chosen[0] != self._target.provider:
+            raise UsageError(
+                f"{self._target.provider} was asked for, but ONNX Runtime fell back to {chosen[0]}",
+                "its libraries or its device are missing; a table of another device would be wrong",
+            )
+        return OnnxRuntimeSession(session, self._target.batch, _DEVICES.get(self._target.provider, "cpu"))
+
+    def throttle_reasons(self) -> tuple[str, ...]:
+        return ()
+
+    def _options(self) -> Any:
+        options = self._ort.SessionOptions()
+        options.intra_op_num_threads = self._target.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        # Threads that spin on after a run would take the processor from the next probe.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        if self._target.provider != _CPU:
+            options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        return options
+
+    def _providers(self) -> list[Any]:
+        return [(self._target.provider, dict(self._target.provider_options))]
+
+
+def _value(values: np.ndarray, device: str) -> Any:
+    import onnxruntime
+
+    return onnxruntime.OrtValue.ortvalue_from_numpy(values, device, 0)

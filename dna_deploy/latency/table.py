@@ -1,0 +1,114 @@
+"""From profile runs to a latency table: a pure function, so that a committed table can be made again and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dna_deploy.errors import TableError
+from dna_deploy.latency.calibrate import LEAST_NETWORKS, calibrate
+from dna_deploy.latency.doubts import doubts_about
+from dna_deploy.records.doubt import worst_grade
+from dna_deploy.records.latency_table import AbsentRow, Calibration, LatencyRow, LatencyTable
+from dna_deploy.records.profile_run import ProbeSamples, ProfileRun
+from dna_deploy.records.samples import LEAST_SAMPLES, Samples
+from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.space import SearchSpace
+
+
+def table_from_runs(runs: Sequence[ProfileRun], space: SearchSpace | None = None) -> LatencyTable:
+    """The latency table that some runs of one space on one machine make together.
+
+    Args:
+        runs: In the order of time.
+        space: The runs' space; None looks it up by its name.
+
+    Raises:
+        TableError: the runs are of different spaces, targets or machines, or of another version of the space.
+    """
+    if not runs:
+        raise TableError("there is no profile run to make a table of", "make one with: dna-deploy profile")
+    last = runs[-1]
+    check_mergeable(runs)
+    space = space or find_space(last.space)
+    if space.digest != last.space_digest:
+        raise TableError(f"the profile run is of another version of space {last.space!r}", "profile it again")
+    probes = _merged(runs)
+    overhead = _only(probes, "empty").statistic(last.plan.statistic)
+    rows = tuple(_row(probe, overhead, last) for probe in probes if probe.role == "layer")
+    known = {row.layer for row in rows}
+    calibrations = _calibrations(space, {row.layer: row.latency_s for row in rows}, probes)
+    doubts = doubts_about(runs, rows, calibrations)
+    return LatencyTable(
+        provenance=last.provenance,
+        space=last.space,
+        space_digest=last.space_digest,
+        target=last.target,
+        fingerprint=last.fingerprint,
+        statistic=last.plan.statistic,
+        rows=rows,
+        absent=tuple(
+            AbsentRow(layer=probe.key, reason=probe.reason)
+            for probe in last.absent
+            if probe.role == "layer" and probe.key not in known
+        ),
+        overhead_s=overhead,
+        calibrations=calibrations,
+        grade=worst_grade(doubts),
+        doubts=doubts,
+        runs=tuple(run.digest for run in runs),
+    )
+
+
+def check_mergeable(runs: Sequence[ProfileRun]) -> None:
+    """Raises `TableError` unless all runs measured the same thing on the same machine."""
+    first = runs[0]
+    for run in runs[1:]:
+        problems = first.fingerprint.differences(run.fingerprint)
+        if first.provenance.host != run.provenance.host:
+            problems = (f"host: {first.provenance.host!r}, not {run.provenance.host!r}", *problems)
+        for name in ("space_digest", "target"):
+            if getattr(first, name) != getattr(run, name):
+                problems = (f"{name}: {getattr(first, name)}, not {getattr(run, name)}", *problems)
+        if problems:
+            raise TableError(f"these profile runs do not belong together: {problems[0]}", "make one table of each")
+
+
+def _merged(runs: Sequence[ProfileRun]) -> tuple[ProbeSamples, ...]:
+    found: dict[tuple[str, str], ProbeSamples] = {}
+    for run in runs:
+        for probe in run.probes:
+            name = (probe.role, probe.key)
+            earlier = found[name].samples.visits_ns if name in found else ()
+            found[name] = probe.model_copy(update={"samples": Samples(visits_ns=earlier + probe.samples.visits_ns)})
+    return tuple(found.values())
+
+
+def _only(probes: Sequence[ProbeSamples], role: str) -> Samples:
+    samples = [probe.samples for probe in probes if probe.role == role]
+    if not samples:
+        raise TableError(f"the profile run holds no {role!r} probe", "profile again")
+    return samples[0]
+
+
+def _row(probe: ProbeSamples, overhead: float, run: ProfileRun) -> LatencyRow:
+    statistic = run.plan.statistic
+    # A layer cheaper than what any run costs is at the limit of the clock, but it is not free.
+    latency = max(probe.samples.statistic(statistic) - overhead, 1e-9)
+    error = min(probe.samples.standard_error(statistic), probe.samples.statistic(statistic))
+    return LatencyRow(layer=probe.key, latency_s=latency, standard_error_s=error, samples=probe.samples.count)
+
+
+def _calibrations(space: SearchSpace, latencies: dict[str, float], probes: Sequence[ProbeSamples]) -> tuple[Calibration, ...]:
+    networks = []
+    for probe in probes:
+        if probe.role == "calibration":
+            layers = [layer.key for layer in space.place(space.parse(probe.key))]
+            if all(layer in latencies for layer in layers):
+                networks.append((sum(latencies[layer] for layer in layers), probe.samples))
+    if len(networks) < LEAST_NETWORKS:
+        return ()
+    return tuple(
+        calibrate(quantile, [total for total, _ in networks], [samples.statistic(quantile) for _, samples in networks])
+        for quantile in LEAST_SAMPLES
+        if all(samples.can_tell(quantile) for _, samples in networks)
+    )

@@ -1,0 +1,94 @@
+"""The process that runs probes: it may crash or hang without taking anything else with it.
+
+Reads one JSON object a line from standard input and answers with one line on the descriptor that was standard output;
+whatever a runtime prints goes to standard error.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from dna_deploy.errors import DnaDeployError
+from dna_deploy.latency.runners import Runner, Session, open_runner
+from dna_deploy.targets.target import Target
+
+
+def warm_up(session: Session, runs: int, seconds: float, clock: Callable[[], float] = time.perf_counter) -> None:
+    """Runs that are not counted: at least so many, for at least so long."""
+    begin, done = clock(), 0
+    while done < runs or clock() - begin < seconds:
+        session.run()
+        done += 1
+
+
+class Worker:
+    """Answers requests about probes."""
+
+    def __init__(self, target: Target) -> None:
+        self._runner: Runner = open_runner(target)
+        self._sessions: dict[str, Session] = {}
+
+    def hello(self) -> dict[str, Any]:
+        """What it runs probes with."""
+        return {"version": self._runner.version, "libraries": self._runner.libraries}
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Does what is asked: ``load``, ``visit`` or ``throttle``."""
+        match request["do"]:
+            case "load":
+                self._sessions[request["name"]] = self._runner.load(Path(request["path"]))
+                return {}
+            case "visit":
+                session = self._sessions[request["name"]]
+                warm_up(session, request["warmup_runs"], request["warmup_s"])
+                return {"samples_ns": session.time_runs(request["runs"])}
+            case _:
+                return {"reasons": self._runner.throttle_reasons()}
+
+
+def pin_process(processors: tuple[int, ...] | None) -> None:
+    """Keeps this process on some logical processors, where the system can."""
+    if processors is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, processors)
+
+
+def _serve(requests: TextIO, answers: TextIO) -> None:
+    def reply(body: dict[str, Any]) -> None:
+        answers.write(json.dumps(body) + "\n")
+        answers.flush()
+
+    target = Target.model_validate_json(requests.readline())
+    try:
+        pin_process(target.pin)
+        worker = Worker(target)
+        reply(worker.hello())
+    except DnaDeployError as error:
+        reply({"refused": type(error).__name__, "message": error.message, "hint": error.hint})
+        return
+    gc.disable()
+    for line in requests:
+        try:
+            reply(worker.answer(json.loads(line)))
+        except Exception as error:  # runtimes raise what they like; the supervisor records it as the reason
+            reply({"error": f"{type(error).__name__}: {error}"})
+
+
+def main() -> None:
+    """Serves until standard input ends."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    _serve(sys.stdin, answers)
+    # Runtimes with threads sometimes crash on the way out; everything is said already.
+    answers.close()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

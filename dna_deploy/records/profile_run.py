@@ -1,0 +1,77 @@
+"""One profiling run on one machine: every sample of every probe, and the conditions under which they were taken."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field, model_validator
+
+from dna_deploy.errors import TableError
+from dna_deploy.records.files import Part, Provenance, Record
+from dna_deploy.records.probe_kit import Role
+from dna_deploy.records.samples import Samples
+from dna_deploy.targets.fingerprint import Fingerprint
+from dna_deploy.targets.plan import SamplingPlan
+from dna_deploy.targets.target import Target
+
+
+class ProbeSamples(Part):
+    """What was seen of one probe."""
+
+    role: Role
+    key: str
+    samples: Samples
+
+
+class AbsentProbe(Part):
+    """A probe that could not be timed, and why."""
+
+    role: Role
+    key: str
+    reason: str
+
+
+class Conditions(Part):
+    """What else went on while it was measured."""
+
+    other_load: tuple[float, ...] = Field(description="processors kept busy by others, one number a round")
+    throttled: tuple[str, ...] = Field(default=(), description="what the hardware reported of heat or power limits")
+    stalled_clock: int = Field(default=0, ge=0, description="visits thrown away because the clock stood still or jumped")
+    pauses: int = Field(default=0, ge=0, description="how often the run was interrupted and taken up again")
+    seconds: float = Field(ge=0, description="time spent measuring")
+
+
+class ProfileRun(Record):
+    """The samples that tables are made of."""
+
+    KIND: ClassVar[str] = "profile-run"
+
+    provenance: Provenance
+    space: str
+    space_digest: str
+    kit_digest: str
+    target: Target
+    fingerprint: Fingerprint
+    plan: SamplingPlan
+    conditions: Conditions
+    rounds: int = Field(ge=1, description="finished rounds")
+    probes: tuple[ProbeSamples, ...]
+    absent: tuple[AbsentProbe, ...]
+
+    @model_validator(mode="after")
+    def _names_once(self) -> ProfileRun:
+        names = [(probe.role, probe.key) for probe in (*self.probes, *self.absent)]
+        if len(set(names)) != len(names):
+            raise ValueError("two probes have the same role and key")
+        return self
+
+    def of(self, *roles: Role) -> tuple[ProbeSamples, ...]:
+        """The probes of these roles."""
+        return tuple(probe for probe in self.probes if probe.role in roles)
+
+    def only(self, role: Role) -> Samples:
+        """The samples of the one probe of this role."""
+        found = self.of(role)
+        if len(found) != 1:
+            raise TableError(f"the profile run of {self.space!r} has {len(found)} probes {role!r}, not 1", "profile again")
+        return found[0].samples

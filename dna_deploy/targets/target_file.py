@@ -1,0 +1,103 @@
+"""Reads ``profiles/<name>/target.toml``: a target and how to sample on it. Says what is wrong with it, by name."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from dna_deploy.errors import UsageError
+from dna_deploy.plugins import suggest
+from dna_deploy.targets.machine import all_processors, usable_processors
+from dna_deploy.targets.plan import SamplingPlan
+from dna_deploy.targets.target import Target
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+TARGET_FILE = "target.toml"
+DEFAULT_TARGET = "cpu-1thread"
+
+
+@dataclass(frozen=True)
+class TargetFile:
+    """What a target file says."""
+
+    target: Target
+    plan: SamplingPlan
+
+
+def find_target(name: str, profiles: Path) -> TargetFile:
+    """The target called ``name``: its file in ``profiles``, or, for the default one, this machine's processor.
+
+    Raises:
+        UsageError: there is no such target, or its file cannot be used.
+    """
+    path = profiles / name / TARGET_FILE
+    if path.exists():
+        return read_target(path)
+    if name == DEFAULT_TARGET:
+        return TargetFile(default_target(), SamplingPlan())
+    raise UsageError(f"there is no target {name!r}: {path} does not exist", suggest(name, target_names(profiles)))
+
+
+def target_names(profiles: Path) -> tuple[str, ...]:
+    """Every target that can be named."""
+    found = sorted(path.parent.name for path in profiles.glob(f"*/{TARGET_FILE}"))
+    return tuple(dict.fromkeys((DEFAULT_TARGET, *found)))
+
+
+def default_target() -> Target:
+    """ONNX Runtime on one processor of this machine; the last one, since systems prefer the first for their own work."""
+    return Target(name=DEFAULT_TARGET, pin=(usable_processors()[-1],))
+
+
+def read_target(path: Path) -> TargetFile:
+    """The target in a file.
+
+    Raises:
+        UsageError: it is no TOML, or has an unknown key or an impossible value.
+    """
+    try:
+        body = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {path}: {error}") from error
+    sampling = body.pop("sampling", {})
+    target = _validated(Target, {"name": path.parent.resolve().name, **body}, path, "")
+    return TargetFile(target, _validated(SamplingPlan, sampling, path, "sampling."))
+
+
+def check_target(target: Target) -> None:
+    """Raises `UsageError` if this machine cannot run as the target says."""
+    processors, usable = all_processors(), usable_processors()
+    if target.threads > len(processors):
+        raise UsageError(
+            f"target {target.name!r} wants {target.threads} threads; this machine has {len(processors)} logical processors",
+            "write fewer threads into its target.toml",
+        )
+    if target.pin is None:
+        return
+    wrong = [number for number in target.pin if number not in usable]
+    if wrong or not target.pin:
+        raise UsageError(
+            f"target {target.name!r} is pinned to processors {list(target.pin)}; this process may use {list(usable)}",
+            "choose others with 'pin' in its target.toml",
+        )
+    if len(set(target.pin)) < target.threads:
+        raise UsageError(f"target {target.name!r} pins {target.threads} threads to {len(set(target.pin))} processors")
+
+
+def _validated(kind: type[_Model], values: Any, path: Path, prefix: str) -> _Model:
+    if not isinstance(values, dict):
+        raise UsageError(f"{path}: {prefix.rstrip('.')} is not a table of settings")
+    for name in values:
+        if name not in kind.model_fields:
+            raise UsageError(f"{path} has an unknown key {prefix + name!r}", suggest(name, tuple(kind.model_fields)))
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = prefix + ".".join(map(str, first["loc"]))
+        raise UsageError(f"{path}: {place} = {first['input']!r}: {first['msg']}") from error
