@@ -51,3 +51,15 @@ class ParityError(DnaDeployError):
     """The exported network does not compute what the trained one does."""
 
     exit_code = 7
+
+
+class DivergedError(DnaDeployError):
+    """A loss is no longer a number: going on would only spoil what was learnt."""
+
+    exit_code = 2
+
+
+class PromiseError(DnaDeployError):
+    """A measured file takes longer than it may."""
+
+    exit_code = 8

@@ -11,7 +11,6 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from dna_deploy.data.image_set import Dataset, Normalisation, StoredImages
 from dna_deploy.errors import UsageError
@@ -63,7 +62,7 @@ def _read_set(folder: Path, part: str) -> StoredImages:
     pixels, classes = _read_idx(folder, f"{part}-images-idx3-ubyte"), _read_idx(folder, f"{part}-labels-idx1-ubyte")
     if pixels.ndim != 3 or classes.ndim != 1 or len(pixels) != len(classes):
         raise UsageError(f"{folder} holds {pixels.shape} {part} images but {classes.shape} labels", _HINT)
-    return StoredImages(torch.from_numpy(pixels).unsqueeze(1), torch.from_numpy(classes).long())
+    return StoredImages(pixels[:, None], classes.astype(np.int64))
 
 
 def _read_idx(folder: Path, name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from dna_deploy.data.decoding import decode
@@ -34,7 +35,7 @@ class FolderImages:
     """Images that are decoded when they are asked for, by as many threads as there are processors."""
 
     paths: tuple[Path, ...]
-    classes: torch.Tensor
+    classes: npt.NDArray[np.int64]
     shape: FeatureMap
 
     def __len__(self) -> int:
@@ -46,7 +47,7 @@ class FolderImages:
         return torch.from_numpy(np.stack(found))
 
     def labels(self, indices: torch.Tensor) -> torch.Tensor:
-        return self.classes[indices]
+        return torch.from_numpy(self.classes[indices.numpy()])
 
 
 def image_folder(folder: Path | None, shape: FeatureMap) -> Dataset:
@@ -106,20 +107,20 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def _image_set(files: Files, shape: FeatureMap) -> ImageSet:
-    images = FolderImages(tuple(path for path, _ in files), torch.tensor([number for _, number in files]), shape)
+    images = FolderImages(tuple(path for path, _ in files), np.array([number for _, number in files], np.int64), shape)
     if len(images) * shape.elements > STORED_BYTES:
         return images
     return StoredImages(_decode_all(images), images.classes)
 
 
-def _decode_all(images: FolderImages) -> torch.Tensor:
+def _decode_all(images: FolderImages) -> npt.NDArray[np.uint8]:
     """Every image, or one error that counts all the broken ones."""
     broken: list[UsageError] = []
-    pixels = torch.empty(len(images), images.shape.channels, images.shape.height, images.shape.width, dtype=torch.uint8)
+    pixels = np.empty((len(images), images.shape.channels, images.shape.height, images.shape.width), np.uint8)
 
     def fill(index: int) -> None:
         try:
-            pixels[index] = torch.from_numpy(decode(images.paths[index], images.shape))
+            pixels[index] = decode(images.paths[index], images.shape)
         except UsageError as error:
             broken.append(error)
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from dna_deploy.records.files import digest_of
@@ -30,22 +32,22 @@ class ImageSet(Protocol):
 class StoredImages:
     """A set that is small enough to lie in memory."""
 
-    pixels: torch.Tensor
-    classes: torch.Tensor
+    pixels: npt.NDArray[np.uint8]
+    classes: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.pixels)
 
     def images(self, indices: torch.Tensor) -> torch.Tensor:
-        return self.pixels[indices]
+        return torch.from_numpy(self.pixels[indices.numpy()])
 
     def labels(self, indices: torch.Tensor) -> torch.Tensor:
-        return self.classes[indices]
+        return torch.from_numpy(self.classes[indices.numpy()])
 
     @cached_property
     def digest(self) -> str:
         """Names the very bytes."""
-        return digest_of(self.pixels.numpy().tobytes() + self.classes.numpy().tobytes())
+        return digest_of(self.pixels.tobytes() + self.classes.tobytes())
 
 
 @dataclass(frozen=True)

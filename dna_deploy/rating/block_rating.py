@@ -1,0 +1,104 @@
+"""Rates every candidate of a block: how far, on held-out images, its imitation is from the teacher's features.
+
+The rating is relative L1, ``mean|teacher - candidate| / deviation(teacher)`` (DNA, section 3.3): the deviation makes blocks
+commensurable, so that their ratings add. Candidates share prefixes, and batch norms use the batch's own statistics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from dna_deploy.data.batches import in_order
+from dna_deploy.errors import DivergedError, UsageError
+from dna_deploy.nets.batch_norm import batch_statistics
+from dna_deploy.nets.supernet import SupernetBlock
+from dna_deploy.nets.tensor_file import TensorFile
+from dna_deploy.progress import OnProgress, Progress
+from dna_deploy.rating.work import BlockWork
+
+
+@dataclass
+class BatchRatings:
+    """The ratings of all candidates of a block, a row a batch of images; saved after every batch."""
+
+    path: Path
+    identity: str
+    rows: list[torch.Tensor] = field(default_factory=list)
+
+    @classmethod
+    def resume(cls, path: Path, identity: str) -> BatchRatings:
+        """The rows that are in the file already.
+
+        Raises:
+            UsageError: the file belongs to other inputs.
+        """
+        if not path.exists():
+            return cls(path, identity)
+        file = TensorFile.read(path, "ratings")
+        if file.facts.get("identity") != identity:
+            raise UsageError(f"{path} was made from other settings, images or teacher", "give another folder, or remove it")
+        return cls(path, identity, list(file.tensors["ratings"]))
+
+    def append(self, row: torch.Tensor) -> None:
+        """Adds and saves the ratings on one more batch."""
+        self.rows.append(row)
+        TensorFile({"ratings": torch.stack(self.rows)}, {"identity": self.identity}).write(self.path)
+
+    @property
+    def means(self) -> torch.Tensor:
+        """The rating of every candidate, ``(candidates,)``."""
+        return torch.stack(self.rows).mean(0)
+
+    @property
+    def standard_errors(self) -> torch.Tensor:
+        """Of the means, ``(candidates,)``, from the spread over batches."""
+        rows = torch.stack(self.rows)
+        return rows.std(0) / len(rows) ** 0.5 if len(rows) > 1 else torch.zeros_like(rows[0])
+
+
+def relative_l1(wanted: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
+    """``mean|wanted - found| / deviation(wanted)``: 0 for a perfect imitation, about 0.8 for the constant mean."""
+    return (wanted - found).abs().mean() / wanted.std()
+
+
+@torch.no_grad()
+def rate_batch(supernet: SupernetBlock, before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
+    """The rating of every candidate of a block on one batch, in the order of `Block.candidates`, 64-bit."""
+    with batch_statistics(supernet):
+        ratings = [relative_l1(after, output) for outputs in supernet.walk(before) for output in outputs]
+    return torch.stack(ratings).double().cpu()
+
+
+def rate_blocks(work: BlockWork, supernets: Mapping[int, SupernetBlock], on_progress: OnProgress) -> dict[int, BatchRatings]:
+    """Rates every candidate of the blocks on the rating slice, batch after batch; a batch that was rated is not again.
+
+    Raises:
+        DivergedError: a rating is not a number.
+    """
+    paths = {index: work.folder / f"ratings-{index + 1}.safetensors" for index in supernets}
+    found = {index: BatchRatings.resume(path, work.identity) for index, path in paths.items()}
+    batches = -(-len(work.data.rating) // work.config.rating_batch)
+    name = f"rating {' '.join(str(index + 1) for index in supernets)}"
+    if all(len(ratings.rows) == batches for ratings in found.values()):
+        return found
+    for number, features in enumerate(_teacher_features(work)):
+        for index, supernet in supernets.items():
+            if number < len(found[index].rows):
+                continue
+            row = rate_batch(supernet, features[index], features[index + 1])
+            if not bool(row.isfinite().all()):
+                raise DivergedError(f"block {index + 1}: a rating is not a number", "rate again with a lower learning rate")
+            found[index].append(row)
+            done = sum(len(ratings.rows) for ratings in found.values())
+            on_progress(Progress(name, done, batches * len(found), f"best {row.min():.3f}"))
+    return found
+
+
+def _teacher_features(work: BlockWork) -> Iterator[list[torch.Tensor]]:
+    """For every batch of the rating slice: the images, then the teacher's features after every block."""
+    for batch in in_order(work.data.rating, work.data, work.config.rating_batch, work.compute.device):
+        yield [batch.inputs, *work.teacher.features(batch.inputs)]

@@ -1,0 +1,41 @@
+"""What a rating depends on, besides space, teacher and images."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from dna_deploy.data.augmentation import Augmentation
+from dna_deploy.errors import UsageError
+from dna_deploy.nets.supernet import Edges
+from dna_deploy.records.files import Part
+
+
+class RatingConfig(Part):
+    """Training and rating of the block supernets. Defaults follow what a pilot found to be enough."""
+
+    epochs: int = Field(4, ge=1)
+    batch: int = Field(96, ge=2)
+    learning_rate: float = Field(4e-3, gt=0, description="of Adam, its highest value; a cosine brings it to zero")
+    learning_rates: tuple[float, ...] = Field((), description="one a block, instead of one for all")
+    weight_decay: float = Field(1e-4, ge=0)
+    edges: Edges = Field("adaptors", description="how channels of teacher and student are made to fit")
+    rating_batch: int = Field(250, ge=2, description="images whose statistics a candidate's batch norms use")
+    augmentation: Augmentation = Augmentation()
+    seed: int = Field(0, ge=0)
+
+    def learning_rate_of(self, block: int) -> float:
+        """The highest learning rate of one block."""
+        return self.learning_rates[block] if self.learning_rates else self.learning_rate
+
+    def check_blocks(self, count: int) -> None:
+        """Raises `UsageError` if there are learning rates for another number of blocks."""
+        if self.learning_rates and len(self.learning_rates) != count:
+            raise UsageError(
+                f"{len(self.learning_rates)} learning rates for {count} blocks", "give one a block, or one for all"
+            )
+
+    @model_validator(mode="after")
+    def _positive_rates(self) -> RatingConfig:
+        if any(rate <= 0 for rate in self.learning_rates):
+            raise UsageError(f"learning rates must be positive, not {self.learning_rates}")
+        return self

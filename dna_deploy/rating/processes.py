@@ -1,0 +1,97 @@
+"""Trains and rates blocks, in this process or spread over several.
+
+Processes share nothing but files, so the result is that of one process, bit for bit.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+import threading
+from collections.abc import Sequence
+from multiprocessing.context import SpawnProcess
+from typing import TYPE_CHECKING, TypeAlias
+
+from dna_deploy.errors import DnaDeployError
+from dna_deploy.progress import OnProgress, Progress
+from dna_deploy.rating.block_rating import BatchRatings, rate_blocks
+from dna_deploy.rating.block_training import train_blocks
+from dna_deploy.rating.work import BlockWork
+
+if TYPE_CHECKING:
+    Messages: TypeAlias = multiprocessing.Queue[Progress | DnaDeployError]
+
+_POLL_SECONDS = 0.2
+
+
+def run_blocks(work: BlockWork, indices: Sequence[int], on_progress: OnProgress) -> dict[int, BatchRatings]:
+    """Trains and rates some blocks in this process."""
+    with work.compute.limited_threads():
+        work.teacher.network.to(work.compute.device)
+        return rate_blocks(work, train_blocks(work, indices, on_progress), on_progress)
+
+
+def run_all_blocks(work: BlockWork, on_progress: OnProgress) -> dict[int, BatchRatings]:
+    """Trains and rates all blocks in as many processes as asked for.
+
+    Raises:
+        DnaDeployError: what a process met; the others stop, and what they saved is kept.
+    """
+    if work.compute.jobs > 1:
+        _run_shares(work, on_progress)
+    return run_blocks(work, range(len(work.space.blocks)), on_progress)  # after processes, this only gathers
+
+
+def _run_shares(work: BlockWork, on_progress: OnProgress) -> None:
+    context = multiprocessing.get_context("spawn")  # a fork would inherit threads and locks
+    messages: Messages = context.Queue()
+    processes = [context.Process(target=_work, args=(work, share, messages), daemon=True) for share in work.shares()]
+    for process in processes:
+        process.start()
+    try:
+        _listen(processes, messages, on_progress)
+    finally:
+        for process in processes:
+            process.terminate()
+            process.join()
+
+
+def _listen(processes: Sequence[SpawnProcess], messages: Messages, on_progress: OnProgress) -> None:
+    while True:
+        alive = any(process.is_alive() for process in processes)  # asked first, so that no last word is lost
+        try:
+            message = messages.get(timeout=_POLL_SECONDS)
+        except queue.Empty:
+            if not alive:
+                break
+            continue
+        if isinstance(message, Progress):
+            on_progress(message)
+        else:
+            raise message
+    for process in processes:
+        if process.exitcode:
+            raise DnaDeployError(f"a rating process ended with exit code {process.exitcode}", "out of memory? try fewer --jobs")
+
+
+def _work(work: BlockWork, share: Sequence[int], messages: Messages) -> None:
+    _die_with_parent()
+    try:
+        run_blocks(work, share, messages.put)
+    except DnaDeployError as error:
+        messages.put(error)
+    except KeyboardInterrupt:
+        pass  # the parent was interrupted as well, and says so
+
+
+def _die_with_parent() -> None:
+    """A parent that is killed takes this process along: two writers in one folder would spoil each other's files."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,71 @@
+"""Rates a whole space against a teacher: trains the block supernets, rates every candidate, writes one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dna_deploy.data.splits import ImageData
+from dna_deploy.nets.compute import Compute
+from dna_deploy.nets.teacher import Teacher
+from dna_deploy.progress import OnProgress, silent
+from dna_deploy.rating.block_rating import BatchRatings
+from dna_deploy.rating.config import RatingConfig
+from dna_deploy.rating.processes import run_all_blocks
+from dna_deploy.rating.work import BlockWork
+from dna_deploy.records.files import Provenance, digest_of
+from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
+from dna_deploy.spaces.space import Block, SearchSpace
+
+METHOD = "dna"
+
+
+def rate_space(
+    space: SearchSpace,
+    teacher: Teacher,
+    data: ImageData,
+    config: RatingConfig,
+    folder: Path,
+    *,
+    on_progress: OnProgress = silent,
+    compute: Compute | None = None,
+) -> RatingTable:
+    """The rating of every candidate of every block. ``folder`` keeps the supernets; the same folder resumes.
+
+    Raises:
+        UsageError: the teacher's features do not fit the space, or the folder belongs to other inputs.
+        DivergedError: the loss of a block is no longer a number.
+    """
+    compute = compute or Compute()
+    teacher.check_fits(space)
+    config.check_blocks(len(space.blocks))
+    parts = f"{METHOD} {space.digest} {teacher.digest} {data.digest} {config.model_dump_json()}"
+    identity = digest_of(parts.encode())
+    work = BlockWork(space, teacher, data, config, folder, identity, compute)
+    found = run_all_blocks(work, on_progress)
+    return RatingTable(
+        provenance=Provenance.now(),
+        space=space.name,
+        space_digest=space.digest,
+        method=METHOD,
+        teacher=f"{teacher.name} ({teacher.digest[:19]})",
+        dataset=f"{data.name} ({data.digest[:19]})",
+        images=len(data.rating),
+        blocks=tuple(_block_ratings(block, found[index]) for index, block in enumerate(space.blocks)),
+    )
+
+
+def _block_ratings(block: Block, found: BatchRatings) -> BlockRatings:
+    means, errors = found.means.tolist(), found.standard_errors.tolist()
+    cells, start = [], 0
+    for cell in block.cells:
+        end = start + cell.count()
+        cells.append(
+            CellRatings(
+                width=cell.width,
+                depth=cell.depth,
+                ratings=tuple(means[start:end]),
+                standard_errors=tuple(errors[start:end]),
+            )
+        )
+        start = end
+    return BlockRatings(cells=tuple(cells))

@@ -1,0 +1,45 @@
+"""Everything that a rating is made from, and how its blocks are divided over processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dna_deploy.data.splits import ImageData
+from dna_deploy.nets.compute import Compute
+from dna_deploy.nets.teacher import Teacher
+from dna_deploy.rating.config import RatingConfig
+from dna_deploy.spaces.placed import PlacedLayer
+from dna_deploy.spaces.space import SearchSpace
+
+
+@dataclass(frozen=True)
+class BlockWork:
+    """The inputs of a rating. ``identity`` names those that the result depends on."""
+
+    space: SearchSpace
+    teacher: Teacher
+    data: ImageData
+    config: RatingConfig
+    folder: Path
+    identity: str
+    compute: Compute
+
+    def cost(self, index: int) -> float:
+        """What block ``index`` costs relative to others: operations of an average path of each of its cells."""
+        total = 0.0
+        for cell in self.space.blocks[index].cells:
+            input = self.space.block_inputs(index)[-1]
+            for depth, operations in enumerate(cell.layers):
+                stride = self.space.blocks[index].stride if depth == 0 else 1
+                placed = [PlacedLayer(operation, input, cell.width, stride) for operation in operations]
+                total += sum(layer.macs + 40 * layer.peak_activation_elements for layer in placed) / len(placed)
+                input = placed[0].output
+        return total
+
+    def shares(self) -> list[list[int]]:
+        """The blocks divided over the processes, the costliest first to whoever has least."""
+        shares: list[list[int]] = [[] for _ in range(min(self.compute.jobs, len(self.space.blocks)))]
+        for index in sorted(range(len(self.space.blocks)), key=self.cost, reverse=True):
+            min(shares, key=lambda share: sum(map(self.cost, share))).append(index)
+        return [sorted(share) for share in shares if share]

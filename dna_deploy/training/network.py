@@ -1,0 +1,108 @@
+"""The final training of the network that search chose: labels, and a teacher's soft targets where there is one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dna_deploy.data.randomness import seeded
+from dna_deploy.data.splits import ImageData
+from dna_deploy.errors import TableError, UsageError
+from dna_deploy.nets.compute import Compute
+from dna_deploy.nets.network import Network
+from dna_deploy.nets.teacher import Teacher
+from dna_deploy.nets.tensor_file import TensorFile, file_digest
+from dna_deploy.progress import OnProgress, silent
+from dna_deploy.records.files import Part, Provenance, digest_of
+from dna_deploy.records.trained_network import TrainedNetwork
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.training.accuracy import measure_accuracy
+from dna_deploy.training.fit import Run, fit
+from dna_deploy.training.objective import objective
+from dna_deploy.training.recipe import Recipe
+
+RECORD, WEIGHTS = "trained-network.json", "weights.safetensors"
+
+
+class TrainingConfig(Part):
+    """How the chosen network is trained."""
+
+    recipe: Recipe = Recipe()
+
+
+def train_architecture(
+    space: SearchSpace,
+    architecture: Architecture,
+    data: ImageData,
+    config: TrainingConfig,
+    folder: Path,
+    *,
+    teacher: Teacher | None = None,
+    on_progress: OnProgress = silent,
+    compute: Compute | None = None,
+) -> TrainedNetwork:
+    """A trained network: its record, and beside it in ``folder`` its weights. The same folder resumes.
+
+    Raises:
+        DivergedError: the loss is no longer a number.
+        UsageError: the architecture is not in the space, the space has another number of classes than the data,
+            or the folder holds another training.
+    """
+    compute = compute or Compute()
+    space.check(architecture)
+    check_classes(space, data)
+    taught_by = teacher.digest if teacher is not None else None
+    parts = f"network {space.digest} {architecture} {taught_by} {data.digest} {config.model_dump_json()}"
+    run = Run("training", digest_of(parts.encode()), folder, compute)
+    if finished := _finished(run):
+        return finished
+    with compute.limited_threads():
+        with seeded(config.recipe.seed, "network"):
+            network = Network(space, architecture)
+        if teacher is not None:
+            teacher.network.to(compute.device)
+        fitted = fit(network, objective(config.recipe, teacher), data, config.recipe, run, on_progress=on_progress)
+        TensorFile(network.state_dict(), {"identity": run.identity}).write(folder / WEIGHTS)
+        test = measure_accuracy(network, data.test, data, compute.device)
+    record = TrainedNetwork(
+        provenance=Provenance.now(),
+        space=space.name,
+        space_digest=space.digest,
+        architecture=str(architecture),
+        weights=WEIGHTS,
+        weights_digest=file_digest(folder / WEIGHTS),
+        dataset=data.name,
+        data_digest=data.digest,
+        classes=data.classes,
+        images=data.counts,
+        mean=data.normalisation.mean,
+        deviation=data.normalisation.deviation,
+        teacher=taught_by,
+        recipe=config.recipe.model_dump(mode="json"),
+        best_epoch=fitted.best_epoch,
+        validation=fitted.validation,
+        test=test,
+    )
+    record.write(folder / RECORD)
+    return record
+
+
+def check_classes(space: SearchSpace, data: ImageData) -> None:
+    """Raises `UsageError` unless the space's head has one score a class of the data."""
+    if space.classes != len(data.classes):
+        raise UsageError(
+            f"{data.name} has {len(data.classes)} classes; the head of {space.name!r} has {space.classes}",
+            "use the space with_classes, or another data set",
+        )
+
+
+def _finished(run: Run) -> TrainedNetwork | None:
+    """The record in the folder, if it and its weights are what this very training leaves."""
+    weights = run.folder / WEIGHTS
+    if not (weights.exists() and TensorFile.read(weights).facts.get("identity") == run.identity):
+        return None
+    try:
+        record = TrainedNetwork.read(run.folder / RECORD)
+    except TableError:
+        return None
+    return record if record.weights_digest == file_digest(weights) else None

@@ -1,0 +1,60 @@
+"""Trains a teacher on the user's images where no pretrained one is at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from dna_deploy.data.randomness import seeded
+from dna_deploy.data.splits import ImageData
+from dna_deploy.nets.compute import Compute
+from dna_deploy.nets.residual import ResidualConfig, ResidualNetwork
+from dna_deploy.nets.teacher import write_teacher
+from dna_deploy.nets.tensor_file import TensorFile
+from dna_deploy.progress import OnProgress, silent
+from dna_deploy.records.files import Part, digest_of
+from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.training.fit import Run, fit
+from dna_deploy.training.objective import objective
+from dna_deploy.training.recipe import Recipe
+
+
+class TeacherConfig(Part):
+    """A residual network with the block boundaries of a space, and how it is trained."""
+
+    width_factor: float = Field(1.6, gt=0, description="its width, relative to the widest candidates of each block")
+    depth: int = Field(1, ge=1, description="residual blocks a stage")
+    recipe: Recipe = Recipe()
+
+
+def train_teacher(
+    config: TeacherConfig,
+    space: SearchSpace,
+    data: ImageData,
+    folder: Path,
+    *,
+    on_progress: OnProgress = silent,
+    compute: Compute | None = None,
+) -> Path:
+    """The file of a teacher trained on ``data``; the same folder resumes, and a finished one is returned as it is.
+
+    Raises:
+        DivergedError: the loss is no longer a number.
+        UsageError: the folder holds the training of another teacher.
+    """
+    compute = compute or Compute()
+    shape = ResidualConfig.for_space(space, config.width_factor, config.depth)
+    identity = digest_of(f"teacher {config.model_dump_json()} {shape.model_dump_json()} {data.digest}".encode())
+    path = folder / "teacher.safetensors"
+    if path.exists() and TensorFile.read(path, "teacher").facts.get("identity") == identity:
+        return path
+    with compute.limited_threads(), seeded(config.recipe.seed, "teacher"):
+        network = ResidualNetwork(shape)
+        learn = objective(config.recipe, None)
+        run = Run("teacher", identity, folder, compute)
+        fitted = fit(network, learn, data, config.recipe, run, on_progress=on_progress)
+    correct, images = fitted.validation.correct, fitted.validation.images
+    facts = {"identity": identity, "validation_correct": correct, "validation_images": images, "dataset": data.name}
+    write_teacher(path, network, data.shape, name=f"residual on {data.name}", facts=facts)
+    return path
