@@ -1,0 +1,116 @@
+"""``dna-deploy search``: the best network within a budget, proven, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dna_deploy.cli.console import note, print_json, print_result
+from dna_deploy.cli.search_view import search_view
+
+if TYPE_CHECKING:
+    from dna_deploy.records.latency_table import LatencyTable, Quantile
+    from dna_deploy.records.rating_table import RatingTable
+    from dna_deploy.search import Quantity
+    from dna_deploy.spaces.space import SearchSpace
+
+
+def search(
+    latency: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Latency budget: 20ms, 20ms@TARGET, 20ms@TARGET:p90, or 5ms..20ms. May be repeated.", metavar="BOUND"
+        ),
+    ] = None,
+    parameters: Annotated[list[str] | None, typer.Option(help="Trainable parameters, such as 5.3M.", metavar="BOUND")] = None,
+    macs: Annotated[
+        list[str] | None, typer.Option(help="Multiply-accumulates an image, such as 400M.", metavar="BOUND")
+    ] = None,
+    size: Annotated[list[str] | None, typer.Option(help="Bytes of weights, such as 12MiB.", metavar="BOUND")] = None,
+    memory: Annotated[list[str] | None, typer.Option(help="Peak bytes of activations, such as 4MiB.", metavar="BOUND")] = None,
+    rating_at_most: Annotated[float | None, typer.Option(help="The worst rating to accept.")] = None,
+    minimise: Annotated[str, typer.Option(help="What to make small: rating, latency[@TARGET], macs, ...")] = "rating",
+    space: Annotated[str, typer.Option(help="The search space.")] = "mbconv",
+    table: Annotated[
+        list[Path] | None, typer.Option(help="A latency table; default: latency_tables/SPACE.*.json. May be repeated.")
+    ] = None,
+    ratings: Annotated[Path | None, typer.Option(help="The rating table; default: ratings/SPACE.json.")] = None,
+    quantile: Annotated[str, typer.Option(help="The quantile that latency budgets speak of: p50, p90, p99.")] = "p50",
+    confidence: Annotated[str | None, typer.Option(help="Plan with upper bounds at this confidence, such as 95%.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many of the best networks to list.")] = 1,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the outcome to this file.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Find the best network within all constraints: exact over the whole space, explained block by block.
+
+    Example: dna-deploy search --latency 20ms --space mbconv -o outcome.json
+    """
+    from dna_deploy.search import Constraint, Rating
+    from dna_deploy.search import search as run_search
+    from dna_deploy.spaces.catalog import find_space
+
+    asked = {"latency": latency, "parameters": parameters, "macs": macs, "size": size, "memory": memory}
+    level = _quantile(quantile)
+    constraints = [Constraint.parse(name, text, level) for name, texts in asked.items() for text in texts or ()]
+    if rating_at_most is not None:
+        constraints.append(Constraint(Rating(), at_most=rating_at_most))
+    found_space = find_space(space)
+    outcome = run_search(
+        found_space,
+        read_ratings(found_space, ratings),
+        read_tables(found_space, table),
+        constraints,
+        objective=_objective(minimise, level),
+        top=top,
+        confidence=_share(confidence),
+    )
+    if output is not None:
+        outcome.write(output)
+    if json:
+        print_json("search", outcome=outcome.model_dump(mode="json"))
+        return
+    print_result(search_view(outcome))
+    note(f"next: dna-deploy train {output}" if output else "keep it: add -o outcome.json · then: dna-deploy train outcome.json")
+
+
+def read_tables(space: SearchSpace, paths: list[Path] | None) -> list[LatencyTable]:
+    """The latency tables that were named, else those of the space in ``latency_tables/``."""
+    from dna_deploy.records.latency_table import LatencyTable
+
+    return [LatencyTable.read(path) for path in paths or sorted(Path("latency_tables").glob(f"{space.name}.*.json"))]
+
+
+def read_ratings(space: SearchSpace, path: Path | None) -> RatingTable:
+    """The ratings that were named, else ``ratings/<space>.json``."""
+    from dna_deploy.errors import TableError
+    from dna_deploy.records.rating_table import RatingTable
+
+    path = path or Path("ratings") / f"{space.name}.json"
+    if not path.exists():
+        raise TableError(f"there is no rating table {path}", f"make one with: dna-deploy rate --space {space.name}")
+    return RatingTable.read(path)
+
+
+def _quantile(text: str) -> Quantile:
+    from dna_deploy.search.constraints import read_quantile
+
+    return read_quantile(text)
+
+
+def _objective(text: str, quantile: Quantile) -> Quantity:
+    from dna_deploy.search.constraints import read_quantity
+
+    return read_quantity(text, quantile)
+
+
+def _share(text: str | None) -> float | None:
+    from dna_deploy.errors import UsageError
+
+    if text is None:
+        return None
+    try:
+        return float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
+    except ValueError as error:
+        raise UsageError(f"confidence {text!r} is not a share", "write it like 95%") from error

@@ -1,0 +1,129 @@
+"""What search hands to training, export and report: the network, the front around it, the proof and the reasons."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from dna_deploy.errors import TableError
+from dna_deploy.records.files import Part, Provenance, Record
+from dna_deploy.records.latency_table import Quantile
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.space import SearchSpace
+
+
+class OnTarget(Part):
+    """What a network is predicted to be on one target."""
+
+    target: str
+    quantile: Quantile
+    latency_s: float
+    planned_s: float = Field(description="the upper bound at the asked confidence; equals latency_s where none was asked")
+    weight_bytes: int
+    peak_memory_bytes: int
+
+
+class FoundNetwork(Part):
+    """A network with its numbers."""
+
+    architecture: str
+    rating: float
+    rating_standard_error: float
+    parameters: int
+    deployed_parameters: int
+    macs: int
+    targets: tuple[OnTarget, ...]
+
+
+class AskedConstraint(Part):
+    """A bound that was asked for, and what the network has. SI units: seconds, bytes, counts."""
+
+    quantity: str
+    target: str | None
+    quantile: Quantile | None
+    at_most: float | None
+    at_least: float | None
+    found: float
+
+
+class FrontPoint(Part):
+    """A network that no other beats in rating and in every axis at once."""
+
+    architecture: str
+    rating: float
+    costs: tuple[float, ...] = Field(description="one number an axis, in SI units")
+
+
+class Front(Part):
+    """The trade-off, by ascending first cost. With ``epsilon`` 0 it is exact: no network of the space is missing."""
+
+    axes: tuple[str, ...]
+    points: tuple[FrontPoint, ...]
+    epsilon: float = Field(
+        ge=0,
+        description="every network of the space has a point with no worse rating and costs at most 1 + epsilon times its own",
+    )
+
+
+class BlockReason(Part):
+    """Why a block has its candidate: the runner-up and the price, with all other blocks as they are."""
+
+    block: int
+    choice: str
+    rating: float
+    cost: float | None = Field(description="its share of the first axis, in SI units; None where the axis is a maximum")
+    runner_up: str | None
+    runner_up_rating: float | None
+    runner_up_cost: float | None
+    gain_of_step: float = Field(description="how much better the rating gets if this block alone may cost one step more")
+
+
+class Proof(Part):
+    """How completely the space was searched."""
+
+    method: str
+    gap: float = Field(ge=0, description="how much better the best possible rating may at most be")
+    networks: int = Field(description="networks in the space")
+    candidates: int
+    states: int = Field(description="partial networks that were kept")
+    expanded: int = Field(description="partial networks that were looked at")
+
+
+class SearchOutcome(Record):
+    """The answer to a search."""
+
+    KIND: ClassVar[str] = "search-outcome"
+
+    provenance: Provenance
+    space: str
+    space_digest: str
+    ratings: str = Field(description="digest of the rating table")
+    tables: dict[str, str] = Field(description="target -> digest of its latency table")
+    objective: str
+    confidence: float | None
+    constraints: tuple[AskedConstraint, ...]
+    best: FoundNetwork
+    others: tuple[FoundNetwork, ...] = Field(description="the next best, where more than one was asked for")
+    ties: tuple[FoundNetwork, ...] = Field(description="networks whose rating cannot be told from the best's, cheapest first")
+    largest: FoundNetwork | None = Field(description="the baseline: the network with most MACs within the same constraints")
+    front: Front
+    blocks: tuple[BlockReason, ...]
+    step: float | None = Field(description="the step of the first axis that `BlockReason.gain_of_step` speaks of")
+    gain_of_step: float | None = Field(description="how much better the best rating gets with one step more, all blocks free")
+    excluded: tuple[str, ...] = Field(description="layers without a latency; networks with them were not considered")
+    proof: Proof
+
+    def check_space(self, space: SearchSpace) -> None:
+        """Raises `TableError` unless the outcome is about this very space."""
+        if self.space_digest != space.digest:
+            raise TableError(
+                f"the search outcome is about space {self.space!r} ({self.space_digest[:19]}), "
+                f"not {space.name!r} ({space.digest[:19]})",
+                f"search it with: dna-deploy search --space {space.name}",
+            )
+
+    def network(self, space: SearchSpace) -> Architecture:
+        """The answer as an architecture of its space."""
+        self.check_space(space)
+        return space.parse(self.best.architecture)

@@ -1,0 +1,277 @@
+"""Ties what can be asked to the columns of a problem: which column a quantity lives in, and how ticks become its unit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dna_deploy.errors import UsageError
+from dna_deploy.plugins import suggest
+from dna_deploy.records.latency_table import LatencyTable
+from dna_deploy.records.rating_table import RatingTable
+from dna_deploy.records.search_outcome import FoundNetwork, OnTarget
+from dna_deploy.search import measures
+from dna_deploy.search.constraints import Constraint, combined
+from dna_deploy.search.labels import Criterion
+from dna_deploy.search.measures import LatencyRows, Measure
+from dna_deploy.search.problem import Column, Problem
+from dna_deploy.search.quantities import Latency, Macs, Parameters, PeakMemory, Quantity, Rating, WeightBytes
+from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.targets.target import Precision
+
+BYTES_OF: Mapping[Precision, int] = {"fp32": 4, "fp16": 2, "int8": 1}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How a column's sum in units becomes a quantity: ``offset + factor * sum``."""
+
+    measure: Measure | None
+    factor: float = 1.0
+    offset: float = 0.0
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """A problem with the tables and the confidence that its numbers come from."""
+
+    space: SearchSpace
+    ratings: RatingTable | None
+    tables: Mapping[str, LatencyTable]
+    confidence: float | None
+    problem: Problem
+
+    @classmethod
+    def build(
+        cls,
+        space: SearchSpace,
+        ratings: RatingTable | None,
+        tables: Iterable[LatencyTable],
+        quantities: Iterable[Quantity],
+        confidence: float | None = None,
+    ) -> CostModel:
+        """A model that can speak of the given quantities.
+
+        Raises:
+            TableError: a table or the ratings are for another space.
+            UsageError: a quantity names a target without a table, or none where there are several.
+        """
+        if confidence is not None and not 0.5 <= confidence < 1:
+            raise UsageError(
+                f"a confidence of {confidence:g} cannot be planned with", "write it like 95%, between 50% and 100%"
+            )
+        by_target = _by_target(tables)
+        for table in by_target.values():
+            table.check_space(space)
+        if ratings is not None:
+            ratings.check_space(space)
+        empty = cls(space, ratings, by_target, confidence, Problem(space, (), np.empty(0), ()))
+        wanted = [empty.scale(empty.resolve(quantity)).measure for quantity in quantities]
+        problem = Problem.build(space, ratings, tuple(dict.fromkeys(measure for measure in wanted if measure is not None)))
+        return replace(empty, problem=problem)
+
+    # From quantities to columns.
+
+    def resolve(self, quantity: Quantity) -> Quantity:
+        """The quantity with its target named."""
+        match quantity:
+            case Latency(target=None):
+                return replace(quantity, target=self._only_target(quantity))
+            case WeightBytes(target=None) | PeakMemory(target=None) if self.tables:
+                return replace(quantity, target=self._alike_target(quantity))
+            case Latency(target=str(target)) | WeightBytes(target=str(target)) | PeakMemory(target=str(target)):
+                if target not in self.tables:
+                    raise UsageError(f"no latency table for target {target!r}", suggest(target, tuple(self.tables)))
+        return quantity
+
+    def scale(self, quantity: Quantity) -> Scale:
+        """Where a resolved quantity comes from."""
+        match quantity:
+            case Latency():
+                assert quantity.target is not None
+                table = self.tables[quantity.target]
+                calibration = table.calibration(quantity.quantile)
+                rise = 1 + self.deviations * calibration.relative_error
+                return Scale(self._rows(table), calibration.scale * rise, calibration.offset_s * rise)
+            case Parameters():
+                return Scale(measures.PARAMETERS)
+            case Macs():
+                return Scale(measures.MACS)
+            case WeightBytes():
+                return Scale(measures.DEPLOYED_PARAMETERS, self._bytes(quantity.target)[0])
+            case PeakMemory():
+                width, batch = self._bytes(quantity.target)
+                return Scale(measures.PEAK_ACTIVATIONS, width * batch)
+            case Rating():
+                return Scale(None)
+
+    def column(self, quantity: Quantity) -> int:
+        return self.problem.index(self.scale(quantity).measure)
+
+    @property
+    def deviations(self) -> float:
+        """How many standard errors above the estimate the plan stays, one-sided."""
+        return NormalDist().inv_cdf(self.confidence) if self.confidence else 0.0
+
+    def criteria(
+        self, objectives: Sequence[Quantity], constraints: Sequence[Constraint], maximise: bool = False
+    ) -> tuple[Criterion, ...]:
+        """What a solver should make small (the first objective first; ``maximise`` turns it round) and keep in limits."""
+        bounds: dict[tuple[int, int], float] = {}
+        for constraint in constraints:
+            index, column, scale = self._place(constraint.quantity)
+            most = column.most_ticks((constraint.at_most - scale.offset) / scale.factor)
+            least = column.least_ticks((constraint.at_least - scale.offset) / scale.factor)
+            for sign, limit in ((1, most), (-1, -least)):
+                bounds[index, sign] = min(limit, bounds.get((index, sign), math.inf))
+        signs = [-1 if maximise and not position else 1 for position in range(len(objectives))]
+        keys = dict.fromkeys((self.column(objective), sign) for objective, sign in zip(objectives, signs, strict=True))
+        wanted = [Criterion(*key, bounds.pop(key, math.inf), is_objective=True) for key in keys]
+        return (*wanted, *(Criterion(*key, limit) for key, limit in bounds.items() if math.isfinite(limit)))
+
+    # From choices to numbers.
+
+    def values(self, quantity: Quantity, totals: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A quantity of several networks from their totals in ticks ``(columns, networks)``."""
+        index, column, scale = self._place(quantity)
+        return np.asarray(scale.offset + scale.factor * (totals[index] / column.ticks_per_unit))
+
+    def found(self, choices: Sequence[int], quantities: Iterable[Quantity] = ()) -> FoundNetwork:
+        """A network with all its numbers, computed from its layers and not from the solver's arrays."""
+        architecture = self.problem.architecture(choices)
+        layers = self.space.place(architecture)
+        deployed, peak = (
+            sum(layer.deployed_parameters for layer in layers),
+            max(layer.peak_activation_elements for layer in layers),
+        )
+        places = self._places(quantities)
+        rating, error = self.rating(choices)
+        return FoundNetwork(
+            architecture=str(architecture),
+            rating=rating,
+            rating_standard_error=error,
+            parameters=sum(layer.parameters for layer in layers),
+            deployed_parameters=deployed,
+            macs=sum(layer.macs for layer in layers),
+            targets=tuple(self._on_target(place, [layer.key for layer in layers], deployed, peak) for place in places),
+        )
+
+    def rating(self, choices: Sequence[int]) -> tuple[float, float]:
+        """The rating of a network and its standard error."""
+        if self.ratings is None:
+            return 0.0, 0.0
+        values = [self._block_ratings[block][0][choice] for block, choice in enumerate(choices)]
+        errors = [self._block_ratings[block][1][choice] for block, choice in enumerate(choices)]
+        return math.fsum(values), math.hypot(*errors)
+
+    def value(self, quantity: Quantity, choices: Sequence[int]) -> float:
+        """A resolved quantity of one network, as planned with: an upper bound where a confidence is asked."""
+        return float(self.values(quantity, self.problem.totals(np.array([choices])))[0])
+
+    def fixed(self, quantity: Quantity) -> float:
+        """What stem, the smallest head and overhead alone have of a quantity."""
+        index, column, scale = self._place(quantity)
+        least = float(self.problem.start[index] + self.problem.stages[-1].values[index].min())
+        return scale.offset + scale.factor * least / column.ticks_per_unit
+
+    def share(self, quantity: Quantity, choices: Sequence[int]) -> tuple[float, ...] | None:
+        """What every block adds to a quantity; ``None`` for one that is a maximum."""
+        index, column, scale = self._place(quantity)
+        if column.is_maximum:
+            return None
+        parts = zip(self.problem.stages, self.problem.states(choices), choices, strict=False)
+        return tuple(
+            scale.factor * float(stage.values[index, state, choice]) / column.ticks_per_unit for stage, state, choice in parts
+        )
+
+    def meets(self, constraints: Iterable[Constraint], totals: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which of several networks, given as totals in ticks ``(columns, networks)``, meet all constraints."""
+        meets = np.asarray(np.isfinite(totals).all(axis=0))
+        for criterion in self.criteria((), tuple(constraints)):
+            meets = meets & (criterion.sign * totals[criterion.column] <= criterion.limit)
+        return meets
+
+    @cached_property
+    def _block_ratings(self) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]:
+        assert self.ratings is not None
+        return tuple(
+            (
+                np.concatenate([cell.ratings for cell in block.cells]),
+                np.concatenate([cell.standard_errors for cell in block.cells]),
+            )
+            for block in self.ratings.blocks
+        )
+
+    def _on_target(self, place: Latency, keys: list[str], deployed: int, peak: int) -> OnTarget:
+        assert place.target is not None
+        table = self.tables[place.target]
+        calibration = table.calibration(place.quantile)
+        planned = self.scale(place)
+        assert planned.measure is not None
+        rows = self._rows(table)
+        width, batch = self._bytes(place.target)
+        return OnTarget(
+            target=place.target,
+            quantile=place.quantile,
+            latency_s=max(0.0, calibration.offset_s + calibration.scale * math.fsum(table.row(key) for key in keys)),
+            planned_s=max(0.0, planned.offset + planned.factor * math.fsum(rows.of_key(key) for key in keys)),
+            weight_bytes=deployed * width,
+            peak_memory_bytes=peak * width * batch,
+        )
+
+    def _places(self, quantities: Iterable[Quantity]) -> tuple[Latency, ...]:
+        """The asked latencies, and the median on every target that nothing was asked of."""
+        asked = [quantity for quantity in quantities if isinstance(quantity, Latency)]
+        silent = [target for target in self.tables if all(quantity.target != target for quantity in asked)]
+        return tuple(
+            dict.fromkeys([*asked, *(Latency(target, self.tables[target].calibrations[0].quantile) for target in silent)])
+        )
+
+    def _place(self, quantity: Quantity) -> tuple[int, Column, Scale]:
+        scale = self.scale(quantity)
+        index = self.problem.index(scale.measure)
+        return index, self.problem.columns[index], scale
+
+    def _rows(self, table: LatencyTable) -> LatencyRows:
+        return LatencyRows(table.target.name, self.deviations, table)
+
+    def _bytes(self, target: str | None) -> tuple[int, int]:
+        """Bytes of a number, and the batch."""
+        if target is None:
+            return BYTES_OF["fp32"], 1
+        of = self.tables[target].target
+        return BYTES_OF[of.precision], of.batch
+
+    def _only_target(self, quantity: Quantity) -> str:
+        if len(self.tables) == 1:
+            return next(iter(self.tables))
+        known = ", ".join(self.tables) or "none"
+        raise UsageError(f"which target is the {quantity} for? there are tables for: {known}", "write it like 20ms@TARGET")
+
+    def _alike_target(self, quantity: Quantity) -> str:
+        if len({self._bytes(target) for target in self.tables}) == 1:
+            return next(iter(self.tables))
+        raise UsageError(
+            f"the {quantity} differs between the targets {', '.join(self.tables)}: their precisions or batches do",
+            "write it like 12MiB@TARGET",
+        )
+
+
+def resolved(model: CostModel, constraints: Iterable[Constraint]) -> tuple[Constraint, ...]:
+    """The constraints with targets named, the tightest of each quantity."""
+    return combined(replace(constraint, quantity=model.resolve(constraint.quantity)) for constraint in constraints)
+
+
+def _by_target(tables: Iterable[LatencyTable]) -> dict[str, LatencyTable]:
+    by_target: dict[str, LatencyTable] = {}
+    for table in tables:
+        if table.target.name in by_target:
+            raise UsageError(f"two latency tables are for target {table.target.name!r}", "name the one you mean with --table")
+        by_target[table.target.name] = table
+    return by_target

@@ -1,0 +1,41 @@
+"""The whole trade-off between the rating and one or more costs, in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dna_deploy.search.constraints import Constraint
+from dna_deploy.search.cost_model import CostModel
+from dna_deploy.search.labels import run
+from dna_deploy.search.pareto import non_dominated
+from dna_deploy.search.quantities import Quantity, Rating
+
+
+@dataclass(frozen=True)
+class TradeOff:
+    """Every network that no other beats in rating and all axes at once, by ascending first axis."""
+
+    axes: tuple[Quantity, ...]
+    choices: NDArray[np.intp]
+    """``(networks, blocks)``"""
+    ratings: NDArray[np.float64]
+    costs: NDArray[np.float64]
+    """``(axes, networks)`` in SI units."""
+    epsilon: float
+    states: int
+
+
+def trade_off(model: CostModel, axes: Sequence[Quantity], constraints: Sequence[Constraint]) -> TradeOff:
+    """The exact front among the networks that meet the constraints."""
+    criteria = model.criteria([*axes, Rating()], constraints)
+    programme = run(model.problem, criteria)
+    choices = programme.choices(np.arange(len(programme.results)))
+    totals = model.problem.totals(choices)
+    kept = non_dominated(totals[[*(model.column(axis) for axis in axes), 0]])
+    totals, choices = totals[:, kept], choices[kept]
+    costs = np.stack([model.values(axis, totals) for axis in axes])
+    return TradeOff(tuple(axes), choices, model.values(Rating(), totals), costs, 0.0, programme.labels)

@@ -1,0 +1,68 @@
+"""What to say when no network meets the constraints: how far off they are, and the smallest steps that would help."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dna_deploy.errors import InfeasibleError
+from dna_deploy.search.constraints import Constraint
+from dna_deploy.search.cost_model import CostModel
+from dna_deploy.search.exact import solve
+from dna_deploy.search.quantities import Latency, Quantity
+
+
+def infeasible(model: CostModel, constraints: Sequence[Constraint]) -> InfeasibleError:
+    """The error that explains itself."""
+    facts = [fact for constraint in constraints for fact in _facts(model, constraint)]
+    helps = [text for constraint in constraints for text in _relaxations(model, constraint, constraints)]
+    asked = " and ".join(map(str, constraints)) or "no absent rows"
+    hint = "; ".join([*facts, *helps]) or "no single relaxation is enough: loosen several"
+    return InfeasibleError(f"no architecture of {model.space.name!r} has {asked}", hint)
+
+
+def reachable(model: CostModel, quantity: Quantity, constraints: Sequence[Constraint], most: bool = False) -> float | None:
+    """The smallest (or largest) value of a quantity among the networks that meet the constraints; ``None`` without any."""
+    solution = solve(model, (quantity,), constraints, maximise=most)
+    return model.value(quantity, solution.choices[0]) if len(solution.choices) else None
+
+
+def _facts(model: CostModel, constraint: Constraint) -> list[str]:
+    quantity, facts = constraint.quantity, []
+    if math.isfinite(constraint.at_most):
+        least = reachable(model, quantity, ())
+        if least is not None and least > constraint.at_most:
+            facts.append(f"the least {quantity} of all is {exactly(quantity, least)}")
+            if isinstance(quantity, Latency):
+                fixed = model.fixed(quantity)
+                facts.append(f"stem, head and overhead alone take {quantity.format(fixed)}")
+    if math.isfinite(constraint.at_least):
+        top = reachable(model, quantity, (), most=True)
+        if top is not None and top < constraint.at_least:
+            facts.append(f"the most {quantity} of all is {quantity.format(top)}")
+    return facts
+
+
+def _relaxations(model: CostModel, constraint: Constraint, constraints: Sequence[Constraint]) -> list[str]:
+    """What this constraint alone would have to become."""
+    others = tuple(other for other in constraints if other != constraint)
+    if not others and len(constraints) > 1:
+        return []
+    texts = []
+    if math.isfinite(constraint.at_most):
+        least = reachable(model, constraint.quantity, (*others, replace(constraint, at_most=math.inf)))
+        if least is not None:
+            texts.append(f"{constraint.quantity} of at least {exactly(constraint.quantity, least)} would do")
+    if math.isfinite(constraint.at_least):
+        top = reachable(model, constraint.quantity, (*others, replace(constraint, at_least=-math.inf)), most=True)
+        if top is not None:
+            texts.append(f"a lower bound of {constraint.quantity.format(top)} would do")
+    return texts
+
+
+def exactly(quantity: Quantity, value: float) -> str:
+    """A value with a digit more than usual, rounded up, so that asking for it is feasible."""
+    if isinstance(quantity, Latency):
+        return f"{math.ceil(value * 1e7) / 1e4:.4f} ms"
+    return quantity.format(value)

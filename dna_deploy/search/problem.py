@@ -1,0 +1,269 @@
+"""A space, its ratings and its costs as arrays: all that a solver needs to know.
+
+Every number becomes a whole count of *ticks* of its column: a tick is a power of ten so small that the whole network
+takes at most 9e15 of them. Sums of ticks are exact in float64 and in any order, so rounding never decides which of two
+networks is better, and whatever was written with few decimal digits is kept to the digit.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dna_deploy.errors import TableError, UsageError
+from dna_deploy.records.rating_table import RatingTable
+from dna_deploy.search.measures import Measure
+from dna_deploy.spaces.architecture import Architecture, BlockChoice
+from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.placed import PlacedLayer
+from dna_deploy.spaces.space import Cell, SearchSpace
+
+Ticks = NDArray[np.float64]
+
+_MOST_TICKS = 9e15  # whole numbers up to 2**53 are exact in float64
+_ROUNDING = 1e-12  # the relative amount by which a bound may be exceeded: float sums in another order differ by less
+
+
+@dataclass(frozen=True)
+class Column:
+    """One number of a network: the sum or the maximum over its parts, in ticks."""
+
+    measure: Measure | None
+    ticks_per_unit: float
+    terms: int
+
+    @property
+    def is_maximum(self) -> bool:
+        return self.measure is not None and self.measure.is_maximum
+
+    def most_ticks(self, bound: float) -> float:
+        """The largest number of ticks that meets an upper bound, forgiving what rounding does."""
+        return math.floor(bound * self.ticks_per_unit + self._slack(bound)) if math.isfinite(bound) else bound
+
+    def least_ticks(self, bound: float) -> float:
+        """The smallest number of ticks that meets a lower bound, forgiving what rounding does."""
+        return math.ceil(bound * self.ticks_per_unit - self._slack(bound)) if math.isfinite(bound) else bound
+
+    def _slack(self, bound: float) -> float:
+        whole = self.measure is not None and self.measure.is_whole
+        return abs(bound) * self.ticks_per_unit * _ROUNDING + (0 if whole else self.terms / 2)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a block may add to a network: for every input width, every candidate's number in every column."""
+
+    exits: NDArray[np.intp]
+    """``(candidates,)``: which of the block's widths each candidate emits."""
+    values: Ticks
+    """``(columns, inputs, candidates)``: infinite where a row is absent."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Stages one after the other, the last being the head with a single candidate. Column 0 is the rating."""
+
+    space: SearchSpace
+    columns: tuple[Column, ...]
+    start: Ticks
+    stages: tuple[Stage, ...]
+
+    @classmethod
+    def build(cls, space: SearchSpace, ratings: RatingTable | None, measures: Sequence[Measure]) -> Problem:
+        """The problem of a space. Without ratings every network rates 0."""
+        placement = _placement(space)
+        start, raw = _raw_values(space, ratings, tuple(measures), placement)
+        columns = tuple(
+            _column(measure, [start[index], *(values[index] for values in raw)], placement.terms)
+            for index, measure in enumerate((None, *measures))
+        )
+        scale = np.array([column.ticks_per_unit for column in columns])
+        exits = [_exits(space, index) for index in range(len(space.blocks))] + [np.zeros(1, np.intp)]
+        stages = tuple(Stage(exit, np.rint(values * scale[:, None, None])) for exit, values in zip(exits, raw, strict=True))
+        return cls(space, columns, np.rint(start * scale), stages)
+
+    def index(self, measure: Measure | None) -> int:
+        """The column of a measure."""
+        return next(index for index, column in enumerate(self.columns) if column.measure == measure)
+
+    @property
+    def candidates(self) -> int:
+        return sum(block.count() for block in self.space.blocks)
+
+    def architecture(self, choices: Sequence[int]) -> Architecture:
+        """The network that takes candidate ``choices[k]`` of block ``k``."""
+        return Architecture(tuple(self.candidate(block, int(position)) for block, position in enumerate(choices)))
+
+    def candidate(self, block: int, position: int) -> BlockChoice:
+        """One candidate of a block."""
+        return _candidate(self.space.blocks[block].cells, position)
+
+    def column_of_ratings(self, block: int) -> NDArray[np.float64]:
+        """The ratings of a block's candidates."""
+        return np.asarray(self.stages[block].values[0, 0] / self.columns[0].ticks_per_unit)
+
+    def choices(self, architecture: Architecture) -> tuple[int, ...]:
+        """The position of every block's candidate: the reverse of `architecture`."""
+        return tuple(
+            _position(block.cells, choice) for block, choice in zip(self.space.blocks, architecture.blocks, strict=True)
+        )
+
+    def totals(self, choices: NDArray[np.intp]) -> Ticks:
+        """Every column of some networks ``(networks, blocks)``, in ticks: ``(columns, networks)``."""
+        totals = np.repeat(self.start[:, None], len(choices), axis=1)
+        state = np.zeros(len(choices), np.intp)
+        for stage, chosen in zip(self.stages, [*choices.T, np.zeros(len(choices), np.intp)], strict=True):
+            totals = self._join(totals, stage.values[:, state, chosen])
+            state = stage.exits[chosen]
+        return totals
+
+    def states(self, choices: Sequence[int]) -> tuple[int, ...]:
+        """The input width, as a position, of every block and of the head."""
+        exits = (int(stage.exits[choice]) for stage, choice in zip(self.stages, choices, strict=False))
+        return (0, *exits)
+
+    def swapped(self, choices: Sequence[int], block: int) -> Ticks:
+        """Every column of the networks that differ from one in a block: ``(columns, candidates)``, in ticks."""
+        states = self.states(choices)
+        before = self.start
+        for index in range(block):
+            before = self._join(before, self.stages[index].values[:, states[index], choices[index]])
+        stage = self.stages[block]
+        after = self._after(choices, block)
+        return self._join(self._join(before[:, None], stage.values[:, states[block]]), after[:, stage.exits])
+
+    def _after(self, choices: Sequence[int], block: int) -> Ticks:
+        """What everything behind a block adds, for every width that the block may emit: ``(columns, widths)``."""
+        following = [*choices[block + 1 :], 0]
+        after = self.stages[block + 1].values[:, :, following[0]]
+        state = int(self.stages[block + 1].exits[following[0]])
+        for stage, choice in zip(self.stages[block + 2 :], following[1:], strict=True):
+            after = self._join(after, stage.values[:, state, choice, None])
+            state = int(stage.exits[choice])
+        return after
+
+    def _join(self, one: Ticks, other: Ticks) -> Ticks:
+        largest = np.array([column.is_maximum for column in self.columns]).reshape(-1, *(1,) * (max(one.ndim, other.ndim) - 1))
+        return np.where(largest, np.maximum(one, other), one + other)
+
+    @cached_property
+    def excluded(self) -> int:
+        """How many candidates no network can hold, because a row is absent behind every input width."""
+        return sum(int((~np.isfinite(stage.values).all(axis=0)).all(axis=0).sum()) for stage in self.stages[:-1])
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Every layer that may stand anywhere: ``blocks[block][input][cell][position]`` holds one layer an operation."""
+
+    blocks: tuple[tuple[tuple[tuple[tuple[PlacedLayer, ...], ...], ...], ...], ...]
+    heads: tuple[tuple[PlacedLayer, ...], ...]
+
+    @property
+    def terms(self) -> int:
+        """An upper limit on the layers of a network."""
+        return 16 + sum(max(len(cell) for cell in inputs[0]) for inputs in self.blocks)
+
+
+@lru_cache(maxsize=8)
+def _placement(space: SearchSpace) -> Placement:
+    blocks = tuple(
+        tuple(tuple(_place_cell(cell, input, block.stride) for cell in block.cells) for input in space.block_inputs(index))
+        for index, block in enumerate(space.blocks)
+    )
+    return Placement(blocks, tuple(space.head_layers(input) for input in space.block_inputs(len(space.blocks))))
+
+
+def _place_cell(cell: Cell, input: FeatureMap, stride: int) -> tuple[tuple[PlacedLayer, ...], ...]:
+    positions = []
+    for operations in cell.layers:
+        layers = tuple(PlacedLayer(operation, input, cell.width, stride) for operation in operations)
+        if len({layer.output for layer in layers}) != 1:
+            raise UsageError(f"operations of one layer emit different shapes: {', '.join(map(str, layers))}")
+        positions.append(layers)
+        input, stride = layers[0].output, 1
+    return tuple(positions)
+
+
+def _raw_values(
+    space: SearchSpace, ratings: RatingTable | None, measures: tuple[Measure, ...], placement: Placement
+) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
+    """The start ``(columns,)`` and every stage ``(columns, inputs, candidates)``, in units."""
+    start = np.array([0.0, *(_fixed(space.stem_layers, measure) for measure in measures)])
+    stages = []
+    for index, block in enumerate(space.blocks):
+        values = np.empty((1 + len(measures), len(placement.blocks[index]), block.count()))
+        values[0] = _ratings(ratings, index, block.count())
+        for column, measure in enumerate(measures, start=1):
+            for row, cells in enumerate(placement.blocks[index]):
+                np.concatenate([_cell_values(cell, measure) for cell in cells], out=values[column, row])
+        stages.append(values)
+    heads = [[0.0, *(_fixed(layers, measure) for measure in measures)] for layers in placement.heads]
+    return start, [*stages, np.array(heads).T[:, :, None]]
+
+
+def _cell_values(positions: tuple[tuple[PlacedLayer, ...], ...], measure: Measure) -> NDArray[np.float64]:
+    """A measure of every candidate of a cell, the last layer varying fastest."""
+    joined = np.maximum if measure.is_maximum else np.add
+    values = np.zeros(1)
+    for layers in positions:
+        values = joined.outer(values, np.array([measure.of_layer(layer) for layer in layers])).ravel()
+    return values
+
+
+def _fixed(layers: tuple[PlacedLayer, ...], measure: Measure) -> float:
+    values = [measure.of_layer(layer) for layer in layers]
+    for layer, value in zip(layers, values, strict=True):
+        if not math.isfinite(value):
+            raise TableError(f"no latency for {layer}, which every network has", "profile the space again")
+    return (max(values, default=0.0)) if measure.is_maximum else math.fsum(values)
+
+
+def _ratings(ratings: RatingTable | None, index: int, count: int) -> NDArray[np.float64]:
+    if ratings is None:
+        return np.zeros(count)
+    cells = ratings.blocks[index].cells
+    return np.fromiter(itertools.chain.from_iterable(cell.ratings for cell in cells), np.float64, count)
+
+
+def _column(measure: Measure | None, parts: list[NDArray[np.float64]], terms: int) -> Column:
+    total = math.fsum(float(np.abs(part[np.isfinite(part)]).max(initial=0.0)) for part in map(np.atleast_1d, parts))
+    digits = math.floor(math.log10(_MOST_TICKS / total)) if total > 0 else 0
+    if measure is not None and measure.is_whole:
+        digits = min(digits, 0)
+    return Column(measure, 10.0**digits, terms)
+
+
+def _exits(space: SearchSpace, index: int) -> NDArray[np.intp]:
+    block = space.blocks[index]
+    return np.repeat([block.widths.index(cell.width) for cell in block.cells], [cell.count() for cell in block.cells])
+
+
+def _candidate(cells: tuple[Cell, ...], position: int) -> BlockChoice:
+    for cell in cells:
+        if position < cell.count():
+            break
+        position -= cell.count()
+    operations = []
+    for known in reversed(cell.layers):
+        position, digit = divmod(position, len(known))
+        operations.append(known[digit])
+    return BlockChoice(cell.width, tuple(reversed(operations)))
+
+
+def _position(cells: tuple[Cell, ...], choice: BlockChoice) -> int:
+    before = 0
+    for cell in cells:
+        if (cell.width, cell.depth) == (choice.width, choice.depth):
+            break
+        before += cell.count()
+    position = 0
+    for operation, known in zip(choice.operations, cell.layers, strict=True):
+        position = position * len(known) + known.index(operation)
+    return before + position
