@@ -7,7 +7,7 @@ import sys
 import typer
 
 from dna_deploy import __version__
-from dna_deploy.cli import kit, profile, search, spaces
+from dna_deploy.cli import export, kit, profile, rate, run, search, spaces, train, verify
 from dna_deploy.cli.console import note
 from dna_deploy.errors import DnaDeployError
 
@@ -19,10 +19,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("init")(run.init)
+app.command("run")(run.run)
+app.command("demo")(run.demo)
 app.command("spaces")(spaces.spaces)
+app.command("rate")(rate.rate)
 app.command("search")(search.search)
+app.command("train")(train.train)
 app.command("profile")(profile.profile)
 app.command("kit")(kit.kit)
+app.command("export")(export.export)
+app.command("verify")(verify.verify)
 
 
 def _print_version(wanted: bool) -> None:

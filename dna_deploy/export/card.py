@@ -1,14 +1,12 @@
-"""Makes a model card from what is known about an exported model, and writes it as a record and as Markdown beside it."""
+"""Makes a model card from what is known about an exported model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
-from dna_deploy.export.card_text import card_markdown
 from dna_deploy.export.model_file import ExportResult
-from dna_deploy.records.files import Provenance, write_atomically
+from dna_deploy.records.files import Provenance
 from dna_deploy.records.model_card import (
     Absent,
     Accuracy,
@@ -24,8 +22,6 @@ from dna_deploy.records.model_card import (
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 
-CARD_NAME = "model-card.json"
-CARD_TEXT_NAME = "model-card.md"
 _PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "openvino", "numpy")
 
 
@@ -114,14 +110,6 @@ def baseline(name: str, space: SearchSpace, architecture: Architecture, predicte
         macs=sum(layer.macs for layer in layers),
         predicted_s=predicted_s,
     )
-
-
-def write_card(card: ModelCard, folder: Path) -> tuple[Path, Path]:
-    """Writes the card as a record and as Markdown; each is written whole or not at all."""
-    record, text = folder / CARD_NAME, folder / CARD_TEXT_NAME
-    write_atomically(text, card_markdown(card).encode())
-    card.write(record)
-    return record, text
 
 
 def _versions() -> dict[str, str]:

@@ -60,7 +60,7 @@ def _latency(card: ModelCard) -> Iterator[str]:
     found, target, machine = card.measured, card.measured.target, card.measured.fingerprint
     yield from _table(
         ("p50", "p90", "samples", "standard error", "spread (interquartile range / median)"),
-        [(_time(found.p50_s), _time(found.p90_s), found.samples, _time(found.standard_error_s), f"{found.spread:.1%}")],
+        [(_time(found.p50_s), _or_reason(found.p90_s), found.samples, _time(found.standard_error_s), f"{found.spread:.1%}")],
     )
     yield ""
     yield (
@@ -86,7 +86,8 @@ def _parity(parity: Parity | Absent) -> Iterator[str]:
     if isinstance(parity, Absent):
         yield f"Not checked: {parity.reason}."
         return
-    yield f"Largest score {parity.largest_score:.4g}; torch finds the right class for {_share(parity.accuracy)}."
+    yield f"On {parity.source}; the largest score is {parity.largest_score:.4g}."
+    yield f"Torch finds the right class: {_share(parity.accuracy)}."
     yield ""
     yield from _table(
         ("judge", "images", "max abs. error", "mean abs. error", "same class", "right class"),
@@ -138,14 +139,16 @@ def _origin(card: ModelCard) -> Iterator[str]:
 def _predicted(card: ModelCard) -> str:
     if isinstance(card.predicted, Absent):
         return card.predicted.reason
-    return f"{_time(card.predicted.latency_s)} (± {card.predicted.relative_error:.1%})"
+    error = card.predicted.relative_error
+    return _time(card.predicted.latency_s) + ("" if isinstance(error, Absent) else f" (± {error:.1%})")
 
 
 def _measured(card: ModelCard) -> str:
     if isinstance(card.measured, Absent):
         return card.measured.reason
     found = card.measured
-    return f"{_time(found.asked_quantile_s)} (p50 {_time(found.p50_s)}, p90 {_time(found.p90_s)}, {found.samples} samples)"
+    every = f"p50 {_time(found.p50_s)}, p90 {_or_reason(found.p90_s)}, {found.samples} samples"
+    return f"{_time(found.quantile_s)} at {found.quantile} ({every})"
 
 
 def _share(accuracy: Accuracy | Absent) -> str:

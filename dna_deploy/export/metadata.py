@@ -41,15 +41,15 @@ class ModelInfo(Part):
         return {PREFIX + key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 
     @classmethod
-    def parse(cls, pairs: Mapping[str, str], name: str) -> Self:
-        """The facts in a model's text pairs; ``name`` says in errors which model.
+    def parse(cls, pairs: Mapping[str, str], name: str) -> Self | None:
+        """The facts in a model's text pairs; None where this tool did not write it. ``name`` says in errors which model.
 
         Raises:
-            UsageError: the model was not exported by this tool, or by a newer one.
+            UsageError: a newer version of this tool wrote it, or someone changed it.
         """
         values: dict[str, Any] = {key.removeprefix(PREFIX): value for key, value in pairs.items() if key.startswith(PREFIX)}
         if not values:
-            raise UsageError(f"{name} does not say what it is", "export it with: dna-deploy export")
+            return None
         try:
             lists = {key: json.loads(values[key]) for key in ("labels", "mean", "deviation") if key in values}
             return cls.model_validate({**values, **lists})

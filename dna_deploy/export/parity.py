@@ -56,6 +56,7 @@ def check_parity(
     images: Images,
     labels: Images | None = None,
     *,
+    source: str = "some images",
     precision: Precision = "fp32",
     judges: Sequence[str] = tuple(JUDGES),
 ) -> Parity:
@@ -66,6 +67,7 @@ def check_parity(
         path: The exported file.
         images: What the network receives, ``(images, channels, height, width)``, normalised as in training.
         labels: The class of each image, ``(images,)``, where known.
+        source: Which images these are, for the card.
         precision: In which the file computes; decides the limits.
         judges: Who runs the file. Those whose package is missing are named in the result; one at least must be there.
 
@@ -89,6 +91,7 @@ def check_parity(
                 tallies[name].add(judge(batch[:count]), reference[:count], truth[:count] if truth is not None else None)
     parity = Parity(
         precision=precision,
+        source=source,
         largest_score=largest_score,
         accuracy=network_accuracy.accuracy,
         judges=tuple(_verdict(name, tally) for name, tally in tallies.items()),

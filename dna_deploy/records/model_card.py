@@ -5,12 +5,14 @@ What is not known says why. The Markdown beside the record is written by the roo
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, Self, TypeAlias
 
 from pydantic import Field
 
+from dna_deploy.records.doubt import Doubt
 from dna_deploy.records.files import Part, Provenance, Record
-from dna_deploy.records.latency_table import Doubt, Quantile
+from dna_deploy.records.measurement import Measurement
+from dna_deploy.records.samples import Quantile
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.target import Precision, Target
 
@@ -61,6 +63,7 @@ class Parity(Part):
     """Torch against every judge that was there."""
 
     precision: Precision
+    source: str = Field(description="which images")
     largest_score: float = Field(ge=0, description="the largest absolute score of torch: what errors are relative to")
     accuracy: Accuracy | Absent = Field(description="of torch")
     judges: tuple[JudgeParity, ...] = Field(min_length=1)
@@ -78,21 +81,43 @@ class PredictedLatency(Part):
     """What the latency table says, and how far it was off on networks that it was not fitted on."""
 
     latency_s: float = Field(gt=0)
-    relative_error: float = Field(ge=0)
+    relative_error: float | Absent
 
 
 class MeasuredLatency(Part):
     """What the file took on the target."""
 
     p50_s: float = Field(gt=0)
-    p90_s: float = Field(gt=0)
-    asked_quantile_s: float = Field(gt=0, description="the asked quantile, what the budget is compared with")
+    p90_s: float | Absent
+    quantile: Quantile
+    quantile_s: float = Field(gt=0, description="the asked quantile: what the budget is compared with")
     standard_error_s: float = Field(ge=0, description="of the asked quantile")
     spread: float = Field(ge=0, description="interquartile range over the median")
     samples: int = Field(gt=0)
     target: Target
     fingerprint: Fingerprint
     doubts: tuple[Doubt, ...]
+
+    @classmethod
+    def of(cls, measurement: Measurement, quantile: Quantile) -> Self:
+        """What a card says of a measurement.
+
+        Raises:
+            UnstableMeasurementError: there are too few samples to speak of the quantile.
+        """
+        few = f"{measurement.samples.count} samples are too few"
+        return cls(
+            p50_s=measurement.p50.seconds,
+            p90_s=measurement.p90.seconds if measurement.samples.can_tell("p90") else Absent(reason=few),
+            quantile=quantile,
+            quantile_s=measurement.quantile(quantile).seconds,
+            standard_error_s=measurement.standard_error(quantile).seconds,
+            spread=measurement.spread,
+            samples=measurement.samples.count,
+            target=measurement.target,
+            fingerprint=measurement.fingerprint,
+            doubts=measurement.doubts,
+        )
 
 
 class LayerFacts(Part):
@@ -160,4 +185,4 @@ class ModelCard(Record):
         """Whether the measured latency meets the budget."""
         if isinstance(self.asked, Absent) or isinstance(self.measured, Absent):
             return "not checked"
-        return "kept" if self.measured.asked_quantile_s <= self.asked.latency_s else "missed"
+        return "kept" if self.measured.quantile_s <= self.asked.latency_s else "missed"

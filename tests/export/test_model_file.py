@@ -30,6 +30,7 @@ def test_file_stands_alone_with_batch_norms_folded_and_says_what_it_is(tmp_path:
     assert not model.functions
     assert all(tensor.data_location == onnx.TensorProto.DEFAULT for tensor in model.graph.initializer)
     info = ModelInfo.parse({pair.key: pair.value for pair in model.metadata_props}, "model")
+    assert info is not None
     assert (info.architecture, info.space_digest, info.labels) == (TINY, FASHION.digest, labels)
     assert (info.mean, info.deviation) == ((0.3,), (0.4,))
     assert info.weights.startswith("sha256:")

@@ -1,0 +1,116 @@
+"""Export as a user means it: a folder with the model, checked against torch on real images, and its card. Or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dna_deploy.data.splits import ImageData
+from dna_deploy.export.card import make_card
+from dna_deploy.export.card_file import card_path, write_card
+from dna_deploy.export.model_file import MODEL_NAME, ExportResult, export_architecture
+from dna_deploy.export.normalised import images_and_labels
+from dna_deploy.export.parity import Images, check_parity
+from dna_deploy.export.source import Source
+from dna_deploy.export.staging import staged
+from dna_deploy.records.model_card import Absent, Accuracy, ModelCard, Parity
+
+NOT_MEASURED = Absent(reason="not measured yet: dna-deploy verify does it")
+_NOISE_IMAGES = 32
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What lies in the folder."""
+
+    model: Path
+    card_file: Path
+    card: ModelCard
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """Images to compare on, and what they are."""
+
+    images: Images
+    labels: Images | None
+    source: str
+
+
+def deliver(
+    source: Source,
+    folder: Path,
+    *,
+    data: ImageData | None = None,
+    images: int | None = None,
+    batch: int | None = 1,
+    seed: int = 0,
+    replace: bool = False,
+    reproduce: str = "",
+) -> Delivery:
+    """Exports a network into a folder that appears as a whole or not at all.
+
+    Args:
+        source: The network and its history.
+        folder: Where the model and its card shall be.
+        data: Images that it is judged on: the test part. Without them parity is checked on noise, and no accuracy is known.
+        images: How many test images to use; all of them by default.
+        batch: Images at once in the exported file; None leaves it open.
+        seed: For random weights, where the source has none.
+        replace: Allow the folder to hold an earlier model.
+        reproduce: The command that makes it again; the current one where empty.
+
+    Raises:
+        ParityError: the file does not compute what torch does; nothing is written.
+        UsageError: parts do not belong together, or the folder cannot be used.
+    """
+    evidence = _evidence(source, data, images)
+    with staged(folder, replace=replace) as work:
+        result = export_architecture(
+            source.space, source.architecture, source.weights, work,
+            labels=source.labels, mean=source.mean, deviation=source.deviation, batch=batch, seed=seed,
+        )  # fmt: skip
+        parity = check_parity(result.network, result.path, evidence.images, evidence.labels, source=evidence.source)
+        card = _card(source, result, parity, data, reproduce)
+        write_card(card, work)
+    return Delivery(folder / MODEL_NAME, card_path(folder / MODEL_NAME), card)
+
+
+def _evidence(source: Source, data: ImageData | None, limit: int | None) -> _Evidence:
+    if data is None:
+        shape = source.space.input
+        rng = np.random.default_rng(0)
+        noise = rng.standard_normal((_NOISE_IMAGES, shape.channels, shape.height, shape.width), dtype=np.float32)
+        return _Evidence(noise, None, f"{_NOISE_IMAGES} images of noise, since no data set was given")
+    images, labels = images_and_labels(data, data.test, limit)
+    part = "all" if len(images) == len(data.test) else "the first"
+    return _Evidence(images, labels, f"{part} {len(images):,} test images of {data.name}")
+
+
+def _card(source: Source, result: ExportResult, parity: Parity, data: ImageData | None, reproduce: str) -> ModelCard:
+    return make_card(
+        result,
+        source.space,
+        source.architecture,
+        asked=source.asked,
+        predicted=source.predicted,
+        measured=NOT_MEASURED,
+        parity=parity,
+        accuracy=_accuracy(source, parity, data),
+        baselines=source.baselines,
+        dataset=source.dataset,
+        seeds=source.seeds,
+        digests=source.digests,
+        reproduce=reproduce,
+    )
+
+
+def _accuracy(source: Source, parity: Parity, data: ImageData | None) -> Accuracy | Absent:
+    """Of the file itself, as the first judge that saw every image runs it."""
+    if source.weights is None:
+        return Absent(reason="the network is not trained")
+    if data is None:
+        return Absent(reason="no data set was given")
+    return parity.judges[0].accuracy

@@ -1,0 +1,124 @@
+"""What is exported, and all that is known about where it comes from: gathered from records, or said on the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from dna_deploy.errors import TableError, UsageError
+from dna_deploy.export.card import baseline
+from dna_deploy.records.files import read_bytes
+from dna_deploy.records.latency_table import LatencyTable
+from dna_deploy.records.model_card import Absent, AskedLatency, Baseline, DatasetFacts, PredictedLatency
+from dna_deploy.records.samples import Quantile
+from dna_deploy.records.search_outcome import SearchOutcome
+from dna_deploy.records.trained_network import TrainedNetwork
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.space import SearchSpace
+
+LARGEST = "largest network that fits the budget"
+
+NOT_ASKED = Absent(reason="no latency was asked for")
+NOT_PREDICTED = Absent(reason="no latency table was given")
+UNKNOWN_DATA = Absent(reason="nothing says what the weights were trained on")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A network, its weights and its history."""
+
+    space: SearchSpace
+    architecture: Architecture
+    weights: Path | None = None
+    labels: tuple[str, ...] = ()
+    mean: tuple[float, ...] = ()
+    deviation: tuple[float, ...] = ()
+    asked: AskedLatency | Absent = NOT_ASKED
+    predicted: PredictedLatency | Absent = NOT_PREDICTED
+    baselines: tuple[Baseline, ...] = ()
+    dataset: DatasetFacts | Absent = UNKNOWN_DATA
+    seeds: Mapping[str, int] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+    def with_outcome(self, outcome: SearchOutcome) -> Source:
+        """What a search asked for and predicted of this very network; nothing, if it found another one."""
+        if outcome.best.architecture != str(self.architecture):
+            raise UsageError(
+                f"the search found {outcome.best.architecture}, not {self.architecture}", "give the outcome that was trained"
+            )
+        budget = next((one for one in outcome.constraints if one.quantity.startswith("latency") and one.at_most), None)
+        digests = {**self.digests, "search outcome": outcome.digest, "ratings": outcome.ratings}
+        digests |= {f"latency table of {target}": digest for target, digest in outcome.tables.items()}
+        asked = self.asked
+        if budget is not None and budget.at_most is not None:
+            asked = AskedLatency(latency_s=budget.at_most, quantile=budget.quantile or "p50")
+        predicted: PredictedLatency | Absent = self.predicted
+        if outcome.best.targets:
+            predicted = PredictedLatency(
+                latency_s=outcome.best.targets[0].latency_s, relative_error=Absent(reason="not said by the search outcome")
+            )
+        return replace(self, asked=asked, predicted=predicted, baselines=_largest(outcome, self.space), digests=digests)
+
+    def with_table(self, table: LatencyTable) -> Source:
+        """What a latency table predicts, with the error it had on networks that it was not fitted on."""
+        table.check_space(self.space)
+        quantile: Quantile = "p50" if isinstance(self.asked, Absent) else self.asked.quantile
+        predicted = PredictedLatency(
+            latency_s=table.predict(self.space, self.architecture, quantile).seconds,
+            relative_error=table.calibration(quantile).relative_error,
+        )
+        return replace(
+            self, predicted=predicted, digests={**self.digests, f"latency table of {table.target.name}": table.digest}
+        )
+
+
+def source_of_record(path: Path) -> Source:
+    """What a trained network's record or a search outcome names. The weights of the first lie beside it."""
+    match _kind(path):
+        case TrainedNetwork.KIND:
+            return source_of_trained(TrainedNetwork.read(path), path.parent)
+        case SearchOutcome.KIND:
+            outcome = SearchOutcome.read(path)
+            space = find_space(outcome.space)
+            return Source(space, outcome.network(space)).with_outcome(outcome)
+        case kind:
+            raise UsageError(f"{path} is a {kind!r}", "give a trained network, a search outcome, or an architecture's line")
+
+
+def source_of_trained(trained: TrainedNetwork, folder: Path) -> Source:
+    """A trained network, whose weights lie in ``folder``."""
+    space = find_space(trained.space)
+    if space.classes != len(trained.classes):
+        space = space.with_classes(len(trained.classes))
+    if space.digest != trained.space_digest:
+        raise TableError(f"{trained.space!r} is no longer the space that the network was trained in", "train it again")
+    digests = {"trained network": trained.digest, "data": trained.data_digest}
+    return Source(
+        space=space,
+        architecture=space.parse(trained.architecture),
+        weights=folder / trained.weights,
+        labels=trained.classes,
+        mean=trained.mean,
+        deviation=trained.deviation,
+        dataset=DatasetFacts(name=trained.dataset, splits=trained.images, digest=trained.data_digest),
+        seeds={"training": seed} if isinstance(seed := trained.recipe.get("seed"), int) else {},
+        digests={**digests, "teacher": trained.teacher} if trained.teacher else digests,
+    )
+
+
+def _largest(outcome: SearchOutcome, space: SearchSpace) -> tuple[Baseline, ...]:
+    found = outcome.largest
+    if found is None:
+        return ()
+    predicted = found.targets[0].latency_s if found.targets else NOT_PREDICTED
+    return (baseline(LARGEST, space, space.parse(found.architecture), predicted),)
+
+
+def _kind(path: Path) -> str:
+    try:
+        return str(json.loads(read_bytes(path, "record"))["kind"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise TableError(f"{path} is not a record of dna-deploy", "give a trained network or a search outcome") from error
