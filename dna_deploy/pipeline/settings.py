@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -24,22 +25,21 @@ ENVIRONMENT_PREFIX = "DNA_DEPLOY_"
 class ProfileSettings(Part):
     """How long to measure."""
 
-    rounds: int = Field(40, ge=4, description="visits to every layer; more rounds, smaller errors")
+    rounds: int = Field(64, ge=4, description="visits to every layer; more rounds, smaller errors")
     accept_noise: bool = Field(True, description="go on with a graded table when the machine is noisy, instead of stopping")
 
 
 class TeacherSettings(Part):
-    """The network that the blocks imitate."""
+    """The network that the blocks imitate, trained here on the images."""
 
-    name: str = Field("residual", description="a teacher from `dna-deploy teachers`; 'residual' is trained here")
-    epochs: int = Field(4, ge=1, description="epochs of teacher training, if it is trained here")
-    images: int = Field(30_000, ge=100, description="training images it sees")
+    epochs: int = Field(3, ge=1, description="passes over its training images")
+    images: int = Field(20_000, ge=100, description="training images it sees")
 
 
 class RateSettings(Part):
-    """Training and rating of the block supernets."""
+    """Training of the block supernets, and rating of every candidate."""
 
-    epochs: int = Field(4, ge=1, description="epochs of supernet training")
+    epochs: int = Field(4, ge=1, description="passes over the training images")
     images: int = Field(15_000, ge=100, description="training images the supernets see")
     rating_images: int = Field(2_000, ge=50, description="held-out training images on which candidates are rated")
     jobs: int = Field(2, ge=1, description="processes; the result does not depend on it")
@@ -48,8 +48,9 @@ class RateSettings(Part):
 class TrainSettings(Part):
     """Final training of the network that search found."""
 
-    epochs: int = Field(6, ge=1, description="epochs over the training images")
+    epochs: int = Field(6, ge=1, description="passes over its training images")
     images: int = Field(30_000, ge=100, description="training images")
+    validation_images: int = Field(2_000, ge=50, description="held-out training images that choose the best epoch")
 
 
 class Settings(Part):
@@ -57,7 +58,7 @@ class Settings(Part):
 
     space: str = Field("fashion", description="what may be chosen; see `dna-deploy spaces`")
     dataset: str = Field("fashion-mnist", description="a data set by name, or a folder with one folder of images a class")
-    latency: str = Field("0.12ms", description="the promise: the network runs within this time on the target")
+    latency: str = Field("50%", description="the promise: 20ms, or a share of the way from the fastest to the best network")
     quantile: Quantile = Field("p50", description="which quantile of the latency keeps the promise: p50, p90 or p99")
     target: str = Field("cpu-1thread", description="the device and runtime; see `dna-deploy targets`")
     seed: int = Field(0, ge=0, description="of everything random")
@@ -69,13 +70,30 @@ class Settings(Part):
 
     @field_validator("latency")
     @classmethod
-    def _is_a_duration(cls, text: str) -> str:
-        Duration.parse(text)
+    def _is_a_budget(cls, text: str) -> str:
+        read_budget(text)
         return text
 
     @property
-    def budget(self) -> Duration:
-        return Duration.parse(self.latency)
+    def budget(self) -> Duration | float:
+        """The promised latency, or the share of the way (0 to 1) at which it is to be set."""
+        return read_budget(self.latency)
+
+
+def read_budget(text: str) -> Duration | float:
+    """A duration such as ``20ms``; or ``40%``: that share of the way from the fastest network to the best-rated one.
+
+    The second form makes sense on a machine that was never measured before.
+    """
+    if not text.endswith("%"):
+        return Duration.parse(text)
+    try:
+        share = float(text[:-1]) / 100
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise UsageError(f"budget {text!r} is not a share between 0% and 100%", "write it like 40%, or like 20ms")
+    return share
 
 
 def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:

@@ -100,6 +100,29 @@ def run_stages(
                 on_event(StageEvent(stage, "skipped", verdict.why))
 
 
+@dataclass(frozen=True)
+class PlannedStage:
+    """What a run would do with a stage, and for about how long."""
+
+    stage: Stage
+    verdict: Verdict
+
+    @property
+    def estimate_s(self) -> float:
+        return self.stage.estimate_s if self.verdict.is_due else 0.0
+
+
+def plan(stages: Sequence[Stage], folder: Path) -> tuple[PlannedStage, ...]:
+    """What `run_stages` would do now. Behind the first stage that is due, nothing can be known to be up to date."""
+    planned: list[PlannedStage] = []
+    for stage in stages:
+        if any(step.verdict.is_due for step in planned):
+            planned.append(PlannedStage(stage, Verdict(is_due=True, why="an earlier stage runs")))
+        else:
+            planned.append(PlannedStage(stage, judge(stage, folder)))
+    return tuple(planned)
+
+
 def judge(stage: Stage, folder: Path) -> Verdict:
     """Whether a stage has to run: its inputs differ from last time's, or its outputs are not what it left."""
     try:

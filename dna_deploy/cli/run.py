@@ -1,0 +1,132 @@
+"""``dna-deploy init``, ``run`` and ``demo``: the whole journey from one settings file, with resume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.journey_view import journey_view
+from dna_deploy.errors import UsageError
+
+if TYPE_CHECKING:
+    from dna_deploy.pipeline.journey import Journey
+    from dna_deploy.pipeline.settings import Settings
+
+SETTINGS_FILE = Path("dna-deploy.toml")
+DEMO_FOLDER = Path("runs/demo")
+
+
+def init(
+    path: Annotated[Path, typer.Argument(help="The settings file to write.")] = SETTINGS_FILE,
+    *,
+    space: Annotated[str, typer.Option(help="The search space.")] = "fashion",
+    dataset: Annotated[str, typer.Option(help="A data set by name, or a folder of images.")] = "fashion-mnist",
+    latency: Annotated[str, typer.Option(help="The promise, such as 20ms, or 50% of the way to the best network.")] = "50%",
+    target: Annotated[str, typer.Option(help="The device and runtime.")] = "cpu-1thread",
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite a file that is there.")] = False,
+) -> None:
+    """Write a settings file in which every key is explained.
+
+    Example: dna-deploy init --latency 20ms --space mbconv --dataset photos/
+    """
+    from dna_deploy.pipeline.settings import parse_settings, settings_file
+    from dna_deploy.records.files import write_atomically
+    from dna_deploy.spaces.catalog import find_space
+
+    find_space(space)
+    values = {"space": space, "dataset": dataset, "latency": latency, "target": target}
+    settings = parse_settings(dict(values), "the command line")
+    if path.exists() and not replace:
+        raise UsageError(f"{path} is there already", "edit it, or overwrite it with --replace")
+    write_atomically(path, settings_file(settings).encode())
+    print_result(str(path))
+    note("next: dna-deploy run --dry-run, then dna-deploy run")
+
+
+def run(
+    path: Annotated[Path, typer.Argument(help="The settings file.")] = SETTINGS_FILE,
+    *,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where the journey keeps its files, instead of what the file says.")
+    ] = None,
+    start_from: Annotated[str | None, typer.Option("--from", help="Redo this stage and all after it.")] = None,
+    only: Annotated[str | None, typer.Option(help="Redo this stage alone.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say which stages would run, why, and for how long.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Walk the whole journey: profile, teach, rate, search, train, export, verify. The same command resumes.
+
+    Example: dna-deploy run --dry-run
+
+    Example: dna-deploy run --from search
+    """
+    from dna_deploy.pipeline.settings import load_settings
+
+    settings = load_settings(path)
+    place = folder or path.parent / settings.folder
+    journey = _journey(settings, place, path.parent / "profiles", f"dna-deploy run {path}")
+    if dry_run:
+        _print_plan(journey, json=json)
+    else:
+        _walk(journey, start_from, only, json=json)
+
+
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where the demo keeps its files.")] = DEMO_FOLDER,
+    *,
+    latency: Annotated[str, typer.Option(help="The promise, such as 0.1ms, or 50% of the way to the best network.")] = "50%",
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Walk the whole journey on Fashion-MNIST and this machine, in about ten minutes on two cores.
+
+    Example: dna-deploy demo
+    """
+    from dna_deploy.pipeline.settings import parse_settings
+
+    settings = parse_settings({"latency": latency}, "the command line")
+    journey = _journey(settings, folder, Path("profiles"), f"dna-deploy demo --latency {latency}")
+    _walk(journey, None, None, json=json)
+
+
+def _journey(settings: Settings, folder: Path, profiles: Path, reproduce: str) -> Journey:
+    from dna_deploy.pipeline.journey import Journey
+
+    return Journey(settings, folder, profiles, reproduce)
+
+
+def _walk(journey: Journey, start_from: str | None, only: str | None, *, json: bool) -> None:
+    from dna_deploy.export.card_text import headline
+    from dna_deploy.pipeline.stages import run_stages
+    from dna_deploy.records.model_card import ModelCard
+
+    with journey_view() as view:
+        run_stages(journey.stages(), journey.folder, view, start_from=start_from, only=only)
+    card_file = journey.model_file.with_suffix(".card.json")
+    if only is not None and not card_file.exists():
+        return
+    card = ModelCard.read(card_file)
+    if json:
+        print_json("run", folder=str(journey.folder), model=str(journey.model_file), card=card.model_dump(mode="json"))
+        return
+    print_result(aligned(headline(card)))
+    note(f"wrote {journey.model_file} and {card_file} (and as Markdown)")
+    note(f"next: dna-deploy verify {journey.model_file} · the whole trade-off: dna-deploy report {journey.folder}")
+
+
+def _print_plan(journey: Journey, *, json: bool) -> None:
+    from dna_deploy.pipeline.stages import plan
+
+    steps = plan(journey.stages(), journey.folder)
+    if json:
+        stages = [
+            {"stage": step.stage.name, "due": step.verdict.is_due, "why": step.verdict.why, "estimate_s": step.estimate_s}
+            for step in steps
+        ]
+        print_json("run", dry_run=True, folder=str(journey.folder), stages=stages)
+        return
+    rows = [(step.stage.name, step.stage.summary, f"{step.estimate_s:.0f} s", step.verdict.why) for step in steps]
+    print_result(aligned(rows, ("stage", "what it does", "about", "why")))
+    note(f"{sum(step.estimate_s for step in steps):.0f} s in all, in {journey.folder}")

@@ -1,0 +1,281 @@
+"""The journey: profile, teach, rate, search, train, export, verify. Each stage reads what earlier ones wrote.
+
+Everything heavy is imported inside the stage that needs it, so that a plan can be shown without it.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dna_deploy.pipeline.settings import Settings
+from dna_deploy.pipeline.stages import Inputs, Stage
+from dna_deploy.progress import OnProgress
+from dna_deploy.records.files import digest_of, read_bytes
+from dna_deploy.records.latency_table import LatencyTable
+from dna_deploy.records.rating_table import RatingTable
+from dna_deploy.records.search_outcome import SearchOutcome
+from dna_deploy.records.trained_network import TrainedNetwork
+from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.targets.target_file import TargetFile, find_target
+from dna_deploy.units import Duration
+
+if TYPE_CHECKING:
+    from dna_deploy.data.splits import ImageData
+    from dna_deploy.nets.compute import Compute
+
+BUDGET_DIGITS = 3
+
+
+@dataclass(frozen=True)
+class Journey:
+    """One journey: its settings, and the folder where everything it makes lies.
+
+    ``reproduce`` is the command that a model card names.
+    """
+
+    settings: Settings
+    folder: Path
+    profiles: Path = Path("profiles")
+    reproduce: str = ""
+
+    @property
+    def table_file(self) -> Path:
+        return self.folder / "latency_tables" / f"{self.settings.space}.{self.settings.target}.json"
+
+    @property
+    def teacher_file(self) -> Path:
+        return self.folder / "teacher" / "teacher.safetensors"
+
+    @property
+    def ratings_file(self) -> Path:
+        return self.folder / "ratings" / f"{self.settings.space}.json"
+
+    @property
+    def outcome_file(self) -> Path:
+        return self.folder / "outcome.json"
+
+    @property
+    def trained_file(self) -> Path:
+        return self.folder / "trained" / "trained-network.json"
+
+    @property
+    def exported_folder(self) -> Path:
+        return self.folder / "exported"
+
+    @property
+    def model_file(self) -> Path:
+        return self.folder / "model" / "model.onnx"
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """The space, with as many classes as the data set has."""
+        space = find_space(self.settings.space)
+        classes = len(self._data(self.settings.rate.images).classes)
+        return space if space.classes == classes else space.with_classes(classes)
+
+    @cached_property
+    def target(self) -> TargetFile:
+        file = find_target(self.settings.target, self.profiles)
+        return replace(file, plan=file.plan.model_copy(update={"rounds": self.settings.profile.rounds}))
+
+    @cached_property
+    def _loaded(self) -> dict[int, ImageData]:
+        return {}
+
+    def _data(self, train_images: int) -> ImageData:
+        """The data set with so many training images; rating, validation and test parts are always the same."""
+        from dna_deploy.data.splits import DataConfig, load_data
+
+        if train_images not in self._loaded:
+            config = DataConfig(
+                dataset=self.settings.dataset,
+                train_images=train_images,
+                rating_images=self.settings.rate.rating_images,
+                validation_images=self.settings.train.validation_images,
+                seed=self.settings.seed,
+            )
+            self._loaded[train_images] = load_data(config, find_space(self.settings.space).input)
+        return self._loaded[train_images]
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Every stage, in order."""
+        return (self._profile(), self._teach(), self._rate(), self._search(), self._train(), self._export(), self._verify())
+
+    def _profile(self) -> Stage:
+        def inputs() -> Inputs:
+            from dna_deploy.targets.machine import processor_name
+
+            return {
+                "space": self.space.digest,
+                "target": self.target.target.model_dump_json(),
+                "sampling": self.target.plan.model_dump_json(),
+                "machine": f"{platform.node()} {processor_name()}",
+            }
+
+        def run(work: Path, on_progress: OnProgress) -> None:
+            from dna_deploy.export.kit_cache import cached_kit
+            from dna_deploy.latency.workshop import Folders, profile_space
+
+            kit = cached_kit(self.space, self.settings.seed, batch=self.target.target.batch, on_progress=on_progress)
+            folders = Folders(self.folder / "profiles", self.table_file.parent)
+            profile_space(kit, self.space, self.target, folders, on_progress=on_progress)
+
+        rows = len(find_space(self.settings.space).rows())
+        estimate_s = 20 + 0.02 * rows * self.settings.profile.rounds
+        return Stage("profile", "measure every layer on this machine", estimate_s, inputs, (self.table_file,), run)
+
+    def _teach(self) -> Stage:
+        from dna_deploy.training.recipe import Recipe
+        from dna_deploy.training.teacher import TeacherConfig, train_teacher
+
+        asked = self.settings.teacher
+        config = TeacherConfig(recipe=Recipe(epochs=asked.epochs, seed=self.settings.seed))
+
+        def inputs() -> Inputs:
+            return {"space": self.space.digest, "images": self._data(asked.images).digest, "recipe": config.model_dump_json()}
+
+        def run(work: Path, on_progress: OnProgress) -> None:
+            made = train_teacher(config, self.space, self._data(asked.images), work, on_progress=on_progress)
+            _publish((made,), self.teacher_file.parent)
+
+        return Stage("teach", "train the teacher", asked.epochs * asked.images / 900, inputs, (self.teacher_file,), run)
+
+    def _rate(self) -> Stage:
+        from dna_deploy.rating.config import RatingConfig
+
+        asked = self.settings.rate
+        config = RatingConfig(epochs=asked.epochs, seed=self.settings.seed)
+
+        def inputs() -> Inputs:
+            return {
+                "space": self.space.digest,
+                "teacher": _digest(self.teacher_file),
+                "images": self._data(asked.images).digest,
+                "config": config.model_dump_json(),
+            }
+
+        def run(work: Path, on_progress: OnProgress) -> None:
+            from dna_deploy.nets.teacher import load_teacher
+            from dna_deploy.rating.rate import rate_space
+
+            table = rate_space(
+                self.space, load_teacher(self.teacher_file), self._data(asked.images), config, work,
+                on_progress=on_progress, compute=_compute(asked.jobs),
+            )  # fmt: skip
+            table.write(self.ratings_file)
+
+        estimate_s = 20 + asked.epochs * asked.images / 500
+        return Stage("rate", "train block supernets, rate every candidate", estimate_s, inputs, (self.ratings_file,), run)
+
+    def _search(self) -> Stage:
+        def inputs() -> Inputs:
+            return {
+                "latency table": _digest(self.table_file),
+                "ratings": _digest(self.ratings_file),
+                "latency": f"{self.settings.latency} {self.settings.quantile}",
+            }
+
+        def run(work: Path, on_progress: OnProgress) -> None:
+            table, ratings = LatencyTable.read(self.table_file), RatingTable.read(self.ratings_file)
+            find_best(self.space, ratings, table, self.settings).write(self.outcome_file)
+
+        return Stage("search", "find the best network within the budget", 1, inputs, (self.outcome_file,), run)
+
+    def _train(self) -> Stage:
+        from dna_deploy.training.network import TrainingConfig, train_architecture
+        from dna_deploy.training.recipe import Recipe
+
+        asked = self.settings.train
+        config = TrainingConfig(recipe=Recipe(epochs=asked.epochs, seed=self.settings.seed))
+
+        def inputs() -> Inputs:
+            return {
+                "architecture": SearchOutcome.read(self.outcome_file).best.architecture,
+                "teacher": _digest(self.teacher_file),
+                "images": self._data(asked.images).digest,
+                "config": config.model_dump_json(),
+            }
+
+        def run(work: Path, on_progress: OnProgress) -> None:
+            from dna_deploy.nets.teacher import load_teacher
+
+            architecture = SearchOutcome.read(self.outcome_file).network(self.space)
+            record = train_architecture(
+                self.space, architecture, self._data(asked.images), config, work,
+                teacher=load_teacher(self.teacher_file), on_progress=on_progress,
+            )  # fmt: skip
+            _publish((work / record.weights, work / self.trained_file.name), self.trained_file.parent)
+
+        outputs = (self.trained_file.parent / "weights.safetensors", self.trained_file)
+        return Stage("train", "train the chosen network", asked.epochs * asked.images / 900, inputs, outputs, run)
+
+    def _export(self) -> Stage:
+        def inputs() -> Inputs:
+            return {"trained network": _digest(self.trained_file), "search outcome": _digest(self.outcome_file)}
+
+        def run(work: Path, on_progress: OnProgress) -> None:
+            from dna_deploy.export.delivery import deliver
+            from dna_deploy.export.source import source_of_trained
+
+            source = source_of_trained(TrainedNetwork.read(self.trained_file), self.trained_file.parent)
+            source = source.with_outcome(SearchOutcome.read(self.outcome_file)).with_table(LatencyTable.read(self.table_file))
+            data = self._data(self.settings.train.images)
+            deliver(source, self.exported_folder, data=data, replace=True, reproduce=self.reproduce)
+
+        outputs = (self.exported_folder / "model.onnx", self.exported_folder / "model.card.json")
+        return Stage("export", "write the ONNX file, compare it with torch", 30, inputs, outputs, run)
+
+    def _verify(self) -> Stage:
+        def inputs() -> Inputs:
+            exported = self.exported_folder
+            return {"model": _digest(exported / "model.onnx"), "card": _digest(exported / "model.card.json")}
+
+        def run(work: Path, on_progress: OnProgress) -> None:
+            from dna_deploy.export.verification import complete_card, find_promise, verify_model
+
+            _publish(tuple(self.exported_folder.iterdir()), self.model_file.parent)
+            promise = find_promise(self.model_file, None, None)
+            done = verify_model(self.model_file, self.target.target, self.target.plan, promise, on_progress)
+            complete_card(done)
+
+        outputs = (self.model_file, self.model_file.with_suffix(".card.json"), self.model_file.with_suffix(".card.md"))
+        return Stage("verify", "measure the file on this machine", 10, inputs, outputs, run)
+
+
+def find_best(space: SearchSpace, ratings: RatingTable, table: LatencyTable, settings: Settings) -> SearchOutcome:
+    """The best network within the budget; a budget that is a share is set on the front first."""
+    from dna_deploy.search import Constraint, Latency, search
+
+    latency = Latency(table.target.name, settings.quantile)
+    budget = settings.budget
+    if not isinstance(budget, Duration):
+        front = search(space, ratings, [table], objective=latency).front.points
+        fastest, best = front[0].costs[0], front[-1].costs[0]
+        budget = Duration(float(f"{fastest + budget * (best - fastest):.{BUDGET_DIGITS}g}"))
+    return search(space, ratings, [table], [Constraint(latency, at_most=budget.seconds)])
+
+
+def _compute(jobs: int) -> Compute:
+    from dna_deploy.nets.compute import Compute
+
+    return Compute(jobs=jobs)
+
+
+def _digest(path: Path) -> str:
+    """Names the bytes of a file that an earlier stage wrote."""
+    return digest_of(read_bytes(path, "result of an earlier stage"))
+
+
+def _publish(files: tuple[Path, ...], folder: Path) -> None:
+    """Copies finished files to where later stages and people look for them, each whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        temporary = folder / f".{file.name}.part"
+        shutil.copyfile(file, temporary)
+        temporary.replace(folder / file.name)
