@@ -53,7 +53,8 @@ class TrainingBatches:
 
 def in_order(split: Split, data: ImageData, size: int, device: str = "cpu") -> Iterator[Batch]:
     """All images of a split, as they are, batch after batch."""
-    for positions in torch.arange(len(split)).split(size):
+    for start in range(0, len(split), size):
+        positions = torch.arange(start, min(start + size, len(split)))
         yield Batch(data.normalisation(split.images(positions).to(device)), positions, split)
 
 

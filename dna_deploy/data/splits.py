@@ -25,8 +25,12 @@ class DataConfig(Part):
     dataset: str = Field("fashion-mnist", description="a data set by name, or a folder with one folder of images a class")
     folder: Path | None = Field(None, description="where a named data set lies; None looks in the usual places")
     train_images: int | None = Field(None, gt=0, description="images to train on; None takes all that remain")
-    rating_images: int = Field(2000, gt=0, description="held-out training images on which candidates are rated")
-    validation_images: int = Field(2000, gt=0, description="held-out training images that choose the best epoch")
+    rating_images: int | None = Field(
+        None, gt=0, description="held-out training images on which candidates are rated; None takes a tenth, at most 2000"
+    )
+    validation_images: int | None = Field(
+        None, gt=0, description="held-out training images that choose the best epoch; None takes a tenth, at most 2000"
+    )
     seed: int = Field(0, ge=0)
 
 
@@ -82,19 +86,21 @@ def divide(dataset: Dataset, config: DataConfig) -> ImageData:
     Raises:
         UsageError: it has too few training images.
     """
-    total, held_out = len(dataset.training), config.rating_images + config.validation_images
-    wanted = held_out + (config.train_images or 1)
+    total = len(dataset.training)
+    few = max(1, min(2000, total // 10))
+    for_rating, for_validation = config.rating_images or few, config.validation_images or few
+    wanted = for_rating + for_validation + (config.train_images or 1)
     if wanted > total:
         raise UsageError(
             f"{dataset.name} has {total} training images; {wanted} are asked for "
-            f"({config.train_images or 1} train, {config.rating_images} rating, {config.validation_images} validation)",
+            f"({config.train_images or 1} train, {for_rating} rating, {for_validation} validation)",
             "ask for fewer",
         )
     order = torch.randperm(total, generator=generator(config.seed, "splits"))
-    validation, rest = order[: config.validation_images], order[config.validation_images :]
-    rating, rest = rest[: config.rating_images], rest[config.rating_images :]
+    validation, rest = order[:for_validation], order[for_validation:]
+    rating, rest = rest[:for_rating], rest[for_rating:]
     train = rest[: config.train_images]
-    parts = [config.rating_images, config.validation_images, len(train), config.seed]
+    parts = [for_rating, for_validation, len(train), config.seed]
     return ImageData(
         config,
         dataset.name,

@@ -115,6 +115,6 @@ def _train_step(block: BlockInTraining, features: Sequence[torch.Tensor], config
     if loss.requires_grad:  # paths of layers without weights have nothing to learn
         set_learning_rate(block.optimiser, config.learning_rate_of(block.index) * warm_cosine(step, total))
         block.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         block.optimiser.step()
     return value

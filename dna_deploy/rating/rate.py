@@ -38,8 +38,7 @@ def rate_space(
     compute = compute or Compute()
     teacher.check_fits(space)
     config.check_blocks(len(space.blocks))
-    parts = f"{METHOD} {space.digest} {teacher.digest} {data.digest} {config.model_dump_json()}"
-    identity = digest_of(parts.encode())
+    identity = rating_identity(space, teacher, data, config)
     work = BlockWork(space, teacher, data, config, folder, identity, compute)
     found = run_all_blocks(work, on_progress)
     return RatingTable(
@@ -52,6 +51,11 @@ def rate_space(
         images=len(data.rating),
         blocks=tuple(_block_ratings(block, found[index]) for index, block in enumerate(space.blocks)),
     )
+
+
+def rating_identity(space: SearchSpace, teacher: Teacher, data: ImageData, config: RatingConfig) -> str:
+    """Names everything that the ratings depend on."""
+    return digest_of(f"{METHOD} {space.digest} {teacher.digest} {data.digest} {config.model_dump_json()}".encode())
 
 
 def _block_ratings(block: Block, found: BatchRatings) -> BlockRatings:

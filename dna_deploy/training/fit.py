@@ -68,7 +68,7 @@ def fit(
     Raises:
         DivergedError: the loss is no longer a number. The last good checkpoint stays.
     """
-    network.to(device=run.compute.device, memory_format=torch.channels_last)
+    network.to(run.compute.device).to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(parameter_groups(network, recipe.weight_decay), lr=recipe.learning_rate)
     checkpoint, best_path = Checkpoint(run.folder / "checkpoint.safetensors", run.identity), run.folder / "best.safetensors"
     facts = checkpoint.resume(network, optimiser)
@@ -109,6 +109,6 @@ def _step(
     batch = batches.at(step)
     loss = objective(network(batch.inputs), batch)
     optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    torch.autograd.backward(loss)
     optimiser.step()
     return float(loss.detach())

@@ -45,7 +45,7 @@ def train_teacher(
     """
     compute = compute or Compute()
     shape = ResidualConfig.for_space(space, config.width_factor, config.depth)
-    identity = digest_of(f"teacher {config.model_dump_json()} {shape.model_dump_json()} {data.digest}".encode())
+    identity = teacher_identity(config, space, data)
     path = folder / "teacher.safetensors"
     if path.exists() and TensorFile.read(path, "teacher").facts.get("identity") == identity:
         return path
@@ -58,3 +58,9 @@ def train_teacher(
     facts = {"identity": identity, "validation_correct": correct, "validation_images": images, "dataset": data.name}
     write_teacher(path, network, data.shape, name=f"residual on {data.name}", facts=facts)
     return path
+
+
+def teacher_identity(config: TeacherConfig, space: SearchSpace, data: ImageData) -> str:
+    """Names everything that the teacher depends on."""
+    shape = ResidualConfig.for_space(space, config.width_factor, config.depth)
+    return digest_of(f"teacher {config.model_dump_json()} {shape.model_dump_json()} {data.digest}".encode())

@@ -1,0 +1,90 @@
+"""``dna-deploy rate``: how well every candidate of every block imitates a teacher."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.journey_view import journey_view
+
+if TYPE_CHECKING:
+    from dna_deploy.records.rating_table import RatingTable
+    from dna_deploy.spaces.space import SearchSpace
+
+SHOWN = 3
+"""Candidates of each block that are printed."""
+
+
+def rate(
+    *,
+    space: Annotated[str, typer.Option("--space", "-s", help="The search space, such as fashion or mbconv@128.")] = "fashion",
+    dataset: Annotated[
+        str, typer.Option("--dataset", "-d", help="A data set by name, or a folder of images.")
+    ] = "fashion-mnist",
+    teacher: Annotated[str, typer.Option(help="A teacher by name or file; 'residual' is trained here first.")] = "residual",
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of supernet training.")] = 3,
+    images: Annotated[int | None, typer.Option(min=1, help="Training images for the supernets; all by default.")] = 8000,
+    rating_images: Annotated[int, typer.Option(min=2, help="Held-out images to rate on.")] = 1000,
+    teacher_epochs: Annotated[int, typer.Option(min=1, help="Epochs of teacher training, if it is trained here.")] = 4,
+    teacher_images: Annotated[int | None, typer.Option(min=1, help="Training images for the teacher.")] = 20_000,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes over which blocks are spread.")] = 1,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
+    folder: Annotated[Path, typer.Option(help="Where checkpoints are kept; the same command resumes.")] = Path("runs"),
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The rating table; default: ratings/SPACE.json.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Rate every candidate of every block: train block supernets from a teacher's features, then compare.
+
+    Example: dna-deploy rate --space fashion --dataset fashion-mnist --jobs 2
+    """
+    from dna_deploy.data.splits import DataConfig, load_data
+    from dna_deploy.nets.compute import Compute
+    from dna_deploy.rating.config import RatingConfig
+    from dna_deploy.rating.rate import rate_space, rating_identity
+    from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.training.recipe import Recipe
+    from dna_deploy.training.teacher import TeacherConfig, teacher_identity
+    from dna_deploy.training.teachers import obtain_teacher
+
+    found = find_space(space)
+    compute = Compute(device=device, jobs=jobs)
+    teacher_data = load_data(DataConfig(dataset=dataset, train_images=teacher_images, seed=seed), found.input)
+    found = found.with_classes(len(teacher_data.classes))
+    data = load_data(DataConfig(dataset=dataset, train_images=images, rating_images=rating_images, seed=seed), found.input)
+    teacher_config = TeacherConfig(recipe=Recipe(epochs=teacher_epochs, seed=seed))
+    config = RatingConfig(epochs=epochs, seed=seed)
+    with journey_view() as view:
+        place = folder / f"teacher-{_short(teacher_identity(teacher_config, found, teacher_data))}"
+        taught = obtain_teacher(teacher, found, teacher_data, teacher_config, place, on_progress=view, compute=compute)
+        place = folder / f"rate-{_short(rating_identity(found, taught, data, config))}"
+        table = rate_space(found, taught, data, config, place, on_progress=view, compute=compute)
+    path = out or Path("ratings") / f"{found.name}.json"
+    table.write(path)
+    if json:
+        print_json("rate", table=str(path), digest=table.digest, teacher=table.teacher, folder=str(place))
+    else:
+        print_result(_best(found, table))
+    note(f"wrote {path}; the supernets are in {place}")
+    note(f"next: dna-deploy search --space {found.name} --ratings {path} --latency 20ms")
+
+
+def _short(digest: str) -> str:
+    return digest.removeprefix("sha256:")[:8]
+
+
+def _best(space: SearchSpace, table: RatingTable) -> str:
+    rows = []
+    for number, (block, rated) in enumerate(zip(space.blocks, table.blocks, strict=True), 1):
+        values = [
+            (rating, error, str(choice))
+            for cell, of in zip(block.cells, rated.cells, strict=True)
+            for choice, rating, error in zip(cell.candidates(), of.ratings, of.standard_errors, strict=True)
+        ]
+        values.sort()
+        rows += [(number, name, f"{rating:.4f}", f"{error:.4f}") for rating, error, name in values[:SHOWN]]
+        rows.append((number, f"... {len(values)} candidates, worst {values[-1][2]}", f"{values[-1][0]:.4f}", ""))
+    return aligned(rows, ("block", "candidate", "rating (less is better)", "standard error"))
