@@ -1,0 +1,85 @@
+"""A delivered folder holds a checked model with its card, or there is no folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dna_deploy.data.image_set import Dataset, Normalisation, StoredImages
+from dna_deploy.data.splits import DataConfig, ImageData, divide
+from dna_deploy.errors import ParityError, UsageError
+from dna_deploy.export import parity
+from dna_deploy.export.delivery import deliver
+from dna_deploy.export.parity import Limits
+from dna_deploy.export.source import Source
+from dna_deploy.export.staging import staged
+from dna_deploy.records.model_card import Absent, Accuracy, ModelCard
+from dna_deploy.spaces.catalog.fashion import FASHION
+from tests.export.networks import TINY, lively_weights, tiny
+
+
+def made_up_data(images: int = 40) -> ImageData:
+    pixels = np.random.default_rng(0).integers(0, 256, (images, 1, 28, 28), dtype=np.uint8)
+    stored = StoredImages(pixels, np.arange(images) % 10)
+    dataset = Dataset(
+        "made-up", "sha256:0", FASHION.input, tuple("abcdefghij"), Normalisation((0.3,), (0.4,)), training=stored, test=stored
+    )
+    return divide(dataset, DataConfig(rating_images=10, validation_images=10))
+
+
+@pytest.mark.slow
+def test_folder_holds_model_and_card_with_accuracy_on_the_test_images(tmp_path: Path) -> None:
+    weights = lively_weights(tmp_path / "w.safetensors", tiny())
+    done = deliver(Source(FASHION, tiny(), weights), tmp_path / "out", data=made_up_data(), reproduce="make it so")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["model.card.json", "model.card.md", "model.onnx"]
+    card = ModelCard.read(done.card_file)
+    assert card == done.card
+    assert isinstance(card.accuracy, Accuracy)
+    assert card.accuracy.images == 40
+    assert card.architecture == TINY
+    assert card.parameters == sum(layer.parameters for layer in card.layers) == 40_090, "as torch counts them"
+    assert card.promise == "not checked"
+    text = (tmp_path / "out" / "model.card.md").read_text()
+    assert "make it so" in text
+    assert "all 40 test images of made-up" in text
+
+
+@pytest.mark.slow
+def test_accuracy_of_an_untrained_network_is_not_told(tmp_path: Path) -> None:
+    card = deliver(Source(FASHION, tiny()), tmp_path / "out", data=made_up_data(), images=8).card
+    assert card.accuracy == Absent(reason="the network is not trained")
+
+
+@pytest.mark.slow
+def test_failed_parity_leaves_no_model_and_no_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(parity.LIMITS, "fp32", Limits(relative_error=-1.0, agreement=1.0, accuracy_loss=0.0))
+    with pytest.raises(ParityError):
+        deliver(Source(FASHION, tiny()), tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_that_holds_something_is_refused_unless_asked_to_replace(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old.txt").write_text("old")
+    with pytest.raises(UsageError, match="is not empty") as caught, staged(tmp_path / "out"):
+        pass
+    assert "--replace" in caught.value.hint
+    with staged(tmp_path / "out", replace=True) as work:
+        (work / "new.txt").write_text("new")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["new.txt", "old.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_failed_work_leaves_the_folder_as_it_was(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), staged(tmp_path / "out") as work:
+        (work / "half.txt").write_text("half")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("")
+    with pytest.raises(UsageError, match="is a file"), staged(tmp_path / "out"):
+        pass
