@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+import dna_deploy
 
 HEAVY = ("torch", "torchvision", "timm", "onnx", "onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "scipy", "matplotlib")
 
@@ -41,10 +45,12 @@ assert not found, found
 )
 def test_rooms_for_the_device_import_without_torch_and_onnx(room: str) -> None:
     code = f"""
-import sys
-for name in ("torch", "torchvision", "timm", "onnx", "onnxscript"):
-    sys.modules[name] = None
-import importlib, pkgutil
+import importlib, importlib.abc, pkgutil, sys
+class Missing(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "torchvision", "timm", "onnx", "onnxscript"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Missing())
 package = importlib.import_module("dna_deploy.{room}")
 for module in pkgutil.walk_packages(getattr(package, "__path__", []), "dna_deploy.{room}."):
     importlib.import_module(module.name)
@@ -53,3 +59,36 @@ for name in ("onnxruntime", "openvino", "tensorrt", "tensorrt_rtx"):
 """
     ran = run_python(code)
     assert ran.returncode == 0, ran.stderr
+
+
+RUNTIMES = ("onnxruntime", "openvino", "tensorrt", "tensorrt_rtx")
+PACKAGE = Path(dna_deploy.__file__).parent
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level packages that a file imports anywhere, by statement or by name."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Import():
+                names += [alias.name for alias in node.names]
+            case ast.ImportFrom(module=str(module), level=0):
+                names.append(module)
+            case ast.Call(func=ast.Name(id="import_module"), args=[ast.Constant(value=str(name)), *_]):
+                names.append(name)
+    return {name.split(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_runtime_is_imported_in_its_runner_and_its_exporter_alone(runtime: str) -> None:
+    places = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if runtime in imported(path)]
+    rooms = [path.parts[0] for path in places]
+    assert rooms.count("latency") <= 1, places
+    assert rooms.count("export") <= 1, places
+    assert set(rooms) <= {"latency", "export"}, places
+
+
+def test_nothing_is_unpickled() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        assert not imported(path) & {"pickle", "dill", "joblib", "cloudpickle"}, path
+        assert "weights_only=False" not in path.read_text(), path

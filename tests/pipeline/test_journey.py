@@ -1,0 +1,94 @@
+"""The whole journey on a few real images: it ends with a measured file, and a kill at any moment changes nothing."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dna_deploy.pipeline.settings import Settings, settings_file
+from dna_deploy.records.model_card import Absent, ModelCard
+from dna_deploy.records.rating_table import RatingTable
+from dna_deploy.records.search_outcome import SearchOutcome
+from dna_deploy.records.trained_network import TrainedNetwork
+
+pytestmark = pytest.mark.slow
+
+TINY = Settings.model_validate(
+    {
+        "folder": "run",
+        "profile": {"rounds": 30},
+        "teacher": {"epochs": 1, "images": 400},
+        "rate": {"epochs": 1, "images": 200, "rating_images": 60, "jobs": 1},
+        "train": {"epochs": 1, "images": 400, "validation_images": 60},
+    }
+)
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "dna_deploy.cli.app", "run", str(folder / "dna-deploy.toml")]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def finish(folder: Path) -> str:
+    with start(folder) as process:
+        said, _ = process.communicate(timeout=400)
+    assert process.returncode == 0, said
+    return said
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("journey")
+    (folder / "dna-deploy.toml").write_text(settings_file(TINY))
+    finish(folder)
+    return folder
+
+
+def test_the_card_says_asked_predicted_measured_accuracy_and_baseline(finished: Path) -> None:
+    card = ModelCard.read(finished / "run" / "model" / "model.card.json")
+    assert not isinstance(card.asked, Absent)
+    assert not isinstance(card.predicted, Absent)
+    assert not isinstance(card.measured, Absent)
+    assert not isinstance(card.accuracy, Absent)
+    assert not isinstance(card.parity, Absent)
+    assert card.predicted.latency_s <= card.asked.latency_s
+    assert card.accuracy.images == 10_000
+    assert {judge.judge for judge in card.parity.judges} >= {"onnxruntime", "openvino"}
+    assert card.baselines[0].name == "largest network that fits the budget"
+    assert card.model_bytes == (finished / "run" / "model" / "model.onnx").stat().st_size
+
+
+def test_a_second_run_keeps_every_stage(finished: Path) -> None:
+    said = finish(finished)
+    for stage in ("profile", "teach", "rate", "search", "train", "export", "verify"):
+        assert f"{stage:<8} kept (unchanged)" in said
+
+
+def test_killed_anywhere_it_goes_on_to_the_same_result(finished: Path, tmp_path: Path) -> None:
+    shutil.copy(finished / "dna-deploy.toml", tmp_path)
+    for kept in ("latency_tables/fashion.cpu-1thread.json", "stages/profile.json"):  # a second measurement would differ
+        (tmp_path / "run" / kept).parent.mkdir(parents=True)
+        shutil.copy(finished / "run" / kept, tmp_path / "run" / kept)
+    rng, kills = random.Random(0), 0
+    while kills < 4:
+        with start(tmp_path) as process:
+            try:
+                process.wait(timeout=rng.uniform(4, 12))
+                break
+            except subprocess.TimeoutExpired:
+                process.kill()
+                kills += 1
+    finish(tmp_path)
+    one, two = finished / "run", tmp_path / "run"
+    tables = [RatingTable.read(folder / "ratings" / "fashion.json") for folder in (one, two)]
+    outcomes = [SearchOutcome.read(folder / "outcome.json").best for folder in (one, two)]
+    networks = [TrainedNetwork.read(folder / "trained" / "trained-network.json") for folder in (one, two)]
+    assert tables[0].blocks == tables[1].blocks
+    assert outcomes[0] == outcomes[1]
+    assert networks[0].weights_digest == networks[1].weights_digest
+    assert networks[0].test == networks[1].test
