@@ -1,0 +1,215 @@
+"""The deterministic checks that prove an implementation of block-wise rating (dna_family 7.2)."""
+
+from __future__ import annotations
+
+import weakref
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from dna_deploy.data.batches import in_order
+from dna_deploy.nets.batch_norm import batch_statistics
+from dna_deploy.nets.compute import Compute
+from dna_deploy.nets.supernet import SupernetBlock
+from dna_deploy.progress import silent
+from dna_deploy.rating.block_rating import rate_batch, relative_l1
+from dna_deploy.rating.block_training import build_supernet, train_blocks
+from dna_deploy.rating.processes import run_blocks
+from dna_deploy.rating.rate import rate_space
+from dna_deploy.rating.work import BlockWork
+from tests.toy import CONFIG, SPACE, toy_data, toy_teacher
+
+
+def work(folder: Path, **changes: object) -> BlockWork:
+    values = {
+        "space": SPACE,
+        "teacher": toy_teacher(),
+        "data": toy_data(),
+        "config": CONFIG,
+        "folder": folder,
+        "identity": "toy",
+        "compute": Compute(),
+    }
+    return BlockWork(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def some_features(block: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """A teacher's features before and after a block; before block 0 are images."""
+    data = toy_data()
+    batch = next(in_order(data.rating, data, 40))
+    features = [batch.inputs, *toy_teacher().features(batch.inputs)]
+    return features[block], features[block + 1]
+
+
+def operations_of(cell: torch.nn.Module) -> list[torch.nn.Module]:
+    """Every operation of a supernet cell."""
+    return [operation for operations in cell.layers for operation in operations]  # type: ignore[union-attr]
+
+
+def naive_ratings(supernet: SupernetBlock, before: torch.Tensor, after: torch.Tensor) -> list[float]:
+    """Every candidate run on its own, from the block's input to its output."""
+    ratings = []
+    for number, cell in enumerate(SPACE.blocks[1].cells):
+        for choice in cell.candidates():
+            path = tuple(operations.index(op) for operations, op in zip(cell.layers, choice.operations, strict=True))
+            with torch.no_grad(), batch_statistics(supernet):
+                ratings.append(float(relative_l1(after, supernet(before, number, path))))
+    return ratings
+
+
+def test_a_perfect_imitation_has_loss_and_rating_zero() -> None:
+    supernet = build_supernet(SPACE, 1, toy_teacher(), CONFIG)
+    before, _ = some_features(1)
+    with torch.no_grad(), batch_statistics(supernet):
+        imitated = supernet(before, 1, (0, 1, 2))
+    ratings = rate_batch(supernet, before, imitated)
+    perfect = 3 + (0 * 9 + 1 * 3 + 2)
+    with torch.no_grad(), batch_statistics(supernet):
+        assert float(F.mse_loss(supernet(before, 1, (0, 1, 2)), imitated)) == 0
+    assert ratings[perfect] == 0
+    assert (ratings > 0).sum() == len(ratings) - 1
+
+
+def test_rating_ignores_a_common_scale_and_sees_the_students_own() -> None:
+    wanted, found = torch.randn(8, 4, 5, 5), torch.randn(8, 4, 5, 5)
+    torch.testing.assert_close(relative_l1(1000 * wanted, 1000 * found), relative_l1(wanted, found))
+    assert abs(float(relative_l1(wanted, 2 * found) - relative_l1(wanted, found))) > 0.1
+
+
+def test_shared_ratings_equal_naive_ones() -> None:
+    supernet = build_supernet(SPACE, 1, toy_teacher(), CONFIG)
+    before, after = some_features(1)
+    shared = rate_batch(supernet, before, after)
+    assert len(shared) == SPACE.blocks[1].count()
+    torch.testing.assert_close(shared, torch.tensor(naive_ratings(supernet, before, after)).double(), atol=1e-5, rtol=0)
+
+
+def test_sharing_runs_as_many_layers_as_the_formula_says() -> None:
+    supernet = build_supernet(SPACE, 1, toy_teacher(), CONFIG)
+    evaluated: Counter[int] = Counter()
+    for number, cell in enumerate(supernet.cells):
+        for operation in operations_of(cell):
+            operation.register_forward_hook(lambda *_, number=number: evaluated.update([number]))
+    rate_batch(supernet, *some_features(1))
+    choices = 3
+    assert evaluated == {cell: (choices ** (depth + 1) - choices) // (choices - 1) for cell, depth in ((0, 1), (1, 3))}
+
+
+def test_a_walk_keeps_one_feature_map_a_layer_alive() -> None:
+    supernet = build_supernet(SPACE, 1, toy_teacher(), CONFIG)
+    before, _ = some_features(1)
+    features: list[weakref.ref[torch.Tensor]] = []
+    for operation in operations_of(supernet.cells[1]):
+        operation.register_forward_hook(lambda _module, _input, output: features.append(weakref.ref(output)))
+    most = 0
+    with torch.no_grad(), batch_statistics(supernet):
+        for _ in supernet.cells[1].walk(supernet.entry(before)):  # type: ignore[operator]
+            most = max(most, sum(feature() is not None for feature in features))
+    assert len(features) == 39
+    assert most == 3
+
+
+def test_training_one_block_leaves_the_others_bit_identical(tmp_path: Path) -> None:
+    together = train_blocks(work(tmp_path / "together"), [0, 1, 2], silent)
+    alone = train_blocks(work(tmp_path / "alone"), [1], silent)
+    assert list(alone) == [1]
+    assert not (tmp_path / "alone" / "supernet-1.safetensors").exists()
+    for name, tensor in alone[1].state_dict().items():
+        assert torch.equal(tensor, together[1].state_dict()[name]), name
+
+
+def test_training_changes_weights_and_lowers_the_loss(tmp_path: Path) -> None:
+    losses: list[str] = []
+    train_blocks(work(tmp_path, config=CONFIG.model_copy(update={"epochs": 20})), [1], lambda p: losses.append(p.remark))
+    first, last = (float(remark.split()[1]) for remark in (losses[0], losses[-1]))
+    assert last < 0.8 * first
+
+
+def test_the_teacher_is_untouched(tmp_path: Path) -> None:
+    teacher = toy_teacher()
+    before = {name: tensor.clone() for name, tensor in teacher.network.state_dict().items()}
+    rate_space(SPACE, teacher, toy_data(), CONFIG, tmp_path)
+    for name, tensor in teacher.network.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+    assert all(parameter.grad is None for parameter in teacher.network.parameters())
+
+
+def test_batch_norms_are_as_before_after_rating() -> None:
+    supernet = build_supernet(SPACE, 1, toy_teacher(), CONFIG).train()
+    norms = [module for module in supernet.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    buffers = {name: buffer.clone() for name, buffer in supernet.named_buffers()}
+    rate_batch(supernet, *some_features(1))
+    assert all(norm.training and norm.track_running_stats and norm.momentum == 0.1 for norm in norms)
+    assert all(torch.equal(buffer, buffers[name]) for name, buffer in supernet.named_buffers())
+
+
+def test_stale_batch_norm_statistics_would_rate_differently() -> None:
+    supernet = build_supernet(SPACE, 1, toy_teacher(), CONFIG)
+    before, after = some_features(1)
+    fresh = rate_batch(supernet, before, after)
+    with torch.no_grad():
+        stale = torch.stack([relative_l1(after, y) for ys in supernet.eval().walk(before) for y in ys]).double()
+    assert float((fresh - stale).abs().min()) > 1e-4
+
+
+def test_no_label_reaches_the_rating(tmp_path: Path) -> None:
+    table = rate_space(SPACE, toy_teacher(), toy_data(is_labelled=False), CONFIG, tmp_path)
+    assert table.images == 40
+
+
+def test_the_same_seed_writes_the_same_table_and_another_seed_does_not(tmp_path: Path) -> None:
+    first, again, other = (
+        rate_space(SPACE, toy_teacher(), toy_data(), CONFIG.model_copy(update={"seed": seed}), tmp_path / name)
+        for name, seed in (("first", 0), ("again", 0), ("other", 1))
+    )
+    assert first.model_dump(exclude={"provenance"}) == again.model_dump(exclude={"provenance"})
+    assert first.blocks != other.blocks
+
+
+@pytest.mark.slow
+def test_processes_rate_like_one_process(tmp_path: Path) -> None:
+    one = rate_space(SPACE, toy_teacher(), toy_data(), CONFIG, tmp_path / "one")
+    two = rate_space(SPACE, toy_teacher(), toy_data(), CONFIG, tmp_path / "two", compute=Compute(jobs=2))
+    assert one.blocks == two.blocks
+    for name in ("supernet-1.safetensors", "supernet-3.safetensors", "ratings-2.safetensors"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
+
+
+class KilledError(Exception):
+    """Stands for a kill: nothing after it runs."""
+
+
+@pytest.mark.parametrize("events", [1, 3, 5, 7, 9, 11])
+def test_a_resumed_rating_ends_like_an_uninterrupted_one(tmp_path: Path, events: int) -> None:
+    saving = Compute(checkpoint_seconds=0)
+    whole = rate_space(SPACE, toy_teacher(), toy_data(), CONFIG, tmp_path / "whole", compute=saving)
+    heard = 0
+
+    def kill(_: object) -> None:
+        nonlocal heard
+        heard += 1
+        if heard == events:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        rate_space(SPACE, toy_teacher(), toy_data(), CONFIG, tmp_path / "killed", on_progress=kill, compute=saving)
+    resumed = rate_space(SPACE, toy_teacher(), toy_data(), CONFIG, tmp_path / "killed", compute=saving)
+    assert resumed.blocks == whole.blocks
+
+
+@pytest.mark.parametrize("edges", ["adaptors", "teacher"])
+def test_both_kinds_of_edges_rate_every_candidate(tmp_path: Path, edges: str) -> None:
+    config = CONFIG.model_copy(update={"edges": edges, "epochs": 1})
+    table = rate_space(SPACE, toy_teacher(), toy_data(), config, tmp_path)
+    table.check_space(SPACE)
+    assert [len(cell.ratings) for block in table.blocks for cell in block.cells] == [3, 9, 3, 27, 9]
+
+
+def test_standard_errors_are_those_of_the_mean_over_batches(tmp_path: Path) -> None:
+    found = run_blocks(work(tmp_path), [2], silent)[2]
+    rows = torch.stack(found.rows)
+    assert rows.shape == (2, 9)
+    torch.testing.assert_close(found.standard_errors, (rows[0] - rows[1]).abs() / 2)

@@ -1,0 +1,165 @@
+"""Final training: what it resumes, chooses, refuses and leaves behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from dna_deploy.errors import DivergedError, UsageError
+from dna_deploy.nets.compute import Compute
+from dna_deploy.nets.network import Network
+from dna_deploy.nets.schedule import warm_cosine
+from dna_deploy.nets.teacher import load_teacher
+from dna_deploy.nets.tensor_file import TensorFile
+from dna_deploy.progress import Progress
+from dna_deploy.records.trained_network import TrainedNetwork
+from dna_deploy.training.accuracy import measure_accuracy
+from dna_deploy.training.network import TrainingConfig, train_architecture
+from dna_deploy.training.objective import soft_divergence
+from dna_deploy.training.recipe import Recipe
+from dna_deploy.training.teacher import TeacherConfig, train_teacher
+from dna_deploy.training.teachers import obtain_teacher
+from tests.toy import SPACE, toy_data, toy_teacher
+
+ARCHITECTURE = SPACE.parse("8:k3e1,p1/12:k5e2/16:k5e2,k3e1")
+CONFIG = TrainingConfig(recipe=Recipe(epochs=3, batch=16))
+SAVING = Compute(checkpoint_seconds=0)
+
+
+def test_a_network_learns_what_can_be_learnt(tmp_path: Path) -> None:
+    config = TrainingConfig(recipe=Recipe(epochs=12, batch=16, learning_rate=1e-2))
+    trained = train_architecture(SPACE, ARCHITECTURE, toy_data(), config, tmp_path, teacher=toy_teacher())
+    assert trained.validation.fraction > 0.8
+
+
+def test_the_record_tells_what_the_weights_do(tmp_path: Path) -> None:
+    data = toy_data()
+    trained = train_architecture(SPACE, ARCHITECTURE, data, CONFIG, tmp_path)
+    network = Network(SPACE, SPACE.parse(trained.architecture))
+    network.load_state_dict(dict(TensorFile.read(tmp_path / trained.weights).tensors))
+    assert measure_accuracy(network, data.validation, data) == trained.validation
+    assert measure_accuracy(network, data.test, data) == trained.test
+    assert TrainedNetwork.read(tmp_path / "trained-network.json") == trained
+
+
+def test_the_best_epoch_is_kept_not_the_last(tmp_path: Path) -> None:
+    wild = TrainingConfig(recipe=Recipe(epochs=6, batch=16, learning_rate=0.3, warm_up=0.9))
+    seen: list[str] = []
+    trained = train_architecture(SPACE, ARCHITECTURE, toy_data(), wild, tmp_path, on_progress=lambda p: seen.append(p.remark))
+    assert f"best {trained.validation.fraction:.2%}" in seen[-1]
+    assert TensorFile.read(tmp_path / "best.safetensors").facts["epoch"] == trained.best_epoch
+
+
+def train(folder: Path, **how: Any) -> TrainedNetwork:
+    """The toy network, trained in a folder."""
+    return train_architecture(SPACE, ARCHITECTURE, toy_data(), CONFIG, folder, **how)
+
+
+class KilledError(Exception):
+    """Stands for a kill: nothing after it runs."""
+
+
+@pytest.mark.parametrize("step", [1, 3, 4, 8])
+def test_a_resumed_training_ends_with_the_same_weights(tmp_path: Path, step: int) -> None:
+    def kill(progress: Progress) -> None:
+        if progress.done == step:
+            raise KilledError
+
+    whole = train(tmp_path / "whole", teacher=toy_teacher())
+    with pytest.raises(KilledError):
+        train_architecture(
+            SPACE,
+            ARCHITECTURE,
+            toy_data(),
+            CONFIG,
+            tmp_path / "killed",
+            teacher=toy_teacher(),
+            on_progress=kill,
+            compute=SAVING,
+        )
+    resumed = train(tmp_path / "killed", teacher=toy_teacher())
+    assert resumed.weights_digest == whole.weights_digest
+
+
+def test_a_finished_training_is_not_done_again(tmp_path: Path) -> None:
+    first = train(tmp_path)
+    heard: list[Progress] = []
+    again = train(tmp_path, on_progress=heard.append)
+    assert (again, heard) == (first, [])
+
+
+def test_another_training_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    train(tmp_path, compute=SAVING)
+    other = TrainingConfig(recipe=Recipe(epochs=3, batch=16, seed=1))
+    with pytest.raises(UsageError, match="made from other settings"):
+        train_architecture(SPACE, ARCHITECTURE, toy_data(), other, tmp_path)
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
+    config = TrainingConfig(recipe=Recipe(epochs=3, batch=16, learning_rate=1e30))
+    with pytest.raises(DivergedError, match=r"training: the loss became (nan|inf) at step \d+ of 9"):
+        train_architecture(SPACE, ARCHITECTURE, toy_data(), config, tmp_path, compute=SAVING)
+    kept = TensorFile.read(tmp_path / "checkpoint.safetensors")
+    assert kept.facts["step"] >= 1
+
+
+def test_a_teacher_trained_here_resumes_and_loads(tmp_path: Path) -> None:
+    config = TeacherConfig(recipe=Recipe(epochs=2, batch=16))
+    path = train_teacher(config, SPACE, toy_data(), tmp_path)
+    assert train_teacher(config, SPACE, toy_data(), tmp_path) == path
+    teacher = load_teacher(path)
+    teacher.check_fits(SPACE)
+    again = obtain_teacher(str(path), SPACE, toy_data(), config, tmp_path)
+    assert again.digest == teacher.digest
+
+
+def test_soft_targets_vanish_where_scores_agree_and_grow_with_disagreement() -> None:
+    scores = torch.tensor([[2.0, 0.0, -1.0]])
+    assert float(soft_divergence(scores, scores + 5.0, 2.0)) == pytest.approx(0, abs=1e-6)
+    assert float(soft_divergence(scores, -scores, 2.0)) > float(soft_divergence(scores, scores * 0.5, 2.0)) > 0
+
+
+def test_soft_targets_equal_the_textbook_divergence() -> None:
+    found, wanted = torch.randn(4, 5), torch.randn(4, 5)
+    p, q = (wanted / 3).softmax(1), (found / 3).softmax(1)
+    expected = (p * (p / q).log()).sum(1).mean() * 9
+    torch.testing.assert_close(soft_divergence(found, wanted, 3.0), expected)
+
+
+def test_the_learning_rate_rises_and_ends_near_zero() -> None:
+    rates = [warm_cosine(step, 100, 0.1) for step in range(100)]
+    assert rates[0] < rates[5] < rates[10] == max(rates) == 1
+    assert rates[99] < 1e-3
+
+
+SCRIPT = """
+import os, signal, sys
+from pathlib import Path
+from tests.training.test_training import SAVING, train
+
+def stop(progress):
+    if progress.done == int(sys.argv[2]):
+        os.kill(os.getpid(), int(sys.argv[3]))
+
+train(Path(sys.argv[1]), on_progress=stop, compute=SAVING)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_process_that_is_killed_or_interrupted_goes_on(tmp_path: Path, how: signal.Signals) -> None:
+    whole = train(tmp_path / "whole")
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "killed"), "5", str(int(how))]
+    ran = subprocess.run(
+        command, check=False, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(Path.cwd())}
+    )
+    assert ran.returncode == -how if how == signal.SIGKILL else "KeyboardInterrupt" in ran.stderr
+    assert TensorFile.read(tmp_path / "killed" / "checkpoint.safetensors").facts["step"] >= 5
+    assert train(tmp_path / "killed").weights_digest == whole.weights_digest
