@@ -9,6 +9,7 @@ import typer
 from dna_deploy import __version__
 from dna_deploy.cli import export, kit, profile, rate, run, search, spaces, train, verify
 from dna_deploy.cli.console import note
+from dna_deploy.cli.project import project_defaults
 from dna_deploy.errors import DnaDeployError
 
 app = typer.Typer(
@@ -40,9 +41,12 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
 ) -> None:
-    pass
+    group = typer.main.get_group(app)
+    flags = {name: frozenset(param.name or "" for param in command.params) for name, command in group.commands.items()}
+    context.default_map = project_defaults(flags)
 
 
 def main() -> None:

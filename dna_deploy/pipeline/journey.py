@@ -127,7 +127,7 @@ class Journey:
             profile_space(kit, self.space, self.target, folders, on_progress=on_progress)
 
         rows = len(find_space(self.settings.space).rows())
-        estimate_s = 20 + 0.02 * rows * self.settings.profile.rounds
+        estimate_s = 30 + 0.002 * rows * self.settings.profile.rounds
         return Stage("profile", "measure every layer on this machine", estimate_s, inputs, (self.table_file,), run)
 
     def _teach(self) -> Stage:

@@ -39,8 +39,8 @@ class TeacherSettings(Part):
 class RateSettings(Part):
     """Training of the block supernets, and rating of every candidate."""
 
-    epochs: int = Field(4, ge=1, description="passes over the training images")
-    images: int = Field(15_000, ge=100, description="training images the supernets see")
+    epochs: int = Field(3, ge=1, description="passes over the training images")
+    images: int = Field(12_000, ge=100, description="training images the supernets see")
     rating_images: int = Field(2_000, ge=50, description="held-out training images on which candidates are rated")
     jobs: int = Field(2, ge=1, description="processes; the result does not depend on it")
 
