@@ -21,6 +21,12 @@ def export(
     ],
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="A new folder for the model and its card.")] = Path("model"),
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format", help="A further format, and once more for each: onnx-fp16, onnx-int8, openvino, tensorrt-rtx, ..."
+        ),
+    ] = None,
     space: Annotated[str, typer.Option(help="The space of an architecture's line.")] = "fashion",
     weights: Annotated[Path | None, typer.Option(help="Weights as safetensors; none gives random ones.")] = None,
     outcome: Annotated[Path | None, typer.Option(help="The search outcome that the network comes from.")] = None,
@@ -38,21 +44,32 @@ def export(
 
     Example: dna-deploy export trained.json --out model
 
+    Example: dna-deploy export trained.json --format onnx-int8 --format openvino
+
     Example: dna-deploy export 24:k3e1/40:k5e3,p1/80:k3e3 --space fashion --out untrained
     """
     from dna_deploy.export.delivery import deliver
 
     source = _source(network, space, weights, outcome, table)
     data = _data(source, dataset)
+    if data is not None:
+        source = source.with_labels(data.classes, data.normalisation.mean, data.normalisation.deviation)
     note(f"exporting {source.architecture}")
-    done = deliver(source, out, data=data, images=images, batch=_batch(batch), seed=seed, replace=replace)
+    done = deliver(
+        source, out, formats=formats or (), data=data, images=images, batch=_batch(batch), seed=seed, replace=replace
+    )
+    written = (done, *done.others)
     if json:
-        print_json("export", model=str(done.model), card_file=str(done.card_file), card=done.card.model_dump(mode="json"))
+        models = [
+            {"model": str(one.model), "card_file": str(one.card_file), **one.card.model_dump(mode="json")} for one in written
+        ]
+        print_json("export", models=models)
         return
     from dna_deploy.export.card_text import headline
 
-    print_result(aligned(headline(done.card)))
-    note(f"wrote {done.model} and {done.card_file} (and as Markdown)")
+    print_result("\n\n".join(aligned(headline(one.card)) for one in written))
+    for one in written:
+        note(f"wrote {one.model} and {one.card_file} (and as Markdown)")
     note(f"next: dna-deploy verify {done.model} --latency 20ms")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from dna_deploy.export.model_file import ExportResult
-from dna_deploy.records.files import Provenance
+from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.model_card import (
     Absent,
     Accuracy,
@@ -60,11 +60,12 @@ def make_card(
     """
     provenance = Provenance.now()
     layers = space.place(architecture)
+    beside = [path for path in [result.path.with_suffix(".bin")] if path.exists()]  # where OpenVINO keeps the weights
     return ModelCard(
         provenance=provenance,
         model=result.path.name,
         model_digest=result.digest,
-        model_bytes=result.path.stat().st_size,
+        model_bytes=sum(path.stat().st_size for path in (result.path, *beside)),
         precision=result.info.precision,
         space=space.name,
         space_digest=space.digest,
@@ -83,7 +84,7 @@ def make_card(
         labels=result.info.labels,
         seeds=dict(seeds),
         packages=_versions(),
-        digests={**digests, "weights": result.info.weights},
+        digests={**digests, "weights": result.info.weights, **{path.name: digest_of(path.read_bytes()) for path in beside}},
         reproduce=reproduce or provenance.command,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +12,17 @@ import numpy as np
 from dna_deploy.data.splits import ImageData
 from dna_deploy.export.card import make_card
 from dna_deploy.export.card_file import card_path, write_card
+from dna_deploy.export.formats import Conversion, Format, find_format
+from dna_deploy.export.judge import JUDGES, Images
 from dna_deploy.export.model_file import MODEL_NAME, ExportResult, export_architecture
 from dna_deploy.export.normalised import images_and_labels
-from dna_deploy.export.parity import Images, check_parity
+from dna_deploy.export.parity import check_parity
 from dna_deploy.export.source import Source
 from dna_deploy.export.staging import staged
+from dna_deploy.records.files import digest_of
 from dna_deploy.records.model_card import Absent, Accuracy, ModelCard, Parity
 
-NOT_MEASURED = Absent(reason="not measured yet: dna-deploy verify does it")
+NOT_MEASURED = Absent(reason="not yet; dna-deploy verify does it")
 _NOISE_IMAGES = 32
 
 
@@ -28,6 +33,8 @@ class Delivery:
     model: Path
     card_file: Path
     card: ModelCard
+    others: tuple[Delivery, ...] = ()
+    """The same network in other formats."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,7 @@ def deliver(
     source: Source,
     folder: Path,
     *,
+    formats: Sequence[str] = (),
     data: ImageData | None = None,
     images: int | None = None,
     batch: int | None = 1,
@@ -55,6 +63,7 @@ def deliver(
     Args:
         source: The network and its history.
         folder: Where the model and its card shall be.
+        formats: Further formats beside plain ONNX, from `FORMATS`.
         data: Images that it is judged on: the test part. Without them parity is checked on noise, and no accuracy is known.
         images: How many test images to use; all of them by default.
         batch: Images at once in the exported file; None leaves it open.
@@ -66,16 +75,40 @@ def deliver(
         ParityError: the file does not compute what torch does; nothing is written.
         UsageError: parts do not belong together, or the folder cannot be used.
     """
+    wanted = {name: find_format(name) for name in formats}
     evidence = _evidence(source, data, images)
     with staged(folder, replace=replace) as work:
         result = export_architecture(
             source.space, source.architecture, source.weights, work,
             labels=source.labels, mean=source.mean, deviation=source.deviation, batch=batch, seed=seed,
         )  # fmt: skip
-        parity = check_parity(result.network, result.path, evidence.images, evidence.labels, source=evidence.source)
-        card = _card(source, result, parity, data, reproduce)
-        write_card(card, work)
-    return Delivery(folder / MODEL_NAME, card_path(folder / MODEL_NAME), card)
+        made = [(result, _compare(result, evidence, tuple(JUDGES)))]
+        for kind in wanted.values():
+            converted = _converted(result, kind, data)
+            made.append((converted, _compare(converted, evidence, kind.judges)))
+        cards = [_card(source, one, parity, data, reproduce) for one, parity in made]
+        for card in cards:
+            write_card(card, work)
+    first, *others = (Delivery(folder / card.model, card_path(folder / card.model), card) for card in cards)
+    return dataclasses.replace(first, others=tuple(others))
+
+
+def _converted(result: ExportResult, kind: Format, data: ImageData | None) -> ExportResult:
+    """The same network in another format, beside the plain file."""
+    info = result.info.model_copy(update={"precision": kind.precision})
+    path = result.path.with_suffix(kind.suffix)
+    calibration = None if data is None else images_and_labels(data, data.train)[0]
+    kind.convert(Conversion(result.path, info, calibration), path)
+    return ExportResult(path, digest_of(path.read_bytes()), info, result.network)
+
+
+def _compare(result: ExportResult, evidence: _Evidence, judges: Sequence[str]) -> Parity | Absent:
+    if not judges:
+        return Absent(reason="the engine needs an NVIDIA GPU to run")
+    return check_parity(
+        result.network, result.path, evidence.images, evidence.labels,
+        source=evidence.source, precision=result.info.precision, judges=judges,
+    )  # fmt: skip
 
 
 def _evidence(source: Source, data: ImageData | None, limit: int | None) -> _Evidence:
@@ -89,13 +122,13 @@ def _evidence(source: Source, data: ImageData | None, limit: int | None) -> _Evi
     return _Evidence(images, labels, f"{part} {len(images):,} test images of {data.name}")
 
 
-def _card(source: Source, result: ExportResult, parity: Parity, data: ImageData | None, reproduce: str) -> ModelCard:
+def _card(source: Source, result: ExportResult, parity: Parity | Absent, data: ImageData | None, reproduce: str) -> ModelCard:
     return make_card(
         result,
         source.space,
         source.architecture,
         asked=source.asked,
-        predicted=source.predicted,
+        predicted=source.predicted if result.path.name == MODEL_NAME else Absent(reason="latency tables are for plain ONNX"),
         measured=NOT_MEASURED,
         parity=parity,
         accuracy=_accuracy(source, parity, data),
@@ -107,10 +140,10 @@ def _card(source: Source, result: ExportResult, parity: Parity, data: ImageData 
     )
 
 
-def _accuracy(source: Source, parity: Parity, data: ImageData | None) -> Accuracy | Absent:
-    """Of the file itself, as the first judge that saw every image runs it."""
+def _accuracy(source: Source, parity: Parity | Absent, data: ImageData | None) -> Accuracy | Absent:
+    """Of the file itself, as the first judge runs it."""
     if source.weights is None:
         return Absent(reason="the network is not trained")
     if data is None:
         return Absent(reason="no data set was given")
-    return parity.judges[0].accuracy
+    return parity if isinstance(parity, Absent) else parity.judges[0].accuracy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,14 @@ from dna_deploy.plugins import load_plugin
 Array: TypeAlias = npt.NDArray[np.float32]
 Judge: TypeAlias = Callable[[Array], Array]
 """Images ``(images, channels, height, width)`` to scores ``(images, classes)``."""
+
+
+class Images(Protocol):
+    """An array, a tensor, or anything that is sliced like one."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, which: slice, /) -> Any: ...
+
 
 JUDGES = {
     "onnxruntime": "dna_deploy.export.runtimes.onnx_runtime:judge",

@@ -20,9 +20,11 @@ def name_after_layers(model: onnx.ModelProto) -> None:
     """Renames every node to ``layer/Operator``, such as ``blocks.0.1.body.2/Conv``, and drops the exporter's notes."""
     seen: Counter[str] = Counter()
     for node in model.graph.node:
-        name = f"{_layer(node)}/{node.op_type}".lstrip("/")
-        seen[name] += 1
-        node.name = name if seen[name] == 1 else f"{name}.{seen[name]}"
+        layer = _layer(node)
+        if layer is not None:
+            name = f"{layer}/{node.op_type}".lstrip("/")
+            seen[name] += 1
+            node.name = name if seen[name] == 1 else f"{name}.{seen[name]}"
         del node.metadata_props[:]
     for value in (*model.graph.input, *model.graph.output, *model.graph.value_info, *model.graph.initializer):
         del value.metadata_props[:]
@@ -41,8 +43,10 @@ def layers_with(path: Path, message: str) -> str:
     return ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
 
 
-def _layer(node: onnx.NodeProto) -> str:
-    """The module path a node was traced in, without the operator itself."""
+def _layer(node: onnx.NodeProto) -> str | None:
+    """The module path a node was traced in, without the operator itself; None where the exporter did not say."""
     notes = {note.key: note.value for note in node.metadata_props}
-    scopes = ast.literal_eval(notes.get(_SCOPES, "['']"))
+    if _SCOPES not in notes:
+        return None
+    scopes = ast.literal_eval(notes[_SCOPES])
     return str(scopes[-2]) if len(scopes) > 1 else ""

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from math import floor, isfinite
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import nn
 
 from dna_deploy.errors import DependencyError, ParityError, UsageError
-from dna_deploy.export.judge import JUDGES, PACKAGES, Array, Judge, open_judge
+from dna_deploy.export.judge import JUDGES, PACKAGES, Array, Images, Judge, open_judge
 from dna_deploy.export.onnx_names import layers_with
 from dna_deploy.records.model_card import Absent, Accuracy, JudgeParity, Parity
 from dna_deploy.targets.target import Precision
@@ -37,17 +36,10 @@ class Limits:
 
 LIMITS: dict[Precision, Limits] = {
     "fp32": Limits(relative_error=1e-4, agreement=0.999, accuracy_loss=0.001),
-    "fp16": Limits(relative_error=2e-2, agreement=0.99, accuracy_loss=0.005),
+    "fp16": Limits(relative_error=1e-2, agreement=0.99, accuracy_loss=0.005),
     # Int8 rounds activations to 256 levels: single scores move far, decisions may not.
-    "int8": Limits(relative_error=0.5, agreement=0.95, accuracy_loss=0.02),
+    "int8": Limits(relative_error=0.25, agreement=0.95, accuracy_loss=0.02),
 }
-
-
-class Images(Protocol):
-    """An array, a tensor, or anything that is sliced like one."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, which: slice, /) -> Any: ...
 
 
 def check_parity(

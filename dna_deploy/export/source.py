@@ -62,6 +62,10 @@ class Source:
             )
         return replace(self, asked=asked, predicted=predicted, baselines=_largest(outcome, self.space), digests=digests)
 
+    def with_labels(self, labels: tuple[str, ...], mean: tuple[float, ...], deviation: tuple[float, ...]) -> Source:
+        """Names of classes and what is done to images, where the weights do not say it themselves."""
+        return self if self.labels else replace(self, labels=labels, mean=mean, deviation=deviation)
+
     def with_table(self, table: LatencyTable) -> Source:
         """What a latency table predicts, with the error it had on networks that it was not fitted on."""
         table.check_space(self.space)

@@ -1,12 +1,14 @@
-"""OpenVINO as a judge: the scores that an ONNX file or an OpenVINO IR gives there."""
+"""OpenVINO: its own format (IR), and the scores that an ONNX file or an IR gives there."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from dna_deploy.errors import DependencyError, UsageError
+from dna_deploy.export.formats import Conversion, Format
 from dna_deploy.export.judge import Array, Judge, in_batches
 
 
@@ -17,19 +19,52 @@ def judge(path: Path) -> Judge:
         DependencyError: OpenVINO is not installed.
         UsageError: OpenVINO cannot run the model.
     """
-    try:
-        import openvino
-    except ModuleNotFoundError as error:
-        raise DependencyError("openvino is not installed", "pip install 'dna-deploy[openvino]'") from error
+    openvino = _openvino()
     # Without the hint OpenVINO computes in bfloat16 where the processor can, which is not what the file says.
     options = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
     try:
         compiled = openvino.Core().compile_model(str(path), "CPU", options)
     except RuntimeError as error:
-        raise UsageError(f"OpenVINO cannot load {path}: {str(error).strip()}") from error
+        raise UsageError(f"OpenVINO cannot load {path}: {' '.join(str(error).split())}") from error
     batch = compiled.inputs[0].partial_shape[0]
 
     def scores(images: Array) -> Array:
         return np.asarray(compiled(images)[0])
 
     return in_batches(scores, batch.get_length() if batch.is_static else None)
+
+
+def convert(conversion: Conversion, path: Path) -> None:
+    """Writes ``path`` (``.xml``) and the weights beside it (``.bin``), in single precision."""
+    _convert(conversion, path, compress_to_fp16=False)
+
+
+def convert_to_fp16(conversion: Conversion, path: Path) -> None:
+    """Writes ``path`` (``.xml``) and the weights beside it (``.bin``), stored in half precision."""
+    _convert(conversion, path, compress_to_fp16=True)
+
+
+IR = Format(".openvino.xml", "fp32", ("openvino",), convert)
+IR_FP16 = Format(".openvino-fp16.xml", "fp16", ("openvino",), convert_to_fp16)
+
+
+def _convert(conversion: Conversion, path: Path, *, compress_to_fp16: bool) -> None:
+    openvino = _openvino()
+    try:
+        model = openvino.convert_model(str(conversion.onnx_file))
+    except RuntimeError as error:
+        raise UsageError(f"OpenVINO cannot convert {conversion.onnx_file}: {' '.join(str(error).split())}") from error
+    for key, value in conversion.info.pairs().items():
+        model.set_rt_info(value, key.split("."))
+    try:
+        openvino.save_model(model, str(path), compress_to_fp16=compress_to_fp16)
+    except RuntimeError as error:
+        raise UsageError(f"cannot write {path}: {' '.join(str(error).split())}", "free some space") from error
+
+
+def _openvino() -> Any:
+    try:
+        import openvino
+    except ModuleNotFoundError as error:
+        raise DependencyError("openvino is not installed", "pip install 'dna-deploy[openvino]'") from error
+    return openvino
