@@ -7,7 +7,7 @@ import sys
 import typer
 
 from dna_deploy import __version__
-from dna_deploy.cli import export, kit, profile, rate, run, search, spaces, train, verify
+from dna_deploy.cli import export, kit, profile, rate, run, search, spaces, teachers, train, verify
 from dna_deploy.cli.console import note
 from dna_deploy.cli.project import project_defaults
 from dna_deploy.errors import DnaDeployError
@@ -24,6 +24,7 @@ app.command("init")(run.init)
 app.command("run")(run.run)
 app.command("demo")(run.demo)
 app.command("spaces")(spaces.spaces)
+app.command("teachers")(teachers.teachers)
 app.command("rate")(rate.rate)
 app.command("search")(search.search)
 app.command("train")(train.train)

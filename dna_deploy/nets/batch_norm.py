@@ -1,14 +1,15 @@
-"""Batch norm by the statistics of the batch at hand, without a trace.
+"""Statistics of batch norms: those of the batch at hand, without a trace; or running ones, gathered anew.
 
-Running statistics gathered under mixed paths are true for none of them (DNA, issue 18 of its code; dna_family 2.6), so a
-path is rated with the statistics of its own batch.
+Running statistics gathered under mixed paths are true for none of them, so a path is rated with the statistics of its own
+batch. A teacher's, gathered at another resolution, are gathered once at the one that is used, and then stay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -25,3 +26,20 @@ def batch_statistics(module: nn.Module) -> Iterator[None]:
     finally:
         for norm, (training, tracks) in zip(norms, before, strict=True):
             norm.training, norm.track_running_stats = training, tracks
+
+
+@torch.no_grad()
+def recalibrate(network: nn.Module, batches: Iterable[torch.Tensor]) -> None:
+    """Gathers the running statistics of all batch norms anew, as plain means over ``batches``; weights stay."""
+    norms = [norm for norm in network.modules() if isinstance(norm, _BatchNorm) and norm.track_running_stats]
+    momenta = [norm.momentum for norm in norms]
+    network.eval()
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a cumulative mean
+        norm.train()
+    for images in batches:
+        network(images)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.eval()

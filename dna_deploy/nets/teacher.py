@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,8 +11,12 @@ import torch
 from torch import nn
 
 from dna_deploy.errors import UsageError
+from dna_deploy.nets.batch_norm import recalibrate
+from dna_deploy.nets.cutting import Inputs, cut_network
+from dna_deploy.nets.pretrained import load_pretrained
 from dna_deploy.nets.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.nets.tensor_file import TensorFile, file_digest
+from dna_deploy.records.files import digest_of
 from dna_deploy.spaces.operations import FeatureMap
 from dna_deploy.spaces.space import SearchSpace
 
@@ -33,6 +37,7 @@ class Teacher:
     digest: str
     network: nn.Module
     shapes: tuple[FeatureMap, ...]
+    classes: int
 
     @classmethod
     def freeze(cls, name: str, digest: str, network: nn.Module, input: FeatureMap) -> Teacher:
@@ -40,7 +45,9 @@ class Teacher:
         network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
         with torch.inference_mode():
             features = network.features(torch.zeros(1, input.channels, input.height, input.width))  # type: ignore[operator]
-        return cls(name, digest, network, tuple(FeatureMap(*feature.shape[1:]) for feature in features))
+            scores = network.head(features[-1])  # type: ignore[operator]
+        shapes = tuple(FeatureMap(*feature.shape[1:]) for feature in features)
+        return cls(name, digest, network, shapes, int(scores.shape[1]))
 
     @torch.no_grad()
     def features(self, images: torch.Tensor) -> list[torch.Tensor]:
@@ -95,3 +102,37 @@ def load_teacher(path: Path) -> Teacher:
     network.load_state_dict(dict(file.tensors))
     channels, height, width = map(int, str(file.facts["input"]).split("x"))
     return Teacher.freeze(str(file.facts["name"]), file_digest(path), network, FeatureMap(channels, height, width))
+
+
+def pretrained_teacher(
+    name: str,
+    space: SearchSpace,
+    inputs: Inputs,
+    *,
+    weights: Path | None = None,
+    cuts: Sequence[str] = (),
+    calibration: Iterable[torch.Tensor] = (),
+) -> Teacher:
+    """A pretrained network as a teacher for a space.
+
+    Args:
+        name: ``source:model``, such as ``timm:resnet18``.
+        space: gives the block boundaries and the shape of images.
+        inputs: mean and deviation of the images that it will be given.
+        weights: a file instead of the published weights.
+        cuts: modules after which to cut, one a block; found by themselves otherwise.
+        calibration: images at the working resolution on which its batch norms gather their statistics anew; none: as trained.
+
+    Raises:
+        UsageError: unknown name, weights that do not belong, or strides that do not match the space.
+        DependencyError: the package or the weights are not here.
+    """
+    found = load_pretrained(name, weights, space.input.channels)
+    network = cut_network(found.network, space, cuts)
+    network.expect(inputs, (found.mean, found.deviation))
+    batches = list(calibration)
+    if batches:
+        recalibrate(network, batches)
+    state = b"".join(tensor.cpu().contiguous().numpy().tobytes() for tensor in network.state_dict().values())
+    digest = digest_of(f"{name} {network.cuts} {digest_of(state)}".encode())
+    return Teacher.freeze(name, digest, network, space.input)

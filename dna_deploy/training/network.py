@@ -51,6 +51,11 @@ def train_architecture(
     compute = compute or Compute()
     space.check(architecture)
     check_classes(space, data)
+    if teacher is not None and teacher.classes != space.classes:
+        raise UsageError(
+            f"teacher {teacher.name!r} knows {teacher.classes} classes; {data.name} has {space.classes}",
+            "train without its soft targets, or with a teacher trained on these images",
+        )
     taught_by = teacher.digest if teacher is not None else None
     parts = f"network {space.digest} {architecture} {taught_by} {data.digest} {config.model_dump_json()}"
     run = Run("training", digest_of(parts.encode()), folder, compute)

