@@ -7,7 +7,7 @@ import sys
 import typer
 
 from dna_deploy import __version__
-from dna_deploy.cli import export, kit, profile, rate, run, search, spaces, teachers, train, verify
+from dna_deploy.cli import export, kit, profile, rate, report, run, search, spaces, teachers, train, verify
 from dna_deploy.cli.console import note
 from dna_deploy.cli.project import project_defaults
 from dna_deploy.errors import DnaDeployError
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.command("init")(run.init)
 app.command("run")(run.run)
 app.command("demo")(run.demo)
+app.command("report")(report.report)
 app.command("spaces")(spaces.spaces)
 app.command("teachers")(teachers.teachers)
 app.command("rate")(rate.rate)

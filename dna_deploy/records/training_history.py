@@ -1,0 +1,63 @@
+"""How a training went: its loss along the steps and its scores after epochs. What rating and training leave for a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from dna_deploy.records.files import Part, Provenance, Record
+from dna_deploy.records.model_card import Accuracy
+
+MOST_POINTS = 300
+"""A curve is read by eye: more points than a line has pixels say nothing."""
+
+
+class LossPoint(Part):
+    """The mean loss of the steps since the point before."""
+
+    step: int = Field(ge=1, description="the last step that it speaks of")
+    loss: float
+
+
+class EpochScore(Part):
+    """What was scored on held-out images after an epoch."""
+
+    epoch: int = Field(ge=1)
+    accuracy: Accuracy
+
+
+class TrainingHistory(Record):
+    """The course of one training: of a block's supernet, of the teacher, or of the final network."""
+
+    KIND: ClassVar[str] = "training-history"
+
+    provenance: Provenance
+    subject: str = Field(description="'block 1', 'block 2', ..., 'teacher' or 'network'")
+    measure: str = Field(description="what the loss is, such as 'mean squared error to the features of the teacher'")
+    steps: int = Field(ge=1, description="how many steps were planned")
+    steps_per_epoch: int = Field(ge=1)
+    losses: tuple[LossPoint, ...]
+    scores: tuple[EpochScore, ...] = ()
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        steps = [point.step for point in self.losses]
+        if steps != sorted(set(steps)):
+            raise ValueError("the points of the curve are not in order")
+        return self
+
+    @property
+    def block(self) -> int | None:
+        """Which block it is about, from 0; None where it is about a whole network."""
+        kind, _, number = self.subject.partition(" ")
+        return int(number) - 1 if kind == "block" and number.isdecimal() else None
+
+
+def thinned(losses: Sequence[float], first_step: int = 1, most: int = MOST_POINTS) -> tuple[LossPoint, ...]:
+    """A loss a step as a curve of at most ``most`` points, each the mean over equally many steps but the last."""
+    width = max(1, -(-len(losses) // most))
+    groups = [losses[start : start + width] for start in range(0, len(losses), width)]
+    ends = [first_step - 1 + min(len(losses), (index + 1) * width) for index in range(len(groups))]
+    return tuple(LossPoint(step=end, loss=sum(group) / len(group)) for end, group in zip(ends, groups, strict=True))

@@ -1,0 +1,220 @@
+"""Which of the findings belong together: one model, the search it came from, and the tables that the search was made on.
+
+Records name each other by digest, so a folder with several runs still gives one story: that of the newest card, or else
+of the newest outcome. Where the very record is not there, the newest of its kind takes its place, and the report says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from dna_deploy.errors import DnaDeployError
+from dna_deploy.records.latency_table import Calibration, LatencyTable
+from dna_deploy.records.measurement import Measurement
+from dna_deploy.records.model_card import Absent, ModelCard
+from dna_deploy.records.profile_run import ProfileRun
+from dna_deploy.records.rating_table import RatingTable
+from dna_deploy.records.samples import Quantile
+from dna_deploy.records.search_outcome import SearchOutcome
+from dna_deploy.records.trained_network import TrainedNetwork
+from dna_deploy.records.training_history import TrainingHistory
+from dna_deploy.report.findings import AnyRecord, Findings
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.operations import ClassifierHead
+from dna_deploy.spaces.placed import PlacedLayer
+from dna_deploy.spaces.space import SearchSpace
+
+
+class OfSpace(Protocol):
+    """A record that is about a space."""
+
+    @property
+    def space(self) -> str: ...
+    @property
+    def space_digest(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The records of one story. What is None or empty is not there."""
+
+    findings: Findings
+    card: ModelCard | None
+    outcome: SearchOutcome | None
+    ratings: RatingTable | None
+    tables: tuple[LatencyTable, ...]
+    runs: tuple[ProfileRun, ...]
+    trained: TrainedNetwork | None
+    histories: tuple[TrainingHistory, ...]
+    measurement: Measurement | None
+    doubts: tuple[str, ...]
+
+    @property
+    def table(self) -> LatencyTable | None:
+        """The table of the target that the budget speaks of."""
+        return self.tables[0] if self.tables else None
+
+    @cached_property
+    def space(self) -> SearchSpace | None:
+        """The space of the story, with its number of classes; None where it is not installed here."""
+        return space_of(next(self._about_a_space(), None), self.tables)
+
+    @property
+    def space_name(self) -> str:
+        record = next(self._about_a_space(), None)
+        return record.space if record else "an unknown space"
+
+    @cached_property
+    def answer(self) -> Architecture | None:
+        """The network that the story ends with."""
+        line = next((line for line in self._lines()), None)
+        if line is None or self.space is None:
+            return None
+        try:
+            return self.space.parse(line)
+        except DnaDeployError:
+            return None
+
+    @property
+    def quantile(self) -> Quantile:
+        """The quantile that the budget speaks of."""
+        if self.card and not isinstance(self.card.asked, Absent):
+            return self.card.asked.quantile
+        if self.outcome and self.outcome.best.targets:
+            return self.outcome.best.targets[0].quantile
+        return "p50"
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """How the first table turns sums of rows into the budget's quantile; where it cannot, its first calibration."""
+        if self.table is None:
+            return None
+        known = {calibration.quantile: calibration for calibration in self.table.calibrations}
+        uncalibrated = Calibration(quantile="p50", scale=1.0, offset_s=self.table.overhead_s, networks=0, relative_error=0.0)
+        return known.get(self.quantile) or next(iter(known.values()), uncalibrated)
+
+    @property
+    def budget_s(self) -> float | None:
+        """The latency that was asked for."""
+        if self.card and not isinstance(self.card.asked, Absent):
+            return self.card.asked.latency_s
+        asked = self.outcome.constraints if self.outcome else ()
+        return next((demand.at_most for demand in asked if demand.quantile and demand.at_most is not None), None)
+
+    @property
+    def target(self) -> str | None:
+        """The name of the target that the budget speaks of."""
+        if self.card and not isinstance(self.card.measured, Absent):
+            return self.card.measured.target.name
+        if self.outcome and self.outcome.best.targets:
+            return self.outcome.best.targets[0].target
+        return self.table.target.name if self.table else None
+
+    def _lines(self) -> Iterable[str]:
+        if self.card:
+            yield self.card.architecture
+        if self.outcome:
+            yield self.outcome.best.architecture
+        if self.trained:
+            yield self.trained.architecture
+
+    def _about_a_space(self) -> Iterator[OfSpace]:
+        records = (self.outcome, self.ratings, *self.tables, self.card, self.trained, *self.runs)
+        return (record for record in records if record is not None)
+
+
+def select(findings: Findings) -> Evidence:
+    """The story of the newest model card, or else of the newest search outcome, or else of the newest tables."""
+    doubts: list[str] = []
+    card = next(iter(findings.of(ModelCard)), None)
+    known = set(card.digests.values()) if card else set()
+    outcome = _named(findings.of(SearchOutcome), known)
+    ratings = _named(findings.of(RatingTable), {outcome.ratings} if outcome else known)
+    if outcome and ratings and ratings.digest != outcome.ratings:
+        doubts.append("The search was made with another rating table than the one shown here, which was not found.")
+    tables = _tables(findings, card, outcome, doubts)
+    runs = _runs(findings, tables)
+    return Evidence(
+        findings=findings,
+        card=card,
+        outcome=outcome,
+        ratings=ratings,
+        tables=tables,
+        runs=runs,
+        trained=_named(findings.of(TrainedNetwork), known),
+        histories=_newest_by_subject(findings.of(TrainingHistory)),
+        measurement=_measurement(findings, card),
+        doubts=tuple(doubts),
+    )
+
+
+def space_of(record: OfSpace | None, tables: Iterable[LatencyTable]) -> SearchSpace | None:
+    """The space that a record is about: from the catalogue, with the number of classes that its tables have rows for."""
+    if record is None:
+        return None
+    try:
+        space = find_space(record.space)
+    except DnaDeployError:
+        return None
+    sizes = {size for table in tables if table.space_digest == record.space_digest for size in _class_counts(table)}
+    variants = (space, *(space.with_classes(size) for size in sorted(sizes)))
+    return next((variant for variant in variants if variant.digest == record.space_digest), None)
+
+
+def _class_counts(table: LatencyTable) -> Iterable[int]:
+    for row in table.rows:
+        layer = PlacedLayer.parse(row.layer)
+        if isinstance(layer.operation, ClassifierHead):
+            yield layer.out_channels
+
+
+def _named(records: tuple[AnyRecord, ...], digests: Collection[str]) -> AnyRecord | None:
+    """The record that a digest names, else the newest."""
+    return next((record for record in records if record.digest in digests), next(iter(records), None))
+
+
+def _tables(
+    findings: Findings, card: ModelCard | None, outcome: SearchOutcome | None, doubts: list[str]
+) -> tuple[LatencyTable, ...]:
+    """One table a target, the one that the budget speaks of first."""
+    wanted = set(outcome.tables.values()) if outcome else set(card.digests.values()) if card else set()
+    tables = findings.of(LatencyTable)
+    digest = outcome.space_digest if outcome else card.space_digest if card else tables[0].space_digest if tables else ""
+    by_target: dict[str, LatencyTable] = {}
+    for table in sorted(tables, key=lambda table: table.digest not in wanted):
+        if table.space_digest == digest:
+            by_target.setdefault(table.target.name, table)
+    for target, used in (outcome.tables if outcome else {}).items():
+        if target in by_target and by_target[target].digest != used:
+            doubts.append(f"The search was made with another latency table of {target} than the one shown here.")
+    first = outcome.best.targets[0].target if outcome and outcome.best.targets else None
+    if card and not isinstance(card.measured, Absent):
+        first = card.measured.target.name
+    return tuple(sorted(by_target.values(), key=lambda table: table.target.name != first))
+
+
+def _runs(findings: Findings, tables: tuple[LatencyTable, ...]) -> tuple[ProfileRun, ...]:
+    """The runs that the first table was made from, else the newest of its target and space."""
+    runs = findings.of(ProfileRun)
+    if not tables:
+        return runs[:1]
+    exact = tuple(run for run in runs if run.digest in tables[0].runs)
+    alike = (run for run in runs if (run.target, run.space_digest) == (tables[0].target, tables[0].space_digest))
+    return exact or tuple(alike)[:1]
+
+
+def _newest_by_subject(histories: tuple[TrainingHistory, ...]) -> tuple[TrainingHistory, ...]:
+    newest: dict[str, TrainingHistory] = {}
+    for history in histories:
+        newest.setdefault(history.subject, history)
+    return tuple(sorted(newest.values(), key=lambda history: (history.block is None, history.block or 0, history.subject)))
+
+
+def _measurement(findings: Findings, card: ModelCard | None) -> Measurement | None:
+    """What was measured of the card's model file, or of any where there is no card."""
+    found = findings.of(Measurement)
+    return next((one for one in found if card is None or one.model_digest == card.model_digest), None)

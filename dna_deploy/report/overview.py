@@ -1,0 +1,107 @@
+"""The top of the page: the promise, whether it was kept, and the few numbers that a reader wants first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from dna_deploy.records.model_card import Absent
+from dna_deploy.report.evidence import Evidence
+from dna_deploy.report.numbers import count_text, share_text, time_text
+from dna_deploy.units import Bytes, Count
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A number that matters, its name, and a remark below it."""
+
+    name: str
+    value: str
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What stands above all sections."""
+
+    title: str
+    promise: str
+    verdict: Literal["kept", "missed", "not checked"]
+    because: str
+    tiles: tuple[Tile, ...]
+
+
+def overview(evidence: Evidence) -> Overview:
+    """The summary of what is there."""
+    card = evidence.card
+    verdict = card.promise if card else "not checked"
+    return Overview(
+        title=f"A network for {evidence.target}" if evidence.target else f"The space {evidence.space_name}",
+        promise=_promise(evidence),
+        verdict=verdict,
+        because=_because(evidence, verdict),
+        tiles=tuple(_tiles(evidence)),
+    )
+
+
+def _promise(evidence: Evidence) -> str:
+    networks = f"{count_text(evidence.space.count())} networks" if evidence.space else "networks"
+    if evidence.budget_s is None:
+        return f"Among the {networks} of the space {evidence.space_name}."
+    place = f" on {evidence.target}" if evidence.target else ""
+    return (
+        f"The best-rated of the {networks} of the space {evidence.space_name} that run within "
+        f"{time_text(evidence.budget_s)} ({evidence.quantile}){place}."
+    )
+
+
+def _because(evidence: Evidence, verdict: str) -> str:
+    card = evidence.card
+    if card is None:
+        return "no model was exported and measured yet"
+    if isinstance(card.asked, Absent):
+        return card.asked.reason
+    if isinstance(card.measured, Absent):
+        return card.measured.reason
+    relation = "within" if verdict == "kept" else "beyond"
+    measured, asked = time_text(card.measured.quantile_s), time_text(card.asked.latency_s)
+    return f"measured {measured} on the target, {relation} the {asked} that were asked"
+
+
+def _tiles(evidence: Evidence) -> Iterator[Tile]:
+    if evidence.budget_s is not None:
+        yield Tile("asked", time_text(evidence.budget_s), f"{evidence.quantile}, at most")
+    yield from _latencies(evidence)
+    yield from _quality(evidence)
+    if evidence.table:
+        doubts = len(evidence.table.doubts)
+        remark = {0: "no doubts", 1: "1 doubt"}.get(doubts, f"{doubts} doubts")
+        yield Tile("latency table", f"grade {evidence.table.grade}", remark)
+
+
+def _latencies(evidence: Evidence) -> Iterator[Tile]:
+    card, outcome = evidence.card, evidence.outcome
+    if card and not isinstance(card.predicted, Absent):
+        error = card.predicted.relative_error
+        yield Tile(
+            "predicted", time_text(card.predicted.latency_s), "" if isinstance(error, Absent) else f"± {share_text(error)}"
+        )
+    elif outcome and outcome.best.targets:
+        yield Tile("predicted", time_text(outcome.best.targets[0].latency_s), outcome.best.targets[0].quantile)
+    if card and not isinstance(card.measured, Absent):
+        yield Tile("measured", time_text(card.measured.quantile_s), f"{card.measured.samples:,} samples")
+
+
+def _quality(evidence: Evidence) -> Iterator[Tile]:
+    card, outcome = evidence.card, evidence.outcome
+    accuracy = card.accuracy if card else evidence.trained.test if evidence.trained else Absent(reason="")
+    if not isinstance(accuracy, Absent):
+        low, high = accuracy.interval
+        yield Tile("accuracy", share_text(accuracy.fraction, 2), f"{100 * low:.2f} to {share_text(high, 2)}")
+    if outcome:
+        yield Tile("rating", f"{outcome.best.rating:.4g}", f"± {outcome.best.rating_standard_error:.2g}, lower is better")
+    sizes = card or (outcome.best if outcome else None)
+    if sizes:
+        yield Tile("parameters", str(Count(sizes.parameters)), f"{Bytes(card.model_bytes)} file" if card else "")
+        yield Tile("MACs", str(Count(sizes.macs)), "for one image")

@@ -1,0 +1,111 @@
+"""The exact front between rating and latency, with a slider over the budget and a strip of which blocks flip where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dna_deploy.report.content import Missing, Piece, Plot, Remark, Section, Slider, Table
+from dna_deploy.report.evidence import Evidence
+from dna_deploy.report.numbers import NOTHING, count_text, rating_decimals
+from dna_deploy.report.sections.front_plot import draw_front, start_of, time_scale
+from dna_deploy.report.trade_off import Network, TradeOff, find_trade_off
+from dna_deploy.units import Count
+
+TITLE = "What each millisecond buys"
+_MOST_ROWS = 250
+
+
+def front_section(evidence: Evidence) -> Section:
+    """The front, or why there is none."""
+    front = find_trade_off(evidence)
+    if isinstance(front, str):
+        missing = Missing(f"The front cannot be drawn: {front}.", "dna-deploy search --latency 20ms -o outcome.json")
+        return Section("front", TITLE, "", (missing,))
+    plot = Plot(
+        "front", f"Rating over latency on {front.target}", _words(front), lambda figure, shape: draw_front(figure, shape, front)
+    )
+    return Section("front", TITLE, _lead(front), (*_remarks(front), Slider(_data(front), plot), _table(front)))
+
+
+def _lead(front: TradeOff) -> str:
+    how = "exact: no network of the space is better" if front.epsilon == 0 else f"complete up to {front.epsilon:.2%} of latency"
+    return (
+        f"Every network that none of the {count_text(front.space.count())} networks of the space {front.space.name} beats "
+        f"in rating and predicted latency ({front.quantile} on {front.target}) at once. The front is {how}. "
+        "A lower rating is better. Move the budget to see which network it buys."
+    )
+
+
+def _remarks(front: TradeOff) -> tuple[Piece, ...]:
+    if front.is_limited:
+        return (Remark("All networks of this front also meet the other constraints of the search."),)
+    return ()
+
+
+def _words(front: TradeOff) -> str:
+    first, last, scale = front.points[0], front.points[-1], time_scale(front)
+    digits = rating_decimals(point.rating for point in front.points)
+    words = (
+        f"A falling staircase of {len(front.points)} networks, from {scale.text(first.latency_s)} with rating "
+        f"{first.rating:.{digits}f} to {scale.text(last.latency_s)} with rating {last.rating:.{digits}f}."
+    )
+    if front.answer:
+        words += (
+            f" The search's answer takes {scale.text(front.answer.latency_s)} with rating {front.answer.rating:.{digits}f}."
+        )
+    flips = [sum(block in front.flips(index) for index in range(len(front.points))) for block in range(len(front.space.blocks))]
+    counts = ", ".join(f"block {block} {count} times" for block, count in enumerate(flips, start=1))
+    return f"{words} Along the front, blocks flip: {counts}."
+
+
+def _data(front: TradeOff) -> Mapping[str, object]:
+    """What the page's script shows, every network as its numbers and the position of each block in ``choices``."""
+    scale = time_scale(front)
+    choices = [
+        sorted({point.blocks[block] for point in (*front.points, *_answer(front))}) for block in range(len(front.space.blocks))
+    ]
+
+    def positions(network: Network) -> list[int]:
+        return [choices[block].index(text) for block, text in enumerate(network.blocks)]
+
+    return {
+        "unit": scale.unit,
+        "seconds": scale.seconds,
+        "decimals": scale.decimals,
+        "ratingDecimals": rating_decimals(point.rating for point in front.points),
+        "asked": front.budget_s,
+        "start": start_of(front),
+        "answer": positions(front.answer) if front.answer else None,
+        "choices": [[_spaced(text) for text in texts] for texts in choices],
+        "points": [
+            [point.latency_s, point.rating, *_sizes(front, point), *positions(point)] for point in front.points
+        ],
+    }  # fmt: skip
+
+
+def _answer(front: TradeOff) -> tuple[Network, ...]:
+    return (front.answer,) if front.answer else ()
+
+
+def _sizes(front: TradeOff, network: Network) -> tuple[str, str]:
+    layers = front.space.place(network.architecture)
+    return str(Count(sum(layer.parameters for layer in layers))), str(Count(sum(layer.macs for layer in layers)))
+
+
+def _spaced(block: str) -> str:
+    """A block with room to break lines."""
+    return block.replace(":", ": ").replace(",", " ")
+
+
+def _table(front: TradeOff) -> Table:
+    scale, digits = time_scale(front), rating_decimals(point.rating for point in front.points)
+    step = -(-len(front.points) // _MOST_ROWS)
+    shown = range(0, len(front.points), step)
+    some = "" if step == 1 else f", one in {step} of {len(front.points)}"
+    rows = tuple(
+        (scale.bare(front.points[at].latency_s), f"{front.points[at].rating:.{digits}f}", *_sizes(front, front.points[at]),
+         ", ".join(str(block + 1) for block in front.flips(at)) or NOTHING, str(front.points[at].architecture))
+        for at in shown
+    )  # fmt: skip
+    headers = (f"latency ({scale.unit})", "rating", "parameters", "MACs", "blocks that flip", "architecture")
+    return Table(f"The networks of the front{some}", headers, rows, frozenset({0, 1, 2, 3}), is_folded=True)

@@ -1,0 +1,116 @@
+"""What the search asked, found and proved, and why each block has its candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dna_deploy.records.search_outcome import AskedConstraint, FoundNetwork, SearchOutcome
+from dna_deploy.report.content import Facts, Missing, Piece, Section, Table
+from dna_deploy.report.evidence import Evidence
+from dna_deploy.report.numbers import NOTHING, TimeScale, count_text, rating_decimals, time_text
+from dna_deploy.units import Bytes, Count
+
+TITLE = "What the search found"
+_IS_TIME, _ARE_BYTES = ("latency",), ("size", "memory")
+
+
+def search_section(evidence: Evidence) -> Section:
+    """The outcome of the search, or how to search."""
+    outcome = evidence.outcome
+    if outcome is None:
+        missing = Missing("Nothing was searched yet.", "dna-deploy search --latency 20ms -o outcome.json")
+        return Section("search", TITLE, "", (missing,))
+    proof = outcome.proof
+    gap = "No network of the space is better" if proof.gap == 0 else f"No network can be better by more than {proof.gap:.3g}"
+    lead = (
+        f"The network with the smallest {outcome.objective} that meets every constraint. {gap}; that is proven for all "
+        f"{count_text(proof.networks)} networks, of which {proof.expanded:,} partial ones had to be looked at ({proof.method})."
+    )
+    return Section("search", TITLE, lead, tuple(_pieces(outcome)))
+
+
+def quantity_text(quantity: str, value: float) -> str:
+    """A number of some quantity of the search, with its unit."""
+    if quantity.startswith(_IS_TIME):
+        return time_text(value)
+    if quantity.startswith(_ARE_BYTES):
+        return str(Bytes(round(value)))
+    return f"{value:.5g}" if quantity == "rating" else str(Count(round(value)))
+
+
+def _pieces(outcome: SearchOutcome) -> Iterator[Piece]:
+    yield Facts("The answer", tuple(_answer(outcome.best)))
+    if outcome.constraints:
+        rows = tuple(
+            (demand.quantity, _bounds(demand), quantity_text(demand.quantity, demand.found)) for demand in outcome.constraints
+        )
+        yield Table("Asked and found", ("quantity", "asked", "found"), rows, frozenset({1, 2}))
+    if outcome.blocks:
+        yield _reasons(outcome)
+    yield from _beside(outcome)
+    if outcome.excluded:
+        layers = tuple((layer,) for layer in outcome.excluded)
+        yield Table("Layers without a latency: networks with them were not considered", ("layer",), layers, is_folded=True)
+
+
+def _answer(best: FoundNetwork) -> Iterator[tuple[str, str]]:
+    yield "architecture", best.architecture
+    yield "rating", f"{best.rating:.5g} ± {best.rating_standard_error:.2g} (standard error; lower is better)"
+    for place in best.targets:
+        planned = "" if place.planned_s == place.latency_s else f", planned with {time_text(place.planned_s)}"
+        yield f"latency {place.quantile} on {place.target}", f"{time_text(place.latency_s)}{planned}"
+    yield "parameters", f"{Count(best.parameters)} trained, {Count(best.deployed_parameters)} deployed"
+    yield "multiply-accumulates", str(Count(best.macs))
+
+
+def _bounds(demand: AskedConstraint) -> str:
+    bounds = [f"at least {quantity_text(demand.quantity, demand.at_least)}"] if demand.at_least is not None else []
+    bounds += [f"at most {quantity_text(demand.quantity, demand.at_most)}"] if demand.at_most is not None else []
+    return " and ".join(bounds)
+
+
+def _reasons(outcome: SearchOutcome) -> Table:
+    axis = outcome.front.axes[0] if outcome.front.axes else "cost"
+    digits = rating_decimals(
+        value for reason in outcome.blocks for value in (reason.rating, reason.runner_up_rating or reason.rating)
+    )
+    step = "" if outcome.step is None else f"{quantity_text(axis, outcome.step)} more buys"
+    costs = TimeScale.of([reason.cost for reason in outcome.blocks if reason.cost is not None])
+    unit = f" ({costs.unit})" if axis.startswith(_IS_TIME) else ""
+
+    def cost(value: float | None) -> str:
+        return NOTHING if value is None else costs.bare(value) if unit else quantity_text(axis, value)
+
+    rows = tuple(
+        (str(reason.block + 1), reason.choice, f"{reason.rating:.{digits}f}", cost(reason.cost),
+         reason.runner_up or "none fits",
+         NOTHING if reason.runner_up_rating is None else f"{reason.runner_up_rating:.{digits}f}", cost(reason.runner_up_cost),
+         *([f"{reason.gain_of_step:.{digits}f}"] if step else []))
+        for reason in outcome.blocks
+    )  # fmt: skip
+    headers = (
+        "block",
+        "chosen",
+        "rating",
+        f"cost{unit}",
+        "runner-up",
+        "its rating",
+        f"its cost{unit}",
+        *([step] if step else []),
+    )
+    return Table("Why each block has its candidate, all others as they are", headers, rows, frozenset({0, 2, 3, 5, 6, 7}))
+
+
+def _beside(outcome: SearchOutcome) -> Iterator[Table]:
+    largest = [("most MACs that fit", outcome.largest)] if outcome.largest else []
+    rows = [*largest, *((f"place {place}", one) for place, one in enumerate(outcome.others, start=2))]
+    rows += [("cannot be told from the best", one) for one in outcome.ties]
+    if rows:
+        headers = ("network", "rating", "latency", "parameters", "MACs", "architecture")
+        found = tuple((name, *_numbers(network)) for name, network in (("the answer", outcome.best), *rows))
+        yield Table("Other networks within the constraints", headers, found, frozenset({1, 2, 3, 4}))
+
+
+def _numbers(network: FoundNetwork) -> tuple[str, ...]:
+    latency = time_text(network.targets[0].latency_s) if network.targets else NOTHING
+    return f"{network.rating:.5g}", latency, str(Count(network.parameters)), str(Count(network.macs)), network.architecture

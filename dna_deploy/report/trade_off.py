@@ -1,0 +1,117 @@
+"""The exact front of the story: every network that no other beats in rating and latency at once, with all its numbers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from dna_deploy.records.rating_table import RatingTable
+from dna_deploy.report.evidence import Evidence
+from dna_deploy.search.cost_model import CostModel
+from dna_deploy.search.front import trade_off
+from dna_deploy.search.quantities import Latency, Rating
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.space import SearchSpace
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network with its numbers; ``latency_s`` is predicted."""
+
+    architecture: Architecture
+    latency_s: float
+    rating: float
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """Its blocks as text."""
+        return tuple(map(str, self.architecture.blocks))
+
+
+@dataclass(frozen=True)
+class TradeOff:
+    """The front by ascending latency, so by descending (better) rating, and what stands out on or beside it."""
+
+    space: SearchSpace
+    target: str
+    quantile: str
+    points: tuple[Network, ...]
+    answer: Network | None
+    largest: Network | None
+    budget_s: float | None
+    epsilon: float
+    is_limited: bool
+    """Whether other constraints than the latency of this target had to be met."""
+
+    def flips(self, index: int) -> tuple[int, ...]:
+        """The blocks in which a point differs from the next faster one."""
+        if index == 0:
+            return ()
+        pairs = zip(self.points[index - 1].blocks, self.points[index].blocks, strict=True)
+        return tuple(block for block, (before, now) in enumerate(pairs) if before != now)
+
+
+def find_trade_off(evidence: Evidence) -> TradeOff | str:
+    """The front over the latency of the first target, or why there is none."""
+    space, table = evidence.space, evidence.table
+    if space is None:
+        return f"the space {evidence.space_name!r} of these records is not known here, or has changed since"
+    points, epsilon, is_limited = _from_outcome(evidence, space)
+    if not points:
+        if evidence.ratings is None or table is None:
+            return _lacking(evidence)
+        points, epsilon, is_limited = _from_tables(evidence, space, evidence.ratings), 0.0, False
+    if not points:
+        return "no network of the space has both a rating and a predicted latency"
+    return TradeOff(
+        space=space,
+        target=evidence.target or "the target",
+        quantile=evidence.quantile,
+        points=points,
+        answer=_found(evidence, space, "best"),
+        largest=_found(evidence, space, "largest"),
+        budget_s=evidence.budget_s,
+        epsilon=epsilon,
+        is_limited=is_limited,
+    )
+
+
+def _from_outcome(evidence: Evidence, space: SearchSpace) -> tuple[tuple[Network, ...], float, bool]:
+    """The outcome's own front, where it is over the latency of the first target alone."""
+    outcome = evidence.outcome
+    axis = str(Latency(evidence.target, evidence.quantile))
+    if outcome is None or outcome.front.axes != (axis,) or outcome.space_digest != space.digest:
+        return (), 0.0, False
+    points = [Network(space.parse(point.architecture), point.costs[0], point.rating) for point in outcome.front.points]
+    others = any(demand.quantity != axis for demand in outcome.constraints)
+    return tuple(sorted(points, key=lambda point: point.latency_s)), outcome.front.epsilon, others
+
+
+def _from_tables(evidence: Evidence, space: SearchSpace, ratings: RatingTable) -> tuple[Network, ...]:
+    """The front among all networks, computed here: it takes no time."""
+    assert evidence.table is not None
+    quantiles = [calibration.quantile for calibration in evidence.table.calibrations]
+    if not quantiles or ratings.space_digest != space.digest:
+        return ()
+    quantile = evidence.quantile if evidence.quantile in quantiles else quantiles[0]
+    axis = Latency(evidence.table.target.name, quantile)
+    model = CostModel.build(space, ratings, [evidence.table], [axis, Rating()])
+    front = trade_off(model, [axis], [])
+    return tuple(
+        Network(model.problem.architecture(choices), float(latency), float(rating))
+        for choices, latency, rating in zip(front.choices, front.costs[0], front.ratings, strict=True)
+    )
+
+
+def _found(evidence: Evidence, space: SearchSpace, which: str) -> Network | None:
+    """The outcome's best or largest network, as predicted on the first target."""
+    found = getattr(evidence.outcome, which, None)
+    if found is None:
+        return None
+    latency = next((place.latency_s for place in found.targets if place.target == evidence.target), math.nan)
+    return Network(space.parse(found.architecture), latency, found.rating) if math.isfinite(latency) else None
+
+
+def _lacking(evidence: Evidence) -> str:
+    lacking = ["rating table"] * (evidence.ratings is None) + ["latency table"] * (evidence.table is None)
+    return f"there is no search outcome over a latency, and no {' and no '.join(lacking)} to compute the front from"
