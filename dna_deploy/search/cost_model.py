@@ -18,10 +18,10 @@ from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import FoundNetwork, OnTarget
 from dna_deploy.search import measures
 from dna_deploy.search.constraints import Constraint, combined
-from dna_deploy.search.labels import Criterion
 from dna_deploy.search.measures import LatencyRows, Measure
 from dna_deploy.search.problem import Column, Problem
 from dna_deploy.search.quantities import Latency, Macs, Parameters, PeakMemory, Quantity, Rating, WeightBytes
+from dna_deploy.search.trellis import Criterion
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.target import Precision
 
@@ -120,9 +120,9 @@ class CostModel:
         return NormalDist().inv_cdf(self.confidence) if self.confidence else 0.0
 
     def criteria(
-        self, objectives: Sequence[Quantity], constraints: Sequence[Constraint], maximise: bool = False
+        self, objectives: Sequence[Quantity], constraints: Sequence[Constraint], largest: bool = False
     ) -> tuple[Criterion, ...]:
-        """What a solver should make small (the first objective first; ``maximise`` turns it round) and keep in limits."""
+        """What a solver should make small (the first objective first; ``largest`` turns it round) and keep in limits."""
         bounds: dict[tuple[int, int], float] = {}
         for constraint in constraints:
             index, column, scale = self._place(constraint.quantity)
@@ -130,7 +130,7 @@ class CostModel:
             least = column.least_ticks((constraint.at_least - scale.offset) / scale.factor)
             for sign, limit in ((1, most), (-1, -least)):
                 bounds[index, sign] = min(limit, bounds.get((index, sign), math.inf))
-        signs = [-1 if maximise and not position else 1 for position in range(len(objectives))]
+        signs = [-1 if largest and not position else 1 for position in range(len(objectives))]
         keys = dict.fromkeys((self.column(objective), sign) for objective, sign in zip(objectives, signs, strict=True))
         wanted = [Criterion(*key, bounds.pop(key, math.inf), is_objective=True) for key in keys]
         return (*wanted, *(Criterion(*key, limit) for key, limit in bounds.items() if math.isfinite(limit)))

@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 
 from dna_deploy.search.constraints import Constraint
 from dna_deploy.search.cost_model import CostModel
-from dna_deploy.search.labels import run
+from dna_deploy.search.labels import Effort, run
 from dna_deploy.search.pareto import non_dominated
 from dna_deploy.search.quantities import Quantity, Rating
+from dna_deploy.search.trellis import Trellis
+
+_MOST_LABELS = 50_000
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,10 @@ class TradeOff:
 def trade_off(model: CostModel, axes: Sequence[Quantity], constraints: Sequence[Constraint]) -> TradeOff:
     """The exact front among the networks that meet the constraints."""
     criteria = model.criteria([*axes, Rating()], constraints)
-    programme = run(model.problem, criteria)
+    programme = run(Trellis(model.problem, criteria), Effort(most_labels=_MOST_LABELS, thinned=tuple(range(len(axes)))))
     choices = programme.choices(np.arange(len(programme.results)))
     totals = model.problem.totals(choices)
     kept = non_dominated(totals[[*(model.column(axis) for axis in axes), 0]])
     totals, choices = totals[:, kept], choices[kept]
     costs = np.stack([model.values(axis, totals) for axis in axes])
-    return TradeOff(tuple(axes), choices, model.values(Rating(), totals), costs, 0.0, programme.labels)
+    return TradeOff(tuple(axes), choices, model.values(Rating(), totals), costs, programme.epsilon, programme.states)

@@ -24,7 +24,7 @@ def infeasible(model: CostModel, constraints: Sequence[Constraint]) -> Infeasibl
 
 def reachable(model: CostModel, quantity: Quantity, constraints: Sequence[Constraint], most: bool = False) -> float | None:
     """The smallest (or largest) value of a quantity among the networks that meet the constraints; ``None`` without any."""
-    solution = solve(model, (quantity,), constraints, maximise=most)
+    solution = solve(model, (quantity,), constraints, largest=most)
     return model.value(quantity, solution.choices[0]) if len(solution.choices) else None
 
 

@@ -7,66 +7,41 @@ Labels point back to their parents, so that no architecture is built before it i
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dna_deploy.search.dual import Bound
 from dna_deploy.search.pareto import non_dominated
-from dna_deploy.search.problem import Problem, Stage, Ticks
+from dna_deploy.search.problem import Ticks
+from dna_deploy.search.trellis import Group, Trellis
 
-_CHUNK = 4_000_000
-"""How many numbers one round of products may hold: 32 MB."""
+_CHUNK = 2_000_000
+"""How many numbers one round of products may hold: 16 MB, so that a few copies stay small."""
 
-
-@dataclass(frozen=True)
-class Criterion:
-    """A column, or its negative for a lower bound, that should be small and must not exceed ``limit`` ticks."""
-
-    column: int
-    sign: int = 1
-    limit: float = np.inf
-    is_objective: bool = False
+Pointers = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Partial networks that end in one state, with where they come from."""
+    """Partial networks that end in one state: their numbers ``(criteria, labels)``, and where they come from."""
 
     values: Ticks
-    """``(criteria, labels)``"""
-    state: NDArray[np.intp]
-    parent: NDArray[np.intp]
-    candidate: NDArray[np.intp]
+    state: Pointers
+    parent: Pointers
+    candidate: Pointers
 
     def __len__(self) -> int:
         return int(self.parent.size)
 
+    def take(self, kept: NDArray[np.intp]) -> Labels:
+        return Labels(self.values[:, kept], self.state[kept], self.parent[kept], self.candidate[kept])
 
-class Join:
-    """How the numbers of two parts of a network become one: added, or the larger, or (negated) the smaller."""
-
-    def __init__(self, problem: Problem, criteria: tuple[Criterion, ...]) -> None:
-        kinds = [(problem.columns[criterion.column].is_maximum, criterion.sign) for criterion in criteria]
-        self._functions = [(np.maximum if sign > 0 else np.minimum) if largest else np.add for largest, sign in kinds]
-        self._all_add = all(function is np.add for function in self._functions)
-        self.neutral = np.array([-sign * np.inf if largest else 0.0 for largest, sign in kinds])
-        """What changes nothing when joined: ``(criteria,)``."""
-
-    def __call__(self, one: Ticks, other: Ticks) -> Ticks:
-        """Joins along the first axis; the other axes broadcast."""
-        if self._all_add:
-            return one + other
-        pairs = zip(self._functions, one, other, strict=True)
-        return np.stack([function(a, b) for function, a, b in pairs])
-
-
-@dataclass(frozen=True)
-class Completions:
-    """The least and the most that each criterion can still gain from a stage on: ``(criteria, states)`` a stage."""
-
-    least: tuple[Ticks, ...]
-    most: tuple[Ticks, ...]
+    def pointers_only(self) -> Labels:
+        """Without the numbers, which nobody needs once the next stage is made."""
+        return Labels(np.empty((0, len(self))), self.state, self.parent, self.candidate)
 
 
 @dataclass(frozen=True)
@@ -75,119 +50,134 @@ class Programme:
 
     stages: tuple[tuple[Labels, ...], ...]
     expanded: int
+    epsilon: float
 
     @property
     def results(self) -> Labels:
-        """Finished networks, by ascending first criterion."""
+        """Finished networks."""
         return self.stages[-1][0]
 
     @property
-    def labels(self) -> int:
+    def states(self) -> int:
         return sum(len(labels) for stage in self.stages for labels in stage)
 
     def choices(self, results: NDArray[np.intp]) -> NDArray[np.intp]:
         """The candidates of some results: ``(results, blocks)``."""
-        chosen = np.empty((results.size, len(self.stages) - 1), np.intp)
+        chosen = np.empty((results.size, len(self.stages)), np.intp)
         state, label = np.zeros_like(results), results
         for index in range(len(self.stages) - 1, -1, -1):
-            before_state, before_label = np.empty_like(state), np.empty_like(label)
+            state_before, label_before = np.empty_like(state), np.empty_like(label)
             for number, labels in enumerate(self.stages[index]):
                 here = state == number
-                before_state[here], before_label[here] = labels.state[label[here]], labels.parent[label[here]]
-                if index < len(self.stages) - 1:
-                    chosen[here, index] = labels.candidate[label[here]]
-            state, label = before_state, before_label
-        return chosen
+                state_before[here], label_before[here] = labels.state[label[here]], labels.parent[label[here]]
+                chosen[here, index] = labels.candidate[label[here]]
+            state, label = state_before, label_before
+        return chosen[:, :-1]
 
 
-def run(problem: Problem, criteria: tuple[Criterion, ...], depth: int = 1) -> Programme:
-    """Every finished network that meets the limits and that fewer than ``depth`` others beat in all criteria."""
-    join = Join(problem, criteria)
-    limits = np.array([criterion.limit for criterion in criteria])
-    signed = [_signed(stage, criteria) for stage in problem.stages]
-    rest = _completions(signed, problem, join)
-    start = np.array([[criterion.sign * problem.start[criterion.column]] for criterion in criteria])
-    none = np.zeros(1, np.intp)
-    layer: tuple[Labels, ...] = (Labels(start, none, none, none),)
-    stages, expanded = [], 0
-    for index, stage in enumerate(problem.stages):
-        merged = []
-        for state in range(int(stage.exits.max()) + 1):
-            floor, ceiling = rest.least[index + 1][:, state], rest.most[index + 1][:, state]
-            merge = _Merge(join, limits, floor, _saturation(criteria, problem, limits, ceiling), depth)
-            for number, labels in enumerate(layer):
-                wanted = np.flatnonzero((stage.exits == state) & np.isfinite(signed[index][:, number]).all(axis=0))
-                merge.add(number, labels, wanted, signed[index][:, number, wanted])
-            merged.append(merge.labels())
-            expanded += merge.expanded
-        layer = tuple(merged)
+@dataclass(frozen=True)
+class Effort:
+    """What a run may leave out: everything that is proven worse, and what is too much to hold.
+
+    With ``most_labels`` a state that holds more is thinned: of networks whose ``thinned`` criteria differ by a tiny
+    factor only the best is kept. The run then tells by which factor (``epsilon``) in all.
+    """
+
+    bound: Bound | None = None
+    most_labels: float = math.inf
+    thinned: tuple[int, ...] = ()
+
+
+def run(trellis: Trellis, effort: Effort = Effort()) -> Programme:  # noqa: B008 (frozen)
+    """Every finished network that meets the limits and that fewer than the trellis' depth others beat in all criteria."""
+    none = np.zeros(1, np.int32)
+    layer: tuple[Labels, ...] = (Labels(trellis.start, none, none, none),)
+    stages, expanded, thinned = [], 0, 0.0
+    for index, groups in enumerate(trellis.stages):
+        merges = [_Merge(trellis, effort, index, exit) for exit in range(len(groups))]
+        for merge, behind in zip(merges, groups, strict=True):
+            for state, (labels, group) in enumerate(zip(layer, behind, strict=True)):
+                merge.add(state, labels, group)
+        expanded += sum(merge.expanded for merge in merges)
+        pairs = [merge.labels() for merge in merges]
+        thinned += max(math.log1p(factor) for _, factor in pairs)
+        layer = tuple(labels for labels, _ in pairs)
         stages.append(layer)
-    return Programme(tuple(stages), expanded)
+    return Programme((*(tuple(of.pointers_only() for of in stage) for stage in stages[:-1]), stages[-1]), expanded, math.expm1(thinned))
 
 
 class _Merge:
     """Collects the labels of one state after one stage."""
 
-    def __init__(self, join: Join, limits: Ticks, floor: Ticks, saturation: Ticks, depth: int) -> None:
-        self._join, self._limits, self._floor, self._depth = join, limits, floor, depth
-        self._saturation = saturation
-        self._parts = [Labels(np.empty((limits.size, 0)), *(np.empty(0, np.intp),) * 3)]
+    def __init__(self, trellis: Trellis, effort: Effort, stage: int, exit: int) -> None:
+        self._trellis, self._effort, self._stage, self._exit = trellis, effort, stage, exit
+        self._floor = trellis.least[stage + 1][:, exit]
+        self._saturation = trellis.saturation(stage, exit)[:, None]
+        self._parts: list[Labels] = []
         self.expanded = 0
 
-    def add(self, state: int, labels: Labels, candidates: NDArray[np.intp], values: Ticks) -> None:
-        """Continues every label with every candidate."""
-        if not len(labels) or not candidates.size:
+    def add(self, state: int, labels: Labels, group: Group) -> None:
+        """Continues every label with every candidate that can lead anywhere."""
+        wanted = self._promising(labels, group.values)
+        candidates, values = group.candidates[wanted], group.values[:, wanted]
+        if not candidates.size:
             return
-        best_before = labels.values.min(axis=1, keepdims=True)
-        fits = self._fits(self._join(best_before, values))
-        candidates, values = candidates[fits], values[:, fits]
-        front = non_dominated(values, self._depth)
-        candidates, values = candidates[front], values[:, front]
-        rows = max(1, _CHUNK // max(1, values.size))
+        rows = max(1, _CHUNK // values.size)
         for first in range(0, len(labels), rows):
-            self._expand(state, np.arange(first, min(first + rows, len(labels))), labels, candidates, values)
+            self._expand(state, first, labels.values[:, first : first + rows], candidates, values)
 
-    def _expand(self, state: int, rows: NDArray[np.intp], labels: Labels, candidates: NDArray[np.intp], values: Ticks) -> None:
-        joined = self._join(labels.values[:, rows, None], values[:, None, :]).reshape(values.shape[0], -1)
+    def _promising(self, labels: Labels, values: Ticks) -> NDArray[np.intp]:
+        """Candidates that fit behind at least the best of the labels."""
+        if not len(labels):
+            return np.empty(0, np.intp)
+        fits = self._fits(self._trellis.join(labels.values.min(axis=1)[:, None], values))
+        if self._effort.bound is not None:
+            least = float(self._effort.bound.weigh(labels.values).min())
+            fits &= least + self._effort.bound.weigh(values) <= self._effort.bound.most(self._stage, self._exit)
+        return np.flatnonzero(fits)
+
+    def _expand(self, state: int, first: int, labels: Ticks, candidates: Pointers, values: Ticks) -> None:
+        joined = self._trellis.join(labels[:, :, None], values[:, None, :]).reshape(labels.shape[0], -1)
         self.expanded += joined.shape[1]
-        fits = np.flatnonzero(self._fits(joined))
-        joined = np.maximum(joined[:, fits], self._saturation[:, None])
-        front = non_dominated(joined, self._depth)
-        row, column = np.divmod(fits[front], candidates.size)
-        self._parts.append(Labels(joined[:, front], np.full(front.size, state), rows[row], candidates[column]))
+        fits = self._fits(joined)
+        if self._effort.bound is not None:
+            fits &= self._effort.bound.weigh(joined) <= self._effort.bound.most(self._stage, self._exit)
+        kept = np.flatnonzero(fits)
+        joined = np.maximum(joined[:, kept], self._saturation)
+        front = non_dominated(joined, self._trellis.depth)
+        row, column = np.divmod(kept[front], candidates.size)
+        states = np.full(front.size, state, np.int32)
+        self._parts.append(Labels(joined[:, front], states, (first + row).astype(np.int32), candidates[column]))
 
     def _fits(self, values: Ticks) -> NDArray[np.bool_]:
-        total = self._join(values, self._floor[:, None])
-        return np.asarray((total <= self._limits[:, None]).all(axis=0))
+        fits = np.isfinite(values[0])
+        for position in np.flatnonzero(np.isfinite(self._trellis.limits)):
+            fits &= self._within(position, values)
+        return fits
 
-    def labels(self) -> Labels:
-        """What no other label of the state beats."""
-        parts = [part for part in self._parts if len(part)]
-        if len(parts) == 1:
-            return parts[0]
-        values = np.concatenate([part.values for part in self._parts], axis=1)
-        front = non_dominated(values, self._depth)
-        joined = ([getattr(part, name) for part in self._parts] for name in ("state", "parent", "candidate"))
-        return Labels(values[:, front], *(np.concatenate(arrays)[front] for arrays in joined))
+    def _within(self, position: int, values: Ticks) -> NDArray[np.bool_]:
+        floor, limit = self._floor[position], self._trellis.limits[position]
+        if self._trellis.join.adds[position]:
+            return np.asarray(values[position] <= limit - floor)
+        upward = self._trellis.criteria[position].sign > 0
+        return np.asarray((np.maximum if upward else np.minimum)(values[position], floor) <= limit)
 
+    def labels(self) -> tuple[Labels, float]:
+        """What no other label of the state beats, and the factor by which it was thinned."""
+        if len(self._parts) == 1:
+            return self._thinned(self._parts[0])
+        empty = Labels(np.empty((self._trellis.limits.size, 0)), *(np.empty(0, np.int32),) * 3)
+        parts = [empty, *self._parts]
+        values = np.concatenate([part.values for part in parts], axis=1)
+        pointers = [np.concatenate([getattr(part, name) for part in parts]) for name in ("state", "parent", "candidate")]
+        return self._thinned(Labels(values, *pointers).take(non_dominated(values, self._trellis.depth)))
 
-def _signed(stage: Stage, criteria: tuple[Criterion, ...]) -> Ticks:
-    signs = np.array([criterion.sign for criterion in criteria], float)
-    return np.asarray(stage.values[[criterion.column for criterion in criteria]] * signs[:, None, None])
-
-
-def _completions(signed: list[Ticks], problem: Problem, join: Join) -> Completions:
-    least, most = [join.neutral[:, None]], [join.neutral[:, None]]
-    for stage, values in zip(reversed(problem.stages), reversed(signed), strict=True):
-        exists = np.isfinite(values).all(axis=0)
-        for bound, pick, absent in ((least, np.min, np.inf), (most, np.max, -np.inf)):
-            total = np.where(exists, join(values, bound[-1][:, None, stage.exits]), absent)
-            bound.append(pick(total, axis=2))
-    return Completions(tuple(reversed(least)), tuple(reversed(most)))
-
-
-def _saturation(criteria: tuple[Criterion, ...], problem: Problem, limits: Ticks, ceiling: Ticks) -> Ticks:
-    """Below this a label is sure to stay within the limit, so that being lower is worth nothing."""
-    largest = np.array([problem.columns[criterion.column].is_maximum for criterion in criteria])
-    wanted = np.array([criterion.is_objective or not np.isfinite(criterion.limit) for criterion in criteria])
-    return np.where(wanted, -np.inf, np.where(largest, limits, limits - ceiling))
+    def _thinned(self, labels: Labels) -> tuple[Labels, float]:
+        factor, thinner = 0.0, labels
+        while len(thinner) > self._effort.most_labels:
+            factor = 4 * factor or 1e-7
+            values = labels.values.copy()
+            rows = list(self._effort.thinned)
+            values[rows] = np.floor(np.log(np.maximum(values[rows], 1.0)) / math.log1p(factor))
+            thinner = labels.take(non_dominated(values))
+        return thinner, factor

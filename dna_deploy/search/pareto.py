@@ -13,6 +13,8 @@ Points = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 _SMALL = 48
+_MANY = 512
+_CELLS = 4096
 
 
 def non_dominated(points: Points, depth: int = 1) -> Indices:
@@ -21,15 +23,44 @@ def non_dominated(points: Points, depth: int = 1) -> Indices:
     For ``depth`` above 1 it peels front after front: a point behind ``depth`` fronts is beaten by one point of each, so
     every point that fewer than ``depth`` others beat is among those kept, with some more.
     """
+    if depth == 1:
+        return _non_dominated(points)
     rest = np.lexsort(points[::-1])
-    kept = []
+    kept = [np.empty(0, np.intp)]
     for _ in range(depth):
         if not rest.size:
             break
         front = _front(points[:, rest])
         kept.append(rest[front])
         rest = np.delete(rest, front)
-    return kept[0] if depth == 1 and kept else np.concatenate([*kept, np.empty(0, np.intp)])
+    return np.concatenate(kept)
+
+
+def _non_dominated(points: Points) -> Indices:
+    if points.shape[0] == 1:
+        return np.atleast_1d(points[0].argmin()) if points.size else np.empty(0, np.intp)
+    likely = _not_beaten_by_a_cell(points) if points.shape[1] > _MANY else np.arange(points.shape[1])
+    likely = likely[np.lexsort(points[::-1, likely])]
+    return np.asarray(likely[_front(points[:, likely])])
+
+
+def _not_beaten_by_a_cell(points: Points) -> Indices:
+    """A cheap sieve: lays a grid over all rows but the last, and drops points that a cell below them in every row beats."""
+    bins = max(2, int(_CELLS ** (1 / (points.shape[0] - 1))))
+    cells = np.zeros(points.shape[1], np.intp)
+    for row in points[:-1]:
+        low, high = row.min(), row.max()
+        scale = (bins - 1) / (high - low) if high > low else 0.0
+        cells = cells * bins + ((row - low) * scale).astype(np.intp)
+    least = np.full(bins ** (points.shape[0] - 1), np.inf)
+    np.minimum.at(least, cells, points[-1])
+    grid = least.reshape((bins,) * (points.shape[0] - 1))
+    below = np.full(np.array(grid.shape) + 1, np.inf)
+    below[(slice(1, None),) * grid.ndim] = grid
+    for axis in range(grid.ndim):
+        below = np.minimum.accumulate(below, axis=axis)
+    strictly = below[(slice(0, -1),) * grid.ndim].ravel()
+    return np.flatnonzero(points[-1] < strictly[cells])
 
 
 def _front(points: Points) -> Indices:

@@ -64,6 +64,14 @@ class Stage:
     values: Ticks
     """``(columns, inputs, candidates)``: infinite where a row is absent."""
 
+    @property
+    def widths(self) -> int:
+        return int(self.exits.max()) + 1
+
+    @property
+    def inputs(self) -> int:
+        return int(self.values.shape[1])
+
 
 @dataclass(frozen=True)
 class Problem:

@@ -63,7 +63,7 @@ def search(
 def largest_that_fits(model: CostModel, constraints: Sequence[Constraint]) -> FoundNetwork | None:
     """The baseline of every claim: the network with the most MACs within the constraints, whatever its rating."""
     quantities = [constraint.quantity for constraint in constraints]
-    solution = solve(model, (Macs(),), constraints, maximise=True)
+    solution = solve(model, (Macs(),), constraints, largest=True)
     return model.found(solution.choices[0].tolist(), quantities) if len(solution.choices) else None
 
 
