@@ -25,6 +25,8 @@ def rate(
         str, typer.Option("--dataset", "-d", help="A data set by name, or a folder of images.")
     ] = "fashion-mnist",
     teacher: Annotated[str, typer.Option(help="A teacher by name or file; 'residual' is trained here first.")] = "residual",
+    teacher_weights: Annotated[Path | None, typer.Option(help="A file instead of a teacher's published weights.")] = None,
+    teacher_cuts: Annotated[str, typer.Option(help="Modules of a teacher that end a block, such as layer1,layer2.")] = "",
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of supernet training.")] = 3,
     images: Annotated[int | None, typer.Option(min=1, help="Training images for the supernets; all by default.")] = 8000,
     rating_images: Annotated[int, typer.Option(min=2, help="Held-out images to rate on.")] = 1000,
@@ -43,23 +45,27 @@ def rate(
     """
     from dna_deploy.data.splits import DataConfig, load_data
     from dna_deploy.nets.compute import Compute
+    from dna_deploy.nets.teacher import load_teacher
     from dna_deploy.rating.config import RatingConfig
     from dna_deploy.rating.rate import rate_space, rating_identity
     from dna_deploy.spaces.catalog import find_space
     from dna_deploy.training.recipe import Recipe
     from dna_deploy.training.teacher import TeacherConfig, teacher_identity
-    from dna_deploy.training.teachers import obtain_teacher
+    from dna_deploy.training.teachers import make_teacher
 
     found = find_space(space)
     compute = Compute(device=device, jobs=jobs)
-    teacher_data = load_data(DataConfig(dataset=dataset, train_images=teacher_images, seed=seed), found.input)
+    images_of = DataConfig(dataset=dataset, rating_images=rating_images, seed=seed)
+    teacher_data = load_data(images_of.model_copy(update={"train_images": teacher_images}), found.input)
     found = found.with_classes(len(teacher_data.classes))
-    data = load_data(DataConfig(dataset=dataset, train_images=images, rating_images=rating_images, seed=seed), found.input)
-    teacher_config = TeacherConfig(recipe=Recipe(epochs=teacher_epochs, seed=seed))
+    data = load_data(images_of.model_copy(update={"train_images": images}), found.input)
+    cuts = tuple(filter(None, teacher_cuts.split(",")))
+    recipe = Recipe(epochs=teacher_epochs, seed=seed)
+    teacher_config = TeacherConfig(name=teacher, recipe=recipe, weights=teacher_weights, cuts=cuts)
     config = RatingConfig(epochs=epochs, seed=seed)
     with journey_view() as view:
         place = folder / f"teacher-{_short(teacher_identity(teacher_config, found, teacher_data))}"
-        taught = obtain_teacher(teacher, found, teacher_data, teacher_config, place, on_progress=view, compute=compute)
+        taught = load_teacher(make_teacher(teacher_config, found, teacher_data, place, on_progress=view, compute=compute))
         place = folder / f"rate-{_short(rating_identity(found, taught, data, config))}"
         table = rate_space(found, taught, data, config, place, on_progress=view, compute=compute)
     path = out or Path("ratings") / f"{found.name}.json"

