@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dna_deploy.cli.console import note, print_json, print_result
+from dna_deploy.cli.promise import keep, promise_values
 from dna_deploy.cli.search_view import search_view
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dna_deploy.records.latency_table import LatencyTable, Quantile
     from dna_deploy.records.rating_table import RatingTable
+    from dna_deploy.records.search_outcome import SearchOutcome
     from dna_deploy.search import Quantity
     from dna_deploy.spaces.space import SearchSpace
 
@@ -40,12 +44,18 @@ def search(
     quantile: Annotated[str, typer.Option(help="The quantile that latency budgets speak of: p50, p90, p99.")] = "p50",
     confidence: Annotated[str | None, typer.Option(help="Plan with upper bounds at this confidence, such as 95%.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many of the best networks to list.")] = 1,
+    keep_promise: Annotated[
+        bool, typer.Option("--keep-promise", help="Measure what is found, and search again until it keeps the budget.")
+    ] = False,
+    profiles: Annotated[Path, typer.Option(help="The folder of targets, for --keep-promise.")] = Path("profiles"),
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the outcome to this file.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Find the best network within all constraints: exact over the whole space, explained block by block.
 
     Example: dna-deploy search --latency 20ms --space mbconv -o outcome.json
+
+    Example: dna-deploy search --latency 20ms --keep-promise
     """
     from dna_deploy.search import Constraint, Rating
     from dna_deploy.search import search as run_search
@@ -57,19 +67,26 @@ def search(
     if rating_at_most is not None:
         constraints.append(Constraint(Rating(), at_most=rating_at_most))
     found_space = find_space(space)
-    outcome = run_search(
-        found_space,
-        read_ratings(found_space, ratings),
-        read_tables(found_space, table),
-        constraints,
-        objective=_objective(minimise, level),
-        top=top,
-        confidence=_share(confidence),
-    )
+    rating_table, tables = read_ratings(found_space, ratings), read_tables(found_space, table)
+
+    def run(with_tables: Sequence[LatencyTable]) -> SearchOutcome:
+        return run_search(
+            found_space,
+            rating_table,
+            with_tables,
+            constraints,
+            objective=_objective(minimise, level),
+            top=top,
+            confidence=_share(confidence),
+        )
+
+    kept = keep(found_space, run, tables, constraints, profiles) if keep_promise else None
+    outcome = kept.chosen.outcome if kept else run(tables)
     if output is not None:
         outcome.write(output)
     if json:
-        print_json("search", outcome=outcome.model_dump(mode="json"))
+        promise = {"promise": promise_values(kept)} if kept else {}
+        print_json("search", outcome=outcome.model_dump(mode="json"), **promise)
         return
     print_result(search_view(outcome))
     note(f"next: dna-deploy train {output}" if output else "keep it: add -o outcome.json · then: dna-deploy train outcome.json")

@@ -1,0 +1,110 @@
+"""``dna-deploy search --keep-promise``: measures what was found, and searches again until the measurement keeps the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dna_deploy.cli.console import note, progress_bar
+from dna_deploy.errors import UsageError
+
+if TYPE_CHECKING:
+    from dna_deploy.export.promise import Attempt, KeptPromise, Measure
+    from dna_deploy.progress import Progress
+    from dna_deploy.records.latency_table import LatencyTable
+    from dna_deploy.records.samples import Quantile
+    from dna_deploy.records.search_outcome import SearchOutcome
+    from dna_deploy.search import Constraint
+    from dna_deploy.spaces.architecture import Architecture
+    from dna_deploy.spaces.space import SearchSpace
+
+RunSearch = Callable[[Sequence["LatencyTable"]], "SearchOutcome"]
+
+
+def keep(
+    space: SearchSpace, run: RunSearch, tables: Sequence[LatencyTable], constraints: Sequence[Constraint], profiles: Path
+) -> KeptPromise:
+    """Runs the promise loop for the one latency budget among the constraints, and tells every round."""
+    from dna_deploy.export.promise import keep_promise
+    from dna_deploy.units import Duration
+
+    seconds, quantile, table = _budget(constraints, tables)
+    others = [one for one in tables if one is not table]
+    note(f"measuring on {table.target.name!r}, untrained: latency does not depend on weights")
+
+    def tell(attempt: Attempt) -> None:
+        note(
+            f"asked {attempt.budget} · predicted {attempt.predicted} · measured {attempt.measured} ± {attempt.standard_error}"
+            f" · {attempt.verdict} · {attempt.architecture}"
+        )
+
+    return keep_promise(
+        space,
+        lambda recalibrated: run([recalibrated, *others]),
+        table,
+        Duration(seconds),
+        quantile,
+        _measure(space, table, quantile, profiles),
+        on_attempt=tell,
+    )
+
+
+def promise_values(kept: KeptPromise) -> dict[str, object]:
+    """The rounds for ``--json``."""
+    return {
+        "rounds": [
+            {
+                "architecture": one.architecture,
+                "predicted_s": one.predicted.seconds,
+                "measured_s": one.measured.seconds,
+                "standard_error_s": one.standard_error.seconds,
+                "is_kept": one.is_kept,
+            }
+            for one in kept.attempts
+        ],
+        "asked_s": kept.chosen.budget.seconds,
+        "measured_s": kept.chosen.measured.seconds,
+        "slack": kept.chosen.slack,
+    }
+
+
+def _measure(space: SearchSpace, table: LatencyTable, quantile: Quantile, profiles: Path) -> Measure:
+    """`measure_untrained` with a progress bar, sampled as the target's file says."""
+    from dna_deploy.export.promise import measure_untrained
+    from dna_deploy.records.measurement import Measurement
+    from dna_deploy.targets.plan import SamplingPlan
+    from dna_deploy.targets.target_file import find_target, target_names
+
+    name = table.target.name
+    plan = find_target(name, profiles).plan if name in target_names(profiles) else SamplingPlan()
+
+    def measure(architecture: Architecture) -> Measurement:
+        with progress_bar() as progress:
+            task = progress.add_task("measuring", total=None, status="")
+
+            def show(step: Progress) -> None:
+                progress.update(task, completed=step.done, total=step.total, status=step.remark)
+
+            return measure_untrained(space, table.target, plan, quantile, show)(architecture)
+
+    return measure
+
+
+def _budget(constraints: Sequence[Constraint], tables: Sequence[LatencyTable]) -> tuple[float, Quantile, LatencyTable]:
+    """The one bound that can be kept by measuring here: seconds, quantile, and the table it is predicted with."""
+    from dna_deploy.search import Latency
+
+    asked = [
+        (constraint.at_most, constraint.quantity)
+        for constraint in constraints
+        if isinstance(constraint.quantity, Latency) and constraint.at_most is not None
+    ]
+    if len(asked) != 1:
+        raise UsageError(f"--keep-promise keeps one latency budget, not {len(asked)}", "ask for one with: --latency 20ms")
+    seconds, quantity = asked[0]
+    found = [table for table in tables if quantity.target in (None, table.target.name)]
+    if len(found) != 1:
+        known = ", ".join(table.target.name for table in tables) or "none"
+        raise UsageError(f"--keep-promise needs one latency table, not {len(found)}", f"name its target; tables: {known}")
+    return seconds, quantity.quantile, found[0]
