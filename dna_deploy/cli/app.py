@@ -7,7 +7,7 @@ import sys
 import typer
 
 from dna_deploy import __version__
-from dna_deploy.cli import export, kit, profile, rate, report, run, search, spaces, teachers, train, verify
+from dna_deploy.cli import export, kit, profile, rate, refine, report, run, search, spaces, tables, targets, teachers, train, verify
 from dna_deploy.cli.console import note
 from dna_deploy.cli.project import project_defaults
 from dna_deploy.errors import DnaDeployError
@@ -28,9 +28,12 @@ app.command("spaces")(spaces.spaces)
 app.command("teachers")(teachers.teachers)
 app.command("rate")(rate.rate)
 app.command("search")(search.search)
+app.command("refine")(refine.refine)
 app.command("train")(train.train)
 app.command("profile")(profile.profile)
 app.command("kit")(kit.kit)
+app.command("targets")(targets.targets)
+app.add_typer(tables.app, name="tables")
 app.command("export")(export.export)
 app.command("verify")(verify.verify)
 

@@ -14,13 +14,21 @@ import torch
 from torch import nn
 
 from dna_deploy.nets.layers import build_layer, conv_bn
+from dna_deploy.spaces.architecture import BlockChoice
 from dna_deploy.spaces.operations import FeatureMap
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.space import Cell, SearchSpace
+from dna_deploy.spaces.space import Block, Cell, SearchSpace
 
 Edges = Literal["adaptors", "teacher"]
 Path = tuple[int, ...]
 """The number of the chosen operation in every layer of a cell."""
+
+
+def path_of(block: Block, choice: BlockChoice) -> tuple[int, Path]:
+    """Where a candidate is in a block's supernet: the number of its cell, and its path there."""
+    cell = block.cell_of(choice)
+    path = tuple(operations.index(operation) for operations, operation in zip(cell.layers, choice.operations, strict=True))
+    return block.cells.index(cell), path
 
 
 class SupernetCell(nn.Module):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -36,6 +36,13 @@ class Teacher:
     network: nn.Module
     shapes: tuple[FeatureMap, ...]
     classes: int
+    path: Path | None = None
+
+    def __reduce__(self) -> tuple[Callable[..., Teacher], tuple[object, ...]]:
+        """Another process reads a teacher's file, which is cheaper than being sent its weights."""
+        if self.path is not None:
+            return load_teacher, (self.path,)
+        return Teacher, (self.name, self.digest, self.network, self.shapes, self.classes)
 
     @classmethod
     def freeze(cls, name: str, digest: str, network: nn.Module, input: FeatureMap) -> Teacher:
@@ -114,4 +121,4 @@ def load_teacher(path: Path) -> Teacher:
         case _:
             raise UsageError(f"{path} holds no teacher", "make one with: dna-deploy rate --teacher NAME")
     network.load_state_dict(dict(file.tensors))
-    return Teacher.freeze(str(file.facts["name"]), file_digest(path), network, input)
+    return replace(Teacher.freeze(str(file.facts["name"]), file_digest(path), network, input), path=path)

@@ -11,6 +11,7 @@ from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.block_rating import BatchRatings
 from dna_deploy.rating.config import RatingConfig
 from dna_deploy.rating.processes import run_all_blocks
+from dna_deploy.rating.run import write_run
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
@@ -40,6 +41,7 @@ def rate_space(
     config.check_blocks(len(space.blocks))
     identity = rating_identity(space, teacher, data, config)
     work = BlockWork(space, teacher, data, config, folder, identity, compute)
+    write_run(work)
     found = run_all_blocks(work, on_progress)
     return RatingTable(
         provenance=Provenance.now(),

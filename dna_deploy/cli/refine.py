@@ -1,0 +1,85 @@
+"""``dna-deploy refine``: the second stage of a search, on whole networks stitched from trained blocks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.journey_view import journey_view
+
+if TYPE_CHECKING:
+    from dna_deploy.records.rating_table import RatingTable
+    from dna_deploy.records.refinement import Refinement
+    from dna_deploy.records.search_outcome import SearchOutcome
+
+SHOWN = 10
+
+
+def refine(
+    outcome: Annotated[Path, typer.Argument(help="A search outcome with a shortlist: search --top 64 -o outcome.json.")],
+    *,
+    run: Annotated[Path, typer.Option(help="The folder with the supernets, as `dna-deploy rate` named it.")],
+    ratings: Annotated[Path | None, typer.Option(help="The rating table; default: ratings/SPACE.json.")] = None,
+    with_labels: Annotated[bool, typer.Option("--with-labels", help="Show how often each is right, untrained.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the outcome with the new best here.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Rank a shortlist anew: stitched divergence from the teacher, block ratings and size, by mean rank.
+
+    Example: dna-deploy refine outcome.json --run runs/rate-1a2b3c4d -o refined.json
+    """
+    from dna_deploy.records.rating_table import RatingTable
+    from dna_deploy.records.search_outcome import SearchOutcome
+
+    before = SearchOutcome.read(outcome)
+    table = RatingTable.read(ratings or Path("ratings") / f"{before.space}.json")
+    after, refinement = refine_outcome(before, table, run, with_labels=with_labels)
+    if out is not None:
+        after.write(out)
+    if json:
+        print_json("refine", refinement=refinement.model_dump(mode="json"), was_best=before.best.architecture)
+    else:
+        print_result(refinement_view(refinement, before))
+    note(f"next: dna-deploy train {out or 'OUTCOME'}" + ("" if out else " (keep it with -o refined.json)"))
+
+
+def refine_outcome(
+    outcome: SearchOutcome, table: RatingTable, run: Path, *, with_labels: bool = False
+) -> tuple[SearchOutcome, Refinement]:
+    """The outcome with its shortlist in the order of the second stage, and that stage's numbers."""
+    from dna_deploy.rating.refine import refine as refine_shortlist
+    from dna_deploy.rating.run import open_run
+
+    work = open_run(run)
+    shortlist = {network.architecture: network for network in (outcome.best, *outcome.others)}
+    architectures = [work.space.parse(line) for line in shortlist]
+    with journey_view() as view:
+        refinement = refine_shortlist(work, table, architectures, with_labels=with_labels, on_progress=view)
+    best, *others = (shortlist[network.architecture] for network in refinement.networks)
+    return outcome.model_copy(update={"best": best, "others": tuple(others)}), refinement
+
+
+def refinement_view(refinement: Refinement, before: SearchOutcome) -> str:
+    """The head of the refined shortlist, and what the second stage changed."""
+    from dna_deploy.units import Count
+
+    first = before.best.architecture
+    place = [network.architecture for network in refinement.networks].index(first) + 1
+    rows = [
+        (
+            number,
+            network.architecture,
+            f"{network.divergence:.3f} ± {network.standard_error:.3f}",
+            f"{network.rating:.4f}",
+            Count(network.parameters),
+            f"{network.mean_rank:.1f}",
+            "" if network.accuracy is None else f"{network.accuracy:.1%}",
+        )
+        for number, network in enumerate(refinement.networks[:SHOWN], 1)
+    ]
+    headers = ("", "network", "divergence", "block sum", "parameters", "mean rank", "stitched accuracy")
+    change = "the best stays the best" if place == 1 else f"a new best; the block sum's best is now number {place}"
+    return f"{aligned(rows, headers)}\n\n{len(refinement.networks)} networks on {refinement.images} images: {change}"

@@ -1,0 +1,66 @@
+"""The second stage of a search: a shortlist ranked anew by what its networks do as a whole.
+
+Three ranks are averaged, with no freedom to fit: the stitched divergence, the sum of block ratings, and parameters. In a
+pilot on 130 fresh networks that mean knew more than each of them, and more than a one-shot supernet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import rankdata
+
+from dna_deploy.progress import OnProgress, silent
+from dna_deploy.rating.stitched import rate_stitched
+from dna_deploy.rating.work import BlockWork
+from dna_deploy.records.files import Provenance
+from dna_deploy.records.rating_table import RatingTable
+from dna_deploy.records.refinement import RefinedNetwork, Refinement
+from dna_deploy.spaces.architecture import Architecture
+
+
+def refine(
+    work: BlockWork,
+    table: RatingTable,
+    architectures: Sequence[Architecture],
+    *,
+    with_labels: bool = False,
+    on_progress: OnProgress = silent,
+) -> Refinement:
+    """The networks of a shortlist, best first by the mean of their ranks.
+
+    Raises:
+        TableError: the ratings are for another space.
+        UsageError: an architecture is not in the space.
+    """
+    table.check_space(work.space)
+    stitched = rate_stitched(work, architectures, with_labels=with_labels, on_progress=on_progress)
+    ratings = [table.of(work.space, architecture) for architecture in architectures]
+    layers = [work.space.place(architecture) for architecture in architectures]
+    parameters = [sum(layer.parameters for layer in placed) for placed in layers]
+    columns = ([found.divergence for found in stitched], ratings, [-count for count in parameters])
+    mean_ranks = np.mean([rankdata(column) for column in columns], axis=0)
+    networks = [
+        RefinedNetwork(
+            architecture=str(found.architecture),
+            divergence=found.divergence,
+            standard_error=found.standard_error,
+            rating=rating,
+            parameters=count,
+            macs=sum(layer.macs for layer in placed),
+            accuracy=found.accuracy,
+            mean_rank=float(rank),
+        )
+        for found, rating, count, placed, rank in zip(stitched, ratings, parameters, layers, mean_ranks, strict=True)
+    ]
+    return Refinement(
+        provenance=Provenance.now(),
+        space=work.space.name,
+        space_digest=work.space.digest,
+        ratings=table.digest,
+        teacher=work.teacher.digest,
+        dataset=work.data.digest,
+        images=len(work.data.rating),
+        networks=tuple(sorted(networks, key=lambda network: (network.mean_rank, network.divergence))),
+    )

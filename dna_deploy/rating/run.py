@@ -1,0 +1,56 @@
+"""Opens a folder of supernets again, with everything they were made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dna_deploy.data.splits import DataConfig, load_data
+from dna_deploy.errors import TableError
+from dna_deploy.nets.compute import Compute
+from dna_deploy.nets.teacher import load_teacher
+from dna_deploy.rating.config import RatingConfig
+from dna_deploy.rating.work import BlockWork
+from dna_deploy.records.files import Provenance
+from dna_deploy.records.rating_run import RatingRun
+from dna_deploy.spaces.catalog import find_space
+
+FILE_NAME = "rating-run.json"
+
+
+def write_run(work: BlockWork) -> None:
+    """Writes beside the supernets what they are made from; nothing for a teacher that is in no file."""
+    if work.teacher.path is None:
+        return
+    RatingRun(
+        provenance=Provenance.now(),
+        identity=work.identity,
+        space=work.space.name,
+        space_digest=work.space.digest,
+        classes=work.space.classes,
+        data=work.data.config.model_dump(mode="json"),
+        data_digest=work.data.digest,
+        config=work.config.model_dump(mode="json"),
+        teacher_file=str(work.teacher.path.resolve()),
+        teacher_digest=work.teacher.digest,
+    ).write(work.folder / FILE_NAME)
+
+
+def open_run(folder: Path, compute: Compute | None = None) -> BlockWork:
+    """The work whose supernets are in a folder.
+
+    Raises:
+        TableError: there is none, or its space, images or teacher are not what they were.
+    """
+    run = RatingRun.read(folder / FILE_NAME)
+    space = find_space(run.space).with_classes(run.classes)
+    teacher = load_teacher(Path(run.teacher_file))
+    data = load_data(DataConfig.model_validate(run.data), space.input)
+    config = RatingConfig.model_validate(run.config)
+    found = {"space": space.digest, "teacher": teacher.digest, "images": data.digest}
+    wanted = {"space": run.space_digest, "teacher": run.teacher_digest, "images": run.data_digest}
+    for name, digest in found.items():
+        if digest != wanted[name]:
+            raise TableError(
+                f"the {name} behind the supernets in {folder} changed ({wanted[name][:19]} -> {digest[:19]})", "rate again"
+            )
+    return BlockWork(space, teacher, data, config, folder, run.identity, compute or Compute())
