@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Literal, Self
 
 import onnx
 from onnx import TensorProto, helper
@@ -19,7 +19,7 @@ _INLINE = 2
 
 # A page: runtimes map the file into memory, and kernels like aligned weights.
 _ALIGNMENT = 4096
-_DTYPES = {TensorProto.FLOAT: "float32", TensorProto.FLOAT16: "float16"}
+_DTYPES: dict[int, Literal["float32", "float16"]] = {TensorProto.FLOAT: "float32", TensorProto.FLOAT16: "float16"}
 
 
 @dataclass

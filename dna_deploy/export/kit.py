@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from dna_deploy.errors import UsageError
 from dna_deploy.export.graph_parts import GraphParts, WeightSpace
 from dna_deploy.export.onnx_graph import export_side_by_side
 from dna_deploy.nets.layers import build_layer
@@ -18,6 +19,7 @@ from dna_deploy.records.probe_kit import KitManifest, KitProbe, ProbeKit, Role
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.targets.target import Precision
 
 _AT_ONCE = 32
 """Layers an export: enough to share its fixed cost of seconds, few enough to show progress."""
@@ -31,10 +33,13 @@ def write_kit(
     validation_networks: int = 40,
     *,
     batch: int = 1,
+    precision: Precision = "fp32",
     on_progress: OnProgress = silent,
 ) -> ProbeKit:
     """Writes the kit of a space, and returns it."""
-    kit = make_kit(space, seed, calibration_networks, validation_networks, batch=batch, on_progress=on_progress)
+    kit = make_kit(
+        space, seed, calibration_networks, validation_networks, batch=batch, precision=precision, on_progress=on_progress
+    )
     kit.write(path)
     return kit
 
@@ -46,6 +51,7 @@ def make_kit(
     validation_networks: int = 40,
     *,
     batch: int = 1,
+    precision: Precision = "fp32",
     on_progress: OnProgress = silent,
 ) -> ProbeKit:
     """The kit of a space.
@@ -56,10 +62,16 @@ def make_kit(
         calibration_networks: Whole networks that a table is fitted on.
         validation_networks: Whole networks that no table may see; drawn uniformly.
         batch: Images at once.
+        precision: fp32, or fp16 for everything: weights, activations, input and output.
         on_progress: Told after every group of layers.
+
+    Raises:
+        UsageError: the precision is int8, whose scales come from trained weights and real images.
     """
+    if precision == "int8":
+        raise UsageError("a kit cannot be int8: it has no weights to quantise", "profile in fp32, and verify the int8 model")
     weights = WeightSpace()
-    parts = dict(zip(space.rows(), _export_layers(space.rows(), batch, weights, on_progress), strict=True))
+    parts = dict(zip(space.rows(), _export_layers(space.rows(), batch, precision, weights, on_progress), strict=True))
     chosen = choose_networks(space, seed, calibration_networks, validation_networks)
     middle = sorted(parts, key=lambda layer: layer.macs)[len(parts) // 2]
     graphs: list[tuple[Role, str, bytes]] = [
@@ -71,7 +83,7 @@ def make_kit(
         for architecture in architectures:
             chain = GraphParts.chained([parts[layer] for layer in space.place(architecture)])
             graphs.append((role, str(architecture), chain.as_model()))
-    return _kit(space, seed, batch, weights, graphs)
+    return _kit(space, seed, batch, precision, weights, graphs)
 
 
 def choose_networks(
@@ -92,11 +104,13 @@ def choose_networks(
 
 
 def _export_layers(
-    layers: Sequence[PlacedLayer], batch: int, weights: WeightSpace, on_progress: OnProgress
+    layers: Sequence[PlacedLayer], batch: int, precision: Precision, weights: WeightSpace, on_progress: OnProgress
 ) -> Iterable[GraphParts]:
     for start in range(0, len(layers), _AT_ONCE):
         group = layers[start : start + _AT_ONCE]
         modules = [_with_distinct_values(build_layer(layer)) for layer in group]
+        if precision == "fp16":
+            modules = [module.half() for module in modules]
         model = export_side_by_side(modules, [layer.input for layer in group], batch)
         for index in range(len(group)):
             yield GraphParts.of_output(model, index, weights)
@@ -113,7 +127,12 @@ def _with_distinct_values(module: nn.Module) -> nn.Module:
 
 
 def _kit(
-    space: SearchSpace, seed: int, batch: int, weights: WeightSpace, graphs: Sequence[tuple[Role, str, bytes]]
+    space: SearchSpace,
+    seed: int,
+    batch: int,
+    precision: Precision,
+    weights: WeightSpace,
+    graphs: Sequence[tuple[Role, str, bytes]],
 ) -> ProbeKit:
     counts: dict[str, int] = {}
     probes, files = [], {}
@@ -128,7 +147,7 @@ def _kit(
         space_digest=space.digest,
         seed=seed,
         batch=batch,
-        precision="fp32",
+        precision=precision,
         tensors=tuple(weights.tensors),
         probes=tuple(probes),
     )

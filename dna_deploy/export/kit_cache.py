@@ -15,6 +15,7 @@ from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import digest_of
 from dna_deploy.records.probe_kit import ProbeKit
 from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.targets.target import Precision
 
 
 def cache_folder() -> Path:
@@ -30,11 +31,12 @@ def cached_kit(
     validation_networks: int = 40,
     *,
     batch: int = 1,
+    precision: Precision = "fp32",
     on_progress: OnProgress = silent,
     folder: Path | None = None,
 ) -> ProbeKit:
     """The kit of a space, from the cache where it is there and whole."""
-    settings = (space.digest, seed, calibration_networks, validation_networks, batch)
+    settings = (space.digest, seed, calibration_networks, validation_networks, batch, precision)
     versions = (__version__, torch.__version__, onnx.__version__)
     name = digest_of(repr((settings, versions)).encode()).partition(":")[2][:24]
     path = (folder or cache_folder()) / f"{space.name}-{name}.kit"
@@ -43,4 +45,7 @@ def cached_kit(
             return ProbeKit.read(path)
         except TableError:
             path.unlink(missing_ok=True)
-    return write_kit(space, path, seed, calibration_networks, validation_networks, batch=batch, on_progress=on_progress)
+    return write_kit(
+        space, path, seed, calibration_networks, validation_networks,
+        batch=batch, precision=precision, on_progress=on_progress,
+    )  # fmt: skip

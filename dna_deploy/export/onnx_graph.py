@@ -52,7 +52,8 @@ def export_side_by_side(modules: Sequence[nn.Module], inputs: Sequence[FeatureMa
     folded = _SideBySide([fold_batch_norms(module.eval()) for module in modules])
     inputs_of = tuple(f"{INPUT_NAME}{index}" for index in range(len(modules)))
     outputs_of = tuple(f"{OUTPUT_NAME}{index}" for index in range(len(modules)))
-    return _export(folded, tuple(_example(input, batch) for input in inputs), inputs_of, outputs_of)
+    examples = tuple(_example(input, batch).to(next(folded.parameters()).dtype) for input in inputs)
+    return _export(folded, examples, inputs_of, outputs_of)
 
 
 def _example(input: FeatureMap, batch: int) -> torch.Tensor:

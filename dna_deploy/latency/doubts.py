@@ -1,25 +1,169 @@
-"""What speaks against a measurement: each doubt has a name, a limit with its source, and advice."""
+"""What speaks against a measurement: each doubt has a name, limits, and advice.
+
+Limits are fractions for the grades B, C and D. They come from measurements on shared hosts: split halves differ by 0.2 to
+1.5 % where a table predicts whole networks within 2 %, and by 14 % where every table was useless.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
-from dna_deploy.records.doubt import Doubt
+import numpy as np
+
+from dna_deploy.records.doubt import Doubt, Grade
 from dna_deploy.records.latency_table import Calibration, LatencyRow
 from dna_deploy.records.profile_run import ProfileRun
-from dna_deploy.records.samples import Samples
+from dna_deploy.records.samples import Quantile, Samples
 from dna_deploy.targets.fingerprint import Fingerprint
+from dna_deploy.targets.plan import Statistic
+from dna_deploy.targets.target import Target
+
+_STEADY_GOVERNORS = ("performance", "unknown", "userspace")
+_QUIET = "stop other programs, or measure when the machine is idle"
+
+Limits = tuple[float, float, float]
+HALVES: Limits = (0.02, 0.04, 0.08)
+MEDIAN_HALVES: Limits = (0.03, 0.06, 0.12)
+DRIFT: Limits = (0.03, 0.06, 0.12)
+CALIBRATION: Limits = (0.03, 0.06, 0.12)
+# The number of processors that others keep busy. D is for those who compete for the measurement's own.
+OTHER_LOAD: Limits = (0.15, 0.5, math.inf)
+FEW_ROUNDS: dict[Grade, int] = {"D": 5, "C": 12, "B": 24}
 
 
 def doubts_about(
     runs: Sequence[ProfileRun], rows: Sequence[LatencyRow], calibrations: Sequence[Calibration]
 ) -> tuple[Doubt, ...]:
     """Every doubt about a table made of these runs."""
-    return ()
+    return tuple(_doubts_about(runs, rows, calibrations))
 
 
 def doubts_about_model(
-    samples: Samples, other_load: float, throttled: Sequence[str], fingerprint: Fingerprint
+    samples: Samples, other_load: float, throttled: Sequence[str], fingerprint: Fingerprint, target: Target
 ) -> tuple[Doubt, ...]:
     """Every doubt about one measured model."""
-    return ()
+    found = (
+        _halves([samples], "p50", MEDIAN_HALVES),
+        _few_rounds(len(samples.visits_ns)),
+        _other_load([other_load], fingerprint, target),
+        _governor(fingerprint),
+        _throttled(throttled),
+    )
+    return tuple(doubt for doubt in found if doubt is not None)
+
+
+def _doubts_about(
+    runs: Sequence[ProfileRun], rows: Sequence[LatencyRow], calibrations: Sequence[Calibration]
+) -> Iterator[Doubt]:
+    last = runs[-1]
+    every = [probe.samples for run in runs for probe in run.of("layer", "calibration")]
+    networks = [probe.samples for run in runs for probe in run.of("calibration", "validation")]
+    loads = [load for run in runs for load in run.conditions.other_load]
+    throttled = sorted({reason for run in runs for reason in run.conditions.throttled})
+    for doubt in (
+        _halves(every, last.plan.statistic, HALVES),
+        _halves(networks, "p50", MEDIAN_HALVES) if networks else None,
+        _drift([samples for run in runs for probe in run.of("sentinel") for samples in [probe.samples]], last.plan.statistic),
+        _few_rounds(sum(run.rounds for run in runs)),
+        _other_load(loads, last.fingerprint, last.target),
+        _governor(last.fingerprint),
+        _throttled(throttled),
+        _clock(sum(run.conditions.stalled_clock for run in runs)),
+        _calibration(calibrations),
+        _absent(last, rows),
+    ):
+        if doubt is not None:
+            yield doubt
+
+
+def _grade(value: float, limits: Limits) -> Grade | None:
+    """The best grade that a value beyond its limits leaves; None within them."""
+    grades: tuple[Grade, Grade, Grade] = ("B", "C", "D")
+    beyond = [grade for grade, limit in zip(grades, limits, strict=True) if value > limit]
+    return beyond[-1] if beyond else None
+
+
+def _halves(samples: Sequence[Samples], statistic: Statistic | Quantile, limits: Limits) -> Doubt | None:
+    difference = float(np.median([of.split_half(statistic) for of in samples]))
+    grade = _grade(difference, limits)
+    if grade is None:
+        return None
+    message = f"the {statistic} of the first half of the time and of the second differ by {difference:.1%}"
+    return Doubt(name="split-halves", message=message, advice=f"{_QUIET}, or measure more rounds", grade=grade)
+
+
+def _drift(sentinels: Sequence[Samples], statistic: Statistic) -> Doubt | None:
+    drifts = []
+    for sentinel in sentinels:
+        third = max(1, len(sentinel.visits_ns) // 3)
+        first, last = (Samples(visits_ns=part) for part in (sentinel.visits_ns[:third], sentinel.visits_ns[-third:]))
+        drifts.append(last.statistic(statistic) / first.statistic(statistic) - 1)
+    drift = max(drifts, key=abs, default=0.0)
+    grade = _grade(abs(drift), DRIFT)
+    if grade is None:
+        return None
+    message = f"a model timed all along took {drift:+.1%} in the last third of the time, against the first"
+    return Doubt(name="drift", message=message, advice="let the machine warm up or cool down, then measure again", grade=grade)
+
+
+def _few_rounds(rounds: int) -> Doubt | None:
+    for grade, least in FEW_ROUNDS.items():
+        if rounds < least:
+            message = f"every model was visited only {rounds} times"
+            return Doubt(name="few-rounds", message=message, advice="give it more --rounds or a larger --budget", grade=grade)
+    return None
+
+
+def _other_load(loads: Sequence[float], fingerprint: Fingerprint, target: Target) -> Doubt | None:
+    load = float(np.mean(loads)) if loads else 0.0
+    grade = _grade(load, OTHER_LOAD)
+    if grade is None:
+        return None
+    if load + target.threads > fingerprint.logical_processors + OTHER_LOAD[0]:
+        grade = "D"
+    message = f"other programs kept {load:.2g} of {fingerprint.logical_processors} processors busy"
+    return Doubt(name="other-load", message=message, advice=_QUIET, grade=grade)
+
+
+def _governor(fingerprint: Fingerprint) -> Doubt | None:
+    if all(name in _STEADY_GOVERNORS for name in fingerprint.governor.split("+")):
+        return None
+    message = f"the clock governor is {fingerprint.governor!r}: the clock follows the load"
+    advice = "set it to performance (cpupower frequency-set -g performance), if the device will run so"
+    return Doubt(name="governor", message=message, advice=advice, grade="B")
+
+
+def _throttled(reasons: Sequence[str]) -> Doubt | None:
+    if not reasons:
+        return None
+    message = f"the hardware held its clock back: {', '.join(reasons)}"
+    return Doubt(name="throttling", message=message, advice="cool it or lock its clock, then measure again", grade="D")
+
+
+def _clock(stalled: int) -> Doubt | None:
+    if not stalled:
+        return None
+    message = f"the clock stood still or jumped in {stalled} visits, which were thrown away"
+    return Doubt(name="clock", message=message, advice="use another clock source of the system", grade="C")
+
+
+def _calibration(calibrations: Sequence[Calibration]) -> Doubt | None:
+    median = next((calibration for calibration in calibrations if calibration.quantile == "p50"), None)
+    if median is None:
+        message = "too few whole networks could be timed to calibrate sums of rows"
+        return Doubt(name="uncalibrated", message=message, advice="profile a kit with at least 3 of them", grade="F")
+    grade = _grade(median.relative_error, CALIBRATION)
+    if grade is None:
+        return None
+    message = f"whole networks left out of the calibration are predicted {median.relative_error:.1%} off"
+    return Doubt(name="calibration", message=message, advice=f"{_QUIET}, or measure more rounds", grade=grade)
+
+
+def _absent(run: ProfileRun, rows: Sequence[LatencyRow]) -> Doubt | None:
+    known = {row.layer for row in rows}
+    absent = [probe for probe in run.absent if probe.role == "layer" and probe.key not in known]
+    if not absent:
+        return None
+    message = f"{len(absent)} layers could not be timed, first: {absent[0].key}: {absent[0].reason}"
+    return Doubt(name="absent-rows", message=message, advice="search leaves their networks out", grade="B")

@@ -36,6 +36,8 @@ class IsolatedBench:
     def __init__(self, target: Target, plan: SamplingPlan, models: Mapping[str, Path]) -> None:
         self._target, self._plan, self._models = target, plan, dict(models)
         self._loaded: set[str] = set()
+        self.memory_bytes: dict[str, int] = {}
+        """Scratch memory of the models loaded so far, where the runtime tells it."""
         self._worker: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed in __exit__
         self._hello = self._start()
@@ -79,7 +81,9 @@ class IsolatedBench:
     def _visit(self, name: str) -> tuple[int, ...]:
         plan = self._plan
         if name not in self._loaded:
-            self._ask({"do": "load", "name": name, "path": str(self._models[name])})
+            memory = self._ask({"do": "load", "name": name, "path": str(self._models[name])}).get("memory_bytes")
+            if memory:
+                self.memory_bytes[name] = memory
             self._loaded.add(name)
         request = {"do": "visit", "name": name, "warmup_runs": plan.warmup_runs, "warmup_s": plan.warmup_s, "runs": plan.runs}
         return tuple(self._ask(request)["samples_ns"])
@@ -103,9 +107,6 @@ class IsolatedBench:
             hello = self._exchange(self._target.model_dump_json(), _START_TIMEOUT_S)
         except _WorkerLostError as error:
             raise DependencyError(f"{self._target.runtime} cannot be started: {error}", self._last_words()) from error
-        if "refused" in hello:
-            kind: type[DnaDeployError] = getattr(errors, hello["refused"])
-            raise kind(hello["message"], hello["hint"])
         return hello
 
     def _exchange(self, line: str, timeout_s: float) -> dict[str, Any]:
@@ -126,6 +127,9 @@ class IsolatedBench:
                 raise _WorkerLostError(self._obituary())
             content += part
         answer: dict[str, Any] = json.loads(content)
+        if "refused" in answer:
+            kind: type[DnaDeployError] = getattr(errors, answer["refused"])
+            raise kind(answer["message"], answer["hint"])
         return answer
 
     def _obituary(self) -> str:

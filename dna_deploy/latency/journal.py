@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from types import TracebackType
+from typing import IO, Any, Self
 
 from dna_deploy.errors import UsageError
 from dna_deploy.latency.sampling import Visit
@@ -48,14 +49,11 @@ class Journal:
         """Keeps what was seen during a round."""
         self._write({"other_load": other_load, "seconds": seconds})
 
-    def close(self) -> None:
-        """Leaves the journal for the next run."""
-        self._file.close()
+    def __enter__(self) -> Self:
+        return self
 
-    def discard(self) -> None:
-        """The run is finished and kept elsewhere."""
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._file.close()
-        self._path.unlink(missing_ok=True)
 
     def _write(self, event: dict[str, Any]) -> None:
         try:

@@ -59,5 +59,5 @@ def measure_model(
         fingerprint=found,
         plan=plan,
         samples=samples,
-        doubts=doubts_about_model(samples, load.look(), throttled, found),
+        doubts=doubts_about_model(samples, load.look(), throttled, found, target),
     )

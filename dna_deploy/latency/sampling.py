@@ -47,7 +47,7 @@ def sample(
     absent: Collection[str] = (),
     spent_s: float = 0.0,
 ) -> Iterator[Visit]:
-    """Visits every name in every round, and ends after the round in which the budget runs out.
+    """Visits every name in every round. Ends early where another round would not fit the budget, but not before two.
 
     Args:
         bench: Runs the probes.
@@ -68,5 +68,6 @@ def sample(
             except ProbeError as error:
                 lost.add(name)
                 yield Visit(round, name, (), str(error))
-        if plan.budget_s is not None and round >= 1 and spent_s + clock() - begin >= plan.budget_s:
+        used = spent_s + clock() - begin
+        if plan.budget_s is not None and round >= 1 and used + used / (round + 1) > plan.budget_s:
             return

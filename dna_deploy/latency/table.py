@@ -95,7 +95,13 @@ def _row(probe: ProbeSamples, overhead: float, run: ProfileRun) -> LatencyRow:
     # A layer cheaper than what any run costs is at the limit of the clock, but it is not free.
     latency = max(probe.samples.statistic(statistic) - overhead, 1e-9)
     error = min(probe.samples.standard_error(statistic), probe.samples.statistic(statistic))
-    return LatencyRow(layer=probe.key, latency_s=latency, standard_error_s=error, samples=probe.samples.count)
+    return LatencyRow(
+        layer=probe.key,
+        latency_s=latency,
+        standard_error_s=error,
+        samples=probe.samples.count,
+        memory_bytes=probe.memory_bytes,
+    )
 
 
 def _calibrations(space: SearchSpace, latencies: dict[str, float], probes: Sequence[ProbeSamples]) -> tuple[Calibration, ...]:

@@ -43,8 +43,8 @@ class Worker:
         """Does what is asked: ``load``, ``visit`` or ``throttle``."""
         match request["do"]:
             case "load":
-                self._sessions[request["name"]] = self._runner.load(Path(request["path"]))
-                return {}
+                session = self._sessions[request["name"]] = self._runner.load(Path(request["path"]))
+                return {"memory_bytes": getattr(session, "memory_bytes", None)}
             case "visit":
                 session = self._sessions[request["name"]]
                 warm_up(session, request["warmup_runs"], request["warmup_s"])
@@ -76,6 +76,8 @@ def _serve(requests: TextIO, answers: TextIO) -> None:
     for line in requests:
         try:
             reply(worker.answer(json.loads(line)))
+        except DnaDeployError as error:
+            reply({"refused": type(error).__name__, "message": error.message, "hint": error.hint})
         except Exception as error:  # runtimes raise what they like; the supervisor records it as the reason
             reply({"error": f"{type(error).__name__}: {error}"})
 

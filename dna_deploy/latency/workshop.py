@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dna_deploy.errors import TableError
+from dna_deploy.errors import TableError, UnstableMeasurementError, UsageError
 from dna_deploy.latency.profile import profile_kit
+from dna_deploy.latency.remote import Remote
 from dna_deploy.latency.table import table_from_runs
+from dna_deploy.plugins import suggest
 from dna_deploy.progress import OnProgress, silent
+from dna_deploy.records.doubt import UNSTABLE
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.probe_kit import ProbeKit
 from dna_deploy.records.profile_run import ProfileRun
+from dna_deploy.records.samples import LEAST_SAMPLES
 from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import TargetFile, check_target
 
 PROFILES = Path("profiles")
@@ -50,14 +56,16 @@ def profile_space(
     space: SearchSpace,
     file: TargetFile,
     folders: Folders,
-    *,
     validation_networks: int = 0,
+    *,
+    accept_noise: bool = False,
     on_progress: OnProgress = silent,
 ) -> Profiled:
     """Profiles a kit on this machine, and writes the raw run and the table made of it.
 
     Raises:
-        TableError: the kit is for another space, batch or precision than the target.
+        TableError: the kit is for another space, batch or precision than the target, or no layer of it runs here.
+        UnstableMeasurementError: the machine was too noisy; the raw run is kept, the table is not written.
     """
     target = file.target
     check_target(target)
@@ -65,14 +73,69 @@ def profile_space(
     runs = folders.runs_of(target.name)
     journal = runs / f".{space.name}.journal"
     run = profile_kit(kit, target, file.plan, journal, validation_networks=validation_networks, on_progress=on_progress)
-    stamp = run.provenance.created_at[:19].replace("-", "").replace(":", "")
-    run_path = runs / f"{space.name}.{stamp}.json"
-    run.write(run_path)
+    run_path = keep_run(run, folders)
     journal.unlink(missing_ok=True)
-    table = table_from_runs([run], space)
-    table_path = folders.table_of(space.name, target.name)
-    table.write(table_path)
-    return Profiled(run, run_path, table, table_path)
+    return keep_table([run], run_path, space, folders, accept_noise=accept_noise)
+
+
+def profile_space_remotely(
+    remote: Remote,
+    kit: ProbeKit,
+    space: SearchSpace,
+    file: TargetFile,
+    folders: Folders,
+    validation_networks: int = 0,
+    *,
+    accept_noise: bool = False,
+) -> Profiled:
+    """Profiles a kit on another machine, and writes its raw run and the table made of it here."""
+    _check_kit(kit, space, file)
+    run = remote.profile(kit, file.target, file.plan, validation_networks)
+    if (run.space_digest, run.kit_digest) != (space.digest, kit.digest):
+        raise TableError(f"{remote.login} sent back the run of another kit", "remove its folder .cache/dna-deploy/remote")
+    return keep_table([run], keep_run(run, folders), space, folders, accept_noise=accept_noise)
+
+
+def plan_for(quantile: str, plan: SamplingPlan) -> SamplingPlan:
+    """The plan with at least as many rounds as it takes to speak of a quantile."""
+    for name, least in LEAST_SAMPLES.items():
+        if quantile == name:
+            return plan.model_copy(update={"rounds": max(plan.rounds, -(-least // plan.runs))})
+    raise UsageError(f"unknown quantile {quantile!r}", suggest(quantile, tuple(LEAST_SAMPLES)))
+
+
+def keep_run(run: ProfileRun, folders: Folders) -> Path:
+    """Writes a raw run to where runs of its target are, under the moment of its end."""
+    stamp = run.provenance.created_at[:19].replace("-", "").replace(":", "")
+    path = folders.runs_of(run.target.name) / f"{run.space}.{stamp}.json"
+    run.write(path)
+    return path
+
+
+def keep_table(
+    runs: Sequence[ProfileRun], run_path: Path, space: SearchSpace, folders: Folders, *, accept_noise: bool = False
+) -> Profiled:
+    """Writes the table that some runs make. Raises as `stable_table` does."""
+    table = stable_table(runs, space, str(run_path), accept_noise=accept_noise)
+    path = folders.table_of(space.name, table.target.name)
+    table.write(path)
+    return Profiled(runs[-1], run_path, table, path)
+
+
+def stable_table(runs: Sequence[ProfileRun], space: SearchSpace, names: str, *, accept_noise: bool) -> LatencyTable:
+    """The table that some runs make; ``names`` says in the hint where they are.
+
+    Raises:
+        UnstableMeasurementError: the runs are too noisy, and that was not accepted.
+    """
+    table = table_from_runs(runs, space)
+    reasons = [doubt for doubt in table.doubts if doubt.grade in UNSTABLE]
+    if reasons and not accept_noise:
+        raise UnstableMeasurementError(
+            f"the measurement has grade {table.grade}: {'; '.join(doubt.message for doubt in reasons)}",
+            f"{reasons[0].advice}; or use the samples as they are: dna-deploy tables make {names} --accept-noise",
+        )
+    return table
 
 
 def _check_kit(kit: ProbeKit, space: SearchSpace, file: TargetFile) -> None:

@@ -13,8 +13,10 @@ from dna_deploy.records.doubt import Doubt, Grade
 from dna_deploy.records.files import Part, Provenance, Record
 from dna_deploy.records.samples import Quantile
 from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.fingerprint import Fingerprint
+from dna_deploy.targets.plan import Statistic
 from dna_deploy.targets.target import Target
 from dna_deploy.units import Duration
 
@@ -28,6 +30,12 @@ class LatencyRow(Part):
     latency_s: float = Field(gt=0, description="the statistic of its samples, less the fixed overhead of a run")
     standard_error_s: float = Field(ge=0)
     samples: int = Field(gt=0)
+    memory_bytes: int | None = Field(default=None, gt=0, description="scratch memory, where the runtime tells it")
+
+    @cached_property
+    def placed(self) -> PlacedLayer:
+        """The layer itself, with its parameters, MACs and activations."""
+        return PlacedLayer.parse(self.layer)
 
 
 class AbsentRow(Part):
@@ -60,7 +68,7 @@ class LatencyTable(Record):
     space_digest: str
     target: Target
     fingerprint: Fingerprint
-    statistic: str = Field(description="which statistic of the samples a row holds, such as p25")
+    statistic: Statistic = Field(description="which statistic of the samples a row holds, such as p25")
     rows: tuple[LatencyRow, ...]
     absent: tuple[AbsentRow, ...]
     overhead_s: float = Field(default=0.0, ge=0, description="what any run costs; already taken off every row")

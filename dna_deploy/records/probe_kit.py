@@ -89,6 +89,9 @@ class KitManifest(Record):
             raise ValueError("two probes have the same role and key")
         if not any(probe.role == "layer" for probe in self.probes):
             raise ValueError("there is no layer in it")
+        for role in ("empty", "sentinel"):
+            if sum(probe.role == role for probe in self.probes) != 1:
+                raise ValueError(f"there is not exactly one {role!r} probe in it")
         if self.weights_bytes >= MAX_WEIGHTS_BYTES:
             raise ValueError(f"its weights would take {self.weights_bytes} bytes")
         return self
@@ -117,12 +120,16 @@ class ProbeKit:
         return tuple(probe for probe in self.manifest.probes if probe.role in roles)
 
     def write(self, path: Path) -> None:
-        """Writes the kit atomically; equal kits make equal bytes."""
+        """Writes the kit atomically."""
+        write_atomically(path, self.content())
+
+    def content(self) -> bytes:
+        """The kit as a zip; equal kits make equal bytes."""
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
             for name, content in ((MANIFEST, self.manifest.content()), *sorted(self.graphs.items())):
                 file.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED, 9)
-        write_atomically(path, buffer.getvalue())
+        return buffer.getvalue()
 
     @classmethod
     def read(cls, path: Path) -> Self:

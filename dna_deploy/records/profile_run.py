@@ -21,6 +21,7 @@ class ProbeSamples(Part):
     role: Role
     key: str
     samples: Samples
+    memory_bytes: int | None = Field(default=None, gt=0, description="scratch memory, where the runtime tells it")
 
 
 class AbsentProbe(Part):
@@ -60,7 +61,7 @@ class ProfileRun(Record):
 
     @model_validator(mode="after")
     def _names_once(self) -> ProfileRun:
-        names = [(probe.role, probe.key) for probe in (*self.probes, *self.absent)]
+        names = [*((probe.role, probe.key) for probe in self.probes), *((probe.role, probe.key) for probe in self.absent)]
         if len(set(names)) != len(names):
             raise ValueError("two probes have the same role and key")
         return self

@@ -14,8 +14,8 @@ class SamplingPlan(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    rounds: int = Field(default=48, ge=2, le=100_000)
-    runs: int = Field(default=3, ge=1, le=10_000, description="timed runs at each visit")
+    rounds: int = Field(default=96, ge=2, le=100_000)
+    runs: int = Field(default=2, ge=1, le=10_000, description="timed runs at each visit")
     warmup_runs: int = Field(default=2, ge=0, le=10_000, description="runs before them that are not counted")
     warmup_s: float = Field(default=0.0, ge=0, le=60, description="warm up for at least so long: a GPU needs 0.2")
     budget_s: float | None = Field(default=None, gt=0, description="stop after the round in which this time is used up")

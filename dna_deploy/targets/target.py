@@ -6,7 +6,19 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dna_deploy.errors import UsageError
+from dna_deploy.plugins import suggest
+
 Precision = Literal["fp32", "fp16", "int8"]
+PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
+
+
+def as_precision(name: str) -> Precision:
+    """The precision that a user wrote."""
+    for precision in PRECISIONS:
+        if name == precision:
+            return precision
+    raise UsageError(f"unknown precision {name!r}", suggest(name, PRECISIONS))
 
 
 class Target(BaseModel):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -67,6 +69,23 @@ def read_target(path: Path) -> TargetFile:
     sampling = body.pop("sampling", {})
     target = _validated(Target, {"name": path.parent.resolve().name, **body}, path, "")
     return TargetFile(target, _validated(SamplingPlan, sampling, path, "sampling."))
+
+
+def target_toml(target: Target, plan: SamplingPlan) -> str:
+    """The text of a target file, with every setting that is not the default."""
+    values = target.model_dump(mode="json", exclude={"name", "provider_options"}, exclude_defaults=True)
+    parts = [_toml_lines({"runtime": target.runtime, "provider": target.provider, "threads": target.threads, **values})]
+    for name, table in (("provider_options", target.provider_options), ("sampling", plan.model_dump(exclude_defaults=True))):
+        if table:
+            parts.append(f"\n[{name}]\n{_toml_lines(table)}")
+    return "".join(parts)
+
+
+def _toml_lines(values: Mapping[str, object]) -> str:
+    # JSON's strings, numbers and lists are TOML's, too.
+    return "".join(
+        f"{name if name.isidentifier() else json.dumps(name)} = {json.dumps(value)}\n" for name, value in values.items()
+    )
 
 
 def check_target(target: Target) -> None:

@@ -20,7 +20,7 @@ RUNNERS = {
 
 
 class Session(Protocol):
-    """A loaded model with fixed inputs and outputs."""
+    """A loaded model with fixed inputs and outputs. It may tell the scratch memory it needs as ``memory_bytes``."""
 
     def run(self) -> None:
         """One inference; its result is there when this returns."""
@@ -44,8 +44,12 @@ class Runner(Protocol):
     def libraries(self) -> dict[str, str]:
         """Versions and settings of what else decides about speed."""
 
+    @staticmethod
+    def providers() -> tuple[str, ...]:
+        """What a target can name as its provider on this machine. Raises `DependencyError` if the runtime is not here."""
+
     def load(self, path: Path) -> Session:
-        """The model in a file, ready to run."""
+        """The model in a file, ready to run. A `DnaDeployError` ends the run; any other loses this model only."""
 
     def throttle_reasons(self) -> tuple[str, ...]:
         """What the hardware reports of heat or power limits right now."""

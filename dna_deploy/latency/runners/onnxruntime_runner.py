@@ -48,19 +48,19 @@ class OnnxRuntimeRunner:
     """Sessions of one execution provider. A provider that would quietly leave work to the CPU is refused."""
 
     def __init__(self, target: Target) -> None:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise DependencyError(f"ONNX Runtime cannot be loaded: {error}", "pip install onnxruntime") from error
-        self._ort, self._target = onnxruntime, target
-        known = onnxruntime.get_available_providers()
+        self._ort, self._target = _onnxruntime(), target
+        known = self.providers()
         if target.provider not in known:
             raise DependencyError(
-                f"this ONNX Runtime {onnxruntime.__version__} has no {target.provider!r}", suggest(target.provider, known)
+                f"this ONNX Runtime {self._ort.__version__} has no {target.provider!r}", suggest(target.provider, known)
             )
         if target.precision == "fp16" and target.provider == _CPU:
             raise UsageError("ONNX Runtime computes fp16 in fp32 on the CPU", "use fp32 or int8, or another provider")
-        onnxruntime.set_default_logger_severity(4)
+        self._ort.set_default_logger_severity(4)
+
+    @staticmethod
+    def providers() -> tuple[str, ...]:
+        return tuple(_onnxruntime().get_available_providers())
 
     @property
     def version(self) -> str:
@@ -68,13 +68,13 @@ class OnnxRuntimeRunner:
 
     @property
     def libraries(self) -> dict[str, str]:
-        return {"graph_optimization_level": "all", "providers": ",".join(self._ort.get_available_providers())}
+        return {"graph_optimization_level": "all"}
 
     def load(self, path: Path) -> OnnxRuntimeSession:
         session = self._ort.InferenceSession(str(path), self._options(), providers=self._providers())
         chosen = session.get_providers()
         if chosen[0] != self._target.provider:
-            raise UsageError(
+            raise DependencyError(
                 f"{self._target.provider} was asked for, but ONNX Runtime fell back to {chosen[0]}",
                 "its libraries or its device are missing; a table of another device would be wrong",
             )
@@ -98,7 +98,13 @@ class OnnxRuntimeRunner:
         return [(self._target.provider, dict(self._target.provider_options))]
 
 
-def _value(values: np.ndarray, device: str) -> Any:
-    import onnxruntime
+def _onnxruntime() -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise DependencyError(f"ONNX Runtime cannot be loaded: {error}", "pip install onnxruntime") from error
+    return onnxruntime
 
-    return onnxruntime.OrtValue.ortvalue_from_numpy(values, device, 0)
+
+def _value(values: np.ndarray, device: str) -> Any:
+    return _onnxruntime().OrtValue.ortvalue_from_numpy(values, device, 0)

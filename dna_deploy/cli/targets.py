@@ -1,0 +1,51 @@
+"""``dna-deploy targets``: what can be measured here, and why the rest can't."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dna_deploy.cli.console import aligned, note, print_json, print_result
+
+
+def targets(
+    profiles: Annotated[Path, typer.Option(help="The folder of targets.")] = Path("profiles"),
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """List the targets of this project and the runtimes of this machine, and say why some cannot be used here.
+
+    Example: dna-deploy targets --json
+    """
+    from dna_deploy.errors import DnaDeployError
+    from dna_deploy.latency.capabilities import capabilities, why_not
+    from dna_deploy.targets.machine import governor, processor_name, usable_processors
+    from dna_deploy.targets.target_file import check_target, find_target, target_names
+
+    rows: list[tuple[object, ...]] = []
+    for name in target_names(profiles):
+        try:
+            found = find_target(name, profiles).target
+            check_target(found)
+            rows.append((name, f"{found.runtime} {found.provider}", found.precision, found.threads, why_not(found)))
+        except DnaDeployError as error:
+            rows.append((name, "", "", "", error.message))
+    runtimes = capabilities()
+    if json:
+        print_json(
+            "targets",
+            processor=processor_name(),
+            usable_processors=usable_processors(),
+            governor=governor(),
+            targets=[{"name": row[0], "usable": not row[-1], "reason": row[-1]} for row in rows],
+            runtimes=[vars(runtime) for runtime in runtimes],
+        )
+        return
+    print_result(f"{processor_name()}, {len(usable_processors())} processors, clock governor {governor()}\n")
+    table = [(*row[:-1], row[-1] or "ready") for row in rows]
+    print_result(aligned(table, ("target", "runtime", "precision", "threads", "here")))
+    print_result("")
+    lines = [(of.runtime, of.version, " ".join(of.providers) or of.reason) for of in runtimes]
+    print_result(aligned(lines, ("runtime", "version", "providers, or why it cannot be used")))
+    note("next: dna-deploy profile --space fashion --target " + str(rows[0][0]))

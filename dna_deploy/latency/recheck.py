@@ -1,0 +1,93 @@
+"""Whether a table still holds: a few of its rows timed again."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dna_deploy.errors import TableError
+from dna_deploy.latency.isolation import IsolatedBench
+from dna_deploy.latency.sampling import sample
+from dna_deploy.progress import OnProgress, Progress, silent
+from dna_deploy.records.latency_table import LatencyRow, LatencyTable
+from dna_deploy.records.probe_kit import ProbeKit
+from dna_deploy.records.samples import Samples
+from dna_deploy.targets.fingerprint import Fingerprint
+from dna_deploy.targets.plan import SamplingPlan
+
+ROWS = 5
+PLAN = SamplingPlan(rounds=48, budget_s=40.0)
+LIMIT = 0.06
+"""A median change beyond this breaks a table. Runs of one machine an hour apart differ by up to 3 %."""
+
+
+@dataclass(frozen=True)
+class Recheck:
+    """Rows of a table and what they take now."""
+
+    rows: tuple[tuple[LatencyRow, float], ...]
+    machine: tuple[str, ...]
+    """What is different about the machine."""
+
+    @property
+    def median_change(self) -> float:
+        return float(np.median([now / row.latency_s - 1 for row, now in self.rows]))
+
+    @property
+    def holds(self) -> bool:
+        return abs(self.median_change) <= LIMIT
+
+
+def recheck(
+    table: LatencyTable,
+    kit: ProbeKit,
+    *,
+    any_machine: bool = False,
+    plan: SamplingPlan = PLAN,
+    on_progress: OnProgress = silent,
+) -> Recheck:
+    """Times `ROWS` rows of a table again, evenly spread over what they cost.
+
+    Raises:
+        TableError: the kit is of another space, or the table of another machine and that was not allowed.
+    """
+    if kit.manifest.space_digest != table.space_digest:
+        raise TableError(f"the kit is for space {kit.manifest.space!r}, the table for {table.space!r}")
+    rows = _spread(table.rows)
+    files = {probe.key: probe.file for probe in kit.probes("layer")}
+    (empty,) = kit.probes("empty")
+    names = (empty.file, *(files[row.layer] for row in rows))
+    visits: dict[str, list[tuple[int, ...]]] = {name: [] for name in names}
+    with tempfile.TemporaryDirectory(prefix="dna-deploy-") as folder:
+        kit.unpack(Path(folder), names)
+        with IsolatedBench(table.target, plan, {name: Path(folder) / name for name in names}) as bench:
+            machine = table.fingerprint.differences(bench.fingerprint)
+            if machine and not any_machine:
+                raise other_machine(table, bench.fingerprint)
+            for visit in sample(bench, names, plan, time.monotonic):
+                if visit.failure:
+                    raise TableError(f"{visit.name} cannot be timed any more: {visit.failure}")
+                visits[visit.name].append(visit.samples_ns)
+                on_progress(Progress("timing again", visit.round + 1, plan.rounds))
+    seconds = {name: Samples(visits_ns=tuple(seen)).statistic(table.statistic) for name, seen in visits.items()}
+    return Recheck(tuple((row, max(seconds[files[row.layer]] - seconds[empty.file], 1e-9)) for row in rows), machine)
+
+
+def other_machine(table: LatencyTable, found: Fingerprint) -> TableError:
+    """The refusal to use a table on a machine that it was not made on."""
+    return TableError(
+        f"the table of {table.target.name!r} was made on another machine: {table.fingerprint.differences(found)[0]}",
+        "profile this machine, or compare in spite of it with --any-machine",
+    )
+
+
+def _spread(rows: Sequence[LatencyRow]) -> tuple[LatencyRow, ...]:
+    # The cheapest rows are at the limit of the clock and say little: take from the dearer three quarters.
+    ordered = sorted(rows, key=lambda row: row.latency_s)[len(rows) // 4 :]
+    count = min(ROWS, len(ordered))
+    return tuple(ordered[round(index * (len(ordered) - 1) / max(1, count - 1))] for index in range(count))

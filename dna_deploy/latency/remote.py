@@ -1,0 +1,87 @@
+"""Profiles on another machine through the system's own ``ssh``: sends the kit, runs the command there, brings the run back."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+from dataclasses import dataclass
+from typing import Self
+
+from dna_deploy.errors import DependencyError, TableError, UsageError
+from dna_deploy.records.probe_kit import ProbeKit
+from dna_deploy.records.profile_run import ProfileRun
+from dna_deploy.targets.plan import SamplingPlan
+from dna_deploy.targets.target import Target
+from dna_deploy.targets.target_file import TARGET_FILE, target_toml
+
+SCHEME = "ssh://"
+_ADDRESS = re.compile(r"ssh://(?P<login>[A-Za-z0-9_][A-Za-z0-9._@-]*)(?::(?P<port>\d{1,5}))?/?")
+_NO_COMMAND = 127
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A machine that ``ssh`` reaches, and the name of ``dna-deploy`` there."""
+
+    login: str
+    port: int | None = None
+    command: str = "dna-deploy"
+
+    @classmethod
+    def parse(cls, address: str, command: str = "dna-deploy") -> Self:
+        """The machine of an address such as ``ssh://user@host:22``."""
+        found = _ADDRESS.fullmatch(address)
+        if found is None:
+            raise UsageError(f"cannot read the address {address!r}", "write it like ssh://user@host or ssh://user@host:22")
+        return cls(found["login"], int(found["port"]) if found["port"] else None, command)
+
+    def profile(self, kit: ProbeKit, target: Target, plan: SamplingPlan, validation_networks: int) -> ProfileRun:
+        """Profiles a kit there. The folder there is named after the kit, so that an interrupted run is taken up again.
+
+        Raises:
+            DependencyError: there is no ``ssh`` here, or no dna-deploy there.
+            TableError: the other machine cannot be reached, or its profile failed; its own words went to standard error.
+        """
+        folder = f".cache/dna-deploy/remote/{kit.digest.partition(':')[2][:16]}"
+        settings = f"{folder}/profiles/{target.name}"
+        self._run(f"mkdir -p {settings}")
+        self._send(f"{settings}/{TARGET_FILE}", target_toml(target, plan).encode())
+        self._send(f"{folder}/space.kit", kit.content())
+        arguments = ("profile", "space.kit", "--target", target.name, "--validate", str(validation_networks),
+                     "--accept-noise", "--json")  # fmt: skip
+        answer = self._run(f"cd {folder} && {self.command} {shlex.join(arguments)}")
+        try:
+            path = str(json.loads(answer)["run"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise TableError(f"dna-deploy on {self.login} did not say where its run is", "is it of another version?") from error
+        run = ProfileRun.parse(self._run(f"cat {folder}/{shlex.quote(path)}"), f"{self.login}:{path}")
+        self._run(f"rm -r {folder}")
+        return run
+
+    def _send(self, path: str, content: bytes) -> None:
+        # A file appears whole or not at all.
+        self._run(f"cat > {path}.part && mv {path}.part {path}", content)
+
+    def _run(self, line: str, content: bytes = b"") -> bytes:
+        port = ("-p", str(self.port)) if self.port else ()
+        try:
+            done = subprocess.run(
+                ["ssh", "-o", "BatchMode=yes", *port, "--", self.login, line],
+                input=content,
+                stdout=subprocess.PIPE,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise DependencyError("there is no ssh on this machine", "install OpenSSH's client") from error
+        if done.returncode == _NO_COMMAND:
+            raise DependencyError(
+                f"there is no {self.command!r} on {self.login}",
+                "pip install dna-deploy there, or say where it is with --remote-command",
+            )
+        if done.returncode:
+            raise TableError(
+                f"ssh to {self.login} ended with code {done.returncode} at: {line}", "what it said stands above; try it by hand"
+            )
+        return done.stdout

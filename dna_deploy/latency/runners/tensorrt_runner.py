@@ -1,0 +1,146 @@
+"""TensorRT and TensorRT-RTX: one Python interface under two names. Engines are built here, timed with CUDA events.
+
+Builds differ from each other, so several are made with one timing cache and the middle one is taken.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dna_deploy.errors import DependencyError, UsageError
+from dna_deploy.latency.runners.cuda import Cuda, Nvml
+from dna_deploy.plugins import suggest
+from dna_deploy.targets.target import Target
+
+OPTIONS = {"builds": "3", "cuda_graph": "on", "optimization_level": "3"}
+"""What a target's ``provider_options`` can say, and what is taken otherwise."""
+
+_TRIAL_RUNS = 20
+
+
+class TensorRtSession:
+    """An engine with buffers on the device, launched as it is or as a CUDA graph."""
+
+    def __init__(self, trt: Any, engine: bytes, cuda: Cuda, *, cuda_graph: bool) -> None:
+        self._cuda = cuda
+        self._runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
+        self._engine = self._runtime.deserialize_cuda_engine(engine)
+        if self._engine is None:
+            raise UsageError("the engine cannot be loaded on this GPU", "it was built for another one, or another version")
+        self._context = self._engine.create_execution_context()
+        rng = np.random.default_rng(0)
+        for index in range(self._engine.num_io_tensors):
+            name = self._engine.get_tensor_name(index)
+            shape, dtype = tuple(self._engine.get_tensor_shape(name)), trt.nptype(self._engine.get_tensor_dtype(name))
+            values = rng.standard_normal(shape, dtype=np.float32).astype(dtype)
+            self._context.set_tensor_address(name, cuda.allocate(values.tobytes()))
+        self._enqueue()
+        cuda.wait()
+        self._launch = cuda.captured(self._enqueue) if cuda_graph else self._enqueue
+
+    @property
+    def memory_bytes(self) -> int:
+        """Scratch memory that the engine needs on the device."""
+        return int(self._engine.device_memory_size_v2)
+
+    def run(self) -> None:
+        self._launch()
+        self._cuda.wait()
+
+    def time_runs(self, runs: int) -> list[int]:
+        return self._cuda.time_runs(self._launch, runs)
+
+    def _enqueue(self) -> None:
+        if not self._context.execute_async_v3(int(self._cuda.stream)):
+            raise UsageError("TensorRT could not enqueue the model")
+
+
+class TensorRtRunner:
+    """Engines for one GPU; the provider of a target is ``cuda:0`` and so on."""
+
+    def __init__(self, target: Target) -> None:
+        self._trt, self._target = load_tensorrt(target.runtime), target
+        self._options = OPTIONS | target.provider_options
+        for name in target.provider_options:
+            if name not in OPTIONS:
+                raise UsageError(f"{target.runtime} has no option {name!r}", suggest(name, tuple(OPTIONS)))
+        device = target.provider.removeprefix("cuda:")
+        if not device.isdecimal():
+            raise UsageError(f"{target.runtime} has no provider {target.provider!r}", "write provider = 'cuda:0'")
+        self._cuda, self._nvml = Cuda(int(device)), Nvml(int(device))
+        self._builder = EngineBuilder(self._trt, int(self._options["optimization_level"]))
+
+    @staticmethod
+    def providers() -> tuple[str, ...]:
+        return tuple(f"cuda:{device}" for device in range(Cuda.count()))
+
+    @property
+    def version(self) -> str:
+        return f"{self._target.runtime} {self._trt.__version__}"
+
+    @property
+    def libraries(self) -> dict[str, str]:
+        return self._options | self._nvml.facts()
+
+    def load(self, path: Path) -> TensorRtSession:
+        graph = self._options["cuda_graph"] == "on"
+        sessions = []
+        for _ in range(max(1, int(self._options["builds"]))):
+            session = TensorRtSession(self._trt, self._builder.build(path), self._cuda, cuda_graph=graph)
+            session.time_runs(_TRIAL_RUNS)
+            sessions.append((float(np.median(session.time_runs(_TRIAL_RUNS))), session))
+        sessions.sort(key=lambda timed: timed[0])
+        return sessions[len(sessions) // 2][1]
+
+    def throttle_reasons(self) -> tuple[str, ...]:
+        return self._nvml.throttle_reasons()
+
+
+def load_tensorrt(package: str) -> Any:
+    """The package ``tensorrt`` or ``tensorrt_rtx``."""
+    try:
+        return import_module(package)
+    except (ImportError, OSError) as error:
+        extra = package.replace("_", "-")
+        raise DependencyError(f"{package} cannot be loaded: {error}", f"pip install 'dna-deploy[{extra}]'") from error
+
+
+class EngineBuilder:
+    """Builds engines from ONNX files, all with one timing cache, in the precision that the file says."""
+
+    def __init__(self, trt: Any, optimization_level: int = 3, compute_capabilities: tuple[str, ...] = ()) -> None:
+        self._trt, self._level, self._capabilities = trt, optimization_level, compute_capabilities
+        self._logger = trt.Logger(trt.Logger.ERROR)
+        self._builder = trt.Builder(self._logger)
+        if self._builder is None:
+            raise DependencyError(f"{trt.__name__} finds no GPU to build for")
+        self._cache = b""
+
+    def build(self, path: Path) -> bytes:
+        """The engine of an ONNX file; weights outside the file are read from beside it.
+
+        Raises:
+            UsageError: TensorRT cannot use the file; its own words say why.
+        """
+        trt = self._trt
+        network = self._builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+        parser = trt.OnnxParser(network, self._logger)
+        if not parser.parse_from_file(str(path)):
+            raise UsageError(f"{trt.__name__} cannot use {path.name}: {parser.get_error(0).desc()}")
+        config = self._builder.create_builder_config()
+        config.builder_optimization_level = self._level
+        if self._capabilities:
+            config.num_compute_capabilities = len(self._capabilities)
+            for index, name in enumerate(self._capabilities):
+                config.set_compute_capability(getattr(trt.ComputeCapability, name), index)
+        timing_cache = config.create_timing_cache(self._cache)
+        config.set_timing_cache(timing_cache, ignore_mismatch=False)
+        engine = self._builder.build_serialized_network(network, config)
+        if engine is None:
+            raise UsageError(f"{trt.__name__} cannot build an engine of {path.name}")
+        self._cache = bytes(config.get_timing_cache().serialize())
+        return bytes(engine)
