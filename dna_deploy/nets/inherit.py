@@ -31,7 +31,7 @@ def inherited_network(
         layers = supernets[index].cells[cell].layers
         for depth, operation in enumerate(path):
             learnt: nn.Module = layers[depth][operation]  # type: ignore[index, assignment]
-            layer: nn.Module = network.blocks[index][depth]  # type: ignore[index, assignment]
+            layer: nn.Module = network.blocks[index][depth]  # type: ignore[index]
             if _shapes(learnt) == _shapes(layer):
                 layer.load_state_dict(learnt.state_dict())
             else:
