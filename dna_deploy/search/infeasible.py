@@ -33,10 +33,12 @@ def _facts(model: CostModel, constraint: Constraint) -> list[str]:
     if math.isfinite(constraint.at_most):
         least = reachable(model, quantity, ())
         if least is not None and least > constraint.at_most:
-            facts.append(f"the least {quantity} of all is {exactly(quantity, least)}")
             if isinstance(quantity, Latency):
+                facts.append(f"the fastest network takes {exactly(quantity, least)}")
                 fixed = model.fixed(quantity)
                 facts.append(f"stem, head and overhead alone take {quantity.format(fixed)}")
+            else:
+                facts.append(f"the least {quantity} of all is {exactly(quantity, least)}")
     if math.isfinite(constraint.at_least):
         top = reachable(model, quantity, (), most=True)
         if top is not None and top < constraint.at_least:
@@ -47,8 +49,8 @@ def _facts(model: CostModel, constraint: Constraint) -> list[str]:
 def _relaxations(model: CostModel, constraint: Constraint, constraints: Sequence[Constraint]) -> list[str]:
     """What this constraint alone would have to become."""
     others = tuple(other for other in constraints if other != constraint)
-    if not others and len(constraints) > 1:
-        return []
+    if not others:
+        return []  # alone, the fact about it says the same
     texts = []
     if math.isfinite(constraint.at_most):
         least = reachable(model, constraint.quantity, (*others, replace(constraint, at_most=math.inf)))
