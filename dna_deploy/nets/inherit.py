@@ -28,7 +28,7 @@ def inherited_network(
     fresh = []
     for index, choice in enumerate(architecture.blocks):
         cell, path = path_of(space.blocks[index], choice)
-        layers = supernets[index].cells[cell].layers
+        layers = supernets[index].trunks[supernets[index].trunk_of(cell)].layers
         for depth, operation in enumerate(path):
             learnt: nn.Module = layers[depth][operation]  # type: ignore[index, assignment]
             layer: nn.Module = network.blocks[index][depth]  # type: ignore[index]

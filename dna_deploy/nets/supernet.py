@@ -8,6 +8,7 @@ candidate is). *Teacher*: the first layer receives, and the last emits, the teac
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -24,6 +25,27 @@ Path = tuple[int, ...]
 """The number of the chosen operation in every layer of a cell."""
 
 
+@dataclass(frozen=True)
+class Trunk:
+    """Layers of a supernet, and the cells that they serve: ``stops`` holds (depth, number of the cell that ends there).
+
+    Cells of one width that choose from the same operations may share a trunk: a shallower cell stops early.
+    """
+
+    cell: Cell
+    stops: tuple[tuple[int, int], ...]
+
+
+def trunks_of(block: Block, *, share_depths: bool) -> tuple[Trunk, ...]:
+    """The trunks of a block, in the order of their first cells: one a cell, or one a width."""
+    stops: dict[Cell, list[tuple[int, int]]] = {}
+    for number, cell in enumerate(block.cells):
+        longer = (other for other in block.cells if other.width == cell.width and other.layers[: cell.depth] == cell.layers)
+        trunk = max(longer, key=lambda other: other.depth) if share_depths else cell
+        stops.setdefault(trunk, []).append((cell.depth, number))
+    return tuple(Trunk(cell, tuple(found)) for cell, found in stops.items())
+
+
 def path_of(block: Block, choice: BlockChoice) -> tuple[int, Path]:
     """Where a candidate is in a block's supernet: the number of its cell, and its path there."""
     cell = block.cell_of(choice)
@@ -31,8 +53,8 @@ def path_of(block: Block, choice: BlockChoice) -> tuple[int, Path]:
     return block.cells.index(cell), path
 
 
-class SupernetCell(nn.Module):
-    """One cell of a block: ``layers[depth][operation]``; a path runs one operation a layer."""
+class SupernetTrunk(nn.Module):
+    """``layers[depth][operation]``: a path runs one operation a layer, as far as it goes."""
 
     def __init__(self, cell: Cell, input: FeatureMap, stride: int, out_channels: int) -> None:
         super().__init__()
@@ -43,35 +65,41 @@ class SupernetCell(nn.Module):
             self.layers.append(nn.ModuleList(build_layer(layer) for layer in placed))
             input = placed[0].output
 
-    def forward(self, x: torch.Tensor, path: Path) -> torch.Tensor:
-        for operations, choice in zip(self.layers, path, strict=True):
+    def forward(self, x: torch.Tensor, path: Path) -> list[torch.Tensor]:
+        """The features after every layer of a path."""
+        outputs = []
+        for operations, choice in zip(self.layers, path, strict=False):  # a path may stop early
             x = operations[choice](x)  # type: ignore[index]
-        return x
+            outputs.append(x)
+        return outputs
 
-    def walk(self, x: torch.Tensor) -> Iterator[torch.Tensor]:
-        """The output of every path, in the order of `Cell.candidates`.
+    def walk(self, x: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
+        """(depth, features) after every path of every length; those of one depth in the order of `Cell.candidates`.
 
-        Candidates form a tree; a prefix that several share is run once (DNA, section 3.4), and no more than one feature
-        map a layer is alive at a time.
+        Paths form a tree; a prefix that several share is run once (DNA, section 3.4), and no more than one feature map a
+        layer is alive at a time.
         """
-        yield from _descend(tuple(self.layers), x)  # type: ignore[arg-type]
+        yield from _descend(tuple(self.layers), x, 0)  # type: ignore[arg-type]
 
 
-def _descend(layers: Sequence[nn.ModuleList], x: torch.Tensor) -> Iterator[torch.Tensor]:
-    if not layers:
-        yield x
-        return
-    for operation in layers[0]:
-        yield from _descend(layers[1:], operation(x))
+def _descend(layers: Sequence[nn.ModuleList], x: torch.Tensor, depth: int) -> Iterator[tuple[int, torch.Tensor]]:
+    if depth:
+        yield depth, x
+    if depth < len(layers):
+        for operation in layers[depth]:
+            yield from _descend(layers, operation(x), depth + 1)
 
 
 class SupernetBlock(nn.Module):
     """All cells of block ``index`` between the teacher's features before and after it.
 
-    Block 0 receives images and runs the stem of the space, since the teacher's stem is not the student's.
+    Block 0 receives images and runs the stem of the space, since the teacher's stem is not the student's. With teacher
+    edges a cell's last layer has channels of its own, so that depths cannot be shared.
     """
 
-    def __init__(self, space: SearchSpace, index: int, teacher: Sequence[FeatureMap], edges: Edges) -> None:
+    def __init__(
+        self, space: SearchSpace, index: int, teacher: Sequence[FeatureMap], *, edges: Edges, share_depths: bool
+    ) -> None:
         super().__init__()
         block, after = space.blocks[index], teacher[index]
         inner = space.block_inputs(index)[-1]  # the widest of what the block can receive
@@ -81,28 +109,40 @@ class SupernetBlock(nn.Module):
             self.entry = conv_bn(teacher[index - 1].channels, inner.channels)
         else:
             self.entry, inner = nn.Identity(), FeatureMap(teacher[index - 1].channels, inner.height, inner.width)
-        self.cells = nn.ModuleList()
+        self.plan = trunks_of(block, share_depths=share_depths and edges == "adaptors")
+        self.trunks = nn.ModuleList()
         self.exits = nn.ModuleDict()
-        self.widths = [str(cell.width) for cell in block.cells]
-        for cell in block.cells:
-            out_channels = cell.width if edges == "adaptors" else after.channels
-            self.cells.append(SupernetCell(cell, inner, block.stride, out_channels))
-            if str(cell.width) not in self.exits:
-                adaptor = nn.Conv2d(cell.width, after.channels, 1) if edges == "adaptors" else nn.Identity()
-                self.exits[str(cell.width)] = adaptor
+        for trunk in self.plan:
+            out_channels = trunk.cell.width if edges == "adaptors" else after.channels
+            self.trunks.append(SupernetTrunk(trunk.cell, inner, block.stride, out_channels))
+            if str(trunk.cell.width) not in self.exits:
+                adaptor = nn.Conv2d(trunk.cell.width, after.channels, 1) if edges == "adaptors" else nn.Identity()
+                self.exits[str(trunk.cell.width)] = adaptor
+
+    def trunk_of(self, cell: int) -> int:
+        """The number of the trunk that serves a cell."""
+        return next(number for number, trunk in enumerate(self.plan) if any(cell == found for _, found in trunk.stops))
 
     def forward(self, x: torch.Tensor, cell: int, path: Path) -> torch.Tensor:
         """One candidate's imitation of the teacher's features, from those before the block (or from images)."""
-        y: torch.Tensor = self.exits[self.widths[cell]](self.cells[cell](self.entry(x), path))
+        number = self.trunk_of(cell)
+        y: torch.Tensor = self.exits[str(self.plan[number].cell.width)](self.trunks[number](self.entry(x), path)[-1])
         return y
 
     def forward_paths(self, x: torch.Tensor, paths: Sequence[Path]) -> list[torch.Tensor]:
-        """One candidate of every cell; the entry runs once."""
+        """One candidate of every cell, along one path a trunk; the entry and shared layers run once."""
         x = self.entry(x)
-        return [self.exits[width](cell(x, path)) for width, cell, path in zip(self.widths, self.cells, paths, strict=True)]
+        outputs = []
+        for plan, trunk, path in zip(self.plan, self.trunks, paths, strict=True):
+            features = trunk(x, path)
+            outputs += [self.exits[str(plan.cell.width)](features[depth - 1]) for depth, _ in plan.stops]
+        return outputs
 
-    def walk(self, x: torch.Tensor) -> Iterator[Iterator[torch.Tensor]]:
-        """For every cell, the outputs of all its candidates in the order of `Cell.candidates`."""
+    def walk(self, x: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
+        """(number of the cell, imitation) for every candidate; those of one cell in the order of `Cell.candidates`."""
         x = self.entry(x)
-        for width, cell in zip(self.widths, self.cells, strict=True):
-            yield map(self.exits[width], cell.walk(x))  # type: ignore[operator]
+        for plan, trunk in zip(self.plan, self.trunks, strict=True):
+            stops, leave = dict(plan.stops), self.exits[str(plan.cell.width)]
+            for depth, features in trunk.walk(x):  # type: ignore[operator]
+                if depth in stops:
+                    yield stops[depth], leave(features)

@@ -68,9 +68,11 @@ def relative_l1(wanted: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
 @torch.no_grad()
 def rate_batch(supernet: SupernetBlock, before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
     """The rating of every candidate of a block on one batch, in the order of `Block.candidates`, 64-bit."""
+    ratings: dict[int, list[torch.Tensor]] = {}
     with batch_statistics(supernet):
-        ratings = [relative_l1(after, output) for outputs in supernet.walk(before) for output in outputs]
-    return torch.stack(ratings).double().cpu()
+        for cell, output in supernet.walk(before):
+            ratings.setdefault(cell, []).append(relative_l1(after, output))
+    return torch.stack([rating for cell in sorted(ratings) for rating in ratings[cell]]).double().cpu()
 
 
 def rate_blocks(work: BlockWork, supernets: Mapping[int, SupernetBlock], on_progress: OnProgress) -> dict[int, BatchRatings]:

@@ -19,12 +19,12 @@ from dna_deploy.errors import DivergedError
 from dna_deploy.nets.checkpoint import Checkpoint, Interval
 from dna_deploy.nets.interrupt import interrupts_held
 from dna_deploy.nets.schedule import parameter_groups, set_learning_rate, warm_cosine
-from dna_deploy.nets.supernet import Path, SupernetBlock
+from dna_deploy.nets.supernet import Path, SupernetBlock, Trunk
 from dna_deploy.nets.teacher import Teacher
 from dna_deploy.progress import OnProgress, Progress
 from dna_deploy.rating.config import RatingConfig
 from dna_deploy.rating.work import BlockWork
-from dna_deploy.spaces.space import Block, SearchSpace
+from dna_deploy.spaces.space import SearchSpace
 
 
 @dataclass
@@ -32,7 +32,6 @@ class BlockInTraining:
     """One block's supernet, how far it is, and where it is saved."""
 
     index: int
-    block: Block
     supernet: SupernetBlock
     optimiser: torch.optim.Optimizer
     checkpoint: Checkpoint
@@ -79,14 +78,14 @@ def training_batches(work: BlockWork) -> TrainingBatches:
 def build_supernet(space: SearchSpace, index: int, teacher: Teacher, config: RatingConfig) -> SupernetBlock:
     """The untrained supernet of a block, its weights drawn from the seed for this block alone."""
     with seeded(config.seed, "supernet", index):
-        supernet = SupernetBlock(space, index, teacher.shapes, config.edges)
+        supernet = SupernetBlock(space, index, teacher.shapes, edges=config.edges, share_depths=config.share_depths)
     return supernet.to(memory_format=torch.channels_last)
 
 
-def sample_paths(block: Block, index: int, seed: int, step: int) -> list[Path]:
-    """For every cell of a block, a path drawn uniformly."""
-    rng = generator(seed, "paths", index, step)
-    return [tuple(int(torch.randint(len(operations), (), generator=rng)) for operations in cell.layers) for cell in block.cells]
+def sample_paths(trunks: Sequence[Trunk], index: int, seed: int, step: int) -> list[Path]:
+    """For every trunk of a block, a path drawn uniformly."""
+    rng, cells = generator(seed, "paths", index, step), [trunk.cell for trunk in trunks]
+    return [tuple(int(torch.randint(len(operations), (), generator=rng)) for operations in cell.layers) for cell in cells]
 
 
 def _begin(work: BlockWork, index: int) -> BlockInTraining:
@@ -95,13 +94,13 @@ def _begin(work: BlockWork, index: int) -> BlockInTraining:
     optimiser = torch.optim.Adam(groups, lr=work.config.learning_rate_of(index))
     checkpoint = Checkpoint(work.folder / f"supernet-{index + 1}.safetensors", work.identity)
     step = int(checkpoint.resume(supernet, optimiser)["step"])
-    return BlockInTraining(index, work.space.blocks[index], supernet, optimiser, checkpoint, step, step)
+    return BlockInTraining(index, supernet, optimiser, checkpoint, step, step)
 
 
 def _train_step(block: BlockInTraining, features: Sequence[torch.Tensor], config: RatingConfig, total: int) -> float:
-    """One step of one block: plain mean squared error of one uniform path a cell."""
+    """One step of one block: plain mean squared error of one uniform path a trunk, at every depth that is a cell."""
     step = block.step
-    paths = sample_paths(block.block, block.index, config.seed, step)
+    paths = sample_paths(block.supernet.plan, block.index, config.seed, step)
     wanted = features[block.index + 1]
     outputs = block.supernet.forward_paths(features[block.index], paths)
     loss = torch.stack([F.mse_loss(output, wanted) for output in outputs]).mean()

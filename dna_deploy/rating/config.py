@@ -19,6 +19,7 @@ class RatingConfig(Part):
     learning_rates: tuple[float, ...] = Field((), description="one a block, instead of one for all")
     weight_decay: float = Field(1e-4, ge=0)
     edges: Edges = Field("adaptors", description="how channels of teacher and student are made to fit")
+    share_depths: bool = Field(True, description="cells of one width share layers, shallower ones stop early; else none do")
     rating_batch: int = Field(250, ge=2, description="images whose statistics a candidate's batch norms use")
     augmentation: Augmentation = Augmentation()
     seed: int = Field(0, ge=0)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dna_deploy.data.splits import ImageData
 from dna_deploy.nets.compute import Compute
+from dna_deploy.nets.supernet import trunks_of
 from dna_deploy.nets.teacher import Teacher
 from dna_deploy.rating.config import RatingConfig
 from dna_deploy.spaces.placed import PlacedLayer
@@ -27,12 +28,12 @@ class BlockWork:
 
     def cost(self, index: int) -> float:
         """What block ``index`` costs relative to others: operations of an average path of each of its cells."""
-        total = 0.0
-        for cell in self.space.blocks[index].cells:
+        block, total = self.space.blocks[index], 0.0
+        for trunk in trunks_of(block, share_depths=self.config.share_depths):
             input = self.space.block_inputs(index)[-1]
-            for depth, operations in enumerate(cell.layers):
-                stride = self.space.blocks[index].stride if depth == 0 else 1
-                placed = [PlacedLayer(operation, input, cell.width, stride) for operation in operations]
+            for depth, operations in enumerate(trunk.cell.layers):
+                stride = block.stride if depth == 0 else 1
+                placed = [PlacedLayer(operation, input, trunk.cell.width, stride) for operation in operations]
                 total += sum(layer.macs + 40 * layer.peak_activation_elements for layer in placed) / len(placed)
                 input = placed[0].output
         return total

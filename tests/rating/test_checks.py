@@ -45,14 +45,14 @@ def some_features(block: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def operations_of(cell: torch.nn.Module) -> list[torch.nn.Module]:
-    """Every operation of a supernet cell."""
+    """Every operation of a supernet's trunk."""
     return [operation for operations in cell.layers for operation in operations]  # type: ignore[union-attr]
 
 
-def naive_ratings(supernet: SupernetBlock, before: torch.Tensor, after: torch.Tensor) -> list[float]:
+def naive_ratings(supernet: SupernetBlock, before: torch.Tensor, after: torch.Tensor, index: int = 1) -> list[float]:
     """Every candidate run on its own, from the block's input to its output."""
     ratings = []
-    for number, cell in enumerate(SPACE.blocks[1].cells):
+    for number, cell in enumerate(SPACE.blocks[index].cells):
         for choice in cell.candidates():
             path = tuple(operations.index(op) for operations, op in zip(cell.layers, choice.operations, strict=True))
             with torch.no_grad(), batch_statistics(supernet):
@@ -90,7 +90,7 @@ def test_shared_ratings_equal_naive_ones() -> None:
 def test_sharing_runs_as_many_layers_as_the_formula_says() -> None:
     supernet = build_supernet(SPACE, 1, toy_teacher(), CONFIG)
     evaluated: Counter[int] = Counter()
-    for number, cell in enumerate(supernet.cells):
+    for number, cell in enumerate(supernet.trunks):
         for operation in operations_of(cell):
             operation.register_forward_hook(lambda *_, number=number: evaluated.update([number]))
     rate_batch(supernet, *some_features(1))
@@ -102,14 +102,28 @@ def test_a_walk_keeps_one_feature_map_a_layer_alive() -> None:
     supernet = build_supernet(SPACE, 1, toy_teacher(), CONFIG)
     before, _ = some_features(1)
     features: list[weakref.ref[torch.Tensor]] = []
-    for operation in operations_of(supernet.cells[1]):
+    for operation in operations_of(supernet.trunks[1]):
         operation.register_forward_hook(lambda _module, _input, output: features.append(weakref.ref(output)))
     most = 0
     with torch.no_grad(), batch_statistics(supernet):
-        for _ in supernet.cells[1].walk(supernet.entry(before)):  # type: ignore[operator]
+        for _ in supernet.trunks[1].walk(supernet.entry(before)):  # type: ignore[operator]
             most = max(most, sum(feature() is not None for feature in features))
     assert len(features) == 39
     assert most == 3
+
+
+def test_cells_that_share_depths_rate_like_each_on_its_own() -> None:
+    supernet = build_supernet(SPACE, 0, toy_teacher(), CONFIG)
+    assert [trunk.stops for trunk in supernet.plan] == [((1, 0), (2, 1))]
+    before, after = some_features(0)
+    torch.testing.assert_close(
+        rate_batch(supernet, before, after), torch.tensor(naive_ratings(supernet, before, after, 0)).double()
+    )
+
+
+def test_depths_may_have_layers_of_their_own() -> None:
+    supernet = build_supernet(SPACE, 0, toy_teacher(), CONFIG.model_copy(update={"share_depths": False}))
+    assert [trunk.stops for trunk in supernet.plan] == [((1, 0),), ((2, 1),)]
 
 
 def test_training_one_block_leaves_the_others_bit_identical(tmp_path: Path) -> None:
@@ -151,7 +165,7 @@ def test_stale_batch_norm_statistics_would_rate_differently() -> None:
     before, after = some_features(1)
     fresh = rate_batch(supernet, before, after)
     with torch.no_grad():
-        stale = torch.stack([relative_l1(after, y) for ys in supernet.eval().walk(before) for y in ys]).double()
+        stale = torch.stack([relative_l1(after, y) for _, y in supernet.eval().walk(before)]).double()
     assert float((fresh - stale).abs().min()) > 1e-4
 
 
