@@ -1,0 +1,69 @@
+"""The public names, gathered in one place: ``import dna_deploy.api as dna``. Nothing is loaded before it is used.
+
+What is not listed here is an inside matter of its room and may change in any version.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from dna_deploy import __version__
+
+_PLACES = {
+    "data.splits": ("DataConfig", "ImageData", "load_data"),
+    "errors": ("DnaDeployError",),
+    "export.delivery": ("Delivery", "deliver"),
+    "export.kit_cache": ("cached_kit",),
+    "export.source": ("Source", "source_of_record", "source_of_trained"),
+    "export.verification": ("Promise", "Verification", "complete_card", "verify_model"),
+    "latency.measure": ("measure_model",),
+    "latency.workshop": ("Folders", "Profiled", "profile_space"),
+    "nets.compute": ("Compute",),
+    "nets.network": ("Network",),
+    "nets.teacher": ("Teacher", "load_teacher"),
+    "notebook": ("NotebookProgress",),
+    "progress": ("OnProgress", "Progress", "silent"),
+    "rating.config": ("RatingConfig",),
+    "rating.rate": ("rate_space",),
+    "records.latency_table": ("LatencyTable",),
+    "records.measurement": ("Measurement",),
+    "records.model_card": ("ModelCard",),
+    "records.probe_kit": ("ProbeKit",),
+    "records.profile_run": ("ProfileRun",),
+    "records.rating_table": ("RatingTable",),
+    "records.search_outcome": ("SearchOutcome",),
+    "records.trained_network": ("TrainedNetwork",),
+    "report.write": ("write_report",),
+    "search": (
+        *("Constraint", "Latency", "Macs", "Parameters", "PeakMemory", "Portfolio", "Rating", "WeightBytes"),
+        *("pareto_front", "portfolio", "search"),
+    ),
+    "spaces.architecture": ("Architecture", "BlockChoice"),
+    "spaces.catalog": ("find_space", "space_names"),
+    "spaces.operations": ("Convolution", "FeatureMap", "Operation"),
+    "spaces.placed": ("PlacedLayer",),
+    "spaces.space": ("Block", "Cell", "FixedLayer", "SearchSpace"),
+    "targets.plan": ("SamplingPlan",),
+    "targets.target": ("Target",),
+    "targets.target_file": ("TargetFile", "find_target"),
+    "training.network": ("TrainingConfig", "train_architecture"),
+    "training.recipe": ("Recipe",),
+    "training.teacher": ("TeacherConfig", "train_teacher"),
+    "units": ("Bytes", "Count", "Duration"),
+}
+"""Module -> its public names. Type checkers read the same names in ``api.pyi``; a test compares the two."""
+
+_MODULES = {name: module for module, names in _PLACES.items() for name in names}
+
+__all__ = ["__version__", *sorted(_MODULES)]  # noqa: PLE0604  (the table is the one list of names)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"dna_deploy.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

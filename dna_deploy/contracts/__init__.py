@@ -1,0 +1,11 @@
+"""What every part must keep, ours and those of third parties: classes of checks to inherit in one's own tests.
+
+Name a subclass ``Test...``, set what it is about, and pytest collects it; pytest itself is not imported here.
+"""
+
+from dna_deploy.contracts.module import ModuleContract
+from dna_deploy.contracts.operation import OperationContract
+from dna_deploy.contracts.runner import RunnerContract
+from dna_deploy.contracts.space import SpaceContract
+
+__all__ = ["ModuleContract", "OperationContract", "RunnerContract", "SpaceContract"]

@@ -1,0 +1,92 @@
+"""What a torch module must keep: it is what its operation says, it can learn, and it can leave torch. Torch comes late."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dna_deploy.contracts.operation import OperationContract
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from dna_deploy.spaces.placed import PlacedLayer
+
+_BATCH = 3
+
+
+class ModuleContract(OperationContract):
+    """Inherit it, and give an operation: it checks the operation and its module."""
+
+    def test_its_module_gives_the_shape_that_it_says(self) -> None:
+        for layer, module in self._built():
+            found = tuple(module(self._images()).shape[1:])
+            said = (layer.output.channels, layer.output.height, layer.output.width)
+            assert found == (said[:1] if self.reduces_to_one else said), f"{layer} gives {found}, not {said}"
+
+    def test_its_module_has_the_parameters_that_it_says(self) -> None:
+        for layer, module in self._built():
+            found = sum(parameter.numel() for parameter in module.parameters())
+            assert found == layer.parameters, f"{layer} has {found} parameters, not {layer.parameters}"
+
+    def test_its_module_does_the_work_that_it_says(self) -> None:
+        from torch.utils.flop_counter import FlopCounterMode
+
+        for layer, module in self._built():
+            with FlopCounterMode(display=False) as counter:
+                module(self._images(1))
+            found = counter.get_total_flops() // 2  # a multiply-accumulate operation is two floating-point ones
+            assert found == layer.macs, f"{layer} does {found} MACs, not {layer.macs}"
+
+    def test_images_of_a_batch_do_not_mix(self) -> None:
+        import torch
+
+        for layer, module in self._built():
+            images = self._images()
+            alone = torch.cat([module(images[index : index + 1]) for index in range(_BATCH)])
+            assert torch.allclose(module(images), alone, atol=1e-4), f"{layer}: a batch gives other results than its images"
+
+    def test_every_parameter_learns(self) -> None:
+        for layer, module in self._built():
+            module.train()(self._images()).square().sum().backward()
+            idle = [name for name, parameter in module.named_parameters() if parameter.grad is None]
+            assert not idle, f"{layer}: no gradient reaches {', '.join(idle)}"
+
+    def test_the_exported_module_computes_the_same(self) -> None:
+        import torch
+
+        from dna_deploy.export.judge import open_judge
+        from dna_deploy.export.onnx_graph import export_onnx
+
+        for layer, module in self._built():
+            images = self._images()
+            with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
+                path = Path(folder) / "module.onnx"
+                path.write_bytes(export_onnx(module, layer.input, _BATCH).SerializeToString())
+                judged = torch.from_numpy(open_judge("onnxruntime", path)(images.numpy()))
+                expected = module(images)
+            error = float((judged - expected).abs().max() / expected.abs().max())
+            assert error < 1e-3, f"{layer}: ONNX Runtime is {error:.1e} off, relative to the largest value"
+
+    def _built(self) -> list[tuple[PlacedLayer, nn.Module]]:
+        import torch
+
+        from dna_deploy.export.onnx_graph import draw_shifts
+        from dna_deploy.nets.layers import build_layer
+
+        built = []
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            for layer in self._placed():
+                module = build_layer(layer)
+                draw_shifts(module)
+                built.append((layer, module.eval()))
+        return built
+
+    def _images(self, batch: int = _BATCH) -> torch.Tensor:
+        import torch
+
+        generator = torch.Generator().manual_seed(0)
+        return torch.randn(batch, self.input.channels, self.input.height, self.input.width, generator=generator)

@@ -1,0 +1,71 @@
+"""What a search space must keep, so that it can be profiled, rated, searched and written to files."""
+
+from __future__ import annotations
+
+import random
+import re
+from functools import cached_property
+from itertools import pairwise
+
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.placed import PlacedLayer
+from dna_deploy.spaces.space import SearchSpace
+
+_CODE = re.compile(r"[A-Za-z0-9._]+")
+_SAMPLES = 50
+_FEW = 10_000
+"""Spaces up to this size are walked through."""
+
+
+class SpaceContract:
+    """Inherit it, and give the name of a space."""
+
+    name: str
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """The space as the command line finds it."""
+        return find_space(self.name)
+
+    def test_it_is_found_by_its_own_name(self) -> None:
+        assert self.space.name == self.name, f"{self.name!r} is called {self.space.name!r}"
+
+    def test_networks_read_back_from_their_line(self) -> None:
+        for architecture in self._sampled():
+            assert self.space.parse(str(architecture)) == architecture, f"{architecture} reads back as another network"
+
+    def test_layers_read_back_from_their_key(self) -> None:
+        for layer in self.space.rows():
+            assert PlacedLayer.parse(layer.key) == layer, f"{layer.key} reads back as another layer"
+
+    def test_codes_name_one_operation_each(self) -> None:
+        operations = {op for block in self.space.blocks for cell in block.cells for layer in cell.layers for op in layer}
+        codes = [operation.code for operation in operations]
+        assert len(set(codes)) == len(codes), f"two operations share a code: {sorted(codes)}"
+        assert all(_CODE.fullmatch(code) for code in codes), f"a code has other characters than {_CODE.pattern}: {codes}"
+
+    def test_layers_join(self) -> None:
+        for architecture in self._sampled():
+            layers = self.space.place(architecture)
+            for before, after in pairwise(layers):
+                assert before.output == after.input, f"{before} does not join {after} in {architecture}"
+
+    def test_rows_hold_every_layer_of_every_network(self) -> None:
+        rows = set(self.space.rows())
+        for architecture in self._sampled():
+            missing = [layer.key for layer in self.space.place(architecture) if layer not in rows]
+            assert not missing, f"{architecture} needs {missing[0]}, which rows() lacks"
+
+    def test_the_last_layer_gives_a_score_a_class(self) -> None:
+        last = self.space.place(self._sampled()[0])[-1].output
+        assert (last.channels, last.height, last.width) == (self.space.classes, 1, 1), f"the last layer gives {last}"
+
+    def test_the_count_is_exact(self) -> None:
+        if self.space.count() <= _FEW:
+            networks = {str(architecture) for architecture in self.space.architectures()}
+            assert len(networks) == self.space.count(), f"{len(networks)} networks, but it counts {self.space.count()}"
+
+    def _sampled(self) -> list[Architecture]:
+        rng = random.Random(0)
+        return [self.space.sample(rng) for _ in range(_SAMPLES)]
