@@ -77,13 +77,18 @@ class BlockReason(Part):
     runner_up_rating: float | None
     runner_up_cost: float | None
     gain_of_step: float = Field(description="how much better the rating gets if this block alone may cost one step more")
+    candidates: int
+    useful: int = Field(description="candidates that some budget can ask for; the others are dominated and need no training")
+    never: tuple[str, ...] = Field(description="layers that only dominated candidates have")
 
 
 class Proof(Part):
     """How completely the space was searched."""
 
     method: str
-    gap: float = Field(ge=0, description="how much better the best possible rating may at most be")
+    gap: float | None = Field(
+        description="how much better the best possible rating may at most be; None where nothing is proven"
+    )
     networks: int = Field(description="networks in the space")
     candidates: int
     states: int = Field(description="partial networks that were kept")
@@ -98,14 +103,17 @@ class SearchOutcome(Record):
     provenance: Provenance
     space: str
     space_digest: str
-    ratings: str = Field(description="digest of the rating table")
+    ratings: str = Field(description="digest of the rating table, or the name of a black-box rating")
     tables: dict[str, str] = Field(description="target -> digest of its latency table")
     objective: str
     confidence: float | None
     constraints: tuple[AskedConstraint, ...]
     best: FoundNetwork
     others: tuple[FoundNetwork, ...] = Field(description="the next best, where more than one was asked for")
-    ties: tuple[FoundNetwork, ...] = Field(description="networks whose rating cannot be told from the best's, cheapest first")
+    ties: tuple[FrontPoint, ...] = Field(
+        description="networks of the front whose ratings cannot be told from the optimum's, cheapest first, the optimum last;"
+        " empty where it stands alone. With a confidence the cheapest is the answer"
+    )
     largest: FoundNetwork | None = Field(description="the baseline: the network with most MACs within the same constraints")
     front: Front
     blocks: tuple[BlockReason, ...]

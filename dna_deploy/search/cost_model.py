@@ -11,15 +11,14 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from dna_deploy.errors import UsageError
+from dna_deploy.errors import TableError, UsageError
 from dna_deploy.plugins import suggest
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import FoundNetwork, OnTarget
-from dna_deploy.search import measures
 from dna_deploy.search.constraints import Constraint, combined
-from dna_deploy.search.measures import LatencyRows, Measure
-from dna_deploy.search.problem import Column, Problem
+from dna_deploy.search.measures import DEPLOYED_PARAMETERS, MACS, PARAMETERS, PEAK_ACTIVATIONS, LatencyRows, Measure
+from dna_deploy.search.problem import RATING, Column, Problem
 from dna_deploy.search.quantities import Latency, Macs, Parameters, PeakMemory, Quantity, Rating, WeightBytes
 from dna_deploy.search.trellis import Criterion
 from dna_deploy.spaces.space import SearchSpace
@@ -32,7 +31,7 @@ BYTES_OF: Mapping[Precision, int] = {"fp32": 4, "fp16": 2, "int8": 1}
 class Scale:
     """How a column's sum in units becomes a quantity: ``offset + factor * sum``."""
 
-    measure: Measure | None
+    measure: Measure | str
     factor: float = 1.0
     offset: float = 0.0
 
@@ -72,9 +71,10 @@ class CostModel:
         if ratings is not None:
             ratings.check_space(space)
         empty = cls(space, ratings, by_target, confidence, Problem(space, (), np.empty(0), ()))
-        wanted = [empty.scale(empty.resolve(quantity)).measure for quantity in quantities]
-        problem = Problem.build(space, ratings, tuple(dict.fromkeys(measure for measure in wanted if measure is not None)))
-        return replace(empty, problem=problem)
+        named = empty.on_targets(quantities)
+        measures = [empty.scale(quantity).measure for quantity in named]
+        unique = tuple(dict.fromkeys(measure for measure in measures if not isinstance(measure, str)))
+        return replace(empty, problem=Problem.build(space, ratings, unique))
 
     # From quantities to columns.
 
@@ -87,8 +87,19 @@ class CostModel:
                 return replace(quantity, target=self._alike_target(quantity))
             case Latency(target=str(target)) | WeightBytes(target=str(target)) | PeakMemory(target=str(target)):
                 if target not in self.tables:
-                    raise UsageError(f"no latency table for target {target!r}", suggest(target, tuple(self.tables)))
+                    raise TableError(f"no latency table for target {target!r}", suggest(target, tuple(self.tables)))
         return quantity
+
+    def on_targets(self, quantities: Iterable[Quantity]) -> tuple[Quantity, ...]:
+        """The quantities with targets named, and a latency on every target among them, or on the only one there is.
+
+        A network must run where it is asked about: a layer without a row there rules it out.
+        """
+        named = [self.resolve(quantity) for quantity in quantities]
+        seen = {quantity.target for quantity in named if isinstance(quantity, Latency)}
+        targets = [getattr(quantity, "target", None) for quantity in named] + list(self.tables) * (len(self.tables) == 1)
+        unseen = dict.fromkeys(target for target in targets if target and target not in seen)
+        return (*named, *(Latency(target, self.tables[target].calibrations[0].quantile) for target in unseen))
 
     def scale(self, quantity: Quantity) -> Scale:
         """Where a resolved quantity comes from."""
@@ -100,16 +111,16 @@ class CostModel:
                 rise = 1 + self.deviations * calibration.relative_error
                 return Scale(self._rows(table), calibration.scale * rise, calibration.offset_s * rise)
             case Parameters():
-                return Scale(measures.PARAMETERS)
+                return Scale(PARAMETERS)
             case Macs():
-                return Scale(measures.MACS)
+                return Scale(MACS)
             case WeightBytes():
-                return Scale(measures.DEPLOYED_PARAMETERS, self._bytes(quantity.target)[0])
+                return Scale(DEPLOYED_PARAMETERS, self._bytes(quantity.target)[0])
             case PeakMemory():
                 width, batch = self._bytes(quantity.target)
-                return Scale(measures.PEAK_ACTIVATIONS, width * batch)
+                return Scale(PEAK_ACTIVATIONS, width * batch)
             case Rating():
-                return Scale(None)
+                return Scale(RATING)
 
     def column(self, quantity: Quantity) -> int:
         return self.problem.index(self.scale(quantity).measure)
@@ -150,7 +161,7 @@ class CostModel:
             sum(layer.deployed_parameters for layer in layers),
             max(layer.peak_activation_elements for layer in layers),
         )
-        places = self._places(quantities)
+        places = dict.fromkeys(place for place in self.on_targets(quantities) if isinstance(place, Latency))
         rating, error = self.rating(choices)
         return FoundNetwork(
             architecture=str(architecture),
@@ -197,6 +208,10 @@ class CostModel:
             meets = meets & (criterion.sign * totals[criterion.column] <= criterion.limit)
         return meets
 
+    def block_errors(self, block: int) -> NDArray[np.float64]:
+        """The standard errors of the ratings of a block's candidates."""
+        return np.zeros(self.space.blocks[block].count()) if self.ratings is None else self._block_ratings[block][1]
+
     @cached_property
     def _block_ratings(self) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]:
         assert self.ratings is not None
@@ -213,7 +228,6 @@ class CostModel:
         table = self.tables[place.target]
         calibration = table.calibration(place.quantile)
         planned = self.scale(place)
-        assert planned.measure is not None
         rows = self._rows(table)
         width, batch = self._bytes(place.target)
         return OnTarget(
@@ -223,14 +237,6 @@ class CostModel:
             planned_s=max(0.0, planned.offset + planned.factor * math.fsum(rows.of_key(key) for key in keys)),
             weight_bytes=deployed * width,
             peak_memory_bytes=peak * width * batch,
-        )
-
-    def _places(self, quantities: Iterable[Quantity]) -> tuple[Latency, ...]:
-        """The asked latencies, and the median on every target that nothing was asked of."""
-        asked = [quantity for quantity in quantities if isinstance(quantity, Latency)]
-        silent = [target for target in self.tables if all(quantity.target != target for quantity in asked)]
-        return tuple(
-            dict.fromkeys([*asked, *(Latency(target, self.tables[target].calibrations[0].quantile) for target in silent)])
         )
 
     def _place(self, quantity: Quantity) -> tuple[int, Column, Scale]:

@@ -42,7 +42,8 @@ class Bound:
 
     def most(self, stage: int, exit: int) -> float:
         """The heaviest label of a state worth keeping after a stage."""
-        return float(self.threshold + self.paid - self.rest[stage + 1][exit])
+        rest = float(self.rest[stage + 1][exit])
+        return self.threshold + self.paid - rest if np.isfinite(rest) else -np.inf
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,9 @@ def _next_prices(
     return _highest_of_planes(values, slopes, most)
 
 
-def _highest_of_lines(values: NDArray[np.float64], slopes: NDArray[np.float64], most: float) -> tuple[NDArray[np.float64], float]:
+def _highest_of_lines(
+    values: NDArray[np.float64], slopes: NDArray[np.float64], most: float
+) -> tuple[NDArray[np.float64], float]:
     """One limit: where the last rising line, a network beyond the limit, meets the last falling one, a network within."""
     rising, falling = np.flatnonzero(slopes > 0), np.flatnonzero(slopes <= 0)
     if not rising.size:
@@ -157,5 +160,6 @@ def _highest_of_planes(
         bounds=[(0, 1)] * most.size + [(None, None)],
         method="highs",
     )
-    assert found.x is not None
+    if found.x is None:  # numerically hopeless; any prices are valid, so the best so far will do
+        return np.zeros(most.size), -np.inf
     return np.maximum(found.x[:-1], 0) * most, float(found.x[-1]) * size

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dna_deploy.records.search_outcome import BlockReason
 from dna_deploy.search.constraints import Constraint
 from dna_deploy.search.cost_model import CostModel
+from dna_deploy.search.dominated import Usefulness, usefulness
 from dna_deploy.search.quantities import Quantity, Rating
 
 
@@ -33,21 +34,23 @@ def block_reasons(
 ) -> tuple[BlockReason, ...]:
     """One reason a block, with all other blocks as they are."""
     shares = model.share(axis, choices)
-    wider = loosened(constraints, axis, step)
+    demands = (tuple(constraints), loosened(constraints, axis, step))
+    costs = {axis, *(constraint.quantity for constraint in constraints)} - {Rating()}
     return tuple(
-        _reason(model, choices, block, axis, (tuple(constraints), wider), None if shares is None else shares[block])
-        for block in range(len(choices))
+        _reason(model, choices, use, axis, demands, None if shares is None else shares[use.block])
+        for use in usefulness(model, sorted(costs, key=str))
     )
 
 
 def _reason(
     model: CostModel,
     choices: Sequence[int],
-    block: int,
+    use: Usefulness,
     axis: Quantity,
     demands: tuple[tuple[Constraint, ...], tuple[Constraint, ...]],
     share: float | None,
 ) -> BlockReason:
+    block = use.block
     chosen, totals = int(choices[block]), model.problem.swapped(choices, block)
     ratings, costs = model.values(Rating(), totals), model.values(axis, totals)
     others = np.arange(ratings.size) != chosen
@@ -67,6 +70,9 @@ def _reason(
         runner_up_rating=None if runner_up is None else float(own[runner_up]),
         runner_up_cost=None if runner_up is None or share is None else share + float(costs[runner_up] - costs[chosen]),
         gain_of_step=0.0 if wider is None else max(0.0, float(ratings[chosen] - ratings[wider])),
+        candidates=use.candidates,
+        useful=use.useful,
+        never=use.never,
     )
 
 

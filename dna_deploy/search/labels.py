@@ -88,7 +88,7 @@ class Effort:
     thinned: tuple[int, ...] = ()
 
 
-def run(trellis: Trellis, effort: Effort = Effort()) -> Programme:  # noqa: B008 (frozen)
+def run(trellis: Trellis, effort: Effort = Effort()) -> Programme:
     """Every finished network that meets the limits and that fewer than the trellis' depth others beat in all criteria."""
     none = np.zeros(1, np.int32)
     layer: tuple[Labels, ...] = (Labels(trellis.start, none, none, none),)
@@ -103,7 +103,9 @@ def run(trellis: Trellis, effort: Effort = Effort()) -> Programme:  # noqa: B008
         thinned += max(math.log1p(factor) for _, factor in pairs)
         layer = tuple(labels for labels, _ in pairs)
         stages.append(layer)
-    return Programme((*(tuple(of.pointers_only() for of in stage) for stage in stages[:-1]), stages[-1]), expanded, math.expm1(thinned))
+    return Programme(
+        (*(tuple(of.pointers_only() for of in stage) for stage in stages[:-1]), stages[-1]), expanded, math.expm1(thinned)
+    )
 
 
 class _Merge:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -26,6 +26,7 @@ from dna_deploy.spaces.space import Cell, SearchSpace
 
 Ticks = NDArray[np.float64]
 
+RATING = "rating"
 _MOST_TICKS = 9e15  # whole numbers up to 2**53 are exact in float64
 _ROUNDING = 1e-12  # the relative amount by which a bound may be exceeded: float sums in another order differ by less
 
@@ -34,13 +35,12 @@ _ROUNDING = 1e-12  # the relative amount by which a bound may be exceeded: float
 class Column:
     """One number of a network: the sum or the maximum over its parts, in ticks."""
 
-    measure: Measure | None
+    name: Hashable
+    """The measure it was made of, or `RATING`."""
     ticks_per_unit: float
     terms: int
-
-    @property
-    def is_maximum(self) -> bool:
-        return self.measure is not None and self.measure.is_maximum
+    is_maximum: bool = False
+    is_whole: bool = False
 
     def most_ticks(self, bound: float) -> float:
         """The largest number of ticks that meets an upper bound, forgiving what rounding does."""
@@ -51,8 +51,7 @@ class Column:
         return math.ceil(bound * self.ticks_per_unit - self._slack(bound)) if math.isfinite(bound) else bound
 
     def _slack(self, bound: float) -> float:
-        whole = self.measure is not None and self.measure.is_whole
-        return abs(bound) * self.ticks_per_unit * _ROUNDING + (0 if whole else self.terms / 2)
+        return abs(bound) * self.ticks_per_unit * _ROUNDING + (0 if self.is_whole else self.terms / 2)
 
 
 @dataclass(frozen=True)
@@ -96,9 +95,18 @@ class Problem:
         stages = tuple(Stage(exit, np.rint(values * scale[:, None, None])) for exit, values in zip(exits, raw, strict=True))
         return cls(space, columns, np.rint(start * scale), stages)
 
-    def index(self, measure: Measure | None) -> int:
+    def index(self, name: Hashable) -> int:
         """The column of a measure."""
-        return next(index for index, column in enumerate(self.columns) if column.measure == measure)
+        return next(index for index, column in enumerate(self.columns) if column.name == name)
+
+    def with_counts(self, name: Hashable, counts: Sequence[NDArray[np.float64]]) -> Problem:
+        """The same problem with one more column: a whole number of every candidate, one array a block."""
+        stages = tuple(
+            replace(stage, values=np.concatenate((stage.values, np.broadcast_to(count, (1, stage.inputs, count.size)))))
+            for stage, count in zip(self.stages, [*counts, np.zeros(1)], strict=True)
+        )
+        column = Column(name, 1.0, len(stages), is_whole=True)
+        return replace(self, columns=(*self.columns, column), start=np.append(self.start, 0.0), stages=stages)
 
     @property
     def candidates(self) -> int:
@@ -245,7 +253,9 @@ def _column(measure: Measure | None, parts: list[NDArray[np.float64]], terms: in
     digits = math.floor(math.log10(_MOST_TICKS / total)) if total > 0 else 0
     if measure is not None and measure.is_whole:
         digits = min(digits, 0)
-    return Column(measure, 10.0**digits, terms)
+    if measure is None:
+        return Column(RATING, 10.0**digits, terms)
+    return Column(measure, 10.0**digits, terms, measure.is_maximum, measure.is_whole)
 
 
 def _exits(space: SearchSpace, index: int) -> NDArray[np.intp]:

@@ -55,7 +55,8 @@ class Trellis:
     def saturation(self, stage: int, state: int) -> Ticks:
         """Below this a label is sure to stay within the limit, so that being lower is worth nothing: ``(criteria,)``."""
         free = np.array([criterion.is_objective for criterion in self.criteria]) | ~np.isfinite(self.limits)
-        enough = np.where(self.join.adds, self.limits - self.most[stage + 1][:, state], self.limits)
+        ceiling = np.where(free, 0.0, self.most[stage + 1][:, state])
+        enough = np.where(self.join.adds, self.limits - ceiling, self.limits)
         return np.where(free, -np.inf, enough)
 
     def _group(self, stage: Stage, exit: int, input: int) -> Group:
@@ -100,4 +101,3 @@ class Join:
             return one + other
         pairs = zip(self._functions, one, other, strict=True)
         return np.stack([function(a, b) for function, a, b in pairs])
-

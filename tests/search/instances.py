@@ -34,11 +34,12 @@ class Instance:
 
 
 def small_instance(seed: int, targets: int = 1, absent: float = 0.0) -> Instance:
-    """Two or three blocks whose widths couple, at most a few hundred networks."""
+    """Two or three blocks whose widths couple, at most 216 networks."""
     rng = random.Random(seed)
     blocks = []
-    for _ in range(rng.choice((2, 3))):
-        shapes = rng.sample([(1, 8), (1, 16), (2, 8), (2, 16)], rng.choice((1, 2, 3)))
+    count = rng.choice((2, 3))
+    for _ in range(count):
+        shapes = rng.sample([(1, 8), (1, 16), (2, 8), (2, 16)], rng.choice((1, 2, 5 - count)))
         operations = tuple(rng.sample(OPERATIONS, rng.choice((1, 2))))
         blocks.append(Block(rng.choice((1, 2)), tuple(Cell.uniform(width, depth, operations) for depth, width in shapes)))
     space = SearchSpace(

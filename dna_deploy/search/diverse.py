@@ -1,0 +1,58 @@
+"""The best networks that differ: each next one is the best of all that differ enough from every one before it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dna_deploy.search.constraints import Constraint
+from dna_deploy.search.cost_model import CostModel
+from dna_deploy.search.exact import Solution, solve_trellis
+from dna_deploy.search.quantities import Quantity
+from dna_deploy.search.trellis import Criterion, Trellis
+from dna_deploy.spaces.architecture import BlockChoice
+from dna_deploy.spaces.space import Block, Cell
+
+
+def solve_diverse(
+    model: CostModel, objectives: Sequence[Quantity], constraints: Sequence[Constraint], top: int, differences: int
+) -> Solution:
+    """Up to ``top`` networks, best first, any two of which differ in at least ``differences`` layers.
+
+    Two networks differ in a layer where its operation or width does, or where only one of them has it. To be different
+    enough from an earlier network is one more lower bound, so every search is exact.
+    """
+    found: list[NDArray[np.intp]] = []
+    problem, criteria = model.problem, model.criteria(objectives, constraints)
+    states = expanded = 0
+    while len(found) < top:
+        solution = solve_trellis(Trellis(problem, criteria))
+        states, expanded = states + solution.states, expanded + solution.expanded
+        if not len(solution.choices):
+            break
+        found.append(solution.choices[0])
+        counts = _distances(model, found[-1])
+        problem = problem.with_counts(("layers unlike", len(found)), counts)
+        criteria = (*criteria, Criterion(len(problem.columns) - 1, sign=-1, limit=-differences))
+    blocks = len(model.space.blocks)
+    return Solution(np.array(found, np.intp).reshape(-1, blocks), states, expanded)
+
+
+def _distances(model: CostModel, choices: NDArray[np.intp]) -> list[NDArray[np.float64]]:
+    network = model.problem.architecture(choices.tolist())
+    return [_of_block(block, choice) for block, choice in zip(model.space.blocks, network.blocks, strict=True)]
+
+
+def _of_block(block: Block, choice: BlockChoice) -> NDArray[np.float64]:
+    return np.concatenate([_of_cell(cell, choice) for cell in block.cells])
+
+
+def _of_cell(cell: Cell, choice: BlockChoice) -> NDArray[np.float64]:
+    """How many layers of every candidate of a cell differ from a choice."""
+    total = np.array([float(max(0, choice.depth - cell.depth))])
+    for position, operations in enumerate(cell.layers):
+        same = choice.operations[position] if position < choice.depth and cell.width == choice.width else None
+        total = np.add.outer(total, np.array([float(operation != same) for operation in operations])).ravel()
+    return total
