@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def report(
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="Folders, searched for records, and record files; default: this folder.")
+        list[Path] | None,
+        typer.Argument(help="Folders, searched for records, and record files; default: the project's run folder."),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file.")] = Path("report.html"),
     pictures: Annotated[
@@ -33,12 +34,20 @@ def report(
 
     folder = None if no_png else pictures or output.with_name(f"{output.stem}-png")
     with journey_view() as on_progress:
-        written = write_report(paths or [Path()], output, folder, on_progress)
+        written = write_report(paths or [_project()], output, folder, on_progress)
     if json:
         print_json("report", **_as_json(written))
         return
     _print(written)
     note(f"next: open {written.html} in a browser")
+
+
+def _project() -> Path:
+    """The run folder that the settings in this folder name; without settings, this folder."""
+    from dna_deploy.pipeline.settings import FILE_NAME, load_settings
+
+    settings = Path(FILE_NAME)
+    return Path(load_settings(settings).folder) if settings.exists() else Path()
 
 
 def _as_json(written: Written) -> dict[str, object]:

@@ -47,7 +47,6 @@ class Evidence:
     outcome: SearchOutcome | None
     ratings: RatingTable | None
     tables: tuple[LatencyTable, ...]
-    runs: tuple[ProfileRun, ...]
     trained: TrainedNetwork | None
     histories: tuple[TrainingHistory, ...]
     measurement: Measurement | None
@@ -57,6 +56,18 @@ class Evidence:
     def table(self) -> LatencyTable | None:
         """The table of the target that the budget speaks of."""
         return self.tables[0] if self.tables else None
+
+    @property
+    def runs(self) -> tuple[ProfileRun, ...]:
+        """The runs behind the first table; without a table, the newest."""
+        return self.runs_of(self.table) if self.table else self.findings.of(ProfileRun)[:1]
+
+    def runs_of(self, table: LatencyTable) -> tuple[ProfileRun, ...]:
+        """The runs that a table was made from, else the newest of its target and space, the oldest first."""
+        runs = self.findings.of(ProfileRun)
+        exact = [run for run in runs if run.digest in table.runs]
+        alike = [run for run in runs if (run.target, run.space_digest) == (table.target, table.space_digest)]
+        return tuple(reversed(exact or alike[:1]))
 
     @cached_property
     def space(self) -> SearchSpace | None:
@@ -130,21 +141,19 @@ class Evidence:
 def select(findings: Findings) -> Evidence:
     """The story of the newest model card, or else of the newest search outcome, or else of the newest tables."""
     doubts: list[str] = []
-    card = next(iter(findings.of(ModelCard)), None)
+    card = _card(findings.of(ModelCard))
     known = set(card.digests.values()) if card else set()
     outcome = _named(findings.of(SearchOutcome), known)
     ratings = _named(findings.of(RatingTable), {outcome.ratings} if outcome else known)
     if outcome and ratings and ratings.digest != outcome.ratings:
         doubts.append("The search was made with another rating table than the one shown here, which was not found.")
     tables = _tables(findings, card, outcome, doubts)
-    runs = _runs(findings, tables)
     return Evidence(
         findings=findings,
         card=card,
         outcome=outcome,
         ratings=ratings,
         tables=tables,
-        runs=runs,
         trained=_named(findings.of(TrainedNetwork), known),
         histories=_newest_by_subject(findings.of(TrainingHistory)),
         measurement=_measurement(findings, card),
@@ -177,6 +186,13 @@ def _named(records: tuple[AnyRecord, ...], digests: Collection[str]) -> AnyRecor
     return next((record for record in records if record.digest in digests), next(iter(records), None))
 
 
+def _card(cards: tuple[ModelCard, ...]) -> ModelCard | None:
+    """The newest card; of several about the same file, a measured one."""
+    newest = next(iter(cards), None)
+    alike = (card for card in cards if newest and card.model_digest == newest.model_digest)
+    return next((card for card in alike if not isinstance(card.measured, Absent)), newest)
+
+
 def _tables(
     findings: Findings, card: ModelCard | None, outcome: SearchOutcome | None, doubts: list[str]
 ) -> tuple[LatencyTable, ...]:
@@ -195,16 +211,6 @@ def _tables(
     if card and not isinstance(card.measured, Absent):
         first = card.measured.target.name
     return tuple(sorted(by_target.values(), key=lambda table: table.target.name != first))
-
-
-def _runs(findings: Findings, tables: tuple[LatencyTable, ...]) -> tuple[ProfileRun, ...]:
-    """The runs that the first table was made from, else the newest of its target and space."""
-    runs = findings.of(ProfileRun)
-    if not tables:
-        return runs[:1]
-    exact = tuple(run for run in runs if run.digest in tables[0].runs)
-    alike = (run for run in runs if (run.target, run.space_digest) == (tables[0].target, tables[0].space_digest))
-    return exact or tuple(alike)[:1]
 
 
 def _newest_by_subject(histories: tuple[TrainingHistory, ...]) -> tuple[TrainingHistory, ...]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from dna_deploy.records.rating_table import RatingTable
+from dna_deploy.records.search_outcome import FoundNetwork
 from dna_deploy.report.evidence import Evidence
 from dna_deploy.search.cost_model import CostModel
 from dna_deploy.search.front import trade_off
@@ -16,7 +16,7 @@ from dna_deploy.spaces.space import SearchSpace
 
 @dataclass(frozen=True)
 class Network:
-    """A network with its numbers; ``latency_s`` is predicted."""
+    """A network with its numbers; ``latency_s`` is predicted, or the upper bound that was planned with."""
 
     architecture: Architecture
     latency_s: float
@@ -40,8 +40,16 @@ class TradeOff:
     largest: Network | None
     budget_s: float | None
     epsilon: float
+    confidence: float | None
     is_limited: bool
     """Whether other constraints than the latency of this target had to be met."""
+
+    @property
+    def axis(self) -> str:
+        """What the front is drawn over, in words."""
+        if self.confidence is None:
+            return f"predicted latency ({self.quantile} on {self.target})"
+        return f"planned latency ({self.quantile} on {self.target}, upper bound at {self.confidence:.0%})"
 
     def flips(self, index: int) -> tuple[int, ...]:
         """The blocks in which a point differs from the next faster one."""
@@ -57,6 +65,7 @@ def find_trade_off(evidence: Evidence) -> TradeOff | str:
     if space is None:
         return f"the space {evidence.space_name!r} of these records is not known here, or has changed since"
     points, epsilon, is_limited = _from_outcome(evidence, space)
+    confidence = evidence.outcome.confidence if evidence.outcome and points else None
     if not points:
         if evidence.ratings is None or table is None:
             return _lacking(evidence)
@@ -68,10 +77,11 @@ def find_trade_off(evidence: Evidence) -> TradeOff | str:
         target=evidence.target or "the target",
         quantile=evidence.quantile,
         points=points,
-        answer=_found(evidence, space, "best"),
-        largest=_found(evidence, space, "largest"),
+        answer=_found(evidence, space, "best", confidence) or _chosen(evidence),
+        largest=_found(evidence, space, "largest", confidence),
         budget_s=evidence.budget_s,
         epsilon=epsilon,
+        confidence=confidence,
         is_limited=is_limited,
     )
 
@@ -103,13 +113,22 @@ def _from_tables(evidence: Evidence, space: SearchSpace, ratings: RatingTable) -
     )
 
 
-def _found(evidence: Evidence, space: SearchSpace, which: str) -> Network | None:
-    """The outcome's best or largest network, as predicted on the first target."""
-    found = getattr(evidence.outcome, which, None)
-    if found is None:
+def _found(evidence: Evidence, space: SearchSpace, which: str, confidence: float | None) -> Network | None:
+    """The outcome's best or largest network, as predicted or planned with on the first target."""
+    found: FoundNetwork | None = getattr(evidence.outcome, which, None)
+    place = next((place for place in found.targets if place.target == evidence.target), None) if found else None
+    if found is None or place is None:
         return None
-    latency = next((place.latency_s for place in found.targets if place.target == evidence.target), math.nan)
-    return Network(space.parse(found.architecture), latency, found.rating) if math.isfinite(latency) else None
+    latency = place.latency_s if confidence is None else place.planned_s
+    return Network(space.parse(found.architecture), latency, found.rating)
+
+
+def _chosen(evidence: Evidence) -> Network | None:
+    """The network of the card where the outcome is not there, with the numbers that the tables give it."""
+    space, table, answer, ratings = evidence.space, evidence.table, evidence.answer, evidence.ratings
+    if space is None or table is None or answer is None or ratings is None or evidence.outcome is not None:
+        return None
+    return Network(answer, table.predict(space, answer, evidence.quantile).seconds, ratings.of(space, answer))
 
 
 def _lacking(evidence: Evidence) -> str:

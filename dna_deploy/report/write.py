@@ -88,7 +88,7 @@ def _made(evidence: Evidence) -> tuple[Sections, str]:
 
         sections = sections_of(evidence)
         made_at = max(found.record.provenance.created_at for found in evidence.findings.found)
-        return sections, page(overview(evidence), sections, made_at)
+        return sections, page(overview(evidence), sections, evidence.findings.left_out, made_at)
     except ModuleNotFoundError as error:
         raise DependencyError(
             f"a report needs the package {error.name!r}, which is not installed", "pip install 'dna-deploy[report]'"

@@ -31,7 +31,7 @@ def _lead(front: TradeOff) -> str:
     how = "exact: no network of the space is better" if front.epsilon == 0 else f"complete up to {front.epsilon:.2%} of latency"
     return (
         f"Every network that none of the {count_text(front.space.count())} networks of the space {front.space.name} beats "
-        f"in rating and predicted latency ({front.quantile} on {front.target}) at once. The front is {how}. "
+        f"in rating and in {front.axis} at once. The front is {how}. "
         "A lower rating is better. Move the budget to see which network it buys."
     )
 
@@ -50,9 +50,7 @@ def _words(front: TradeOff) -> str:
         f"{first.rating:.{digits}f} to {scale.text(last.latency_s)} with rating {last.rating:.{digits}f}."
     )
     if front.answer:
-        words += (
-            f" The search's answer takes {scale.text(front.answer.latency_s)} with rating {front.answer.rating:.{digits}f}."
-        )
+        words += f" The chosen network takes {scale.text(front.answer.latency_s)} with rating {front.answer.rating:.{digits}f}."
     flips = [sum(block in front.flips(index) for index in range(len(front.points))) for block in range(len(front.space.blocks))]
     counts = ", ".join(f"block {block} {count} times" for block, count in enumerate(flips, start=1))
     return f"{words} Along the front, blocks flip: {counts}."
@@ -73,6 +71,7 @@ def _data(front: TradeOff) -> Mapping[str, object]:
         "seconds": scale.seconds,
         "decimals": scale.decimals,
         "ratingDecimals": rating_decimals(point.rating for point in front.points),
+        "latency": "predicted" if front.confidence is None else "planned",
         "asked": front.budget_s,
         "start": start_of(front),
         "answer": positions(front.answer) if front.answer else None,

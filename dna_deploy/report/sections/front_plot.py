@@ -54,7 +54,7 @@ def _draw_staircase(axes: Axes, front: TradeOff) -> None:
         asked = scale.value(front.budget_s)
         axes.axvline(asked, color=LIGHT["muted"], linewidth=1.2, linestyle=(0, (5, 4)))
         _label(axes, asked, f"asked {scale.text(front.budget_s)}", 0.97)
-    for network, name, marker in ((front.largest, "most MACs that fit", "s"), (front.answer, "answer", "D")):
+    for network, name, marker in ((front.largest, "most MACs that fit", "s"), (front.answer, "chosen", "D")):
         if network is not None and low <= scale.value(network.latency_s) <= high:
             _mark(axes, scale.value(network.latency_s), network.rating, name, marker)
     start = front.points[start_of(front)]
@@ -91,4 +91,4 @@ def _draw_flips(axes: Axes, front: TradeOff) -> None:
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.set_title("where blocks flip", color=LIGHT["muted"], fontweight="normal", fontsize=11)
-    axes.set_xlabel(f"predicted latency, {front.quantile} on {front.target} ({scale.unit})")
+    axes.set_xlabel(f"{front.axis}, {scale.unit}")

@@ -29,8 +29,7 @@ def table_section(evidence: Evidence) -> Section:
         return Section("table", TITLE, "", (missing,))
     pieces: list[Piece] = []
     for table in evidence.tables:
-        runs = evidence.runs if table is evidence.table else ()
-        pieces += _pieces(table, runs)
+        pieces += _pieces(table, evidence.runs_of(table))
     lead = "What every prediction in this report rests on: layers that were timed one by one on the target."
     return Section("table", TITLE, lead, tuple(pieces))
 

@@ -10,7 +10,6 @@ from dna_deploy.errors import DnaDeployError
 from dna_deploy.latency.fidelity import Fidelity
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.model_card import Absent
-from dna_deploy.records.profile_run import ProfileRun
 from dna_deploy.records.samples import Quantile, Samples
 from dna_deploy.report.content import Facts, Missing, Plot, Section, Table
 from dna_deploy.report.evidence import Evidence
@@ -62,7 +61,7 @@ def prediction_section(evidence: Evidence) -> Section:
 
 
 _NOTHING_UNSEEN = (
-    "All networks here are those that the calibration was fitted on: their errors flatter the table.",
+    "No network was measured that the calibration was not fitted on; those shown here flatter the table.",
     "dna-deploy profile --validate 40",
 )
 
@@ -80,16 +79,12 @@ def _profiled(evidence: Evidence) -> tuple[Judged, ...]:
     if space is None or table is None:
         return ()
     samples: dict[tuple[str, str], Samples] = {}
-    for probe in chain.from_iterable(run.of("calibration", "validation") for run in _in_time(evidence.runs)):
+    for probe in chain.from_iterable(run.of("calibration", "validation") for run in evidence.runs):
         key = (SEEN if probe.role == "calibration" else UNSEEN, probe.key)
         earlier = samples[key].visits_ns if key in samples else ()
         samples[key] = Samples(visits_ns=earlier + probe.samples.visits_ns)
     found = (_judged(space, table, evidence.quantile, kind, name, of) for (kind, name), of in samples.items())
     return tuple(network for network in found if network is not None)
-
-
-def _in_time(runs: tuple[ProfileRun, ...]) -> list[ProfileRun]:
-    return sorted(runs, key=lambda run: run.provenance.created_at)
 
 
 def _judged(

@@ -18,15 +18,19 @@ def search_section(evidence: Evidence) -> Section:
     """The outcome of the search, or how to search."""
     outcome = evidence.outcome
     if outcome is None:
-        missing = Missing("Nothing was searched yet.", "dna-deploy search --latency 20ms -o outcome.json")
+        missing = Missing("There is no search outcome.", "dna-deploy search --latency 20ms -o outcome.json")
         return Section("search", TITLE, "", (missing,))
-    proof = outcome.proof
-    gap = "No network of the space is better" if proof.gap == 0 else f"No network can be better by more than {proof.gap:.3g}"
-    lead = (
-        f"The network with the smallest {outcome.objective} that meets every constraint. {gap}; that is proven for all "
-        f"{count_text(proof.networks)} networks, of which {proof.expanded:,} partial ones had to be looked at ({proof.method})."
-    )
+    lead = f"The network with the smallest {outcome.objective} that meets every constraint. {_proven(outcome)}"
     return Section("search", TITLE, lead, tuple(_pieces(outcome)))
+
+
+def _proven(outcome: SearchOutcome) -> str:
+    proof = outcome.proof
+    networks = f"{count_text(proof.networks)} networks of the space"
+    if proof.gap is None:
+        return f"That is the best of what was tried among the {networks}; nothing is proven ({proof.method})."
+    better = "No network is better" if proof.gap == 0 else f"No network can be better by more than {proof.gap:.3g}"
+    return f"{better}: proven for all {networks} by {count_text(proof.states)} partial ones ({proof.method})."
 
 
 def quantity_text(quantity: str, value: float) -> str:
@@ -47,7 +51,9 @@ def _pieces(outcome: SearchOutcome) -> Iterator[Piece]:
         yield Table("Asked and found", ("quantity", "asked", "found"), rows, frozenset({1, 2}))
     if outcome.blocks:
         yield _reasons(outcome)
+    yield from _ties(outcome)
     yield from _beside(outcome)
+    yield from _never(outcome)
     if outcome.excluded:
         layers = tuple((layer,) for layer in outcome.excluded)
         yield Table("Layers without a latency: networks with them were not considered", ("layer",), layers, is_folded=True)
@@ -101,10 +107,28 @@ def _reasons(outcome: SearchOutcome) -> Table:
     return Table("Why each block has its candidate, all others as they are", headers, rows, frozenset({0, 2, 3, 5, 6, 7}))
 
 
+def _ties(outcome: SearchOutcome) -> Iterator[Piece]:
+    if outcome.ties:
+        axis = outcome.front.axes[0]
+        rows = tuple((quantity_text(axis, one.costs[0]), f"{one.rating:.5g}", one.architecture) for one in outcome.ties)
+        caption = "Networks whose ratings cannot be told apart from the best, cheapest first"
+        yield Table(caption, (axis, "rating", "architecture"), rows, frozenset({0, 1}), is_folded=len(rows) > 8)
+
+
+def _never(outcome: SearchOutcome) -> Iterator[Piece]:
+    """What need not be trained or measured again, because no budget asks for it."""
+    rows = tuple(
+        (str(reason.block + 1), f"{reason.useful:,} of {reason.candidates:,}", ", ".join(reason.never) or "none")
+        for reason in outcome.blocks
+    )
+    if rows:
+        headers = ("block", "candidates that some budget asks for", "layers that no budget asks for")
+        yield Table("What could be left out of the space", headers, rows, frozenset({0, 1}), is_folded=True)
+
+
 def _beside(outcome: SearchOutcome) -> Iterator[Table]:
     largest = [("most MACs that fit", outcome.largest)] if outcome.largest else []
     rows = [*largest, *((f"place {place}", one) for place, one in enumerate(outcome.others, start=2))]
-    rows += [("cannot be told from the best", one) for one in outcome.ties]
     if rows:
         headers = ("network", "rating", "latency", "parameters", "MACs", "architecture")
         found = tuple((name, *_numbers(network)) for name, network in (("the answer", outcome.best), *rows))

@@ -60,7 +60,7 @@
   };
 
   const showTiles = (index, budget) => {
-    const values = [["budget", time(budget)], ["predicted", time(points[index][LATENCY])], ["rating", rating(points[index][RATING])],
+    const values = [["budget", time(budget)], [data.latency, time(points[index][LATENCY])], ["rating", rating(points[index][RATING])],
       ["parameters", points[index][PARAMETERS]], ["MACs", points[index][MACS]],
       ["network", `${index + 1} of ${points.length}`]];
     document.getElementById("budget-tiles").replaceChildren(...values.map(([name, value]) => {
@@ -104,7 +104,7 @@
     slider.value = budget;
     if (!typed) number.value = (budget / data.seconds).toFixed(data.decimals);
     const best = points[index];
-    slider.setAttribute("aria-valuetext", `${time(budget)}: predicted ${time(best[LATENCY])}, rating ${rating(best[RATING])}, ` +
+    slider.setAttribute("aria-valuetext", `${time(budget)}: ${data.latency} ${time(best[LATENCY])}, rating ${rating(best[RATING])}, ` +
       `${best[PARAMETERS]} parameters. ${describeFlips(index)}`);
     showTiles(index, budget);
     moveCursor(index, budget);
