@@ -7,7 +7,24 @@ import sys
 import typer
 
 from dna_deploy import __version__
-from dna_deploy.cli import export, kit, profile, rate, refine, report, run, search, spaces, tables, targets, teachers, train, verify
+from dna_deploy.cli import (
+    export,
+    kit,
+    portfolio,
+    profile,
+    rank_check,
+    rate,
+    refine,
+    report,
+    run,
+    search,
+    spaces,
+    tables,
+    targets,
+    teachers,
+    train,
+    verify,
+)
 from dna_deploy.cli.console import note
 from dna_deploy.cli.project import project_defaults
 from dna_deploy.errors import DnaDeployError
@@ -28,7 +45,9 @@ app.command("spaces")(spaces.spaces)
 app.command("teachers")(teachers.teachers)
 app.command("rate")(rate.rate)
 app.command("search")(search.search)
+app.command("portfolio")(portfolio.portfolio)
 app.command("refine")(refine.refine)
+app.command("rank-check")(rank_check.rank_check)
 app.command("train")(train.train)
 app.command("profile")(profile.profile)
 app.command("kit")(kit.kit)

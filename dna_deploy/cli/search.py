@@ -28,10 +28,8 @@ def search(
             help="Latency budget: 20ms, 20ms@TARGET, 20ms@TARGET:p90, or 5ms..20ms. May be repeated.", metavar="BOUND"
         ),
     ] = None,
-    parameters: Annotated[list[str] | None, typer.Option(help="Trainable parameters, such as 5.3M.", metavar="BOUND")] = None,
-    macs: Annotated[
-        list[str] | None, typer.Option(help="Multiply-accumulates an image, such as 400M.", metavar="BOUND")
-    ] = None,
+    parameters: Annotated[list[str] | None, typer.Option(help="Trainable parameters: 5.3M.", metavar="BOUND")] = None,
+    macs: Annotated[list[str] | None, typer.Option(help="Multiply-accumulates an image: 400M.", metavar="BOUND")] = None,
     size: Annotated[list[str] | None, typer.Option(help="Bytes of weights, such as 12MiB.", metavar="BOUND")] = None,
     memory: Annotated[list[str] | None, typer.Option(help="Peak bytes of activations, such as 4MiB.", metavar="BOUND")] = None,
     rating_at_most: Annotated[float | None, typer.Option(help="The worst rating to accept.")] = None,
@@ -43,7 +41,8 @@ def search(
     ratings: Annotated[Path | None, typer.Option(help="The rating table; default: ratings/SPACE.json.")] = None,
     quantile: Annotated[str, typer.Option(help="The quantile that latency budgets speak of: p50, p90, p99.")] = "p50",
     confidence: Annotated[str | None, typer.Option(help="Plan with upper bounds at this confidence, such as 95%.")] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many of the best networks to list.")] = 1,
+    top: Annotated[int, typer.Option("--top", "--shortlist", min=1, help="How many of the best networks to list.")] = 1,
+    diverse: Annotated[int, typer.Option(min=0, help="Any two of the --top networks differ in at least so many layers.")] = 0,
     keep_promise: Annotated[
         bool, typer.Option("--keep-promise", help="Measure what is found, and search again until it keeps the budget.")
     ] = False,
@@ -77,7 +76,8 @@ def search(
             constraints,
             objective=_objective(minimise, level),
             top=top,
-            confidence=_share(confidence),
+            differences=diverse,
+            confidence=None if confidence is None else read_share(confidence),
         )
 
     kept = keep(found_space, run, tables, constraints, profiles) if keep_promise else None
@@ -122,12 +122,11 @@ def _objective(text: str, quantile: Quantile) -> Quantity:
     return read_quantity(text, quantile)
 
 
-def _share(text: str | None) -> float | None:
+def read_share(text: str) -> float:
+    """A share such as ``95%`` or ``0.95``."""
     from dna_deploy.errors import UsageError
 
-    if text is None:
-        return None
     try:
         return float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
     except ValueError as error:
-        raise UsageError(f"confidence {text!r} is not a share", "write it like 95%") from error
+        raise UsageError(f"{text!r} is not a share", "write it like 95%") from error

@@ -10,27 +10,13 @@ from dna_deploy.units import Bytes, Count, Duration
 if TYPE_CHECKING:
     from dna_deploy.records.search_outcome import AskedConstraint, BlockReason, FoundNetwork, OnTarget, SearchOutcome
 
+_MOST_LISTED = 10
+
 
 def search_view(outcome: SearchOutcome) -> str:
     """The whole outcome."""
-    parts = [aligned(_summary(outcome)), _blocks(outcome), aligned(_closing(outcome))]
-    if outcome.others:
-        parts.insert(1, _others(outcome))
-    return "\n\n".join(parts)
-
-
-def _summary(outcome: SearchOutcome) -> list[tuple[str, str]]:
-    best = outcome.best
-    asked = [_demand(demand) for demand in outcome.constraints] or [f"the smallest {outcome.objective}"]
-    rows = [*_labelled("asked", asked), *_labelled("predicted", [_latency(place) for place in best.targets])]
-    rows.append(("rating", f"{best.rating:.5g} ± {best.rating_standard_error:.2g}"))
-    rows.append(("size", _size(best)))
-    blocks = best.architecture.split("/")
-    return [*rows, *_labelled("network", [block + "/" for block in blocks[:-1]] + blocks[-1:])]
-
-
-def _labelled(label: str, values: list[str]) -> list[tuple[str, str]]:
-    return [(label if not index else "", value) for index, value in enumerate(values)]
+    parts = [aligned(_summary(outcome)), _others(outcome), _blocks(outcome), _never(outcome), aligned(_closing(outcome))]
+    return "\n\n".join(part for part in parts if part)
 
 
 def amount(quantity: str, value: float) -> str:
@@ -45,10 +31,28 @@ def amount(quantity: str, value: float) -> str:
     return f"{value:.5g}"
 
 
+def _summary(outcome: SearchOutcome) -> list[tuple[str, str]]:
+    best = outcome.best
+    asked = [_demand(demand) for demand in outcome.constraints] or [f"the smallest {outcome.objective}"]
+    blocks = best.architecture.split("/")
+    return [
+        *_labelled("asked", asked),
+        *_labelled("predicted", [_latency(place) for place in best.targets]),
+        ("rating", _rating(outcome)),
+        ("size", _size(best)),
+        *_labelled("network", [f"{block}/" for block in blocks[:-1]] + blocks[-1:]),
+    ]
+
+
+def _labelled(label: str, values: list[str]) -> list[tuple[str, str]]:
+    return [(label if not index else "", value) for index, value in enumerate(values)]
+
+
 def _demand(demand: AskedConstraint) -> str:
     bounds = (("at least", demand.at_least), ("at most", demand.at_most))
     words = [f"{word} {amount(demand.quantity, bound)}" for word, bound in bounds if bound is not None]
-    return f"{demand.quantity} {' and '.join(words)} (has {amount(demand.quantity, demand.found)})"
+    has = "" if demand.quantity.startswith("latency") else f" (has {amount(demand.quantity, demand.found)})"
+    return f"{demand.quantity} {' and '.join(words)}{has}"
 
 
 def _latency(place: OnTarget) -> str:
@@ -56,49 +60,73 @@ def _latency(place: OnTarget) -> str:
     return f"{Duration(place.latency_s)} {place.quantile} on {place.target}{planned}"
 
 
+def _rating(outcome: SearchOutcome) -> str:
+    best = outcome.best
+    text = f"{best.rating:.5g} ± {best.rating_standard_error:.2g}"
+    if not outcome.ties:
+        return text
+    if outcome.confidence is not None:
+        return f"{text}, tied with the optimum's {outcome.ties[-1].rating:.5g} and cheaper"
+    axis, cheapest = outcome.front.axes[0], outcome.ties[0]
+    return f"{text}; {len(outcome.ties) - 1} cheaper tie with it, from {amount(axis, cheapest.costs[0])}"
+
+
 def _size(network: FoundNetwork) -> str:
-    memory = [f"{Bytes(place.weight_bytes)} of weights" for place in network.targets[:1]]
-    return ", ".join([f"{Count(network.parameters)} parameters", f"{Count(network.macs)} MACs", *memory])
+    weights = [f"{Bytes(place.weight_bytes)} of weights" for place in network.targets[:1]]
+    return ", ".join([f"{Count(network.parameters)} parameters", f"{Count(network.macs)} MACs", *weights])
 
 
 def _others(outcome: SearchOutcome) -> str:
-    lines = [f"{network.rating:.5g}  {network.architecture}" for network in outcome.others]
-    return "\n".join(["next best:", *lines])
+    lines = [f"  {network.rating:.5g}  {network.architecture}" for network in outcome.others[:_MOST_LISTED]]
+    more = len(outcome.others) - _MOST_LISTED
+    return "\n".join(["next best", *lines, *([f"  and {more} more: see --json"] if more > 0 else [])]) if lines else ""
 
 
 def _blocks(outcome: SearchOutcome) -> str:
+    if not outcome.blocks:
+        return ""
     axis = outcome.front.axes[0]
-    gain = "" if outcome.step is None else f"+{amount(axis, outcome.step)} buys"
-    rows = [_block(reason, axis) for reason in outcome.blocks]
-    table = aligned(rows, ("block", axis.partition("@")[0], "rating", "runner-up", "cost", "rating", gain))
-    return table
+    buys = "" if outcome.step is None else f"+{amount(axis, outcome.step)} buys"
+    rows = [_block(reason, axis, bool(buys)) for reason in outcome.blocks]
+    return aligned(rows, ("block", axis.split()[0], "rating", "runner-up", "differs by", "", buys))
 
 
-def _block(reason: BlockReason, axis: str) -> tuple[str, ...]:
-    def cost(value: float | None) -> str:
-        return "" if value is None else amount(axis, value)
-
-    own = (str(reason.block + 1), cost(reason.cost), f"{reason.rating:.4g}")
-    gain = f"-{reason.gain_of_step:.2g}" if reason.gain_of_step else "nothing"
+def _block(reason: BlockReason, axis: str, has_step: bool) -> tuple[str, ...]:
+    own = (str(reason.block + 1), "" if reason.cost is None else amount(axis, reason.cost), f"{reason.rating:.4g}")
+    gain = (f"-{reason.gain_of_step:.2g}" if reason.gain_of_step else "nothing") if has_step else ""
     if reason.runner_up is None or reason.runner_up_rating is None:
-        return (*own, "none", "", "", gain)
-    return (*own, reason.runner_up, cost(reason.runner_up_cost), f"{reason.runner_up_rating:.4g}", gain)
+        return (*own, "none fits", "", "", gain)
+    cost = ""
+    if reason.cost is not None and reason.runner_up_cost is not None:
+        more = reason.runner_up_cost - reason.cost
+        cost = ("+" if more >= 0 else "-") + amount(axis, abs(more))
+    return (*own, reason.runner_up, cost, f"{reason.runner_up_rating - reason.rating:+.2g}", gain)
+
+
+def _never(outcome: SearchOutcome) -> str:
+    """What need not be trained: candidates that no budget asks for."""
+    if not outcome.blocks:
+        return ""
+    useful = " ".join(str(reason.useful) for reason in outcome.blocks)
+    all_of_them = " ".join(str(reason.candidates) for reason in outcome.blocks)
+    never = sum(len(reason.never) for reason in outcome.blocks)
+    also = f"; {never} layer choices are in none of them (--json lists them)" if never else ""
+    return f"candidates that some budget asks for: {useful} of {all_of_them}{also}"
 
 
 def _closing(outcome: SearchOutcome) -> list[tuple[str, str]]:
-    proof, rows = outcome.proof, []
+    proof, front, rows = outcome.proof, outcome.front, []
     if outcome.largest is not None:
         places = ", ".join(f"{Duration(place.latency_s)} on {place.target}" for place in outcome.largest.targets)
-        rows.append(
-            (
-                "baseline",
-                f"the largest that fits: {Count(outcome.largest.macs)} MACs, rating {outcome.largest.rating:.5g}, {places}",
-            )
-        )
-    rows.append(
-        (
-            "front", f"{len(outcome.front.points)} networks, {'exact' if not outcome.front.epsilon else f'within {outcome.front.epsilon:.1%}'}",
-        )
-    )
-    rows.append(("proof", f"gap {proof.gap:g} over all {proof.networks:.3g} networks, from {proof.states:,} states"))
+        rows.append(("baseline", f"largest that fits: {Count(outcome.largest.macs)} MACs, rating {outcome.largest.rating:.5g}"))
+        rows += [("", places)] if places else []
+    if outcome.step is not None and outcome.gain_of_step is not None:
+        step = amount(front.axes[0], outcome.step)
+        rows.append(("price", f"{step} more, all blocks free: rating better by {outcome.gain_of_step:.2g}"))
+    exact = "exact" if not front.epsilon else f"costs within {front.epsilon:.2g} of exact"
+    rows.append(("front", f"{len(front.points)} networks, {exact}"))
+    gap = "nothing is proven" if proof.gap is None else f"gap {proof.gap:g} over all {proof.networks:.3g} networks"
+    rows.append(("proof", f"{gap}, from {proof.states:,} states"))
+    if outcome.excluded:
+        rows.append(("left out", f"{len(outcome.excluded)} layers without a latency, first: {outcome.excluded[0]}"))
     return rows

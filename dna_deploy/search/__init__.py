@@ -1,5 +1,6 @@
 """Exact search: the best network under every constraint, the whole front, and why. Never imports torch."""
 
+from dna_deploy.search.black_box import search_black_box
 from dna_deploy.search.constraints import Constraint
 from dna_deploy.search.devices import Portfolio, portfolio
 from dna_deploy.search.quantities import Latency, Macs, Parameters, PeakMemory, Quantity, Rating, WeightBytes
@@ -19,4 +20,5 @@ __all__ = [
     "pareto_front",
     "portfolio",
     "search",
+    "search_black_box",
 ]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dna_deploy.search.constraints import Constraint
 from dna_deploy.search.cost_model import CostModel
 from dna_deploy.search.exact import Solution, solve_trellis
+from dna_deploy.search.problem import Problem
 from dna_deploy.search.quantities import Quantity
 from dna_deploy.search.trellis import Criterion, Trellis
 from dna_deploy.spaces.architecture import BlockChoice
@@ -33,16 +34,17 @@ def solve_diverse(
         if not len(solution.choices):
             break
         found.append(solution.choices[0])
-        counts = _distances(model, found[-1])
+        counts = distances(model.problem, found[-1])
         problem = problem.with_counts(("layers unlike", len(found)), counts)
         criteria = (*criteria, Criterion(len(problem.columns) - 1, sign=-1, limit=-differences))
     blocks = len(model.space.blocks)
     return Solution(np.array(found, np.intp).reshape(-1, blocks), states, expanded)
 
 
-def _distances(model: CostModel, choices: NDArray[np.intp]) -> list[NDArray[np.float64]]:
-    network = model.problem.architecture(choices.tolist())
-    return [_of_block(block, choice) for block, choice in zip(model.space.blocks, network.blocks, strict=True)]
+def distances(problem: Problem, choices: NDArray[np.intp]) -> list[NDArray[np.float64]]:
+    """In how many layers every candidate of every block differs from the one chosen: one array a block."""
+    network = problem.architecture(choices.tolist())
+    return [_of_block(block, choice) for block, choice in zip(problem.space.blocks, network.blocks, strict=True)]
 
 
 def _of_block(block: Block, choice: BlockChoice) -> NDArray[np.float64]:

@@ -122,7 +122,7 @@ def pareto_front(
 
 
 def first_axis(constraints: Sequence[Constraint], tables: Sequence[LatencyTable], objective: Quantity) -> Quantity:
-    """The cost that the front is drawn over: the first latency asked for, else the first cost, else the only table's latency."""
+    """The cost that the front is drawn over: the first latency asked, else the first cost, else the only table's latency."""
     asked = [objective, *(constraint.quantity for constraint in constraints)]
     costs = [quantity for quantity in asked if not isinstance(quantity, Rating)]
     latencies = [quantity for quantity in costs if isinstance(quantity, Latency)]
