@@ -7,6 +7,7 @@ of the newest outcome. Where the very record is not there, the newest of its kin
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -174,11 +175,12 @@ def space_of(record: OfSpace | None, tables: Iterable[LatencyTable]) -> SearchSp
     return next((variant for variant in variants if variant.digest == record.space_digest), None)
 
 
-def _class_counts(table: LatencyTable) -> Iterable[int]:
+def _class_counts(table: LatencyTable) -> Iterator[int]:
     for row in table.rows:
-        layer = PlacedLayer.parse(row.layer)
-        if isinstance(layer.operation, ClassifierHead):
-            yield layer.out_channels
+        with suppress(DnaDeployError):  # an operation of a package that is not installed here
+            layer = PlacedLayer.parse(row.layer)
+            if isinstance(layer.operation, ClassifierHead):
+                yield layer.out_channels
 
 
 def _named(records: tuple[AnyRecord, ...], digests: Collection[str]) -> AnyRecord | None:

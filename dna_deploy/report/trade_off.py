@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dna_deploy.errors import DnaDeployError, TableError
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import FoundNetwork
 from dna_deploy.report.evidence import Evidence
@@ -69,7 +70,10 @@ def find_trade_off(evidence: Evidence) -> TradeOff | str:
     if not points:
         if evidence.ratings is None or table is None:
             return _lacking(evidence)
-        points, epsilon, is_limited = _from_tables(evidence, space, evidence.ratings), 0.0, False
+        try:
+            points, epsilon, is_limited = _from_tables(evidence, space, evidence.ratings), 0.0, False
+        except DnaDeployError as error:
+            return error.message
     if not points:
         return "no network of the space has both a rating and a predicted latency"
     return TradeOff(
@@ -128,7 +132,11 @@ def _chosen(evidence: Evidence) -> Network | None:
     space, table, answer, ratings = evidence.space, evidence.table, evidence.answer, evidence.ratings
     if space is None or table is None or answer is None or ratings is None or evidence.outcome is not None:
         return None
-    return Network(answer, table.predict(space, answer, evidence.quantile).seconds, ratings.of(space, answer))
+    try:
+        ratings.check_space(space)
+        return Network(answer, table.predict(space, answer, evidence.quantile).seconds, ratings.of(space, answer))
+    except TableError:
+        return None
 
 
 def _lacking(evidence: Evidence) -> str:

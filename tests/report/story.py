@@ -10,6 +10,7 @@ import numpy as np
 from dna_deploy.records.doubt import Doubt
 from dna_deploy.records.files import Provenance, Record
 from dna_deploy.records.latency_table import Calibration, LatencyRow, LatencyTable
+from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.model_card import (
     Absent,
     Accuracy,
@@ -27,6 +28,7 @@ from dna_deploy.records.profile_run import Conditions, ProbeSamples, ProfileRun
 from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
 from dna_deploy.records.samples import Samples
 from dna_deploy.records.search_outcome import SearchOutcome
+from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.records.training_history import EpochScore, TrainingHistory, thinned
 from dna_deploy.search import Constraint, search
 from dna_deploy.spaces.catalog import find_space
@@ -214,6 +216,25 @@ def card_of(space: SearchSpace, measured_s: float | None = None) -> ModelCard:
     )  # fmt: skip
 
 
+def trained_of(space: SearchSpace) -> TrainedNetwork:
+    return TrainedNetwork(
+        provenance=provenance(41, "train"), space=space.name, space_digest=space.digest,
+        architecture=outcome_of(space).best.architecture, weights="weights.safetensors", weights_digest="sha256:1",
+        dataset="fashion-mnist", data_digest="sha256:2", classes=tuple(map(str, range(10))),
+        images={"train": 30000, "validation": 2000, "test": 10000}, mean=(0.28,), deviation=(0.35,), teacher="sha256:3",
+        recipe={"epochs": 6}, best_epoch=6, validation=Accuracy(correct=1825, images=2000),
+        test=Accuracy(correct=9103, images=10000),
+    )  # fmt: skip
+
+
+def measurement_of(space: SearchSpace) -> Measurement:
+    samples = probe("layer", space.name, 5.9e-4, np.random.default_rng(5)).samples
+    return Measurement(
+        provenance=provenance(49, "verify"), model="model.onnx", model_digest="sha256:4f", target=TARGET, fingerprint=MACHINE,
+        plan=SamplingPlan(), samples=samples, doubts=(),
+    )  # fmt: skip
+
+
 def story(space_name: str = "fashion") -> dict[str, Record]:
     """Every record of a finished journey, by the place of its file in a run folder."""
     space = find_space(space_name)
@@ -223,6 +244,8 @@ def story(space_name: str = "fashion") -> dict[str, Record]:
         f"ratings/{space_name}.json": ratings_of(space),
         "outcome.json": outcome_of(space),
         "model/model.card.json": card_of(space),
+        "model/measurement.json": measurement_of(space),
+        "trained/trained-network.json": trained_of(space),
         **{f"histories/{history.subject.replace(' ', '-')}.json": history for history in histories_of(space)},
     }
 

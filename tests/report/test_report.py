@@ -122,7 +122,7 @@ def test_a_whole_story_lacks_nothing(written: Written, page: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", sorted(kind.KIND for kind in KINDS if kind.KIND not in ("measurement", "trained-network")))
+@pytest.mark.parametrize("kind", sorted(kind.KIND for kind in KINDS))
 def test_one_record_alone_makes_a_report(kind: str, tmp_path: Path) -> None:
     others = tuple(other.KIND for other in KINDS if kind != other.KIND)
     written = write_report([write_story(tmp_path / "run", without=others)], tmp_path / "report.html", tmp_path / "pictures")
@@ -201,6 +201,14 @@ def test_a_space_with_other_classes_is_recognised_by_its_table(tmp_path: Path) -
     space = FASHION.with_classes(37)
     table_of(space).write(tmp_path / "table.json")
     assert select(gather([tmp_path])).space == space
+
+
+def test_a_table_with_operations_of_another_package_is_still_shown(tmp_path: Path) -> None:
+    table = table_of(FASHION)
+    rows = (table.rows[0].model_copy(update={"layer": "elsewhere(size=3) 1x28x28->16/1"}), *table.rows[1:])
+    table.model_copy(update={"rows": rows, "space": "elsewhere"}).write(tmp_path / "table.json")
+    shown = [str(piece) for section in sections_of(select(gather([tmp_path]))) for piece in section.pieces]
+    assert any("elsewhere(size=3)" in piece for piece in shown)
 
 
 @pytest.mark.slow

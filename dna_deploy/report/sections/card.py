@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.model_card import Absent, Accuracy, ModelCard, Parity
-from dna_deploy.report.content import Facts, Missing, Piece, Remark, Section, Table
+from dna_deploy.records.samples import LEAST_SAMPLES
+from dna_deploy.report.content import Doubts, Facts, Missing, Piece, Remark, Section, Table
 from dna_deploy.report.evidence import Evidence
 from dna_deploy.report.numbers import share_text, short_digest, time_text
-from dna_deploy.report.sections.latency_table import machine_facts
+from dna_deploy.report.sections.latency_table import MEANINGS, machine_facts
 from dna_deploy.units import Bytes, Count
 
 TITLE = "The model card"
@@ -19,8 +21,8 @@ def card_section(evidence: Evidence) -> Section:
     """The card, or what makes one."""
     card = evidence.card
     if card is None:
-        missing = Missing("No model was exported yet.", "dna-deploy export, then dna-deploy verify")
-        return Section("card", TITLE, "", (missing,))
+        missing = Missing("There is no model card.", "dna-deploy export, then dna-deploy verify")
+        return Section("card", TITLE, "", (missing, *_measured(evidence.measurement)))
     lead = f"{card.model}, {Bytes(card.model_bytes)}, {card.precision}: the file to deploy, and what is known about it."
     return Section("card", TITLE, lead, tuple(_pieces(card)))
 
@@ -31,6 +33,17 @@ def accuracy_text(accuracy: Accuracy | Absent) -> str:
         return accuracy.reason
     low, high = accuracy.interval
     return f"{share_text(accuracy.fraction, 2)} of {accuracy.images:,} (95 % interval {100 * low:.2f} to {share_text(high, 2)})"
+
+
+def _measured(found: Measurement | None) -> Iterator[Piece]:
+    """A measured file that no card speaks of."""
+    if found is None:
+        return
+    quantiles = [(name, time_text(found.quantile(name).seconds)) for name in LEAST_SAMPLES if found.samples.can_tell(name)]
+    spread = ("samples", f"{found.samples.count:,}, interquartile range {share_text(found.spread)} of the median")
+    yield Facts(f"Measured: {found.model}", (*quantiles, spread, *machine_facts(found.target, found.fingerprint)))
+    rows = tuple((doubt.grade, doubt.name, doubt.message, doubt.advice) for doubt in found.doubts)
+    yield Doubts(f"{found.model}: grade {found.grade}", found.grade, MEANINGS[found.grade], rows)
 
 
 def _pieces(card: ModelCard) -> Iterator[Piece]:

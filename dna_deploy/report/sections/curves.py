@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.records.training_history import TrainingHistory
-from dna_deploy.report.content import Missing, Piece, Plot, Section, Table
+from dna_deploy.report.content import Facts, Missing, Piece, Plot, Section, Table
 from dna_deploy.report.evidence import Evidence
 from dna_deploy.report.numbers import NOTHING, share_text, signed
+from dna_deploy.report.sections.card import accuracy_text
 from dna_deploy.report.theme import LIGHT, Shape, series
 
 if TYPE_CHECKING:
@@ -31,11 +33,26 @@ def curves_section(evidence: Evidence) -> Section:
     pieces += [_network_plot(history) for history in wholes]
     if not any(history.subject == "network" for history in wholes):
         pieces.append(Missing("There is no training history of the final network.", "dna-deploy train outcome.json"))
+    if evidence.trained:
+        pieces.append(_trained(evidence.trained))
     lead = (
         "Every block learns by itself to imitate its part of the teacher; then the chosen network learns as a whole. "
         "A curve that still falls at its end says that more epochs would help."
     )
     return Section("curves", TITLE, lead if blocks or wholes else "", tuple(pieces))
+
+
+def _trained(network: TrainedNetwork) -> Facts:
+    """Where the final training ended."""
+    images = ", ".join(f"{name} {count:,}" for name, count in network.images.items())
+    rows = (
+        ("data", f"{network.dataset} ({images} images)"),
+        ("best epoch", str(network.best_epoch)),
+        ("validation accuracy", accuracy_text(network.validation)),
+        ("test accuracy", accuracy_text(network.test)),
+        ("taught by", "labels and a teacher" if network.teacher else "labels alone"),
+    )
+    return Facts("The final network", rows)
 
 
 def _block_plot(histories: tuple[TrainingHistory, ...]) -> Plot:

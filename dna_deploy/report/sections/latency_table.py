@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dna_deploy.errors import DnaDeployError
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.profile_run import ProfileRun
 from dna_deploy.report.content import Doubts, Facts, Missing, Piece, Section, Table
@@ -108,8 +109,16 @@ def _calibrations(table: LatencyTable) -> Piece:
 def _rows(table: LatencyTable) -> Table:
     scale = TimeScale.of(row.latency_s for row in table.rows)
     rows = tuple(
-        (str(PlacedLayer.parse(row.layer)), scale.bare(row.latency_s), scale.bare(row.standard_error_s), str(row.samples))
+        (_layer(row.layer), scale.bare(row.latency_s), scale.bare(row.standard_error_s), str(row.samples))
         for row in sorted(table.rows, key=lambda row: -row.latency_s)
     )
     headers = ("layer", f"time ({scale.unit})", "± standard error", "samples")
     return Table(f"All rows of {table.target.name}, slowest first", headers, rows, frozenset({1, 2, 3}), is_folded=True)
+
+
+def _layer(key: str) -> str:
+    """A layer in short; its whole key where its operation is of a package that is not installed here."""
+    try:
+        return str(PlacedLayer.parse(key))
+    except DnaDeployError:
+        return key
