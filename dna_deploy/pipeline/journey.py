@@ -12,11 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dna_deploy.errors import PromiseError
 from dna_deploy.pipeline.settings import Settings
 from dna_deploy.pipeline.stages import Inputs, Stage
-from dna_deploy.progress import OnProgress
+from dna_deploy.progress import OnProgress, Progress
 from dna_deploy.records.files import digest_of, read_bytes
-from dna_deploy.records.latency_table import LatencyTable
+from dna_deploy.records.latency_table import LatencyTable, Quantile
+from dna_deploy.records.model_card import PredictedLatency
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
@@ -81,8 +83,11 @@ class Journey:
 
     @cached_property
     def target(self) -> TargetFile:
+        from dna_deploy.latency.workshop import plan_for
+
         file = find_target(self.settings.target, self.profiles)
-        return replace(file, plan=file.plan.model_copy(update={"rounds": self.settings.profile.rounds}))
+        plan = file.plan.model_copy(update={"rounds": self.settings.profile.rounds})
+        return replace(file, plan=plan_for(self.settings.quantile, plan))
 
     @cached_property
     def _loaded(self) -> dict[int, ImageData]:
@@ -124,7 +129,8 @@ class Journey:
 
             kit = cached_kit(self.space, self.settings.seed, batch=self.target.target.batch, on_progress=on_progress)
             folders = Folders(self.folder / "profiles", self.table_file.parent)
-            profile_space(kit, self.space, self.target, folders, on_progress=on_progress)
+            accept_noise = self.settings.profile.accept_noise
+            profile_space(kit, self.space, self.target, folders, accept_noise=accept_noise, on_progress=on_progress)
 
         rows = len(find_space(self.settings.space).rows())
         estimate_s = 30 + 0.002 * rows * self.settings.profile.rounds
@@ -179,13 +185,36 @@ class Journey:
                 "latency table": _digest(self.table_file),
                 "ratings": _digest(self.ratings_file),
                 "latency": f"{self.settings.latency} {self.settings.quantile}",
+                "keep promise": str(self.settings.keep_promise),
             }
 
         def run(work: Path, on_progress: OnProgress) -> None:
             table, ratings = LatencyTable.read(self.table_file), RatingTable.read(self.ratings_file)
-            find_best(self.space, ratings, table, self.settings).write(self.outcome_file)
+            budget = set_budget(self.space, ratings, table, self.settings)
+            outcome = find_best(self.space, ratings, table, budget, self.settings.quantile)
+            if self.settings.keep_promise:
+                outcome = self._kept(ratings, table, budget, on_progress) or outcome
+            outcome.write(self.outcome_file)
 
-        return Stage("search", "find the best network within the budget", 1, inputs, (self.outcome_file,), run)
+        return Stage("search", "find the best network within the budget", 30, inputs, (self.outcome_file,), run)
+
+    def _kept(
+        self, ratings: RatingTable, table: LatencyTable, budget: Duration, on_progress: OnProgress
+    ) -> SearchOutcome | None:
+        """The best network that was measured to keep the budget; None if none did, which the card will show."""
+        from dna_deploy.export.promise import keep_promise, measure_untrained
+
+        quantile = self.settings.quantile
+
+        def again(corrected: LatencyTable) -> SearchOutcome:
+            return find_best(self.space, ratings, corrected, budget, quantile)
+
+        measure = measure_untrained(self.space, self.target.target, self.target.plan, quantile, on_progress)
+        try:
+            return keep_promise(self.space, again, table, budget, quantile, measure).chosen.outcome
+        except PromiseError as error:
+            on_progress(Progress("keeping the promise", 1, 1, error.message))
+            return None
 
     def _train(self) -> Stage:
         from dna_deploy.training.network import TrainingConfig, train_architecture
@@ -223,8 +252,12 @@ class Journey:
             from dna_deploy.export.delivery import deliver
             from dna_deploy.export.source import source_of_trained
 
+            outcome, table = SearchOutcome.read(self.outcome_file), LatencyTable.read(self.table_file)
             source = source_of_trained(TrainedNetwork.read(self.trained_file), self.trained_file.parent)
-            source = source.with_outcome(SearchOutcome.read(self.outcome_file)).with_table(LatencyTable.read(self.table_file))
+            source = source.with_outcome(outcome).with_table(table)
+            if isinstance(source.predicted, PredictedLatency):  # what search believed, the promise loop's corrections included
+                believed = source.predicted.model_copy(update={"latency_s": outcome.best.targets[0].latency_s})
+                source = replace(source, predicted=believed)
             data = self._data(self.settings.train.images)
             deliver(source, self.exported_folder, data=data, replace=True, reproduce=self.reproduce)
 
@@ -248,17 +281,25 @@ class Journey:
         return Stage("verify", "measure the file on this machine", 10, inputs, outputs, run)
 
 
-def find_best(space: SearchSpace, ratings: RatingTable, table: LatencyTable, settings: Settings) -> SearchOutcome:
-    """The best network within the budget; a budget that is a share is set on the front first."""
+def set_budget(space: SearchSpace, ratings: RatingTable, table: LatencyTable, settings: Settings) -> Duration:
+    """The budget in time; one that is a share is set on the front between the fastest and the best-rated network."""
+    from dna_deploy.search import Latency, search
+
+    budget = settings.budget
+    if isinstance(budget, Duration):
+        return budget
+    front = search(space, ratings, [table], objective=Latency(table.target.name, settings.quantile)).front.points
+    fastest, best = front[0].costs[0], front[-1].costs[0]
+    return Duration(float(f"{fastest + budget * (best - fastest):.{BUDGET_DIGITS}g}"))
+
+
+def find_best(
+    space: SearchSpace, ratings: RatingTable, table: LatencyTable, budget: Duration, quantile: Quantile
+) -> SearchOutcome:
+    """The best network that the table predicts to be within the budget."""
     from dna_deploy.search import Constraint, Latency, search
 
-    latency = Latency(table.target.name, settings.quantile)
-    budget = settings.budget
-    if not isinstance(budget, Duration):
-        front = search(space, ratings, [table], objective=latency).front.points
-        fastest, best = front[0].costs[0], front[-1].costs[0]
-        budget = Duration(float(f"{fastest + budget * (best - fastest):.{BUDGET_DIGITS}g}"))
-    return search(space, ratings, [table], [Constraint(latency, at_most=budget.seconds)])
+    return search(space, ratings, [table], [Constraint(Latency(table.target.name, quantile), at_most=budget.seconds)])
 
 
 def _compute(jobs: int) -> Compute:

@@ -48,8 +48,8 @@ class RateSettings(Part):
 class TrainSettings(Part):
     """Final training of the network that search found."""
 
-    epochs: int = Field(6, ge=1, description="passes over its training images")
-    images: int = Field(30_000, ge=100, description="training images")
+    epochs: int = Field(5, ge=1, description="passes over its training images")
+    images: int = Field(25_000, ge=100, description="training images")
     validation_images: int = Field(2_000, ge=50, description="held-out training images that choose the best epoch")
 
 
@@ -60,6 +60,7 @@ class Settings(Part):
     dataset: str = Field("fashion-mnist", description="a data set by name, or a folder with one folder of images a class")
     latency: str = Field("50%", description="the promise: 20ms, or a share of the way from the fastest to the best network")
     quantile: Quantile = Field("p50", description="which quantile of the latency keeps the promise: p50, p90 or p99")
+    keep_promise: bool = Field(True, description="measure what search finds, and search again until it keeps the promise")
     target: str = Field("cpu-1thread", description="the device and runtime; see `dna-deploy targets`")
     seed: int = Field(0, ge=0, description="of everything random")
     folder: str = Field("runs/default", description="where the journey keeps its files, relative to this file")
