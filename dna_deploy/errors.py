@@ -63,3 +63,9 @@ class PromiseError(DnaDeployError):
     """A measured file takes longer than it may."""
 
     exit_code = 8
+
+
+class OutOfMemoryError(DnaDeployError):
+    """The work does not fit in memory as it was asked for."""
+
+    exit_code = 2

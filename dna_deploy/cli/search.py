@@ -9,6 +9,7 @@ import typer
 
 from dna_deploy.cli.console import note, print_json, print_result
 from dna_deploy.cli.promise import keep, promise_values
+from dna_deploy.cli.refine import refine_outcome, refinement_view
 from dna_deploy.cli.search_view import search_view
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ def search(
         bool, typer.Option("--keep-promise", help="Measure what is found, and search again until it keeps the budget.")
     ] = False,
     profiles: Annotated[Path, typer.Option(help="The folder of targets, for --keep-promise.")] = Path("profiles"),
+    refine: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Rank the --shortlist anew as whole networks: the supernets that rate left in RUN."),
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the outcome to this file.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -55,6 +60,8 @@ def search(
     Example: dna-deploy search --latency 20ms --space mbconv -o outcome.json
 
     Example: dna-deploy search --latency 20ms --keep-promise
+
+    Example: dna-deploy search --latency 20ms --shortlist 64 --refine runs/rate-1a2b3c4d
     """
     from dna_deploy.search import Constraint, Rating
     from dna_deploy.search import search as run_search
@@ -82,6 +89,10 @@ def search(
 
     kept = keep(found_space, run, tables, constraints, profiles) if keep_promise else None
     outcome = kept.chosen.outcome if kept else run(tables)
+    changed = ""
+    if refine is not None:
+        refined, refinement = refine_outcome(outcome, rating_table, refine)
+        outcome, changed = refined, refinement_view(refinement, outcome)
     if output is not None:
         outcome.write(output)
     if json:
@@ -89,6 +100,8 @@ def search(
         print_json("search", outcome=outcome.model_dump(mode="json"), **promise)
         return
     print_result(search_view(outcome))
+    if changed:
+        print_result(f"\n{changed}")
     note(f"next: dna-deploy train {output}" if output else "keep it: add -o outcome.json · then: dna-deploy train outcome.json")
 
 

@@ -10,9 +10,9 @@ from dna_deploy.records.files import Part
 
 
 class Augmentation(Part):
-    """What may happen to a training image. The defaults suit small centred pictures."""
+    """What may happen to a training image. The defaults suit small centred pictures and short trainings."""
 
-    shift: int = Field(2, ge=0, description="pixels by which it is moved, at most, each way")
+    shift: int = Field(1, ge=0, description="pixels by which it is moved, at most, each way")
     flip: bool = Field(True, description="mirrored left to right, every second time")
 
     def __call__(self, pixels: torch.Tensor, rng: torch.Generator) -> torch.Tensor:

@@ -84,7 +84,6 @@ def rate_blocks(work: BlockWork, supernets: Mapping[int, SupernetBlock], on_prog
     paths = {index: work.folder / f"ratings-{index + 1}.safetensors" for index in supernets}
     found = {index: BatchRatings.resume(path, work.identity) for index, path in paths.items()}
     batches = -(-len(work.data.rating) // work.config.rating_batch)
-    name = f"rating {' '.join(str(index + 1) for index in supernets)}"
     if all(len(ratings.rows) == batches for ratings in found.values()):
         return found
     for number, features in enumerate(_teacher_features(work)):
@@ -96,7 +95,7 @@ def rate_blocks(work: BlockWork, supernets: Mapping[int, SupernetBlock], on_prog
                 raise DivergedError(f"block {index + 1}: a rating is not a number", "rate again with a lower learning rate")
             found[index].append(row)
             done = sum(len(ratings.rows) for ratings in found.values())
-            on_progress(Progress(name, done, batches * len(found), f"best {row.min():.3f}"))
+            on_progress(Progress("rating", done, batches * len(found), f"best {row.min():.3f}"))
     return found
 
 

@@ -54,7 +54,6 @@ def train_blocks(work: BlockWork, indices: Sequence[int], on_progress: OnProgres
     blocks = [_begin(work, index) for index in indices]
     batches = training_batches(work)
     total, interval = work.config.epochs * batches.steps_per_epoch, Interval(work.compute.checkpoint_seconds)
-    name = f"supernet {' '.join(str(index + 1) for index in indices)}"
     with interrupts_held() as interrupted:
         for step in range(min(block.step for block in blocks), total):
             images = batches.at(step).inputs
@@ -63,7 +62,7 @@ def train_blocks(work: BlockWork, indices: Sequence[int], on_progress: OnProgres
             if interrupted() or interval.is_over() or step + 1 == total:
                 for block in blocks:
                     block.save()
-            on_progress(Progress(name, step + 1, total, f"loss {' '.join(f'{loss:.4f}' for loss in losses)}"))
+            on_progress(Progress("supernets", step + 1, total, f"loss {' '.join(f'{loss:.3f}' for loss in losses)}"))
             if interrupted():
                 raise KeyboardInterrupt
     return {block.index: block.supernet for block in blocks}

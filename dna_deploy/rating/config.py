@@ -14,7 +14,7 @@ class RatingConfig(Part):
     """Training and rating of the block supernets. Defaults follow what a pilot found to be enough."""
 
     epochs: int = Field(4, ge=1)
-    batch: int = Field(96, ge=2)
+    batch: int = Field(64, ge=2)
     learning_rate: float = Field(4e-3, gt=0, description="of Adam, its highest value; a cosine brings it to zero")
     learning_rates: tuple[float, ...] = Field((), description="one a block, instead of one for all")
     weight_decay: float = Field(1e-4, ge=0)

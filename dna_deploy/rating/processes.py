@@ -14,13 +14,14 @@ from multiprocessing.context import SpawnProcess
 from typing import TYPE_CHECKING, TypeAlias
 
 from dna_deploy.errors import DnaDeployError
+from dna_deploy.nets.memory import memory_for
 from dna_deploy.progress import OnProgress, Progress
 from dna_deploy.rating.block_rating import BatchRatings, rate_blocks
 from dna_deploy.rating.block_training import train_blocks
 from dna_deploy.rating.work import BlockWork
 
 if TYPE_CHECKING:
-    Messages: TypeAlias = multiprocessing.Queue[Progress | DnaDeployError]
+    Messages: TypeAlias = multiprocessing.Queue[tuple[int, Progress | DnaDeployError]]
 
 _POLL_SECONDS = 0.2
 
@@ -29,7 +30,10 @@ def run_blocks(work: BlockWork, indices: Sequence[int], on_progress: OnProgress)
     """Trains and rates some blocks in this process."""
     with work.compute.limited_threads():
         work.teacher.network.to(work.compute.device)
-        return rate_blocks(work, train_blocks(work, indices, on_progress), on_progress)
+        with memory_for("training supernets", work.config.batch):
+            supernets = train_blocks(work, indices, on_progress)
+        with memory_for("rating", work.config.rating_batch):
+            return rate_blocks(work, supernets, on_progress)
 
 
 def run_all_blocks(work: BlockWork, on_progress: OnProgress) -> dict[int, BatchRatings]:
@@ -46,7 +50,10 @@ def run_all_blocks(work: BlockWork, on_progress: OnProgress) -> dict[int, BatchR
 def _run_shares(work: BlockWork, on_progress: OnProgress) -> None:
     context = multiprocessing.get_context("spawn")  # a fork would inherit threads and locks
     messages: Messages = context.Queue()
-    processes = [context.Process(target=_work, args=(work, share, messages), daemon=True) for share in work.shares()]
+    processes = [
+        context.Process(target=_work, args=(work, share, number, messages), daemon=True)
+        for number, share in enumerate(work.shares())
+    ]
     for process in processes:
         process.start()
     try:
@@ -58,29 +65,47 @@ def _run_shares(work: BlockWork, on_progress: OnProgress) -> None:
 
 
 def _listen(processes: Sequence[SpawnProcess], messages: Messages, on_progress: OnProgress) -> None:
+    steps = _SumOfSteps(len(processes))
     while True:
         alive = any(process.is_alive() for process in processes)  # asked first, so that no last word is lost
         try:
-            message = messages.get(timeout=_POLL_SECONDS)
+            number, message = messages.get(timeout=_POLL_SECONDS)
         except queue.Empty:
             if not alive:
                 break
             continue
-        if isinstance(message, Progress):
-            on_progress(message)
-        else:
+        if isinstance(message, DnaDeployError):
             raise message
+        on_progress(steps.add(number, message))
     for process in processes:
         if process.exitcode:
             raise DnaDeployError(f"a rating process ended with exit code {process.exitcode}", "out of memory? try fewer --jobs")
 
 
-def _work(work: BlockWork, share: Sequence[int], messages: Messages) -> None:
+class _SumOfSteps:
+    """The steps of several processes as one: what is done in all of them, of what all of them have to do."""
+
+    def __init__(self, processes: int) -> None:
+        self._latest: dict[str, dict[int, Progress]] = {}
+        self._processes = processes
+
+    def add(self, number: int, progress: Progress) -> Progress:
+        """The sum after process ``number`` has reported, of the step that not all have finished yet."""
+        self._latest.setdefault(progress.step, {})[number] = progress
+        for step, latest in self._latest.items():
+            done, total = (sum(getattr(one, field) for one in latest.values()) for field in ("done", "total"))
+            if len(latest) < self._processes or done < total:
+                remarks = " ".join(one.remark for _, one in sorted(latest.items()))
+                return Progress(step, done, total, remarks)
+        return progress
+
+
+def _work(work: BlockWork, share: Sequence[int], number: int, messages: Messages) -> None:
     _die_with_parent()
     try:
-        run_blocks(work, share, messages.put)
+        run_blocks(work, share, lambda progress: messages.put((number, progress)))
     except DnaDeployError as error:
-        messages.put(error)
+        messages.put((number, error))
     except KeyboardInterrupt:
         pass  # the parent was interrupted as well, and says so
 

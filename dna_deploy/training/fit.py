@@ -19,6 +19,7 @@ from dna_deploy.errors import DivergedError
 from dna_deploy.nets.checkpoint import Checkpoint, Interval
 from dna_deploy.nets.compute import Compute
 from dna_deploy.nets.interrupt import interrupts_held
+from dna_deploy.nets.memory import memory_for
 from dna_deploy.nets.schedule import parameter_groups, set_learning_rate, warm_cosine
 from dna_deploy.nets.tensor_file import TensorFile
 from dna_deploy.progress import OnProgress, Progress
@@ -81,7 +82,8 @@ def fit(
     with interrupts_held() as interrupted:
         for step in range(facts["step"], total):
             set_learning_rate(optimiser, recipe.learning_rate * warm_cosine(step, total, recipe.warm_up))
-            loss = _step(network, objective, batches, step, optimiser)
+            with memory_for(run.name, recipe.batch):
+                loss = _step(network, objective, batches, step, optimiser)
             if not math.isfinite(loss):
                 raise DivergedError(
                     f"{run.name}: the loss became {loss} at step {step + 1} of {total}",

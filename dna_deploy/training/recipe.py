@@ -12,8 +12,8 @@ class Recipe(Part):
     """AdamW with a warm-up and a cosine to zero."""
 
     epochs: int = Field(4, ge=1)
-    batch: int = Field(128, ge=2)
-    learning_rate: float = Field(3e-3, gt=0, description="its highest value")
+    batch: int = Field(64, ge=2)
+    learning_rate: float = Field(5e-3, gt=0, description="its highest value")
     weight_decay: float = Field(0.02, ge=0, description="of convolutions and linear maps; none on batch norms and biases")
     warm_up: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the learning rate rises")
     label_smoothing: float = Field(0.0, ge=0, lt=1)

@@ -1,0 +1,140 @@
+"""``dna-deploy rank-check``: does a rating know more than cost? Against networks whose accuracy is known."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.journey_view import journey_view
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dna_deploy.rating.rank_statistics import Estimate, RankReport
+    from dna_deploy.records.accuracy_list import KnownNetwork
+    from dna_deploy.spaces.space import SearchSpace
+
+_COLUMNS, _LINES = 60, 14
+
+
+def rank_check(
+    accuracies: Annotated[Path, typer.Argument(help="CSV: an architecture, then one accuracy a training, on each line.")],
+    *,
+    space: Annotated[str, typer.Option("--space", "-s", help="The search space.")] = "fashion",
+    ratings: Annotated[Path | None, typer.Option(help="The rating table; default: ratings/SPACE.json.")] = None,
+    run: Annotated[Path | None, typer.Option(help="A folder of supernets: adds the stitched rating.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many of the best-rated networks count for the gain.")] = 5,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Compare ratings with known accuracies, beside parameters, MACs and chance; all with 95 % intervals.
+
+    Example: dna-deploy rank-check accuracies.csv --ratings ratings/fashion.json
+    """
+    import numpy as np
+
+    from dna_deploy.rating.rank_statistics import rank_report, tau_between_seeds
+    from dna_deploy.records.accuracy_list import read_accuracies
+    from dna_deploy.spaces.catalog import find_space
+
+    found_space = find_space(space)
+    networks = read_accuracies(accuracies, found_space)
+    accuracy = np.array([network.accuracy for network in networks])
+    scores = _scores(found_space, networks, ratings, run)
+    costs = (np.array(scores["MACs"]), np.array(scores["parameters"]))
+    reports = [rank_report(name, np.array(score), accuracy, costs, top=top) for name, score in scores.items()]
+    ceiling = tau_between_seeds(np.array([network.accuracies for network in networks]))
+    if json:
+        values = {"networks": len(networks), "noise_ceiling_tau": _finite(ceiling), "top": top}
+        print_json("rank-check", **values, scores=[_as_json(report) for report in reports])
+        return
+    print_result(_table(reports, top))
+    print_result("")
+    print_result(_scatter(scores["block rating"], accuracy.tolist()))
+    seeds = "one training each: the noise ceiling is unknown" if math.isnan(ceiling) else f"tau between trainings {ceiling:.2f}"
+    note(f"{len(networks)} networks; {seeds}")
+
+
+def _scores(
+    space: SearchSpace, networks: Sequence[KnownNetwork], ratings: Path | None, run: Path | None
+) -> dict[str, list[float]]:
+    """Every score, more is better."""
+    import random
+
+    from dna_deploy.records.rating_table import RatingTable
+
+    table = RatingTable.read(ratings or Path("ratings") / f"{space.name}.json")
+    table.check_space(space)
+    placed = [space.place(network.architecture) for network in networks]
+    scores = {"block rating": [-table.of(space, network.architecture) for network in networks]}
+    if run is not None:
+        scores |= _stitched(networks, run)
+    scores["parameters"] = [float(sum(layer.parameters for layer in layers)) for layers in placed]
+    scores["MACs"] = [float(sum(layer.macs for layer in layers)) for layers in placed]
+    rng = random.Random(0)  # the same chance every time
+    scores["chance"] = [rng.random() for _ in networks]
+    return scores
+
+
+def _stitched(networks: Sequence[KnownNetwork], run: Path) -> dict[str, list[float]]:
+    from dna_deploy.rating.run import open_run
+    from dna_deploy.rating.stitched import rate_stitched
+
+    work = open_run(run)
+    with journey_view() as view:
+        found = rate_stitched(work, [network.architecture for network in networks], on_progress=view)
+    return {"stitched": [-rating.divergence for rating in found]}
+
+
+def _table(reports: Sequence[RankReport], top: int) -> str:
+    rows = [
+        (
+            report.score,
+            _shown(report.tau),
+            f"{report.spearman.value:.2f}",
+            f"{report.pearson.value:.2f}",
+            _shown(report.tau_given_cost),
+            _shown(report.tau_at_equal_cost),
+            _shown(report.gain_of_top, 100),
+        )
+        for report in reports
+    ]
+    headers = ("score", "Kendall tau", "Spearman", "Pearson", "tau given cost", "at equal MACs", f"gain of top {top}, %")
+    return aligned(rows, headers)
+
+
+def _shown(estimate: Estimate, scale: float = 1) -> str:
+    if math.isnan(estimate.value):
+        return "-"
+    return f"{scale * estimate.value:.2f} [{scale * estimate.low:.2f}, {scale * estimate.high:.2f}]"
+
+
+def _scatter(score: Sequence[float], accuracy: Sequence[float]) -> str:
+    """Accuracy (up) over score (right), a dot a network."""
+    field = [[" "] * _COLUMNS for _ in range(_LINES)]
+    for x, y in zip(_places(score, _COLUMNS), _places(accuracy, _LINES), strict=True):
+        field[_LINES - 1 - y][x] = "•"
+    lines = ["│" + "".join(line).rstrip() for line in field]
+    return "\n".join([f"accuracy {max(accuracy):.4g}", *lines, "└" + "─" * _COLUMNS, "block rating, better to the right"])
+
+
+def _places(values: Sequence[float], count: int) -> list[int]:
+    low, span = min(values), (max(values) - min(values)) or 1.0
+    return [min(count - 1, int((value - low) / span * count)) for value in values]
+
+
+def _as_json(report: RankReport) -> dict[str, object]:
+    from dataclasses import asdict
+
+    values = asdict(report)
+    return {
+        name: {key: _finite(number) for key, number in value.items()} if isinstance(value, dict) else value
+        for name, value in values.items()
+    }
+
+
+def _finite(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -1,0 +1,140 @@
+"""How well a rating orders networks, said with its uncertainty and beside what cost alone would say.
+
+A correlation with accuracy means little by itself: published ratings fall behind plain operation counts on published
+benchmarks. So every number comes with a bootstrap interval over networks, given cost, and among networks of equal cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import kendalltau, pearsonr, spearmanr
+
+from dna_deploy.errors import UsageError
+
+Values: TypeAlias = npt.NDArray[np.float64]
+Statistic: TypeAlias = Callable[[Values, Values], float]
+
+SMALLEST = 5
+"""Networks below which an order says nothing."""
+
+RESAMPLES = 500
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A statistic and its 95 % bootstrap interval over networks. NaN where it does not exist, as for a constant score."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class RankReport:
+    """How one score orders networks of known accuracy; for every field more is better."""
+
+    score: str
+    tau: Estimate
+    spearman: Estimate
+    pearson: Estimate
+    tau_given_cost: Estimate
+    tau_at_equal_cost: Estimate
+    gain_of_top: Estimate
+
+
+def rank_report(
+    name: str, score: Values, accuracy: Values, costs: tuple[Values, ...], *, top: int = 5, seed: int = 0
+) -> RankReport:
+    """How well ``score`` (more is better) orders networks by ``accuracy``.
+
+    Args:
+        name: what the score is.
+        score: one number a network.
+        accuracy: what it should order by.
+        costs: what a rating must know more than, such as parameters and operations, all positive; the first defines what
+            equal cost means: within 10 % of each other.
+        top: how many of the best-scored networks count for the gain over the mean network.
+        seed: of the bootstrap.
+
+    Raises:
+        UsageError: too few networks.
+    """
+    if len(score) < SMALLEST:
+        raise UsageError(f"{len(score)} networks cannot be ranked", f"give at least {SMALLEST}, better 48")
+
+    def estimate(statistic: Callable[[npt.NDArray[np.intp]], float]) -> Estimate:
+        return _bootstrap(statistic, len(score), seed)
+
+    return RankReport(
+        name,
+        estimate(lambda of: tau(score[of], accuracy[of])),
+        estimate(lambda of: _defined(spearmanr, score[of], accuracy[of])),
+        estimate(lambda of: _defined(pearsonr, score[of], accuracy[of])),
+        estimate(lambda of: tau_given(score[of], accuracy[of], tuple(cost[of] for cost in costs))),
+        estimate(lambda of: tau_among_equals(score[of], accuracy[of], costs[0][of])),
+        estimate(lambda of: gain_of_top(score[of], accuracy[of], top)),
+    )
+
+
+def tau(first: Values, second: Values) -> float:
+    """Kendall's tau-b; NaN where one of them is constant."""
+    return _defined(kendalltau, first, second)
+
+
+def tau_given(score: Values, accuracy: Values, costs: tuple[Values, ...]) -> float:
+    """Kendall's tau of what is left of both once a linear fit on the logarithms of the costs is taken away."""
+    design = np.column_stack([np.ones(len(score)), *(np.log(cost) for cost in costs)])
+
+    def residual(values: Values) -> Values:
+        left: Values = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+        return np.where(np.abs(left) < 1e-9 * (np.abs(values).max() + 1e-300), 0.0, left)
+
+    return tau(residual(score), residual(accuracy))
+
+
+def tau_among_equals(score: Values, accuracy: Values, cost: Values, tolerance: float = 0.1) -> float:
+    """The share of rightly minus wrongly ordered pairs, among pairs whose costs are within ``tolerance`` of each other."""
+    first, second = np.triu_indices(len(score), 1)
+    close = np.abs(np.log(cost[first] / cost[second])) <= np.log1p(tolerance)
+    close &= accuracy[first] != accuracy[second]
+    if not close.any():
+        return float("nan")
+    signs = np.sign(score[first] - score[second]) * np.sign(accuracy[first] - accuracy[second])
+    return float(signs[close].mean())
+
+
+def gain_of_top(score: Values, accuracy: Values, top: int) -> float:
+    """How much better the mean accuracy of the best-scored networks is than that of all."""
+    best = np.argsort(-score, kind="stable")[:top]
+    return float(accuracy[best].mean() - accuracy.mean())
+
+
+def tau_between_seeds(accuracies: npt.NDArray[np.float64]) -> float:
+    """The noise ceiling: the mean tau between trainings of the same networks, ``(networks, seeds)``; NaN for one seed."""
+    seeds = accuracies.shape[1]
+    pairs = [tau(accuracies[:, one], accuracies[:, other]) for one in range(seeds) for other in range(one)]
+    return float(np.mean(pairs)) if pairs else float("nan")
+
+
+def _bootstrap(statistic: Callable[[npt.NDArray[np.intp]], float], count: int, seed: int) -> Estimate:
+    rng = np.random.default_rng(seed)
+    drawn = np.array([statistic(rng.integers(0, count, count)) for _ in range(RESAMPLES)])
+    drawn = drawn[~np.isnan(drawn)]
+    value = statistic(np.arange(count))
+    if np.isnan(value) or not drawn.size:
+        return Estimate(float("nan"), float("nan"), float("nan"))
+    low, high = np.quantile(drawn, (0.025, 0.975))
+    return Estimate(value, float(low), float(high))
+
+
+def _defined(statistic: Callable[[Values, Values], object], first: Values, second: Values) -> float:
+    """The statistic, or NaN where a side is constant and it does not exist."""
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan")
+    found: tuple[float, float] = statistic(first, second)  # type: ignore[assignment]
+    return float(found[0])

@@ -1,0 +1,136 @@
+"""The commands of the learning side: what they print, leave behind, and say to bad input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from dna_deploy.cli.app import app
+from dna_deploy.errors import DnaDeployError, UsageError
+from dna_deploy.records.files import Provenance
+from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
+from dna_deploy.spaces.catalog import find_space
+from tests.data.test_sources import class_folders
+
+LINES = ("24:k3e1/40:k3e1/80:k3e1", "24:k3e3/40:k5e3,p1/80:k3e3", "24:k5e6/40:k5e6/80:k5e6,k7e6", "24:p1/32:p1,p1/80:p1",
+         "24:k7e6,k7e6/40:k7e6/80:k7e6", "24:p1/40:k3e3/80:p1")  # fmt: skip
+
+
+def run(*arguments: str) -> str:
+    """What a command prints on standard output."""
+    result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def fails(*arguments: str) -> DnaDeployError:
+    """The expected failure of a command."""
+    with pytest.raises(DnaDeployError) as caught:
+        CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    return caught.value
+
+
+def write_ratings(path: Path) -> None:
+    """A table in which every candidate's rating falls with its parameters."""
+    space = find_space("fashion")
+    blocks = []
+    for index, block in enumerate(space.blocks):
+        cells = []
+        for cell in block.cells:
+            placed = [space.place_choice(index, choice, space.block_inputs(index)[0]) for choice in cell.candidates()]
+            ratings = tuple(-1e-6 * sum(layer.parameters for layer in layers) for layers in placed)
+            cells.append(
+                CellRatings(width=cell.width, depth=cell.depth, ratings=ratings, standard_errors=(0.0,) * len(ratings))
+            )
+        blocks.append(BlockRatings(cells=tuple(cells)))
+    RatingTable(
+        provenance=Provenance.now(), space=space.name, space_digest=space.digest, method="test", teacher="none",
+        dataset="none", images=1, blocks=tuple(blocks),
+    ).write(path)  # fmt: skip
+
+
+def test_teachers_lists_what_there_is_and_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dna_deploy.cli.teachers._is_installed", lambda package: package != "timm")
+    rows = {row["teacher"]: row for row in json.loads(run("teachers", "--json"))["teachers"]}
+    assert rows["residual"]["ready"]
+    assert rows["timm:MODEL"] == {**rows["timm:MODEL"], "ready": False, "why": "pip install timm"}
+    assert "pip install timm" in run("teachers")
+
+
+def test_rank_check_prints_every_score_with_its_interval(tmp_path: Path) -> None:
+    write_ratings(tmp_path / "ratings.json")
+    csv = tmp_path / "accuracies.csv"
+    csv.write_text("architecture,accuracy\n" + "".join(f"{line},0.{80 + n},0.{81 + n}\n" for n, line in enumerate(LINES)))
+    found = json.loads(run("rank-check", str(csv), "--ratings", str(tmp_path / "ratings.json"), "--json"))
+    assert (found["networks"], found["noise_ceiling_tau"]) == (6, pytest.approx(1))
+    assert [score["score"] for score in found["scores"]] == ["block rating", "parameters", "MACs", "chance"]
+    printed = run("rank-check", str(csv), "--ratings", str(tmp_path / "ratings.json"))
+    assert "block rating, better to the right" in printed
+    assert printed.count("•") >= 5
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("24:k3e1/40:k3e1/80:k3e1", "no architecture with accuracies"),
+        ("0.91", "no architecture with accuracies"),
+        ("24:k3e1/40:k3e1/80:k9e9,0.9", "unknown operation 'k9e9'"),
+        ("24:k3e1/40:k3e1/80:k3e1,nan", "no architecture with accuracies"),
+    ],
+)
+def test_rank_check_names_the_line_it_cannot_read(tmp_path: Path, line: str, message: str) -> None:
+    (tmp_path / "accuracies.csv").write_text(line + "\n")
+    assert message in fails("rank-check", str(tmp_path / "accuracies.csv")).message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--space", "fashoin"), "unknown space 'fashoin'"),
+        (("--dataset", "fashion-mnits"), "unknown dataset 'fashion-mnits'"),
+        (("--dataset", "no/such/folder"), "there is no folder no/such/folder"),
+        (("--teacher", "residaul"), "there is no teacher 'residaul'"),
+        (("--teacher", "timm:resnet81"), "timm has no model 'resnet81'"),
+        (("--teacher", "efficientnet-lite:0"), "takes colour images; the space takes 1 channel"),
+        (("--device", "gpu"), "unknown device 'gpu'"),
+        (("--images", "70000"), "fashion-mnist has 60000 training images; 73000 are asked for"),
+    ],
+)
+def test_rate_refuses_what_it_cannot_use_in_one_line(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    error = fails("rate", "--folder", str(tmp_path), "--out", str(tmp_path / "ratings.json"), *arguments)
+    assert message in error.message
+    assert error.hint
+    assert isinstance(error, UsageError)
+    assert list(tmp_path.rglob("*.json")) == []
+
+
+def test_train_refuses_an_architecture_of_another_space(tmp_path: Path) -> None:
+    assert "has 2 blocks" in fails("train", "24:k3e1/40:k3e1", "--out", str(tmp_path / "trained")).message
+
+
+@pytest.mark.slow
+def test_rate_and_train_on_a_folder_of_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    class_folders(tmp_path / "images", "cat", "dog", images=40)
+    common = ("--dataset", "images", "--space", "fashion")
+    run(
+        "rate",
+        *common,
+        "--epochs",
+        "1",
+        "--rating-images",
+        "8",
+        "--teacher-epochs",
+        "1",
+        "--images",
+        "40",
+        "--teacher-images",
+        "40",
+    )
+    table = RatingTable.read(tmp_path / "ratings" / "fashion.json")
+    assert sum(len(cell.ratings) for block in table.blocks for cell in block.cells) == 810
+    trained = json.loads(run("train", LINES[0], *common, "--epochs", "2", "--batch", "16", "--json"))["trained"]
+    assert (trained["classes"], trained["test"]["images"]) == (["cat", "dog"], 8)
