@@ -27,7 +27,7 @@ from dna_deploy.cli import (
 )
 from dna_deploy.cli.console import note
 from dna_deploy.cli.project import project_defaults
-from dna_deploy.errors import DnaDeployError
+from dna_deploy.errors import DependencyError, DnaDeployError
 
 app = typer.Typer(
     name="dna-deploy",
@@ -73,21 +73,43 @@ def _root(
     context.default_map = project_defaults(flags)
 
 
+_TRAIN = ("torch", "torchvision", "timm", "onnx", "onnxscript", "safetensors", "fvcore", "efficientnet_lite_pytorch")
+EXTRAS = {
+    **dict.fromkeys(_TRAIN, "train"),
+    **dict.fromkeys(("matplotlib", "jinja2"), "report"),
+    "openvino": "openvino",
+    "tensorrt": "tensorrt",
+    "tensorrt_rtx": "tensorrt-rtx",
+    "pymoo": "blackbox",
+}
+"""Package -> the extra of dna-deploy that installs it."""
+
+
 def main() -> None:
     """Runs the command line and exits with the codes of `dna_deploy.errors`."""
     try:
         app()
     except DnaDeployError as error:
-        note(f"error: {error.message}")
-        if error.hint:
-            note(f"hint: {error.hint}")
-        sys.exit(error.exit_code)
+        sys.exit(_explain(error))
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        hint = f"pip install 'dna-deploy[{EXTRAS[package]}]', or, in a clone, pip install '.[{EXTRAS[package]}]'"
+        sys.exit(_explain(DependencyError(f"this needs the package {package!r}, which is not installed", hint)))
     except KeyboardInterrupt:
         note("interrupted; what is finished is kept, the same command goes on")
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+
+
+def _explain(error: DnaDeployError) -> int:
+    note(f"error: {error.message}")
+    if error.hint:
+        note(f"hint: {error.hint}")
+    return error.exit_code
 
 
 if __name__ == "__main__":

@@ -61,6 +61,28 @@ for name in ("onnxruntime", "openvino", "tensorrt", "tensorrt_rtx"):
     assert ran.returncode == 0, ran.stderr
 
 
+@pytest.mark.parametrize(
+    "command", ["rate --space fashion", "demo", "train x.json", "kit --space fashion -o x.kit", "export x.json"]
+)
+def test_a_command_that_needs_torch_says_so_where_there_is_none(command: str) -> None:
+    code = f"""
+import importlib.abc, sys
+class Missing(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "torchvision", "timm", "onnx", "onnxscript", "safetensors"):
+            raise ModuleNotFoundError("No module named " + name, name=name)
+sys.meta_path.insert(0, Missing())
+sys.argv = ["dna-deploy", *{command.split()!r}]
+from dna_deploy.cli.app import main
+main()
+"""
+    ran = run_python(code)
+    assert ran.returncode == 5, ran.stderr
+    assert "which is not installed" in ran.stderr
+    assert "hint: pip install 'dna-deploy[train]'" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
 RUNTIMES = ("onnxruntime", "openvino", "tensorrt", "tensorrt_rtx")
 PACKAGE = Path(dna_deploy.__file__).parent
 
