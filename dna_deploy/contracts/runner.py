@@ -57,6 +57,10 @@ class RunnerContract:
         target = self.target.model_copy(update={"provider": "no-such-provider"})
         assert _is_refused(lambda: open_runner(target), DnaDeployError), "an unknown provider must be refused by name"
 
+    def test_its_provider_is_one_that_it_names(self) -> None:
+        known = self._opened().providers()
+        assert self.target.provider in known, f"{self.target.provider!r} is not among {known}"
+
     def test_throttling_is_told_in_words(self) -> None:
         reasons = self._opened().throttle_reasons()
         assert isinstance(reasons, tuple), f"a tuple of reasons, not {reasons!r}"

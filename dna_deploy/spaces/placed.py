@@ -39,14 +39,14 @@ def kind_of(operation: Operation) -> str:
 
 def _operation(kind: str, text: str, key: str) -> Operation:
     cls: Any = load_plugin("operation", kind, OPERATIONS)
-    types = {field.name: field.type for field in fields(cls)}
+    types = {field.name: getattr(field.type, "__name__", str(field.type)) for field in fields(cls)}
     values: dict[str, Any] = {}
     for pair in filter(None, text.split(",")):
         name, _, value = pair.partition("=")
         if name not in types:
             raise UsageError(f"operation {kind!r} has no field {name!r}, in {key!r}", f"known: {', '.join(types)}")
         try:
-            values[name] = {"int": int, "float": float, "str": str}[str(types[name])](value)
+            values[name] = {"int": int, "float": float, "str": str}[types[name]](value)
         except (KeyError, ValueError) as error:
             raise UsageError(f"cannot read {pair!r} in layer {key!r}") from error
     try:
