@@ -12,6 +12,7 @@ from dna_deploy.cli.console import aligned, note, print_json, print_result, prog
 if TYPE_CHECKING:
     from dna_deploy.export.verification import Promise, Verification
     from dna_deploy.progress import Progress
+    from dna_deploy.records.model_card import Tuning
     from dna_deploy.targets.plan import SamplingPlan
     from dna_deploy.targets.target import Target
 
@@ -27,6 +28,9 @@ def verify(
         typer.Option(help="Which share of runs the promise speaks of: p50, p90 or p99; by default what the card says."),
     ] = None,
     rounds: Annotated[int | None, typer.Option(min=2, help="How often to measure; by default what the target says.")] = None,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Find the fastest threads, graph optimisation and precision, too.")
+    ] = False,
     profiles: Annotated[Path, typer.Option(help="The folder of targets.")] = Path("profiles"),
     accept_noise: Annotated[bool, typer.Option("--accept-noise", help="Go on when the machine is noisy.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -36,6 +40,8 @@ def verify(
     Writes the measurement into the model's card, if the card lies beside it.
 
     Example: dna-deploy verify model/model.onnx --latency 20ms
+
+    Example: dna-deploy verify model/model.onnx --tune
 
     Example: dna-deploy verify model/model.onnx --fail-over 20ms --quantile p90
     """
@@ -48,11 +54,14 @@ def verify(
     found = find_target(target, profiles)
     plan = found.plan if rounds is None else found.plan.model_copy(update={"rounds": rounds})
     result = _measured(model, found.target, plan, promise)
-    card = complete_card(result)
+    tuning = _tuned(model, found.target, plan) if tune else None
+    card = complete_card(result, tuning)
     if json:
-        print_json("verify", **_values(result))
+        print_json("verify", **_values(result), tuning=_tuning_values(tuning) if tuning else None)
     else:
         print_result(aligned(_rows(result)))
+        if tuning:
+            print_result("\n" + _tuning_text(tuning))
     for doubt in result.measurement.doubts:
         note(f"doubt {doubt.name} (grade {doubt.grade}): {doubt.message}; {doubt.advice}")
     if card is not None:
@@ -73,6 +82,34 @@ def _measured(model: Path, target: Target, plan: SamplingPlan, promise: Promise)
             progress.update(task, completed=step.done, total=step.total, status=step.remark)
 
         return verify_model(model, target, plan, promise, show)
+
+
+def _tuned(model: Path, target: Target, plan: SamplingPlan) -> Tuning:
+    from dna_deploy.export.tuning import tune
+
+    with progress_bar() as progress:
+        task = progress.add_task("tuning", total=None, status="")
+
+        def show(step: Progress) -> None:
+            progress.update(task, completed=step.done, total=step.total, status=step.remark)
+
+        return tune(model, target, plan, show)
+
+
+def _tuning_text(tuning: Tuning) -> str:
+    from dna_deploy.units import Duration
+
+    rows = [(one.words, one.model, Duration(one.p50_s)) for one in tuning.tried]
+    gained = f"{tuning.chosen.words} saves {tuning.gained:.1%} of what {tuning.usual.words} takes"
+    return f"{aligned(rows, ('setting', 'file', 'p50'))}\n\n{gained}"
+
+
+def _tuning_values(tuning: Tuning) -> dict[str, object]:
+    return {
+        "tried": [one.model_dump(mode="json") for one in tuning.tried],
+        "usual": tuning.usual.model_dump(mode="json"),
+        "gained": tuning.gained,
+    }
 
 
 def _rows(result: Verification) -> list[tuple[str, str]]:

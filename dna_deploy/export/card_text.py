@@ -54,6 +54,12 @@ def _promise(card: ModelCard) -> list[str]:
 
 
 def _latency(card: ModelCard) -> Iterator[str]:
+    yield from _measurement(card)
+    yield ""
+    yield from _tuning(card)
+
+
+def _measurement(card: ModelCard) -> Iterator[str]:
     if isinstance(card.measured, Absent):
         yield f"Not measured: {card.measured.reason}."
         return
@@ -69,6 +75,19 @@ def _latency(card: ModelCard) -> Iterator[str]:
     )
     for doubt in found.doubts:
         yield f"- doubt `{doubt.name}` (grade {doubt.grade}): {doubt.message}. {doubt.advice}"
+
+
+def _tuning(card: ModelCard) -> Iterator[str]:
+    if isinstance(card.tuning, Absent):
+        yield f"Other settings: {card.tuning.reason}."
+        return
+    tuning = card.tuning
+    yield f"Tuned: {tuning.chosen.words} saves {tuning.gained:.1%} of what {tuning.usual.words} takes."
+    yield ""
+    yield from _table(
+        ("setting", "file", "p50", "accuracy"),
+        [(one.words, one.model, _time(one.p50_s), _share(one.accuracy)) for one in tuning.tried],
+    )
 
 
 def _accuracy(card: ModelCard) -> Iterator[str]:

@@ -18,8 +18,12 @@ from dna_deploy.nets.network import Network
 from dna_deploy.records.files import digest_of, write_atomically
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.units import Bytes
 
 MODEL_NAME = "model.onnx"
+
+MOST_BYTES = 2**31 - 2**24
+"""A protobuf message, which an ONNX file is, ends at 2 GiB; the rest is for all that is not weights."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ def export_architecture(
     Raises:
         UsageError: weights, labels and architecture do not belong together, or the folder cannot be written.
     """
+    _check_size(space, architecture)
     names = tuple(labels) or tuple(map(str, range(space.classes)))
     if len(names) != space.classes:
         raise UsageError(f"{len(names)} labels for a network with {space.classes} classes", "give one label a class")
@@ -79,6 +84,15 @@ def export_architecture(
     path = folder / MODEL_NAME
     write_atomically(path, content)
     return ExportResult(path, digest_of(content), info, network)
+
+
+def _check_size(space: SearchSpace, architecture: Architecture) -> None:
+    size = 4 * sum(layer.deployed_parameters for layer in space.place(architecture))
+    if size > MOST_BYTES:
+        raise UsageError(
+            f"the weights take {Bytes(size)}; one ONNX file holds {Bytes(MOST_BYTES)}",
+            "choose a smaller network, or fewer classes",
+        )
 
 
 def checked_bytes(model: onnx.ModelProto, info: ModelInfo) -> bytes:

@@ -15,7 +15,7 @@ from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.doubt import UNSTABLE
 from dna_deploy.records.files import digest_of, read_bytes
 from dna_deploy.records.measurement import Measurement
-from dna_deploy.records.model_card import AskedLatency, MeasuredLatency, ModelCard
+from dna_deploy.records.model_card import AskedLatency, MeasuredLatency, ModelCard, Tuning
 from dna_deploy.records.samples import LEAST_SAMPLES, Quantile
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
@@ -79,13 +79,15 @@ def verify_model(
     promise: Promise,
     on_progress: OnProgress = silent,
 ) -> Verification:
-    """Measures a file on this machine, as often as the asked quantile needs.
+    """Measures a file on this machine, in its own precision, as often as the asked quantile needs.
 
     Raises:
         UsageError: the file cannot be loaded.
         UnstableMeasurementError: the clock cannot be used.
     """
     info = ModelInfo.parse(read_notes(path), str(path)) if path.suffix == ".onnx" else None
+    if info is not None and info.precision != target.precision:
+        target = target.model_copy(update={"precision": info.precision})
     measurement = measure_model(path, target, plan_for(promise.quantile, plan), on_progress)
     return Verification(path, info, measurement, promise)
 
@@ -122,14 +124,16 @@ def card_of(model: Path) -> ModelCard | None:
     return card if card.model_digest == digest_of(read_bytes(model, "model")) else None
 
 
-def complete_card(verification: Verification) -> tuple[Path, Path] | None:
-    """Writes what was measured into the card beside the model; None where there is no card of this very file."""
+def complete_card(verification: Verification, tuning: Tuning | None = None) -> tuple[Path, Path] | None:
+    """Writes what was measured, and tuned, into the card beside the model; None where there is no card of this very file."""
     card = card_of(verification.path)
     if card is None:
         return None
     promise = verification.promise
     measured = MeasuredLatency.of(verification.measurement, promise.quantile)
     changes: dict[str, object] = {"measured": measured}
+    if tuning is not None:
+        changes["tuning"] = tuning
     if promise.asked is not None:
         changes["asked"] = AskedLatency(latency_s=promise.asked.seconds, quantile=promise.quantile)
     return write_card(card.model_copy(update=changes), verification.path.parent)

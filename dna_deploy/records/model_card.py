@@ -23,6 +23,9 @@ class Absent(Part):
     reason: str
 
 
+NOT_TUNED = Absent(reason="not tuned; dna-deploy verify --tune does it")
+
+
 class Accuracy(Part):
     """The share of images whose class was found."""
 
@@ -120,6 +123,40 @@ class MeasuredLatency(Part):
         )
 
 
+class Setting(Part):
+    """One way to run the network, and what it took."""
+
+    model: str = Field(description="file name; other precisions are other files")
+    precision: Precision
+    threads: int = Field(ge=1)
+    options: dict[str, str]
+    p50_s: float = Field(gt=0)
+    accuracy: Accuracy | Absent
+
+    @property
+    def words(self) -> str:
+        """The setting as one line."""
+        return ", ".join(
+            [self.precision, f"{self.threads} thread(s)", *(f"{key}={value}" for key, value in self.options.items())]
+        )
+
+
+class Tuning(Part):
+    """Every setting that was tried, the fastest first, and what the target itself says."""
+
+    tried: tuple[Setting, ...] = Field(min_length=1)
+    usual: Setting
+
+    @property
+    def chosen(self) -> Setting:
+        return self.tried[0]
+
+    @property
+    def gained(self) -> float:
+        """The share of the usual latency that is saved."""
+        return 1 - self.chosen.p50_s / self.usual.p50_s
+
+
 class LayerFacts(Part):
     """One layer of the architecture."""
 
@@ -170,6 +207,7 @@ class ModelCard(Record):
     asked: AskedLatency | Absent
     predicted: PredictedLatency | Absent
     measured: MeasuredLatency | Absent
+    tuning: Tuning | Absent = NOT_TUNED
     parity: Parity | Absent
     accuracy: Accuracy | Absent = Field(description="of the exported file on the untouched test images")
     baselines: tuple[Baseline, ...]

@@ -44,6 +44,16 @@ class OnnxRuntimeSession:
         return time_on_host(self.run, runs, time.perf_counter_ns)
 
 
+LEVEL = "graph_optimization_level"
+OPTIMIZATION_LEVELS = {
+    "disabled": "ORT_DISABLE_ALL",
+    "basic": "ORT_ENABLE_BASIC",
+    "extended": "ORT_ENABLE_EXTENDED",
+    "all": "ORT_ENABLE_ALL",
+}
+"""What a target's ``provider_options`` can say of the graph; ``all`` where it says nothing."""
+
+
 class OnnxRuntimeRunner:
     """Sessions of one execution provider. A provider that would quietly leave work to the CPU is refused."""
 
@@ -56,6 +66,9 @@ class OnnxRuntimeRunner:
             )
         if target.precision == "fp16" and target.provider == _CPU:
             raise UsageError("ONNX Runtime computes fp16 in fp32 on the CPU", "use fp32 or int8, or another provider")
+        self._level = target.provider_options.get(LEVEL, "all")
+        if self._level not in OPTIMIZATION_LEVELS:
+            raise UsageError(f"unknown {LEVEL} {self._level!r}", suggest(self._level, tuple(OPTIMIZATION_LEVELS)))
         self._ort.set_default_logger_severity(4)
 
     @staticmethod
@@ -68,7 +81,7 @@ class OnnxRuntimeRunner:
 
     @property
     def libraries(self) -> dict[str, str]:
-        return {"graph_optimization_level": "all"}
+        return {"graph_optimization_level": self._level}
 
     def load(self, path: Path) -> OnnxRuntimeSession:
         session = self._ort.InferenceSession(str(path), self._options(), providers=self._providers())
@@ -87,6 +100,7 @@ class OnnxRuntimeRunner:
         options = self._ort.SessionOptions()
         options.intra_op_num_threads = self._target.threads
         options.inter_op_num_threads = 1
+        options.graph_optimization_level = getattr(self._ort.GraphOptimizationLevel, OPTIMIZATION_LEVELS[self._level])
         options.log_severity_level = 4
         # Threads that spin on after a run would take the processor from the next probe.
         options.add_session_config_entry("session.force_spinning_stop", "1")
@@ -95,7 +109,8 @@ class OnnxRuntimeRunner:
         return options
 
     def _providers(self) -> list[Any]:
-        return [(self._target.provider, dict(self._target.provider_options))]
+        options = {name: value for name, value in self._target.provider_options.items() if name != LEVEL}
+        return [(self._target.provider, options)]
 
 
 def _onnxruntime() -> Any:
