@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from dna_deploy.latency.calibrate import LEAST_NETWORKS
 from dna_deploy.records.doubt import Doubt, Grade
 from dna_deploy.records.latency_table import Calibration, LatencyRow
 from dna_deploy.records.profile_run import ProfileRun
@@ -151,8 +152,8 @@ def _clock(stalled: int) -> Doubt | None:
 def _calibration(calibrations: Sequence[Calibration]) -> Doubt | None:
     median = next((calibration for calibration in calibrations if calibration.quantile == "p50"), None)
     if median is None:
-        message = "too few whole networks could be timed to calibrate sums of rows"
-        return Doubt(name="uncalibrated", message=message, advice="profile a kit with at least 3 of them", grade="F")
+        message = f"fewer than {LEAST_NETWORKS} whole networks could be timed, too few to calibrate sums of rows"
+        return Doubt(name="uncalibrated", message=message, advice="profile a kit with more of them", grade="F")
     grade = _grade(median.relative_error, CALIBRATION)
     if grade is None:
         return None

@@ -21,6 +21,7 @@ from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.machine import fingerprint
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
+from dna_deploy.targets.target_file import check_target
 
 _START_TIMEOUT_S = 120.0
 _OUT_OF_MEMORY = 137
@@ -34,6 +35,7 @@ class IsolatedBench:
     """Probes by name, run in a process that is started again when it is lost."""
 
     def __init__(self, target: Target, plan: SamplingPlan, models: Mapping[str, Path]) -> None:
+        check_target(target)
         self._target, self._plan, self._models = target, plan, dict(models)
         self._loaded: set[str] = set()
         self.memory_bytes: dict[str, int] = {}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import IO, Any, Self
 
 from dna_deploy.errors import UsageError
 from dna_deploy.latency.sampling import Visit
+from dna_deploy.records.files import write_atomically
 
 
 @dataclass
@@ -29,21 +32,19 @@ class Journal:
     def __init__(self, path: Path, run: dict[str, Any]) -> None:
         self._path = path
         self.story = _read(path, run)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: IO[str] = path.open("w", encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
         # Written anew: the last line of the old one may be torn.
-        self._write({"run": run, "seconds": self.story.seconds, "pauses": self.story.pauses})
-        for load in self.story.other_load:
-            self._write({"other_load": load})
-        for visit in self.story.visits:
-            self.visit(visit)
+        events = [
+            {"run": run, "seconds": self.story.seconds, "pauses": self.story.pauses},
+            *({"other_load": load} for load in self.story.other_load),
+            *(_told(visit) for visit in self.story.visits),
+        ]
+        write_atomically(path, b"".join(map(_line, events)))
+        # Unbuffered: what is written is in the system's hands, and a kill loses nothing of it.
+        self._file: IO[bytes] = path.open("ab", buffering=0)
 
     def visit(self, visit: Visit) -> None:
         """Keeps a visit."""
-        self._write({"visit": [visit.round, visit.name, list(visit.samples_ns), visit.failure]})
+        self._write(_told(visit))
 
     def round(self, other_load: float, seconds: float) -> None:
         """Keeps what was seen during a round."""
@@ -57,19 +58,28 @@ class Journal:
 
     def _write(self, event: dict[str, Any]) -> None:
         try:
-            self._file.write(json.dumps(event, separators=(",", ":")) + "\n")
-            self._file.flush()
+            self._file.write(_line(event))
         except OSError as error:
             hint = "free some space; the same command goes on where this one stopped"
             raise UsageError(f"cannot write {self._path}: {error.strerror or error}", hint) from error
 
 
+def _told(visit: Visit) -> dict[str, Any]:
+    return {"visit": [visit.round, visit.name, list(visit.samples_ns), visit.failure]}
+
+
+def _line(event: dict[str, Any]) -> bytes:
+    return (json.dumps(event, separators=(",", ":")) + "\n").encode()
+
+
 def _read(path: Path, run: dict[str, Any]) -> Story:
     story = Story()
+    if not path.is_file():
+        return story
     try:
         lines: Sequence[str] = path.read_text(encoding="utf-8", errors="replace").splitlines()
         first = json.loads(lines[0]) if lines else {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return story
     if not isinstance(first, dict) or first.get("run") != run:
         return story
@@ -77,7 +87,7 @@ def _read(path: Path, run: dict[str, Any]) -> Story:
         story.seconds, story.pauses = float(first["seconds"]), int(first["pauses"]) + 1
         for line in lines[1:]:
             _take(json.loads(line), story)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         # A torn line ends the story: what stands before it is whole.
         return story
     return story
@@ -86,7 +96,13 @@ def _read(path: Path, run: dict[str, Any]) -> Story:
 def _take(event: dict[str, Any], story: Story) -> None:
     if "visit" in event:
         round, name, samples, failure = event["visit"]
-        story.visits.append(Visit(int(round), str(name), tuple(int(run) for run in samples), str(failure)))
+        visit = Visit(operator.index(round), str(name), tuple(operator.index(run) for run in samples), str(failure))
+        if min(visit.samples_ns, default=1) <= 0 or not (visit.samples_ns or visit.failure):
+            raise ValueError("no visit looks like this")
+        story.visits.append(visit)
     if "other_load" in event:
+        seconds = float(event.get("seconds", story.seconds))
+        if not (math.isfinite(seconds) and math.isfinite(event["other_load"])):
+            raise ValueError("these are no numbers to count with")
         story.other_load.append(float(event["other_load"]))
-        story.seconds = float(event.get("seconds", story.seconds))
+        story.seconds = seconds

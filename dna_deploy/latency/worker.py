@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 from dna_deploy.errors import DnaDeployError
 from dna_deploy.latency.runners import Runner, Session, open_runner
+from dna_deploy.targets.machine import processors_of
 from dna_deploy.targets.target import Target
 
 
@@ -66,7 +67,7 @@ def _serve(requests: TextIO, answers: TextIO) -> None:
 
     target = Target.model_validate_json(requests.readline())
     try:
-        pin_process(target.pin)
+        pin_process(processors_of(target))
         worker = Worker(target)
         reply(worker.hello())
     except DnaDeployError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 from dna_deploy.targets.fingerprint import Fingerprint
+from dna_deploy.targets.target import Target
 
 CPUINFO = Path("/proc/cpuinfo")
 GOVERNORS = Path("/sys/devices/system/cpu")
@@ -42,6 +43,11 @@ def usable_processors() -> tuple[int, ...]:
     if hasattr(os, "sched_getaffinity"):
         return tuple(sorted(os.sched_getaffinity(0)))
     return tuple(range(psutil.cpu_count() or 1))
+
+
+def processors_of(target: Target) -> tuple[int, ...] | None:
+    """The logical processors that a target is pinned to on this machine; None if to none."""
+    return usable_processors()[-target.threads :] if target.pin == "last" else target.pin
 
 
 def all_processors() -> tuple[int, ...]:

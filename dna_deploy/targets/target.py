@@ -32,6 +32,10 @@ class Target(BaseModel):
     provider_options: dict[str, str] = Field(default_factory=dict)
     precision: Precision = "fp32"
     threads: int = Field(default=1, ge=1)
-    pin: tuple[int, ...] | None = Field(default=None, description="logical processors to run on; None leaves it to the system")
+    pin: tuple[int, ...] | Literal["last"] | None = Field(
+        default=None,
+        description="logical processors to run on; 'last' takes as many as there are threads, from the end, where systems "
+        "do the least of their own work; None leaves it to the system",
+    )
     batch: int = Field(default=1, ge=1)
     input_size: int | None = Field(default=None, ge=1, description="height and width of images; None takes the space's own")

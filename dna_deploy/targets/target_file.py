@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from dna_deploy.errors import UsageError
 from dna_deploy.plugins import suggest
-from dna_deploy.targets.machine import all_processors, usable_processors
+from dna_deploy.targets.machine import all_processors, processors_of, usable_processors
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
 
@@ -52,8 +52,8 @@ def target_names(profiles: Path) -> tuple[str, ...]:
 
 
 def default_target() -> Target:
-    """ONNX Runtime on one processor of this machine; the last one, since systems prefer the first for their own work."""
-    return Target(name=DEFAULT_TARGET, pin=(usable_processors()[-1],))
+    """ONNX Runtime on one processor."""
+    return Target(name=DEFAULT_TARGET, pin="last")
 
 
 def read_target(path: Path) -> TargetFile:
@@ -64,7 +64,7 @@ def read_target(path: Path) -> TargetFile:
     """
     try:
         body = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"cannot read {path}: {error}") from error
     sampling = body.pop("sampling", {})
     target = _validated(Target, {"name": path.parent.resolve().name, **body}, path, "")
@@ -96,16 +96,16 @@ def check_target(target: Target) -> None:
             f"target {target.name!r} wants {target.threads} threads; this machine has {len(processors)} logical processors",
             "write fewer threads into its target.toml",
         )
-    if target.pin is None:
+    pin = processors_of(target)
+    if pin is None:
         return
-    wrong = [number for number in target.pin if number not in usable]
-    if wrong or not target.pin:
+    if not pin or not set(pin) <= set(usable):
         raise UsageError(
-            f"target {target.name!r} is pinned to processors {list(target.pin)}; this process may use {list(usable)}",
+            f"target {target.name!r} is pinned to processors {list(pin)}; this process may use {list(usable)}",
             "choose others with 'pin' in its target.toml",
         )
-    if len(set(target.pin)) < target.threads:
-        raise UsageError(f"target {target.name!r} pins {target.threads} threads to {len(set(target.pin))} processors")
+    if len(set(pin)) < target.threads:
+        raise UsageError(f"target {target.name!r} pins {target.threads} threads to {len(set(pin))} processors {list(pin)}")
 
 
 def _validated(kind: type[_Model], values: Any, path: Path, prefix: str) -> _Model:

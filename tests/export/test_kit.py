@@ -26,6 +26,7 @@ from dna_deploy.records.probe_kit import WEIGHTS_FILE, ProbeKit
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.space import SearchSpace
+from tests.toy import SPACE
 
 pytestmark = pytest.mark.slow
 
@@ -135,15 +136,14 @@ def test_a_kit_holds_every_row_no_weights_and_little_else(kit: ProbeKit, tmp_pat
     assert sum(tensor.count for tensor in kit.manifest.tensors) == weights
 
 
-def test_the_same_seed_makes_the_same_kit_and_the_cache_gives_it_back(kit: ProbeKit, tmp_path: Path) -> None:
-    again = cached_kit(FASHION, 1, validation_networks=5, folder=tmp_path)
-    assert again.digest == kit.digest
+def test_the_same_seed_makes_the_same_kit_and_the_cache_gives_it_back(tmp_path: Path) -> None:
+    kit = cached_kit(SPACE, 1, validation_networks=5, folder=tmp_path)
     (path,) = tmp_path.iterdir()
     moment = path.stat().st_mtime_ns
-    assert cached_kit(FASHION, 1, validation_networks=5, folder=tmp_path).digest == kit.digest
+    assert cached_kit(SPACE, 1, validation_networks=5, folder=tmp_path).digest == kit.digest
     assert path.stat().st_mtime_ns == moment
     path.write_bytes(path.read_bytes()[:1000])
-    assert cached_kit(FASHION, 1, validation_networks=5, folder=tmp_path).digest == kit.digest
+    assert cached_kit(SPACE, 1, validation_networks=5, folder=tmp_path).digest == kit.digest
 
 
 def test_judged_networks_are_uniform_and_never_fitted_on() -> None:
@@ -155,7 +155,7 @@ def test_judged_networks_are_uniform_and_never_fitted_on() -> None:
 
 
 def test_half_precision_halves_everything_and_int8_is_refused() -> None:
-    kit = make_kit(find_space("fashion@8"), calibration_networks=3, validation_networks=0, precision="fp16")
+    kit = make_kit(SPACE, calibration_networks=3, validation_networks=0, precision="fp16")
     assert {tensor.dtype for tensor in kit.manifest.tensors} == {"float16"}
     graph = graph_of(kit, kit.probes("layer")[0].file)
     assert graph.input[0].type.tensor_type.elem_type == onnx.TensorProto.FLOAT16

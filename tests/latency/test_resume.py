@@ -1,0 +1,115 @@
+"""Ctrl-C and ``kill -9`` lose at most the probe in flight, and the same command goes on."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dna_deploy.errors import UsageError
+from dna_deploy.latency.journal import Journal
+from dna_deploy.latency.profile import profile_kit
+from dna_deploy.latency.sampling import Visit
+from dna_deploy.progress import Progress
+from dna_deploy.records.profile_run import ProfileRun
+from dna_deploy.spaces.catalog import find_space
+from tests.latency.pretend import PLAN, TARGET, make_kit, offer_runtime
+
+RUN = {"kit": "sha256:1"}
+VISITS = [Visit(0, "a", (100, 101)), Visit(0, "b", (), "it broke"), Visit(1, "a", (99, 98))]
+
+
+@pytest.fixture(autouse=True)
+def _runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    offer_runtime(tmp_path, monkeypatch)
+
+
+def write_journal(path: Path) -> None:
+    with Journal(path, RUN) as journal:
+        for visit in VISITS:
+            journal.visit(visit)
+        journal.round(0.25, 12.5)
+
+
+def test_a_journal_tells_what_was_written_and_counts_the_pause(tmp_path: Path) -> None:
+    write_journal(tmp_path / "journal")
+    for pauses in (1, 2):
+        with Journal(tmp_path / "journal", RUN) as again:
+            assert again.story.visits == VISITS
+            assert again.story.other_load == [0.25]
+            assert (again.story.seconds, again.story.pauses) == (12.5, pauses)
+
+
+def test_a_torn_last_line_costs_only_itself(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    write_journal(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.rindex(b"[99") + 3])
+    with Journal(path, RUN) as again:
+        assert again.story.visits == VISITS[:2]
+
+
+def test_a_journal_of_another_run_is_not_taken_up(tmp_path: Path) -> None:
+    write_journal(tmp_path / "journal")
+    with Journal(tmp_path / "journal", {"kit": "sha256:2"}) as other:
+        assert other.story.visits == []
+
+
+def test_a_full_disk_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    path = tmp_path / "journal"
+    with Journal(path, RUN) as journal:
+        monkeypatch.setattr(journal, "_file", Path("/dev/full").open("wb", buffering=0))
+        with pytest.raises(UsageError, match="cannot write .*journal: No space left"):
+            journal.visit(VISITS[0])
+
+
+def test_a_run_stopped_in_the_middle_goes_on_and_keeps_every_finished_visit(tmp_path: Path) -> None:
+    kit, journal, seen = make_kit(), tmp_path / "journal", 0
+
+    def stop(progress: Progress) -> None:
+        nonlocal seen
+        seen = progress.done
+        if progress.done == 500:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        profile_kit(kit, TARGET, PLAN, journal, on_progress=stop)
+    dones: list[int] = []
+    run = profile_kit(kit, TARGET, PLAN, journal, on_progress=lambda progress: dones.append(progress.done))
+    assert dones[0] == 500
+    assert run.conditions.pauses == 1
+    assert {len(probe.samples.visits_ns) for probe in run.probes} == {PLAN.rounds}
+
+
+def test_kill_9_loses_at_most_the_probe_in_flight(tmp_path: Path) -> None:
+    make_kit(mishaps={layer.key: "slow" for layer in find_space("fashion").rows()}).write(tmp_path / "f.kit")
+    target = tmp_path / "profiles" / "pretended" / "target.toml"
+    target.parent.mkdir(parents=True)
+    target.write_text('runtime = "pretend"\nprovider = "pretended"\n[sampling]\nrounds = 2\n')
+    command = [sys.executable, "-m", "dna_deploy.cli.app", "profile", "f.kit", "-t", "pretended", "--accept-noise", "--json"]
+    journal = tmp_path / "profiles" / "pretended" / "runs" / ".fashion.journal"
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while visits_in(journal) < 20:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    kept = visits_in(journal)
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    run = ProfileRun.read(tmp_path / json.loads(ended.stdout)["run"])
+    assert kept >= 20
+    assert run.conditions.pauses == 1
+    assert {len(probe.samples.visits_ns) for probe in run.probes} == {2}
+    assert not journal.exists()
+
+
+def visits_in(journal: Path) -> int:
+    return journal.read_text().count('{"visit"') if journal.exists() else 0
