@@ -37,8 +37,8 @@ class Evolution:
         if self._children is None or not len(self._children):
             return np.empty((0, self._genomes.sizes.size), np.intp)
         proposed = self._children.get("X").astype(np.intp)
-        newcomers = range(0, len(proposed), _NEWCOMER_EVERY) if self._seen else ()
-        proposed[list(newcomers)] = [self._genomes.random(self._rng) for _ in newcomers]
+        for newcomer in range(0, len(proposed), _NEWCOMER_EVERY) if self._seen else ():
+            proposed[newcomer] = self._genomes.random(self._rng)
         children = np.stack([self._fresh(self._genomes.repaired(genome, self._rng)) for genome in proposed])
         self._children.set("X", children)
         return children
