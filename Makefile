@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 IMAGES := /usr/share/datasets/fashion-mnist
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test check setup images format clean
+.PHONY: demo test check docs setup images format clean
 .DEFAULT_GOAL := demo
 
 demo: setup images
@@ -21,6 +21,9 @@ check: test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,103 @@
+"""Every command in the documentation works: run in order in a small project, or, where it needs a device, parsed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from dna_deploy.cli.app import app
+from tests.docs.commands import ROOT, Command, commands_of, inline_commands_of, lines_of, pages
+
+SMALL = {
+    "profile": ("--rounds", "24"),
+    "verify": ("--rounds", "24", "--accept-noise"),
+    "export": ("--images", "20"),
+    "train": ("--epochs", "1", "--images", "200"),
+    "rate": ("--epochs", "1", "--images", "100", "--rating-images", "50", "--teacher-epochs", "1", "--teacher-images", "200"),
+    "report": ("--no-png",),
+}
+"""What is appended to a command of a page, so that it ends soon; the last of two equal flags counts."""
+
+SMALL_JOURNEY = {
+    "DNA_DEPLOY_PROFILE_ROUNDS": "24",
+    "DNA_DEPLOY_TEACHER_EPOCHS": "1",
+    "DNA_DEPLOY_TEACHER_IMAGES": "100",
+    "DNA_DEPLOY_RATE_EPOCHS": "1",
+    "DNA_DEPLOY_RATE_IMAGES": "100",
+    "DNA_DEPLOY_RATE_RATING_IMAGES": "50",
+    "DNA_DEPLOY_RATE_JOBS": "1",
+    "DNA_DEPLOY_TRAIN_EPOCHS": "1",
+    "DNA_DEPLOY_TRAIN_IMAGES": "100",
+    "DNA_DEPLOY_TRAIN_VALIDATION_IMAGES": "50",
+}
+ELSEWHERE = ("pip ", "make ", "scp ", "ssh-copy-id ", "sudo ")
+"""What a page may tell the reader to run besides dna-deploy, on machines that these tests are not."""
+
+WITH_COMMANDS = [page for page in pages() if commands_of(page, "bash")]
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def draw_photos(folder: Path) -> None:
+    """Three classes of noise of different brightness, as the tutorial's folder of images."""
+    rng = np.random.default_rng(0)
+    for brightness, label in ((40, "boots"), (110, "bags"), (180, "shirts")):
+        (folder / label).mkdir(parents=True)
+        for number in range(100):
+            pixels = rng.integers(0, 70, (32, 40)) + brightness
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / label / f"{number:04}.png")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", WITH_COMMANDS, ids=name)
+def test_the_commands_of_a_page_run_in_order(page: Path, tmp_path: Path) -> None:
+    draw_photos(tmp_path / "photos")
+    for command in commands_of(page, "bash"):
+        arguments = [*command.arguments, *SMALL.get(command.arguments[0], ())]
+        ran = subprocess.run(
+            [sys.executable, "-m", "dna_deploy.cli.app", *arguments],
+            cwd=tmp_path, env=os.environ | SMALL_JOURNEY, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert ran.returncode == 0, f"{command}\n{ran.stdout}{ran.stderr}"
+
+
+@pytest.mark.parametrize("page", pages(), ids=name)
+def test_blocks_hold_nothing_that_is_not_checked(page: Path) -> None:
+    unknown = [line for line in lines_of(page, "bash") if not line.startswith("dna-deploy ")]
+    unknown += [line for line in lines_of(page, "console") if not line.startswith(("dna-deploy ", *ELSEWHERE))]
+    assert page.name == "README.md" or not unknown
+
+
+@pytest.mark.parametrize("page", pages(), ids=name)
+def test_commands_for_other_machines_and_in_sentences_can_be_parsed(page: Path) -> None:
+    for command in (*commands_of(page, "console"), *inline_commands_of(page), *commands_of(page, "bash")):
+        assert parse_problem(command) == "", str(command)
+
+
+def test_a_flag_that_does_not_exist_is_found() -> None:
+    assert "No such option" in parse_problem(Command(ROOT, ("run", "--drily")))
+
+
+def parse_problem(command: Command) -> str:
+    """What the command line says against a command; ``--help`` stops it after parsing its flags."""
+    ran = CliRunner().invoke(app, [*command.arguments, "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"})
+    return "" if ran.exit_code == 0 else ran.output
+
+
+def test_every_command_is_in_the_documentation() -> None:
+    written = {
+        command.arguments[0]
+        for page in pages()
+        for command in (*commands_of(page, "bash"), *commands_of(page, "console"), *inline_commands_of(page))
+    }
+    assert set(get_command(app).commands) <= written

@@ -1,0 +1,62 @@
+"""Collects one sample of every kind of record from a finished run: ``python -m tests.records.collect_samples FOLDER``.
+
+Before the first release, samples may be made anew with it. What is released stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from pkgutil import walk_packages
+from typing import Any
+
+import dna_deploy.pipeline
+import dna_deploy.records
+from dna_deploy.records.files import Provenance, Record
+from dna_deploy.records.probe_kit import ProbeKit
+
+SAMPLES = Path(__file__).parent / "samples" / "v1"
+PROVENANCE = Provenance(
+    created_at="2026-01-01T00:00:00+00:00",
+    tool_version="0.1.0",
+    python_version="3.11.0",
+    host="laptop",
+    command="dna-deploy run",
+)
+
+ELSEWHERE = {"reproduce": "dna-deploy run", "teacher_file": "teacher.safetensors"}
+"""Values that name places on the machine of the run."""
+
+
+def kinds() -> dict[str, type[Record]]:
+    """Every record class of the package by its kind."""
+    for package in (dna_deploy.records, dna_deploy.pipeline):
+        for module in walk_packages(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
+    return {cls.KIND: cls for cls in Record.__subclasses__() if cls.__module__.startswith("dna_deploy.")}
+
+
+def found(folder: Path) -> Iterator[Record]:
+    """The records under a folder, from large to small, so that the smallest of a kind is the last."""
+    known = kinds()
+    for path in sorted(folder.rglob("*.json"), key=lambda path: -path.stat().st_size):
+        body: Any = json.loads(path.read_text())
+        if isinstance(body, dict) and body.get("kind") in known:
+            yield known[body["kind"]].read(path)
+    for path in folder.rglob("*.kit"):
+        yield ProbeKit.read(path).manifest
+
+
+def collect(folder: Path) -> None:
+    """Writes the smallest record of each kind, with nothing of this machine in it that can be left out."""
+    for record in found(folder):
+        changes: dict[str, object] = {"provenance": PROVENANCE}
+        changes |= {key: value for key, value in ELSEWHERE.items() if key in type(record).model_fields}
+        record.model_copy(update=changes).write(SAMPLES / f"{record.KIND}.json")
+
+
+if __name__ == "__main__":
+    collect(Path(sys.argv[1]))
