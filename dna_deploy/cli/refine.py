@@ -59,7 +59,9 @@ def refine_outcome(
     with journey_view() as view:
         refinement = refine_shortlist(work, table, architectures, with_labels=with_labels, on_progress=view)
     best, *others = (shortlist[network.architecture] for network in refinement.networks)
-    return outcome.model_copy(update={"best": best, "others": tuple(others)}), refinement
+    chosen = best.architecture.split("/")
+    reasons = tuple(reason for reason in outcome.blocks if reason.choice in chosen)  # the others explain another network
+    return outcome.model_copy(update={"best": best, "others": tuple(others), "blocks": reasons}), refinement
 
 
 def refinement_view(refinement: Refinement, before: SearchOutcome) -> str:

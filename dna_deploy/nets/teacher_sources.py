@@ -9,7 +9,7 @@ TEACHERS = {
     "torchvision": "dna_deploy.nets.pretrained:from_torchvision",
     "efficientnet-lite": "dna_deploy.nets.pretrained:from_efficientnet_lite",
 }
-"""Source -> function from (model name, weights, input channels) to `Pretrained`.
+"""Source -> function from (model name, weights, shape of images) to `Pretrained`.
 
 A teacher is named ``source:model``. Others: entry points ``dna_deploy.teachers``.
 """

@@ -21,6 +21,7 @@ class RatingConfig(Part):
     edges: Edges = Field("adaptors", description="how channels of teacher and student are made to fit")
     share_depths: bool = Field(True, description="cells of one width share layers, shallower ones stop early; else none do")
     rating_batch: int = Field(250, ge=2, description="images whose statistics a candidate's batch norms use")
+    settled_top: int = Field(5, ge=0, description="a block's rating stops once the order of so many best is settled; 0: never")
     augmentation: Augmentation = Augmentation()
     seed: int = Field(0, ge=0)
 

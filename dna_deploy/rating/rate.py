@@ -50,7 +50,7 @@ def rate_space(
         method=METHOD,
         teacher=f"{teacher.name} ({teacher.digest[:19]})",
         dataset=f"{data.name} ({data.digest[:19]})",
-        images=len(data.rating),
+        images=min(len(data.rating), config.rating_batch * max(len(ratings.rows) for ratings in found.values())),
         blocks=tuple(_block_ratings(block, found[index]) for index, block in enumerate(space.blocks)),
     )
 

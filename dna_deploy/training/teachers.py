@@ -54,7 +54,7 @@ def _take_pretrained(config: TeacherConfig, space: SearchSpace, data: ImageData,
     identity, path = teacher_identity(config, space, data), folder / FILE_NAME
     if path.exists() and TensorFile.read(path, "teacher").facts.get("identity") == identity:
         return path
-    found = load_pretrained(config.name, config.weights or Known.PUBLISHED, space.input.channels)
+    found = load_pretrained(config.name, config.weights or Known.PUBLISHED, space.input)
     network = cut_network(found.network, space, config.cuts)
     network.expect((data.normalisation.mean, data.normalisation.deviation), (found.mean, found.deviation))
     if config.calibration_images:

@@ -163,3 +163,33 @@ def test_an_empty_class_and_a_missing_folder_are_named(tmp_path: Path) -> None:
         load_dataset("image-folder", tmp_path, COLOUR)
     with pytest.raises(UsageError, match="there is no folder"):
         load_dataset("image-folder", tmp_path / "nowhere", COLOUR)
+
+
+class Downloaded:
+    """What torchvision's CIFAR10 offers, without the download."""
+
+    classes = ("cat", "dog")
+
+    def __init__(self, root: str, *, train: bool, download: bool) -> None:
+        count = 6 if train else 2
+        self.data = np.arange(count * 32 * 32 * 3, dtype=np.uint64).reshape(count, 32, 32, 3).astype(np.uint8)
+        self.targets = [0, 1] * (count // 2)
+
+
+def test_a_torchvision_set_keeps_its_pixels_and_classes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("torchvision.datasets.CIFAR10", Downloaded)
+    found = load_dataset("cifar10", tmp_path, COLOUR)
+    assert (found.classes, len(found.training), len(found.test)) == (("cat", "dog"), 6, 2)
+    first = found.training.images(torch.tensor([0]))[0]
+    assert torch.equal(first.permute(1, 2, 0), torch.from_numpy(Downloaded("", train=True, download=False).data[0]))
+    with pytest.raises(UsageError, match="CIFAR10 has images of 3x32x32; the space takes 1x28x28"):
+        load_dataset("cifar10", tmp_path, GREY)
+
+
+def test_a_download_that_fails_says_where_it_looked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("no network")
+
+    monkeypatch.setattr("torchvision.datasets.MNIST", refuse)
+    with pytest.raises(UsageError, match=r"MNIST is not in .* and cannot be downloaded: no network"):
+        load_dataset("mnist", tmp_path, GREY)

@@ -153,11 +153,11 @@ def test_weights_of_another_network_and_damaged_ones_are_refused(tmp_path: Path)
 )
 def test_unknown_teachers_are_named(name: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        load_pretrained(name, Known.PUBLISHED, 3)
+        load_pretrained(name, Known.PUBLISHED, SPACE.input)
 
 
 def test_a_missing_weights_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dna_deploy.nets.pretrained.find_spec", lambda name: None)
     with pytest.raises(DependencyError) as caught:
-        load_pretrained("efficientnet-lite:0", Known.PUBLISHED, 3)
+        load_pretrained("efficientnet-lite:0", Known.PUBLISHED, SPACE.input)
     assert caught.value.hint == "pip install efficientnet_lite_pytorch"

@@ -15,7 +15,7 @@ from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.compute import Compute
 from dna_deploy.nets.supernet import SupernetBlock
 from dna_deploy.progress import silent
-from dna_deploy.rating.block_rating import rate_batch, relative_l1
+from dna_deploy.rating.block_rating import BatchRatings, rate_batch, relative_l1
 from dna_deploy.rating.block_training import build_supernet, train_blocks
 from dna_deploy.rating.processes import run_blocks
 from dna_deploy.rating.rate import rate_space
@@ -227,3 +227,25 @@ def test_standard_errors_are_those_of_the_mean_over_batches(tmp_path: Path) -> N
     rows = torch.stack(found.rows)
     assert rows.shape == (2, 9)
     torch.testing.assert_close(found.standard_errors, (rows[0] - rows[1]).abs() / 2)
+
+
+def ratings_of(rows: list[list[float]], folder: Path) -> BatchRatings:
+    return BatchRatings(folder / "ratings.safetensors", "", [torch.tensor(row).double() for row in rows])
+
+
+def test_an_order_is_settled_by_differences_on_the_same_images_not_by_the_spread_of_images(tmp_path: Path) -> None:
+    hard_and_easy_images = [[0.1 + 0.1 * batch, 0.12 + 0.1 * batch + 1e-4 * (batch % 2), 0.9] for batch in range(6)]
+    assert ratings_of(hard_and_easy_images, tmp_path).is_settled(2)
+    assert not ratings_of(hard_and_easy_images, tmp_path).is_settled(0)
+    assert not ratings_of(hard_and_easy_images[:3], tmp_path).is_settled(2)
+    contradicting = [[0.1, 0.11 + 0.05 * (-1) ** batch, 0.9] for batch in range(6)]
+    assert not ratings_of(contradicting, tmp_path).is_settled(1)
+
+
+def test_rating_stops_once_the_order_is_settled_and_says_on_how_many_images(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"rating_batch": 4, "settled_top": 1})
+    table = rate_space(SPACE, toy_teacher(), toy_data(), config, tmp_path)
+    every = rate_space(SPACE, toy_teacher(), toy_data(), config.model_copy(update={"settled_top": 0}), tmp_path / "every")
+    assert table.images < every.images == 40
+    again = rate_space(SPACE, toy_teacher(), toy_data(), config, tmp_path)
+    assert again.blocks == table.blocks
