@@ -112,7 +112,8 @@ def _ties(outcome: SearchOutcome) -> Iterator[Piece]:
         axis = outcome.front.axes[0]
         rows = tuple((quantity_text(axis, one.costs[0]), f"{one.rating:.5g}", one.architecture) for one in outcome.ties)
         caption = "Networks whose ratings cannot be told apart from the best, cheapest first"
-        yield Table(caption, (axis.partition(" ")[0], "rating", "architecture"), rows, frozenset({0, 1}), is_folded=len(rows) > 8)
+        headers = (axis.partition(" ")[0], "rating", "architecture")
+        yield Table(caption, headers, rows, frozenset({0, 1}), is_folded=len(rows) > 8)
 
 
 def _never(outcome: SearchOutcome) -> Iterator[Piece]:
