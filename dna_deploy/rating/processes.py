@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Messages: TypeAlias = multiprocessing.Queue[tuple[int, Progress | DnaDeployError]]
 
 _POLL_SECONDS = 0.2
+_GRACE_SECONDS = 10
 
 
 def run_blocks(work: BlockWork, indices: Sequence[int], on_progress: OnProgress) -> dict[int, BatchRatings]:
@@ -58,6 +59,10 @@ def _run_shares(work: BlockWork, on_progress: OnProgress) -> None:
         process.start()
     try:
         _listen(processes, messages, on_progress)
+    except KeyboardInterrupt:
+        for process in processes:
+            process.join(_GRACE_SECONDS)  # Ctrl-C reaches them as well, and they save where they are
+        raise
     finally:
         for process in processes:
             process.terminate()

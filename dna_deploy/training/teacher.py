@@ -11,7 +11,7 @@ from dna_deploy.data.splits import ImageData
 from dna_deploy.nets.compute import Compute
 from dna_deploy.nets.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.nets.teacher import write_teacher
-from dna_deploy.nets.tensor_file import TensorFile
+from dna_deploy.nets.tensor_file import TensorFile, file_digest
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import Part, digest_of
 from dna_deploy.spaces.space import SearchSpace
@@ -71,4 +71,6 @@ def train_teacher(
 def teacher_identity(config: TeacherConfig, space: SearchSpace, data: ImageData) -> str:
     """Names everything that the teacher depends on."""
     shape = ResidualConfig.for_space(space, config.width_factor, config.depth)
-    return digest_of(f"teacher {config.model_dump_json()} {shape.model_dump_json()} {data.digest}".encode())
+    weights = file_digest(config.weights, "weights") if config.weights else ""
+    made = config.model_dump_json(exclude={"weights"})
+    return digest_of(f"teacher {made} {weights} {shape.model_dump_json()} {data.digest}".encode())

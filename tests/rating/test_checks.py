@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import weakref
 from collections import Counter
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 import torch.nn.functional as F
@@ -249,3 +254,58 @@ def test_rating_stops_once_the_order_is_settled_and_says_on_how_many_images(tmp_
     assert table.images < every.images == 40
     again = rate_space(SPACE, toy_teacher(), toy_data(), config, tmp_path)
     assert again.blocks == table.blocks
+
+
+SCRIPT = """
+import os, signal, sys
+from pathlib import Path
+from dna_deploy.nets.compute import Compute
+from dna_deploy.rating.rate import rate_space
+from tests.toy import CONFIG, SPACE, toy_data, toy_teacher
+
+heard = 0
+
+def kill(progress):
+    global heard
+    heard += 1
+    if heard == 6:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == "__main__":
+    compute = Compute(jobs=2, checkpoint_seconds=0)
+    config = CONFIG.model_copy(update={"epochs": int(sys.argv[2])})
+    rate_space(SPACE, toy_teacher(), toy_data(), config, Path(sys.argv[1]), on_progress=kill, compute=compute)
+"""
+
+
+def is_marked(process: psutil.Process, folder: Path) -> bool:
+    """Whether the process, or the one that started it, was given the mark."""
+    try:
+        return process.environ().get("MARK") == str(folder)
+    except psutil.Error:
+        return False
+
+
+def killed_rating(folder: Path, epochs: int) -> None:
+    """A rating in two processes, started and killed in the middle; every process it had started must end by itself."""
+    script = folder.with_suffix(".py")
+    script.write_text(SCRIPT)
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "MARK": str(folder)}
+    ran = subprocess.run([sys.executable, str(script), str(folder), str(epochs)], check=False, env=environment)
+    assert ran.returncode == -signal.SIGKILL
+    _, alive = psutil.wait_procs([one for one in psutil.process_iter() if is_marked(one, folder)], timeout=20)
+    for process in alive:
+        process.kill()
+    assert not alive
+
+
+@pytest.mark.slow
+def test_a_killed_rating_takes_its_processes_along(tmp_path: Path) -> None:
+    killed_rating(tmp_path / "long", epochs=5000)
+
+
+@pytest.mark.slow
+def test_a_killed_rating_goes_on(tmp_path: Path) -> None:
+    killed_rating(tmp_path / "killed", CONFIG.epochs)
+    whole = rate_space(SPACE, toy_teacher(), toy_data(), CONFIG, tmp_path / "whole")
+    assert rate_space(SPACE, toy_teacher(), toy_data(), CONFIG, tmp_path / "killed").blocks == whole.blocks
