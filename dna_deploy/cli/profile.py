@@ -81,7 +81,7 @@ def _with_plan(file: TargetFile, rounds: int | None, budget: str, quantile: str)
 
     changes: dict[str, object] = {}
     if rounds is not None:
-        changes["rounds"] = rounds
+        changes |= {"rounds": rounds, "least_s": 0.0}
     if budget:
         changes["budget_s"] = Duration.parse(budget).seconds
     return replace(file, plan=plan_for(quantile, file.plan.model_copy(update=changes)))

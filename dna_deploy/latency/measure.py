@@ -9,7 +9,7 @@ from dna_deploy.errors import TableError, UnstableMeasurementError
 from dna_deploy.latency.doubts import doubts_about_model
 from dna_deploy.latency.isolation import IsolatedBench
 from dna_deploy.latency.sampling import sample
-from dna_deploy.latency.surroundings import OtherLoad
+from dna_deploy.latency.surroundings import Heat, OtherLoad
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.files import Provenance, digest_of, read_bytes
 from dna_deploy.records.measurement import Measurement
@@ -33,9 +33,10 @@ def measure_model(
         TableError: the file cannot be read, loaded or run.
         UnstableMeasurementError: the clock of this machine cannot be used.
     """
-    plan = plan or SamplingPlan()
+    plan = (plan or SamplingPlan()).model_copy(update={"least_s": 0.0})
     digest = digest_of(read_bytes(path, "model"))
-    load, visits, stalled = OtherLoad(), [], 0
+    load, heat, stalled = OtherLoad(), Heat(), 0
+    visits: list[tuple[int, ...]] = []
     with IsolatedBench(target, plan, {path.name: path.resolve()}) as bench:
         for visit in sample(bench, (path.name,), plan, time.monotonic):
             if visit.failure:
@@ -45,7 +46,7 @@ def measure_model(
             else:
                 stalled += 1
             on_progress(Progress("measuring", visit.round + 1, plan.rounds))
-        throttled, found = bench.throttle_reasons(), bench.fingerprint
+        throttled, found = (*heat.look(), *bench.throttle_reasons()), bench.fingerprint
     if not visits:
         raise UnstableMeasurementError(f"the clock stood still in all {stalled} visits")
     samples = Samples(visits_ns=tuple(visits))

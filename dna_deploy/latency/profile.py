@@ -93,4 +93,5 @@ def estimate(kit: ProbeKit, validation_networks: int, plan: SamplingPlan, bench:
     networks = len(kit.probes("calibration")) + min(validation_networks, len(kit.probes("validation")))
     # A whole network has each kind of layer several times; kits do not say how often, a sixth of all rows fits our spaces.
     macs = sum(layers) * (1 + networks / 6)
-    return Duration(plan.rounds * visit * macs / max(1, PlacedLayer.parse(sentinel.key).macs))
+    pace = visit * macs / max(1, PlacedLayer.parse(sentinel.key).macs)
+    return Duration(pace * plan.expected_rounds(1, pace))

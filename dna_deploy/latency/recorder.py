@@ -8,7 +8,7 @@ from typing import Protocol
 from dna_deploy.errors import TableError, UnstableMeasurementError
 from dna_deploy.latency.journal import Journal
 from dna_deploy.latency.sampling import Visit
-from dna_deploy.latency.surroundings import OtherLoad
+from dna_deploy.latency.surroundings import Heat, OtherLoad
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.probe_kit import KitProbe, ProbeKit
 from dna_deploy.records.profile_run import AbsentProbe, Conditions, ProbeSamples, ProfileRun
@@ -16,7 +16,6 @@ from dna_deploy.records.samples import Samples
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
-from dna_deploy.units import Duration
 
 
 class Machine(Protocol):
@@ -49,9 +48,8 @@ class Recorder:
         self._kit, self._target, self._plan, self._probes = kit, target, plan, probes
         self._machine, self._journal, self._clock, self._begin = machine, journal, clock, clock()
         self._story, self._load, self._fresh = journal.story, OtherLoad(), 0
-        self._stalled, self._round = 0, -1
+        self._stalled, self._round, self._heat = 0, -1, Heat()
         self._throttled: dict[str, None] = {}
-        self.total = plan.rounds * len(probes)
         self.spent_s = self._story.seconds
         self.done = {(visit.round, visit.name) for visit in self._story.visits}
         self.absent = {visit.name: visit.failure for visit in self._story.visits if visit.failure}
@@ -60,6 +58,17 @@ class Recorder:
     def visits(self) -> int:
         """Finished visits."""
         return len(self._story.visits)
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds it will be, as far as can be told."""
+        done = self._round
+        return self._plan.expected_rounds(done, self.seconds) if done > 0 else self._plan.rounds
+
+    @property
+    def total(self) -> int:
+        """How many visits it will be, as far as can be told."""
+        return max(self.visits, self.rounds * len(self._probes))
 
     @property
     def seconds(self) -> float:
@@ -83,9 +92,7 @@ class Recorder:
     def remark(self) -> str:
         """Where the run is, and about how long it will still take."""
         left = (self._clock() - self._begin) / max(1, self._fresh) * max(0, self.total - self.visits)
-        if self._plan.budget_s is not None:
-            left = min(left, max(0.0, self._plan.budget_s - self.seconds))
-        return f"round {self._round + 1} of {self._plan.rounds}, about {Duration(round(left))} left"
+        return f"round {self._round + 1} of {self.rounds}, about {left:.0f} s left"
 
     def profile_run(self) -> ProfileRun:
         """Everything seen.
@@ -128,7 +135,7 @@ class Recorder:
 
     def _look(self) -> None:
         self._story.other_load.append(round(self._load.look(), 4))
-        self._throttled.update(dict.fromkeys(self._machine.throttle_reasons()))
+        self._throttled.update(dict.fromkeys((*self._heat.look(), *self._machine.throttle_reasons())))
         self._journal.round(self._story.other_load[-1], self.seconds)
 
     def _conditions(self) -> Conditions:

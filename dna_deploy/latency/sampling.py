@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ def sample(
     absent: Collection[str] = (),
     spent_s: float = 0.0,
 ) -> Iterator[Visit]:
-    """Visits every name in every round. Ends early where another round would not fit the budget, but not before two.
+    """Visits every name in every round, for as long as the plan says.
 
     Args:
         bench: Runs the probes.
@@ -59,7 +60,7 @@ def sample(
         spent_s: Time already used by it.
     """
     lost, begin = set(absent), clock()
-    for round in range(plan.rounds):
+    for round in itertools.count():
         for name in order_of_round(names, plan.seed, round):
             if name in lost or (round, name) in done:
                 continue
@@ -68,6 +69,5 @@ def sample(
             except ProbeError as error:
                 lost.add(name)
                 yield Visit(round, name, (), str(error))
-        used = spent_s + clock() - begin
-        if plan.budget_s is not None and round >= 1 and used + used / (round + 1) > plan.budget_s:
+        if plan.is_over(round + 1, spent_s + clock() - begin):
             return

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import psutil
+
+from dna_deploy.targets.machine import throttle_count
+
+
+class Heat:
+    """Whether heat held the processors back, from one look to the next."""
+
+    def __init__(self, count: Callable[[], int] = throttle_count) -> None:
+        self._count, self._before = count, count()
+
+    def look(self) -> tuple[str, ...]:
+        """What to call it; nothing if all was well."""
+        before, self._before = self._before, self._count()
+        return ("processor heat",) if self._before > before else ()
 
 
 class OtherLoad:

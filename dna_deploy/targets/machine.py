@@ -38,6 +38,17 @@ def governor(root: Path = GOVERNORS) -> str:
     return "+".join(sorted(names)) or "unknown"
 
 
+def throttle_count(root: Path = GOVERNORS) -> int:
+    """How often heat has held the processors back since the system started; 0 where the system does not tell."""
+    total = 0
+    for path in root.glob("cpu[0-9]*/thermal_throttle/*_throttle_count"):
+        try:
+            total += int(path.read_text())
+        except (OSError, ValueError):
+            continue
+    return total
+
+
 def usable_processors() -> tuple[int, ...]:
     """The logical processors that this process may run on, ascending."""
     if hasattr(os, "sched_getaffinity"):

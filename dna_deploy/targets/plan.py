@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Statistic: TypeAlias = Literal["min", "p10", "p25", "p50"]
+
+
+MOST_TIMES = 8
+"""How many times the rounds of a plan may be done to use its least time."""
 
 
 class SamplingPlan(BaseModel):
@@ -18,7 +23,24 @@ class SamplingPlan(BaseModel):
     runs: int = Field(default=2, ge=1, le=10_000, description="timed runs at each visit")
     warmup_runs: int = Field(default=2, ge=0, le=10_000, description="runs before them that are not counted")
     warmup_s: float = Field(default=0.0, ge=0, le=60, description="warm up for at least so long: a GPU needs 0.2")
+    least_s: float = Field(
+        default=0.0,
+        ge=0,
+        description="small models: go on with further rounds until so much time is used, at most MOST_TIMES as many",
+    )
     budget_s: float | None = Field(default=None, gt=0, description="stop after the round in which this time is used up")
     timeout_s: float = Field(default=60.0, gt=0, description="a model that does not answer for so long is given up")
     statistic: Statistic = Field(default="p25", description="what a row of the table holds")
     seed: int = Field(default=0, ge=0)
+
+    def is_over(self, rounds: int, seconds: float) -> bool:
+        """Whether to stop after so many rounds and so much time: enough is done, or another round would not fit."""
+        if self.budget_s is not None and rounds >= 2 and seconds * (1 + 1 / rounds) > self.budget_s:
+            return True
+        return rounds >= self.rounds and (seconds >= self.least_s or rounds >= MOST_TIMES * self.rounds)
+
+    def expected_rounds(self, rounds: int, seconds: float) -> int:
+        """How many rounds it will be in all, judged by those that are done."""
+        pace = seconds / max(1, rounds)
+        wanted = max(self.rounds, min(MOST_TIMES * self.rounds, math.ceil(self.least_s / pace) if pace > 0 else 0))
+        return wanted if self.budget_s is None or pace <= 0 else max(2, min(wanted, math.floor(self.budget_s / pace)))

@@ -21,6 +21,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 TARGET_FILE = "target.toml"
 DEFAULT_TARGET = "cpu-1thread"
+DEFAULT_PLAN = SamplingPlan(least_s=30.0)
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def find_target(name: str, profiles: Path) -> TargetFile:
     if path.exists():
         return read_target(path)
     if name == DEFAULT_TARGET:
-        return TargetFile(default_target(), SamplingPlan())
+        return TargetFile(default_target(), DEFAULT_PLAN)
     raise UsageError(f"there is no target {name!r}: {path} does not exist", suggest(name, target_names(profiles)))
 
 

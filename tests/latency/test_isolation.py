@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dna_deploy.errors import TableError, UsageError
+from dna_deploy.errors import TableError, UnstableMeasurementError, UsageError
 from dna_deploy.latency.isolation import IsolatedBench
 from dna_deploy.latency.profile import profile_kit
 from dna_deploy.latency.sampling import ProbeError
@@ -75,6 +75,18 @@ def test_a_runtime_that_runs_no_layer_at_all_is_an_error(tmp_path: Path) -> None
     every = {layer.key: "broken" for layer in FASHION.rows()}
     with pytest.raises(TableError, match="no layer could be run by pretend: RuntimeError: no such operator"):
         profile_kit(make_kit(mishaps=every), TARGET, PLAN, tmp_path / "journal")
+
+
+def test_a_clock_that_stands_still_makes_a_layer_absent_and_a_doubt_never_a_zero(tmp_path: Path) -> None:
+    bad = FASHION.rows()[3].key
+    run = profile_kit(make_kit(mishaps={bad: "stall"}), TARGET, PLAN, tmp_path / "journal")
+    table = table_from_runs([run])
+    assert run.conditions.stalled_clock == PLAN.rounds
+    assert [(row.layer, row.reason) for row in table.absent] == [(bad, "it was never timed")]
+    assert "clock" in {doubt.name for doubt in table.doubts}
+    stopped = {layer.key: "stall" for layer in FASHION.rows()}
+    with pytest.raises(UnstableMeasurementError, match="the clock of this machine stands still"):
+        profile_kit(make_kit(mishaps=stopped), TARGET, PLAN, tmp_path / "other")
 
 
 def test_memory_that_the_runtime_tells_is_in_the_rows(tmp_path: Path) -> None:

@@ -64,9 +64,9 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.Monk
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     path = tmp_path / "journal"
-    with Journal(path, RUN) as journal:
-        monkeypatch.setattr(journal, "_file", Path("/dev/full").open("wb", buffering=0))
-        with pytest.raises(UsageError, match="cannot write .*journal: No space left"):
+    with Journal(path, RUN) as journal, Path("/dev/full").open("wb", buffering=0) as full, monkeypatch.context() as patch:
+        patch.setattr(journal, "_file", full)
+        with pytest.raises(UsageError, match=r"cannot write .*journal: No space left"):
             journal.visit(VISITS[0])
 
 

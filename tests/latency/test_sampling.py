@@ -64,6 +64,20 @@ def test_a_budget_ends_the_run_before_a_round_that_would_not_fit() -> None:
     assert clock.now == 40.0
 
 
+def test_small_models_get_more_rounds_until_the_least_time_is_used_but_not_without_end() -> None:
+    for cost, rounds in ((1.0, 20), (0.01, 80), (4.0, 10)):
+        clock = FakeTime()
+        visits = list(sample(FakeBench(clock, cost), NAMES, SamplingPlan(rounds=10, least_s=100.0), clock))
+        assert len(visits) == rounds * len(NAMES)
+
+
+def test_the_expected_rounds_are_those_that_will_be_done() -> None:
+    assert SamplingPlan(rounds=10).expected_rounds(2, 8.0) == 10
+    assert SamplingPlan(rounds=10, least_s=100.0).expected_rounds(2, 8.0) == 25
+    assert SamplingPlan(rounds=10, least_s=100.0, budget_s=40.0).expected_rounds(2, 8.0) == 10
+    assert SamplingPlan(rounds=10, budget_s=1.0).expected_rounds(2, 8.0) == 2
+
+
 def test_time_spent_before_an_interruption_counts_against_the_budget() -> None:
     clock, plan = FakeTime(), SamplingPlan(rounds=100, budget_s=45.0)
     done = {(0, name) for name in NAMES}

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from dna_deploy.errors import UsageError
+from dna_deploy.latency.surroundings import Heat
 from dna_deploy.targets import machine, target_file
 from dna_deploy.targets.fingerprint import Fingerprint
-from dna_deploy.targets.machine import governor, processors_of
+from dna_deploy.targets.machine import governor, processors_of, throttle_count
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
 from dna_deploy.targets.target_file import check_target, find_target, read_target, target_names, target_toml
@@ -90,6 +91,19 @@ def test_a_governor_is_read_from_every_processor(tmp_path: Path) -> None:
         folder.mkdir(parents=True)
         (folder / "scaling_governor").write_text(f"{name}\n")
     assert governor(tmp_path) == "performance+powersave"
+
+
+def test_heat_is_counted_where_the_system_tells_it(tmp_path: Path) -> None:
+    assert throttle_count(tmp_path) == 0
+    for number in range(2):
+        folder = tmp_path / f"cpu{number}" / "thermal_throttle"
+        folder.mkdir(parents=True)
+        (folder / "core_throttle_count").write_text("3\n")
+        (folder / "package_throttle_count").write_text("no number\n")
+    assert throttle_count(tmp_path) == 6
+    counts = iter([6, 6, 8])
+    heat = Heat(lambda: next(counts))
+    assert (heat.look(), heat.look()) == ((), ("processor heat",))
 
 
 def test_fingerprints_say_what_differs() -> None:
