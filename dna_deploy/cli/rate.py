@@ -11,6 +11,7 @@ from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.journey_view import journey_view
 
 if TYPE_CHECKING:
+    from dna_deploy.rating.config import RatingConfig
     from dna_deploy.records.rating_table import RatingTable
     from dna_deploy.spaces.space import SearchSpace
 
@@ -30,6 +31,9 @@ def rate(
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of supernet training.")] = 4,
     images: Annotated[int | None, typer.Option(min=1, help="Training images for the supernets; all by default.")] = 12_000,
     rating_images: Annotated[int, typer.Option(min=2, help="Held-out images to rate on.")] = 1000,
+    batch: Annotated[int, typer.Option(min=2, help="Images a step of supernet training.")] = 64,
+    learning_rate: Annotated[float, typer.Option(help="Of the supernets, its highest value.")] = 4e-3,
+    edges: Annotated[str, typer.Option(help="How channels are made to fit: adaptors (1x1, shared) or teacher.")] = "adaptors",
     teacher_epochs: Annotated[int, typer.Option(min=1, help="Epochs of teacher training, if it is trained here.")] = 4,
     teacher_images: Annotated[int | None, typer.Option(min=1, help="Training images for the teacher.")] = 20_000,
     jobs: Annotated[int, typer.Option(min=1, help="Processes over which blocks are spread.")] = 1,
@@ -46,7 +50,6 @@ def rate(
     from dna_deploy.data.splits import DataConfig, load_data
     from dna_deploy.nets.compute import Compute
     from dna_deploy.nets.teacher import load_teacher
-    from dna_deploy.rating.config import RatingConfig
     from dna_deploy.rating.rate import rate_space, rating_identity
     from dna_deploy.spaces.catalog import find_space
     from dna_deploy.training.recipe import Recipe
@@ -62,7 +65,7 @@ def rate(
     cuts = tuple(filter(None, teacher_cuts.split(",")))
     recipe = Recipe(epochs=teacher_epochs, seed=seed)
     teacher_config = TeacherConfig(name=teacher, recipe=recipe, weights=teacher_weights, cuts=cuts)
-    config = RatingConfig(epochs=epochs, seed=seed)
+    config = _config(epochs=epochs, batch=batch, learning_rate=learning_rate, edges=edges, seed=seed)
     with journey_view() as view:
         place = folder / f"teacher-{_short(teacher_identity(teacher_config, found, teacher_data))}"
         taught = load_teacher(make_teacher(teacher_config, found, teacher_data, place, on_progress=view, compute=compute))
@@ -76,6 +79,20 @@ def rate(
         print_result(_best(found, table))
     note(f"wrote {path}; the supernets are in {place}")
     note(f"next: dna-deploy search --space {found.name} --ratings {path} --latency 20ms")
+
+
+def _config(**values: object) -> RatingConfig:
+    from pydantic import ValidationError
+
+    from dna_deploy.errors import UsageError
+    from dna_deploy.rating.config import RatingConfig
+
+    try:
+        return RatingConfig.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).replace("_", "-")
+        raise UsageError(f"--{name} {first['input']!r}: {first['msg']}", "see: dna-deploy rate --help") from error
 
 
 def _short(digest: str) -> str:

@@ -48,8 +48,8 @@ def rate_space(
         space=space.name,
         space_digest=space.digest,
         method=METHOD,
-        teacher=f"{teacher.name} ({teacher.digest[:19]})",
-        dataset=f"{data.name} ({data.digest[:19]})",
+        teacher=work.teacher_label,
+        dataset=work.data_label,
         images=min(len(data.rating), config.rating_batch * max(len(ratings.rows) for ratings in found.values())),
         blocks=tuple(_block_ratings(block, found[index]) for index, block in enumerate(space.blocks)),
     )

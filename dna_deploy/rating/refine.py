@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import rankdata
 
+from dna_deploy.errors import TableError
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.stitched import rate_stitched
 from dna_deploy.rating.work import BlockWork
@@ -31,10 +32,13 @@ def refine(
     """The networks of a shortlist, best first by the mean of their ranks.
 
     Raises:
-        TableError: the ratings are for another space.
+        TableError: the ratings are for another space, teacher or data set than the supernets.
         UsageError: an architecture is not in the space.
     """
     table.check_space(work.space)
+    for what, rated, here in (("teacher", table.teacher, work.teacher_label), ("images", table.dataset, work.data_label)):
+        if rated != here:
+            raise TableError(f"the {what} of the ratings, {rated}, are not those of the supernets, {here}", "rate again")
     stitched = rate_stitched(work, architectures, with_labels=with_labels, on_progress=on_progress)
     ratings = [table.of(work.space, architecture) for architecture in architectures]
     layers = [work.space.place(architecture) for architecture in architectures]

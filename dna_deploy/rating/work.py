@@ -26,6 +26,16 @@ class BlockWork:
     identity: str
     compute: Compute
 
+    @property
+    def teacher_label(self) -> str:
+        """The teacher, as rating tables name it."""
+        return f"{self.teacher.name} ({self.teacher.digest[:19]})"
+
+    @property
+    def data_label(self) -> str:
+        """The images, as rating tables name them."""
+        return f"{self.data.name} ({self.data.digest[:19]})"
+
     def cost(self, index: int) -> float:
         """What block ``index`` costs relative to others: operations of an average path of each of its cells."""
         block, total = self.space.blocks[index], 0.0

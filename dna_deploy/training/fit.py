@@ -69,14 +69,13 @@ def fit(
     Raises:
         DivergedError: the loss is no longer a number. The last good checkpoint stays.
     """
-    network.to(run.compute.device).to(memory_format=torch.channels_last)
+    device = run.compute.device
+    network.to(device).to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(parameter_groups(network, recipe.weight_decay), lr=recipe.learning_rate)
-    checkpoint, best_path = Checkpoint(run.folder / "checkpoint.safetensors", run.identity), run.folder / "best.safetensors"
+    checkpoint = Checkpoint(run.folder / "checkpoint.safetensors", run.identity)
     facts = checkpoint.resume(network, optimiser)
-    best = tuple(facts.get("best", (0, 0)))  # (correct validation images, epoch)
-    batches = TrainingBatches(
-        data.train, data.normalisation, recipe.augmentation, recipe.batch, recipe.seed, run.compute.device
-    )
+    best = _Best(run.folder / "best.safetensors", len(data.validation), *facts.get("best", (0, 0)))
+    batches = TrainingBatches(data.train, data.normalisation, recipe.augmentation, recipe.batch, recipe.seed, device)
     total, interval = recipe.epochs * batches.steps_per_epoch, Interval(run.compute.checkpoint_seconds)
     network.train()
     with interrupts_held() as interrupted:
@@ -91,18 +90,33 @@ def fit(
                 )
             epoch, rest = divmod(step + 1, batches.steps_per_epoch)
             if rest == 0:
-                correct = measure_accuracy(network, data.validation, data, run.compute.device).correct
-                if correct > best[0] or not best[1]:
-                    best = (correct, epoch)
-                    TensorFile(network.state_dict(), {"epoch": epoch}).write(best_path)
+                best.consider(network, measure_accuracy(network, data.validation, data, device).correct, epoch)
             if interrupted() or interval.is_over():
-                checkpoint.save(step + 1, network, optimiser, best=best)
-            shown = f"loss {loss:.3f}" + (f", best {best[0] / len(data.validation):.2%}" if best[1] else "")
-            on_progress(Progress(run.name, step + 1, total, shown))
+                checkpoint.save(step + 1, network, optimiser, best=(best.correct, best.epoch))
+            on_progress(Progress(run.name, step + 1, total, f"loss {loss:.3f}{best}"))
             if interrupted():
                 raise KeyboardInterrupt
-    network.load_state_dict(dict(TensorFile.read(best_path).tensors))
-    return Fitted(best[1], Accuracy(correct=best[0], images=len(data.validation)))
+    network.load_state_dict(dict(TensorFile.read(best.path).tensors))
+    return Fitted(best.epoch, Accuracy(correct=best.correct, images=best.images))
+
+
+@dataclass
+class _Best:
+    """The weights of the epoch that was right most often on the validation images."""
+
+    path: Path
+    images: int
+    correct: int
+    epoch: int
+
+    def consider(self, network: nn.Module, correct: int, epoch: int) -> None:
+        """Keeps the weights if they are better than those kept before."""
+        if correct > self.correct or not self.epoch:
+            self.correct, self.epoch = correct, epoch
+            TensorFile(network.state_dict(), {"epoch": epoch}).write(self.path)
+
+    def __str__(self) -> str:
+        return f", best {self.correct / self.images:.2%}" if self.epoch else ""
 
 
 def _step(

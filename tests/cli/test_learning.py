@@ -96,6 +96,8 @@ def test_rank_check_names_the_line_it_cannot_read(tmp_path: Path, line: str, mes
         (("--teacher", "timm:resnet81"), "timm has no model 'resnet81'"),
         (("--teacher", "efficientnet-lite:0"), "takes colour images; the space takes 1 channel"),
         (("--device", "gpu"), "unknown device 'gpu'"),
+        (("--edges", "round"), "--edges 'round'"),
+        (("--learning-rate", "-1"), "--learning-rate -1.0"),
         (("--images", "70000"), "fashion-mnist has 60000 training images; 73000 are asked for"),
     ],
 )

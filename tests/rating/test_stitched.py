@@ -72,6 +72,13 @@ def test_refined_networks_are_ordered_by_the_mean_of_three_ranks(tmp_path: Path)
     assert first.mean_rank == pytest.approx(sum(ranks) / 3)
 
 
+@pytest.mark.parametrize(("field", "what"), [("teacher", "teacher"), ("dataset", "images")])
+def test_ratings_of_another_teacher_or_data_set_are_refused(tmp_path: Path, field: str, what: str) -> None:
+    table = rate_space(SPACE, toy_teacher(), toy_data(), CONFIG, tmp_path).model_copy(update={field: "another"})
+    with pytest.raises(TableError, match=f"the {what} of the ratings, another, are not those of the supernets"):
+        refine(work(tmp_path, identity=identity_in(tmp_path)), table, NETWORKS)
+
+
 def identity_in(folder: Path) -> str:
     from dna_deploy.nets.tensor_file import TensorFile
 
