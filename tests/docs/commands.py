@@ -30,9 +30,14 @@ def pages() -> list[Path]:
     return [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 
 
+def blocks_of(page: Path, kind: str) -> list[str]:
+    """The blocks of a kind, in order."""
+    return [body for found, body in _BLOCK.findall(page.read_text()) if found == kind]
+
+
 def lines_of(page: Path, kind: str) -> list[str]:
     """The lines in all blocks of a kind, in order, prompts and comments taken off."""
-    text = "".join(body for found, body in _BLOCK.findall(page.read_text()) if found == kind)
+    text = "".join(blocks_of(page, kind))
     lines = [_PROMPT.sub("", line).partition("  #")[0].strip() for line in text.splitlines()]
     return [line for line in lines if line and not line.startswith("#")]
 

@@ -14,7 +14,9 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from dna_deploy.cli.app import app
-from tests.docs.commands import ROOT, Command, commands_of, inline_commands_of, lines_of, pages
+from dna_deploy.latency.runners import RUNNERS
+from dna_deploy.targets.target_file import find_target
+from tests.docs.commands import ROOT, Command, blocks_of, commands_of, inline_commands_of, lines_of, pages
 
 SMALL = {
     "profile": ("--rounds", "24"),
@@ -101,3 +103,20 @@ def test_every_command_is_in_the_documentation() -> None:
         for command in (*commands_of(page, "bash"), *commands_of(page, "console"), *inline_commands_of(page))
     }
     assert set(get_command(app).commands) <= written
+
+
+def target_files() -> list[str]:
+    """The target files that pages show."""
+    return [block for page in pages() for block in blocks_of(page, "toml") if block.startswith("runtime =")]
+
+
+def test_there_are_target_files_in_the_documentation() -> None:
+    assert len(target_files()) >= 3
+
+
+@pytest.mark.parametrize("text", target_files())
+def test_a_target_file_of_the_documentation_can_be_read(text: str, tmp_path: Path) -> None:
+    (tmp_path / "device").mkdir()
+    (tmp_path / "device" / "target.toml").write_text(text)
+    found = find_target("device", tmp_path).target
+    assert found.runtime in (*RUNNERS, "onnx-reference")  # the latter is that of the example package
