@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dna_deploy import plugins
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.probe_kit import KitManifest, KitProbe, KitTensor, ProbeKit, Role
 from dna_deploy.spaces.catalog import find_space
@@ -84,6 +85,8 @@ def offer_runtime(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (facts / "entry_points.txt").write_text("[dna_deploy.runners]\npretend = pretend_runtime:Runner\n")
     monkeypatch.setenv("PYTHONPATH", str(packages))
     monkeypatch.syspath_prepend(str(packages))
+    # What is installed is read once a process: here it has just changed.
+    monkeypatch.setattr(plugins, "_offered", plugins._offered.__wrapped__)
 
 
 def layer_nanoseconds(macs: int) -> int:

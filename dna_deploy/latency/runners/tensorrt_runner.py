@@ -118,7 +118,8 @@ class EngineBuilder:
         self._builder = trt.Builder(self._logger)
         if self._builder is None:
             raise DependencyError(f"{trt.__name__} finds no GPU to build for")
-        self._cache = b""
+        # TensorRT-RTX chooses its kernels when an engine is loaded, and has nothing to remember from building.
+        self._times_tactics, self._cache = trt.__name__ == "tensorrt", b""
 
     def build(self, path: Path) -> bytes:
         """The engine of an ONNX file; weights outside the file are read from beside it.
@@ -137,10 +138,11 @@ class EngineBuilder:
             config.num_compute_capabilities = len(self._capabilities)
             for index, name in enumerate(self._capabilities):
                 config.set_compute_capability(getattr(trt.ComputeCapability, name), index)
-        timing_cache = config.create_timing_cache(self._cache)
-        config.set_timing_cache(timing_cache, ignore_mismatch=False)
+        if self._times_tactics:
+            config.set_timing_cache(config.create_timing_cache(self._cache), ignore_mismatch=False)
         engine = self._builder.build_serialized_network(network, config)
         if engine is None:
             raise UsageError(f"{trt.__name__} cannot build an engine of {path.name}")
-        self._cache = bytes(config.get_timing_cache().serialize())
+        if self._times_tactics:
+            self._cache = bytes(config.get_timing_cache().serialize())
         return bytes(engine)
