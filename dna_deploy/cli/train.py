@@ -26,6 +26,7 @@ def train(
     images: Annotated[int | None, typer.Option(min=1, help="Training images; all by default.")] = None,
     learning_rate: Annotated[float, typer.Option(min=0, help="Its highest value.")] = 5e-3,
     batch: Annotated[int, typer.Option(min=2, help="Images a step.")] = 64,
+    crop: Annotated[float, typer.Option(help="Smallest share of a picture that a random crop shows; photographs: 0.25.")] = 1.0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
     out: Annotated[Path, typer.Option("--out", "-o", help="A folder; the same command resumes in it.")] = Path("trained"),
@@ -37,7 +38,9 @@ def train(
 
     Example: dna-deploy train 24:k3e1/40:k5e3,p1/80:k3e3 --space fashion
     """
+    from dna_deploy.data.augmentation import Augmentation
     from dna_deploy.data.splits import DataConfig, load_data
+    from dna_deploy.errors import UsageError
     from dna_deploy.nets.compute import Compute
     from dna_deploy.nets.teacher import load_teacher
     from dna_deploy.training.network import RECORD, TrainingConfig, train_architecture
@@ -46,7 +49,11 @@ def train(
     found, line = _network(network, space)
     data = load_data(DataConfig(dataset=dataset, train_images=images, seed=seed), found.input)
     found = found.with_classes(len(data.classes))
-    config = TrainingConfig(recipe=Recipe(epochs=epochs, learning_rate=learning_rate, batch=batch, seed=seed))
+    if not 0 < crop <= 1:
+        raise UsageError(f"--crop {crop} is no share of a picture", "write it like 0.25")
+    augmentation = Augmentation(crop=crop)
+    recipe = Recipe(epochs=epochs, learning_rate=learning_rate, batch=batch, augmentation=augmentation, seed=seed)
+    config = TrainingConfig(recipe=recipe)
     with journey_view() as view:
         trained = train_architecture(
             found,

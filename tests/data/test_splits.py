@@ -65,3 +65,13 @@ def test_a_shift_moves_whole_pixels_and_a_flip_mirrors() -> None:
     flipped = {Augmentation(shift=0, flip=True)(image, generator(seed)).numpy().tobytes() for seed in range(20)}
     assert flipped == {image.numpy().tobytes(), image.flip(3).contiguous().numpy().tobytes()}
     assert torch.equal(NO_AUGMENTATION(image, generator(0)), image)
+
+
+def test_a_random_crop_shows_a_part_of_the_picture_stretched_to_the_whole() -> None:
+    ramp = (torch.arange(64, dtype=torch.uint8) * 4).expand(50, 1, 64, 64)
+    crops = Augmentation(shift=0, flip=False, crop=0.25)(ramp, generator(0)).float()
+    assert (crops.shape, ramp.shape) == ((50, 1, 64, 64), (50, 1, 64, 64))
+    spans = (crops[:, 0, 0, -1] - crops[:, 0, 0, 0]) / 252
+    assert 0.4 < float(spans.min()) < 0.6 < float(spans.max()) <= 1
+    assert float((crops[:, :, 1:] - crops[:, :, :-1]).abs().max()) == 0
+    assert len({float(left) for left in crops[:, 0, 0, 0]}) > 25
