@@ -11,10 +11,12 @@ from dna_deploy.cli.console import note, print_json, print_result
 from dna_deploy.cli.journey_view import journey_view
 from dna_deploy.errors import UsageError
 
+MEASURING = "measuring"
+
 if TYPE_CHECKING:
     from dna_deploy.latency.fidelity import Validation
     from dna_deploy.latency.workshop import Profiled
-    from dna_deploy.progress import OnProgress
+    from dna_deploy.progress import OnProgress, Progress
     from dna_deploy.records.probe_kit import ProbeKit
     from dna_deploy.targets.target_file import TargetFile
 
@@ -54,7 +56,8 @@ def profile(
 
     file = _with_plan(find_target(target, profiles), rounds, budget, quantile)
     is_remote = kit.startswith(SCHEME)
-    with journey_view() as on_progress:
+    with journey_view() as view:
+        on_progress = _announcing(view)
         probes = _kit("" if is_remote else kit, space, file, seed, validate, on_progress)
         on_space, folders = find_space(probes.manifest.space), Folders(profiles, tables)
         if dry_run:
@@ -71,6 +74,20 @@ def profile(
     else:
         _print(done, judged)
     note(f"next: dna-deploy search --space {on_space.name} --table {done.table_path} --latency 20ms")
+
+
+def _announcing(view: OnProgress) -> OnProgress:
+    """Says once, before anything is measured, how long it will take."""
+    is_said = False
+
+    def on_progress(progress: Progress) -> None:
+        nonlocal is_said
+        if progress.step == MEASURING and not is_said:
+            is_said = True
+            note(f"measuring: {progress.remark}; interrupt it at any time, the same command goes on")
+        view(progress)
+
+    return on_progress
 
 
 def _with_plan(file: TargetFile, rounds: int | None, budget: str, quantile: str) -> TargetFile:

@@ -33,7 +33,7 @@ class Journal:
         self._path = path
         self.story = _read(path, run)
         # Written anew: the last line of the old one may be torn.
-        events = [
+        events: list[dict[str, Any]] = [
             {"run": run, "seconds": self.story.seconds, "pauses": self.story.pauses},
             *({"other_load": load} for load in self.story.other_load),
             *(_told(visit) for visit in self.story.visits),

@@ -7,7 +7,10 @@ from typing import Any
 
 from dna_deploy.errors import DependencyError
 
-_HARMLESS = {"gpu_idle", "applications_clocks_setting", "none", "all"}
+_HARMLESS = {
+    "gpu_idle", "applications_clocks_setting", "user_defined_clocks", "display_clock_setting", "sync_boost", "none", "all",
+}  # fmt: skip
+"""Clocks that someone chose are no doubt; clocks that heat or power choose are."""
 
 
 class CudaError(Exception):
