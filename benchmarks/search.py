@@ -121,10 +121,8 @@ def compare(title: str, cases: list[tuple[CostModel, list[Constraint], int]]) ->
         files.append(Path(tempfile.gettempdir()) / f"search-problem-{number}.json")
         write_problem(model, constraints, seed, files[-1])
     median = statistics.median(own)
-    print(
-        f"{'dna-deploy':14} {'0 %' if optima[0] else 'none':>9} {'0 %' if optima[0] else 'exists':>9} {1e3 * median:8.2f} ms   1x",
-        flush=True,
-    )
+    gap, worst = ("0 %", "0 %") if optima[0] else ("none", "exists")
+    print(f"{'dna-deploy':14} {gap:>9} {worst:>9} {1e3 * median:8.2f} ms   1x", flush=True)
     for name in ENVIRONMENTS:
         answers = [peer(name, path) for path in files]
         seconds = [took for _, took in answers if took is not None]
@@ -179,9 +177,8 @@ def grow(blocks: int, candidates: int) -> None:
     model, build = timed(lambda: CostModel.build(space, ratings, tables, COSTS[:2]), 1)
     times = [timed(lambda count=count: solve(model, (Rating(),), budgets(model, 0.5, count)), 1)[1] for count in (1, 2)]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"{blocks:5} x {candidates:<5}{1e3 * build:8.0f} ms {1e3 * times[0]:10.0f} ms {1e3 * times[1]:11.0f} ms {memory:8.0f} MiB"
-    )
+    seconds = f"{1e3 * build:8.0f} ms {1e3 * times[0]:10.0f} ms {1e3 * times[1]:11.0f} ms"
+    print(f"{blocks:5} x {candidates:<5}{seconds} {memory:8.0f} MiB")
 
 
 def main() -> None:
@@ -189,9 +186,8 @@ def main() -> None:
         grow(int(sys.argv[2]), int(sys.argv[3]))
         return
     models = [model_of(simple_space(), seed) for seed in (1, 2)]
-    print(
-        f"{models[0].space.count():.3g} networks, {models[0].problem.candidates} candidates; python {sys.version.split()[0]}, numpy {np.__version__}"
-    )
+    versions = f"python {sys.version.split()[0]}, numpy {np.__version__}"
+    print(f"{models[0].space.count():.3g} networks, {models[0].problem.candidates} candidates; {versions}")
     compare(
         "1 constraint",
         [(model, budgets(model, share, 1), seed) for seed, model in enumerate(models) for share in (0.3, 0.5, 0.7)],

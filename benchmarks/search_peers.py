@@ -236,7 +236,7 @@ SEARCHERS = {
 def main() -> None:
     problem, search = Problem(sys.argv[2]), SEARCHERS[sys.argv[1]]
     random.seed(problem.seed)
-    np.random.seed(problem.seed)  # noqa: NPY002 (ofa draws from it)
+    np.random.seed(problem.seed)  # ofa draws from it
     with contextlib.redirect_stdout(io.StringIO()):
         if sys.argv[1] in ("highs", "cbc", "cp-sat", "puzzletron"):  # imports are not search time
             warm = copy.copy(problem)

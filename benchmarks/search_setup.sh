@@ -21,3 +21,6 @@ environment solvers "pulp>=2.9" "ortools>=9.10" "pymoo>=0.6.1" &
 environment ofa --no-deps ofa==0.1.0.post202012082159 &
 environment modelopt --no-deps nvidia-modelopt==0.47.0 &
 wait
+# What importing Puzzletron asks for, besides torch.
+.environments/modelopt/bin/pip install --quiet pulp omegaconf regex transformers hydra-core datasets accelerate typeguard \
+  immutabledict fire

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dna_deploy.records.latency_table import LatencyTable, Quantile
     from dna_deploy.records.rating_table import RatingTable
     from dna_deploy.records.search_outcome import SearchOutcome
-    from dna_deploy.search import Quantity
+    from dna_deploy.search import Constraint, Quantity
     from dna_deploy.spaces.space import SearchSpace
 
 
@@ -52,6 +52,14 @@ def search(
         Path | None,
         typer.Option(metavar="RUN", help="Rank the --shortlist anew as whole networks: the supernets that rate left in RUN."),
     ] = None,
+    rate_with: Annotated[
+        str | None,
+        typer.Option(help="Rate whole networks with a function, MODULE:NAME; lower is better."),
+    ] = None,
+    strategy: Annotated[str, typer.Option(help="With --rate-with: evolution or random.")] = "evolution",
+    evaluations: Annotated[int, typer.Option(min=1, help="With --rate-with: how many networks to rate.")] = 512,
+    seed: Annotated[int, typer.Option(help="With --rate-with: equal seeds give equal searches.")] = 0,
+    log: Annotated[Path | None, typer.Option(help="With --rate-with: keep the ratings here; the same command resumes.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the outcome to this file.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -73,7 +81,12 @@ def search(
     if rating_at_most is not None:
         constraints.append(Constraint(Rating(), at_most=rating_at_most))
     found_space = find_space(space)
-    rating_table, tables = read_ratings(found_space, ratings), read_tables(found_space, table)
+    tables = read_tables(found_space, table)
+    if rate_with is not None:
+        settings = {"strategy": strategy, "evaluations": evaluations, "seed": seed, "log": log}
+        tell(_rated_with(rate_with, found_space, tables, constraints, settings), output, json)
+        return
+    rating_table = read_ratings(found_space, ratings)
 
     def run(with_tables: Sequence[LatencyTable]) -> SearchOutcome:
         return run_search(
@@ -103,6 +116,34 @@ def search(
     if changed:
         print_result(f"\n{changed}")
     note(f"next: dna-deploy train {output}" if output else "keep it: add -o outcome.json · then: dna-deploy train outcome.json")
+
+
+def tell(outcome: SearchOutcome, output: Path | None, json: bool) -> None:
+    """Writes and prints an outcome."""
+    if output is not None:
+        outcome.write(output)
+    if json:
+        print_json("search", outcome=outcome.model_dump(mode="json"))
+        return
+    print_result(search_view(outcome))
+
+
+def _rated_with(
+    path: str, space: SearchSpace, tables: list[LatencyTable], constraints: list[Constraint], settings: dict[str, Any]
+) -> SearchOutcome:
+    """A search with a function of the user's own as the rating, while a bar counts the networks."""
+    from dna_deploy.cli.console import progress_bar
+    from dna_deploy.plugins import load_plugin
+    from dna_deploy.search import search_black_box
+
+    rate = load_plugin("rating", path, {path: path})
+    with progress_bar() as progress:
+        task = progress.add_task("rating networks", total=settings["evaluations"], status="")
+
+        def rated(done: int, best: float) -> None:
+            progress.update(task, completed=done, status=f"best {best:.5g}")
+
+        return search_black_box(space, rate, tables, constraints, name=path, progress=rated, **settings)
 
 
 def read_tables(space: SearchSpace, paths: list[Path] | None) -> list[LatencyTable]:

@@ -86,9 +86,10 @@ def _blocks(outcome: SearchOutcome) -> str:
     if not outcome.blocks:
         return ""
     axis = outcome.front.axes[0]
-    buys = "" if outcome.step is None else f"+{amount(axis, outcome.step)} buys"
+    buys = "" if outcome.step is None else f"+{amount(axis, outcome.step)}"
     rows = [_block(reason, axis, bool(buys)) for reason in outcome.blocks]
-    return aligned(rows, ("block", axis.split()[0], "rating", "runner-up", "differs by", "", buys))
+    table = aligned(rows, ("", axis.split()[0], "rating", "runner-up", "by", "", buys))
+    return f"{table}\nlast column: what the rating gains if that block alone may cost so much more" if buys else table
 
 
 def _block(reason: BlockReason, axis: str, has_step: bool) -> tuple[str, ...]:
@@ -109,9 +110,9 @@ def _never(outcome: SearchOutcome) -> str:
         return ""
     useful = " ".join(str(reason.useful) for reason in outcome.blocks)
     all_of_them = " ".join(str(reason.candidates) for reason in outcome.blocks)
+    rows = [("candidates a block", all_of_them), ("of use at any budget", useful)]
     never = sum(len(reason.never) for reason in outcome.blocks)
-    also = f"; {never} layer choices are in none of them (--json lists them)" if never else ""
-    return f"candidates that some budget asks for: {useful} of {all_of_them}{also}"
+    return aligned([*rows, ("layer choices of no use", f"{never}, listed by --json")] if never else rows)
 
 
 def _closing(outcome: SearchOutcome) -> list[tuple[str, str]]:

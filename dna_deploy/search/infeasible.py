@@ -10,7 +10,9 @@ from dna_deploy.errors import InfeasibleError
 from dna_deploy.search.constraints import Constraint
 from dna_deploy.search.cost_model import CostModel
 from dna_deploy.search.exact import solve
-from dna_deploy.search.quantities import Latency, Quantity
+from dna_deploy.search.quantities import Latency, Quantity, Rating
+
+_MOST_LOOSENED = 1e6
 
 
 def infeasible(model: CostModel, constraints: Sequence[Constraint]) -> InfeasibleError:
@@ -18,8 +20,28 @@ def infeasible(model: CostModel, constraints: Sequence[Constraint]) -> Infeasibl
     facts = [fact for constraint in constraints for fact in _facts(model, constraint)]
     helps = [text for constraint in constraints for text in _relaxations(model, constraint, constraints)]
     asked = " and ".join(map(str, constraints)) or "no absent rows"
-    hint = "; ".join([*facts, *helps]) or "no single relaxation is enough: loosen several"
+    if not facts and not helps:
+        helps = [_together(model, constraints)]
+    hint = "; ".join([*facts, *helps])
     return InfeasibleError(f"no architecture of {model.space.name!r} has {asked}", hint)
+
+
+def _together(model: CostModel, constraints: Sequence[Constraint]) -> str:
+    """How much all bounds together must be loosened where no single one is enough: by bisection, to 0.1 %."""
+    too_little, enough = 1.0, 2.0
+    while not _feasible(model, constraints, enough):
+        too_little, enough = enough, 2 * enough
+        if enough > _MOST_LOOSENED:
+            return "no network has all its layers measured: profile the space again"
+    while enough / too_little > 1.001:
+        middle = math.sqrt(too_little * enough)
+        too_little, enough = (too_little, middle) if _feasible(model, constraints, middle) else (middle, enough)
+    return f"no single bound is enough; all of them looser by {enough - 1:.1%} would do"
+
+
+def _feasible(model: CostModel, constraints: Sequence[Constraint], factor: float) -> bool:
+    looser = [replace(bound, at_most=bound.at_most * factor, at_least=bound.at_least / factor) for bound in constraints]
+    return len(solve(model, (Rating(),), looser).choices) > 0
 
 
 def reachable(model: CostModel, quantity: Quantity, constraints: Sequence[Constraint], most: bool = False) -> float | None:

@@ -40,7 +40,7 @@ class Trellis:
     def __init__(self, problem: Problem, criteria: tuple[Criterion, ...], depth: int = 1) -> None:
         self.criteria, self.depth = criteria, depth
         self.join = Join(problem, criteria)
-        self.limits = np.array([criterion.limit for criterion in criteria])
+        self.limits = np.array([criterion.limit for criterion in criteria], np.float64)
         self._columns = [criterion.column for criterion in criteria]
         self._signs = np.array([float(criterion.sign) for criterion in criteria])[:, None]
         self.start: Ticks = self._signs * problem.start[self._columns, None]

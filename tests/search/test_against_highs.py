@@ -63,7 +63,6 @@ def edge_costs(instance: Instance, edges: list, quantity: Latency | Macs) -> tup
     costs = [
         heads[width] if choice is None else cost(space.place_choice(block, choice, input))
         for block, width, choice, input in edges
-        for block, width, choice, input in edges
     ]
     return cost(space.stem_layers) + (0 if isinstance(quantity, Macs) else calibration.offset_s), np.array(costs)
 
