@@ -11,10 +11,13 @@ from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.journey_view import journey_view
 
 if TYPE_CHECKING:
+    from dna_deploy.data.image_set import Dataset
+    from dna_deploy.data.splits import DataConfig, ImageData
     from dna_deploy.rating.config import RatingConfig
     from dna_deploy.records.rating_table import RatingTable
     from dna_deploy.spaces.space import SearchSpace
 
+IMAGES, TEACHER_IMAGES = 12_000, 20_000
 SHOWN = 3
 """Candidates of each block that are printed."""
 
@@ -29,13 +32,17 @@ def rate(
     teacher_weights: Annotated[Path | None, typer.Option(help="A file instead of a teacher's published weights.")] = None,
     teacher_cuts: Annotated[str, typer.Option(help="Modules of a teacher that end a block, such as layer1,layer2.")] = "",
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of supernet training.")] = 4,
-    images: Annotated[int | None, typer.Option(min=1, help="Training images for the supernets; all by default.")] = 12_000,
-    rating_images: Annotated[int, typer.Option(min=2, help="Held-out images to rate on.")] = 1000,
+    images: Annotated[
+        int | None, typer.Option(min=1, help="Training images for the supernets; by default at most 12000.")
+    ] = None,
+    rating_images: Annotated[
+        int | None, typer.Option(min=2, help="Held-out images to rate on; by default a tenth, at most 2000.")
+    ] = None,
     batch: Annotated[int, typer.Option(min=2, help="Images a step of supernet training.")] = 64,
     learning_rate: Annotated[float, typer.Option(help="Of the supernets, its highest value.")] = 4e-3,
     edges: Annotated[str, typer.Option(help="How channels are made to fit: adaptors (1x1, shared) or teacher.")] = "adaptors",
     teacher_epochs: Annotated[int, typer.Option(min=1, help="Epochs of teacher training, if it is trained here.")] = 4,
-    teacher_images: Annotated[int | None, typer.Option(min=1, help="Training images for the teacher.")] = 20_000,
+    teacher_images: Annotated[int | None, typer.Option(min=1, help="... for the teacher; by default at most 20000.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes over which blocks are spread.")] = 1,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
@@ -47,7 +54,10 @@ def rate(
 
     Example: dna-deploy rate --space fashion --dataset fashion-mnist --jobs 2
     """
-    from dna_deploy.data.splits import DataConfig, load_data
+    from functools import partial
+
+    from dna_deploy.data.catalog import load_dataset
+    from dna_deploy.data.splits import DataConfig
     from dna_deploy.nets.compute import Compute
     from dna_deploy.nets.teacher import load_teacher
     from dna_deploy.rating.rate import rate_space, rating_identity
@@ -58,10 +68,10 @@ def rate(
 
     found = find_space(space)
     compute = Compute(device=device, jobs=jobs)
-    images_of = DataConfig(dataset=dataset, rating_images=rating_images, seed=seed)
-    teacher_data = load_data(images_of.model_copy(update={"train_images": teacher_images}), found.input)
-    found = found.with_classes(len(teacher_data.classes))
-    data = load_data(images_of.model_copy(update={"train_images": images}), found.input)
+    whole = load_dataset(dataset, None, found.input)
+    found = found.with_classes(len(whole.classes))
+    divided = partial(_divided, whole, DataConfig(dataset=dataset, rating_images=rating_images, seed=seed))
+    teacher_data, data = divided(teacher_images, TEACHER_IMAGES), divided(images, IMAGES)
     cuts = tuple(filter(None, teacher_cuts.split(",")))
     recipe = Recipe(epochs=teacher_epochs, seed=seed)
     teacher_config = TeacherConfig(name=teacher, recipe=recipe, weights=teacher_weights, cuts=cuts)
@@ -79,6 +89,14 @@ def rate(
         print_result(_best(found, table))
     note(f"wrote {path}; the supernets are in {place}")
     note(f"next: dna-deploy search --space {found.name} --ratings {path} --latency 20ms")
+
+
+def _divided(whole: Dataset, config: DataConfig, asked: int | None, at_most: int) -> ImageData:
+    """The data set with as many training images as asked for; else all, up to a number that is enough."""
+    from dna_deploy.data.splits import divide
+
+    available = len(divide(whole, config).train)
+    return divide(whole, config.model_copy(update={"train_images": asked or min(available, at_most)}))
 
 
 def _config(**values: object) -> RatingConfig:

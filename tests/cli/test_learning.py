@@ -98,7 +98,7 @@ def test_rank_check_names_the_line_it_cannot_read(tmp_path: Path, line: str, mes
         (("--device", "gpu"), "unknown device 'gpu'"),
         (("--edges", "round"), "--edges 'round'"),
         (("--learning-rate", "-1"), "--learning-rate -1.0"),
-        (("--images", "70000"), "fashion-mnist has 60000 training images; 73000 are asked for"),
+        (("--images", "70000"), "fashion-mnist has 60000 training images; 74000 are asked for"),
     ],
 )
 def test_rate_refuses_what_it_cannot_use_in_one_line(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
