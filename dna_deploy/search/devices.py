@@ -152,9 +152,10 @@ def _one_a_device(model: CostModel, budgets: Sequence[Constraint]) -> tuple[Cons
 
 def _cover(groups: list[tuple[int, ...]], devices: int) -> list[tuple[int, ...]]:
     """The fewest groups that hold every device once: exact, by a small integer programme."""
-    from scipy.optimize import LinearConstraint, milp  # late: slow to import
+    from scipy.optimize import Bounds, LinearConstraint, milp  # late: slow to import
 
     member = np.array([[device in group for group in groups] for device in range(devices)], float)
-    found = milp(np.ones(len(groups)), integrality=1, bounds=(0, 1), constraints=LinearConstraint(member, 1, 1))
+    whole = np.ones(len(groups), np.int64)
+    found = milp(np.ones(len(groups)), integrality=whole, bounds=Bounds(0, 1), constraints=LinearConstraint(member, 1, 1))
     assert found.x is not None
     return [group for group, chosen in zip(groups, found.x, strict=True) if chosen > 0.5]

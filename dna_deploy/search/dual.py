@@ -108,17 +108,17 @@ def _lightest(trellis: Trellis, weights: NDArray[np.float64]) -> _Path | None:
     rest, steps = [np.zeros(1)], []
     weigh = Bound(weights, (), 0.0, 0.0).weigh
     for stage in reversed(trellis.stages):
-        totals = [[weigh(group.values) + rest[-1][exit] for group in groups] for exit, groups in enumerate(stage)]
-        least = np.array([[total.min(initial=np.inf) for total in of_exit] for of_exit in totals])
+        weighed = [[weigh(group.values) + rest[-1][exit] for group in groups] for exit, groups in enumerate(stage)]
+        least = np.array([[total.min(initial=np.inf) for total in of_exit] for of_exit in weighed])
         exits = least.argmin(axis=0)
         rest.append(least.min(axis=0))
-        steps.append([(exit, totals[exit][input]) for input, exit in enumerate(exits)])
+        steps.append([(exit, weighed[exit][input]) for input, exit in enumerate(exits)])
     if not np.isfinite(rest[-1][0]):
         return None
     totals, state = trellis.start[:, 0], 0
     for stage, step in zip(trellis.stages, reversed(steps), strict=True):
-        exit, weighed = step[state]
-        totals = trellis.join(totals, stage[exit][state].values[:, weighed.argmin()])
+        exit, choices = step[state]
+        totals = trellis.join(totals, stage[exit][state].values[:, choices.argmin()])
         state = exit
     return _Path(totals, tuple(reversed(rest)), float(weigh(trellis.start[:, 0]) + rest[-1][0]))
 

@@ -154,15 +154,16 @@ class _Merge:
     def _fits(self, values: Ticks) -> NDArray[np.bool_]:
         fits = np.isfinite(values[0])
         for position in np.flatnonzero(np.isfinite(self._trellis.limits)):
-            fits &= self._within(position, values)
-        return fits
+            fits &= self._within(int(position), values)
+        return np.asarray(fits, np.bool_)
 
     def _within(self, position: int, values: Ticks) -> NDArray[np.bool_]:
         floor, limit = self._floor[position], self._trellis.limits[position]
         if self._trellis.join.adds[position]:
             return np.asarray(values[position] <= limit - floor)
         upward = self._trellis.criteria[position].sign > 0
-        return np.asarray((np.maximum if upward else np.minimum)(values[position], floor) <= limit)
+        joined: Ticks = np.maximum(values[position], floor) if upward else np.minimum(values[position], floor)
+        return np.asarray(joined <= limit, np.bool_)
 
     def labels(self) -> tuple[Labels, float]:
         """What no other label of the state beats, and the factor by which it was thinned."""

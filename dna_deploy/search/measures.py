@@ -6,25 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
 
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.spaces.placed import PlacedLayer
-
-
-class Measure(Protocol):
-    """A number of every layer. Over a network it is a sum or, where ``is_maximum``, the largest."""
-
-    @property
-    def is_maximum(self) -> bool: ...
-    @property
-    def is_whole(self) -> bool:
-        """Whether it counts things, so that it has no rounding."""
-        ...
-
-    def of_layer(self, layer: PlacedLayer) -> float:
-        """The layer's number; infinite where it was never measured."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -60,6 +44,11 @@ class LayerCount:
     def of_layer(self, layer: PlacedLayer) -> float:
         return float(getattr(layer, self.attribute))
 
+
+Measure = LatencyRows | LayerCount
+"""A number of every layer. Over a network it is a sum or, where ``is_maximum``, the largest; one that ``is_whole`` counts
+things and so has no rounding.
+"""
 
 PARAMETERS = LayerCount("parameters")
 DEPLOYED_PARAMETERS = LayerCount("deployed_parameters")
