@@ -18,7 +18,7 @@ def export(
     network: Annotated[
         str,
         typer.Argument(help="A trained network's record, a search outcome, or an architecture's line (with --space)."),
-    ],
+    ] = "trained/trained-network.json",
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="A new folder for the model and its card.")] = Path("model"),
     formats: Annotated[

@@ -9,7 +9,6 @@ import typer
 
 from dna_deploy.cli.console import note, print_json, print_result
 from dna_deploy.cli.journey_view import journey_view
-from dna_deploy.errors import UsageError
 
 MEASURING = "measuring"
 
@@ -26,7 +25,7 @@ def profile(
         str, typer.Argument(help="A probe kit, or ssh://user@host to profile there; without one the kit of --space is made.")
     ] = "",
     *,
-    space: Annotated[str, typer.Option("--space", "-s", help="The search space, such as mbconv or mbconv@128.")] = "",
+    space: Annotated[str, typer.Option("--space", "-s", help="The search space, such as mbconv or mbconv@128.")] = "fashion",
     target: Annotated[str, typer.Option("--target", "-t", help="How to run it; see: dna-deploy targets")] = "cpu-1thread",
     validate: Annotated[int, typer.Option(help="Judge the table on so many whole networks it has not seen.", min=0)] = 0,
     rounds: Annotated[int | None, typer.Option(help="How often every model is visited.", min=2)] = None,
@@ -109,8 +108,6 @@ def _kit(path: str, space: str, file: TargetFile, seed: int, validate: int, on_p
 
     if path:
         return ProbeKit.read(Path(path))
-    if not space:
-        raise UsageError("there is nothing to profile", "name a kit, or a space: dna-deploy profile --space fashion")
     from dna_deploy.export.kit_cache import cached_kit
     from dna_deploy.spaces.catalog import find_space
 

@@ -34,8 +34,8 @@ def search(
     size: Annotated[list[str] | None, typer.Option(help="Bytes of weights, such as 12MiB.", metavar="BOUND")] = None,
     memory: Annotated[list[str] | None, typer.Option(help="Peak bytes of activations, such as 4MiB.", metavar="BOUND")] = None,
     rating_at_most: Annotated[float | None, typer.Option(help="The worst rating to accept.")] = None,
-    minimise: Annotated[str, typer.Option(help="What to make small: rating, latency[@TARGET], macs, ...")] = "rating",
-    space: Annotated[str, typer.Option(help="The search space.")] = "mbconv",
+    minimise: Annotated[str, typer.Option(help="What to make small: rating, latency@TARGET, macs, ...")] = "rating",
+    space: Annotated[str, typer.Option(help="The search space.")] = "fashion",
     table: Annotated[
         list[Path] | None, typer.Option(help="A latency table; default: latency_tables/SPACE.*.json. May be repeated.")
     ] = None,
@@ -60,12 +60,12 @@ def search(
     evaluations: Annotated[int, typer.Option(min=1, help="With --rate-with: how many networks to rate.")] = 512,
     seed: Annotated[int, typer.Option(help="With --rate-with: equal seeds give equal searches.")] = 0,
     log: Annotated[Path | None, typer.Option(help="With --rate-with: keep the ratings here; the same command resumes.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the outcome to this file.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The outcome's file.")] = Path("outcome.json"),
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Find the best network within all constraints: exact over the whole space, explained block by block.
 
-    Example: dna-deploy search --latency 20ms --space mbconv -o outcome.json
+    Example: dna-deploy search --latency 20ms --space mbconv
 
     Example: dna-deploy search --latency 20ms --keep-promise
 
@@ -106,8 +106,7 @@ def search(
     if refine is not None:
         refined, refinement = refine_outcome(outcome, rating_table, refine)
         outcome, changed = refined, refinement_view(refinement, outcome)
-    if output is not None:
-        outcome.write(output)
+    outcome.write(output)
     if json:
         promise = {"promise": promise_values(kept)} if kept else {}
         print_json("search", outcome=outcome.model_dump(mode="json"), **promise)
@@ -115,13 +114,12 @@ def search(
     print_result(search_view(outcome))
     if changed:
         print_result(f"\n{changed}")
-    note(f"next: dna-deploy train {output}" if output else "keep it: add -o outcome.json · then: dna-deploy train outcome.json")
+    note(f"wrote {output} · next: dna-deploy train {output}")
 
 
-def tell(outcome: SearchOutcome, output: Path | None, json: bool) -> None:
+def tell(outcome: SearchOutcome, output: Path, json: bool) -> None:
     """Writes and prints an outcome."""
-    if output is not None:
-        outcome.write(output)
+    outcome.write(output)
     if json:
         print_json("search", outcome=outcome.model_dump(mode="json"))
         return

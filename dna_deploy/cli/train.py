@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def train(
-    network: Annotated[str, typer.Argument(help="A search outcome, or an architecture's line (with --space).")],
+    network: Annotated[
+        str, typer.Argument(help="A search outcome, or an architecture's line (with --space).")
+    ] = "outcome.json",
     *,
     space: Annotated[str, typer.Option("--space", "-s", help="The space of an architecture's line.")] = "fashion",
     dataset: Annotated[

@@ -77,7 +77,6 @@ def test_a_kit_becomes_a_table_that_is_shown_checked_and_compared(
 @pytest.mark.parametrize(
     ("command", "code", "message"),
     [
-        ("profile", 2, "there is nothing to profile"),
         ("profile missing.kit", 4, "cannot read probe kit missing.kit"),
         ("profile fashion.kit -t pretendet", 2, "did you mean 'pretended'?"),
         ("profile fashion.kit -t pretended --budget 60", 2, "write it like 20ms"),
