@@ -69,7 +69,7 @@ def rate(
     found = find_space(space)
     compute = Compute(device=device, jobs=jobs)
     whole = load_dataset(dataset, None, found.input)
-    found = found.with_classes(len(whole.classes))
+    taught_space = found.with_classes(len(whole.classes))  # blocks are rated without a head: for every number of classes
     divided = partial(_divided, whole, DataConfig(dataset=dataset, rating_images=rating_images, seed=seed))
     teacher_data, data = divided(teacher_images, TEACHER_IMAGES), divided(images, IMAGES)
     cuts = tuple(filter(None, teacher_cuts.split(",")))
@@ -77,8 +77,10 @@ def rate(
     teacher_config = TeacherConfig(name=teacher, recipe=recipe, weights=teacher_weights, cuts=cuts)
     config = _config(epochs=epochs, batch=batch, learning_rate=learning_rate, edges=edges, seed=seed)
     with journey_view() as view:
-        place = folder / f"teacher-{_short(teacher_identity(teacher_config, found, teacher_data))}"
-        taught = load_teacher(make_teacher(teacher_config, found, teacher_data, place, on_progress=view, compute=compute))
+        place = folder / f"teacher-{_short(teacher_identity(teacher_config, taught_space, teacher_data))}"
+        taught = load_teacher(
+            make_teacher(teacher_config, taught_space, teacher_data, place, on_progress=view, compute=compute)
+        )
         place = folder / f"rate-{_short(rating_identity(found, taught, data, config))}"
         table = rate_space(found, taught, data, config, place, on_progress=view, compute=compute)
     path = out or Path("ratings") / f"{found.name}.json"

@@ -133,6 +133,6 @@ def test_rate_and_train_on_a_folder_of_images(tmp_path: Path, monkeypatch: pytes
         "40",
     )
     table = RatingTable.read(tmp_path / "ratings" / "fashion.json")
-    assert sum(len(cell.ratings) for block in table.blocks for cell in block.cells) == 810
+    table.check_space(find_space("fashion"))  # ten classes or two: candidates of a block are the same
     trained = json.loads(run("train", LINES[0], *common, "--epochs", "2", "--batch", "16", "--json"))["trained"]
     assert (trained["classes"], trained["test"]["images"]) == (["cat", "dog"], 8)
