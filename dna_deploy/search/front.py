@@ -32,10 +32,12 @@ class TradeOff:
     states: int
 
 
-def trade_off(model: CostModel, axes: Sequence[Quantity], constraints: Sequence[Constraint]) -> TradeOff:
-    """The exact front among the networks that meet the constraints."""
+def trade_off(
+    model: CostModel, axes: Sequence[Quantity], constraints: Sequence[Constraint], most_labels: int = _MOST_LABELS
+) -> TradeOff:
+    """The front among the networks that meet the constraints: exact unless a state would hold more than ``most_labels``."""
     criteria = model.criteria([*axes, Rating()], constraints)
-    programme = run(Trellis(model.problem, criteria), Effort(most_labels=_MOST_LABELS, thinned=tuple(range(len(axes)))))
+    programme = run(Trellis(model.problem, criteria), Effort(most_labels=most_labels, thinned=tuple(range(len(axes)))))
     choices = programme.choices(np.arange(len(programme.results)))
     totals = model.problem.totals(choices)
     kept = non_dominated(totals[[*(model.column(axis) for axis in axes), 0]])
