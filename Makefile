@@ -13,7 +13,7 @@ export OMP_NUM_THREADS = 1
 demo: setup images
 	$(BIN)/dna-deploy demo
 
-test: setup images
+test: setup images tools
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 check: test
@@ -45,6 +45,15 @@ images:
 		{ $$(test $$(id -u) = 0 || echo sudo -n) apt-get update -qq && \
 		  $$(test $$(id -u) = 0 || echo sudo -n) apt-get install -y -qq dataset-fashion-mnist; } || \
 		echo "note: no Debian package dataset-fashion-mnist here; the images will be downloaded" >&2
+
+# What tests drive besides the package: a browser for the report, an ssh server for remote profiling. Without them, and
+# without the right to install them, those tests are skipped and say so.
+tools:
+	@{ command -v chromium && command -v chromedriver && test -x /usr/sbin/sshd; } >/dev/null 2>&1 || \
+		! command -v apt-get >/dev/null || \
+		{ $$(test $$(id -u) = 0 || echo sudo -n) apt-get update -qq && \
+		  $$(test $$(id -u) = 0 || echo sudo -n) apt-get install -y -qq chromium chromium-driver openssh-server; } || \
+		echo "note: no chromium or sshd here; tests that drive them are skipped" >&2
 
 clean:
 	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
