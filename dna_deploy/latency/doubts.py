@@ -17,7 +17,7 @@ from dna_deploy.records.latency_table import Calibration, LatencyRow
 from dna_deploy.records.profile_run import ProfileRun
 from dna_deploy.records.samples import Quantile, Samples
 from dna_deploy.targets.fingerprint import Fingerprint
-from dna_deploy.targets.plan import Statistic
+from dna_deploy.targets.plan import SamplingPlan, Statistic
 from dna_deploy.targets.target import Target
 
 _STEADY_GOVERNORS = ("performance", "unknown", "userspace")
@@ -67,6 +67,7 @@ def _doubts_about(
         _halves(networks, "p50", MEDIAN_HALVES) if networks else None,
         _drift([samples for run in runs for probe in run.of("sentinel") for samples in [probe.samples]], last.plan.statistic),
         _few_rounds(sum(run.rounds for run in runs)),
+        _cut_short(sum(run.rounds for run in runs), last.plan),
         _other_load(loads, last.fingerprint, last.target),
         _governor(last.fingerprint),
         _throttled(throttled),
@@ -114,6 +115,13 @@ def _few_rounds(rounds: int) -> Doubt | None:
             message = f"every model was visited only {rounds} times"
             return Doubt(name="few-rounds", message=message, advice="give it more --rounds or a larger --budget", grade=grade)
     return None
+
+
+def _cut_short(rounds: int, plan: SamplingPlan) -> Doubt | None:
+    if plan.budget_s is None or rounds >= plan.rounds:
+        return None
+    message = f"the budget of {plan.budget_s:g} s was used up after {rounds} of {plan.rounds} rounds"
+    return Doubt(name="budget", message=message, advice="give it a larger --budget", grade="B")
 
 
 def _other_load(loads: Sequence[float], fingerprint: Fingerprint, target: Target) -> Doubt | None:

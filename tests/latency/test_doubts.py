@@ -80,6 +80,8 @@ def test_a_quiet_machine_leaves_no_doubt_and_has_grade_a() -> None:
         (with_governor("powersave"), {"governor": "B"}),
         (with_governor("performance+schedutil"), {"governor": "B"}),
         (with_governor("unknown"), {}),
+        (make_run().model_copy(update={"plan": SamplingPlan(budget_s=60.0)}), {"budget": "B"}),
+        (make_run().model_copy(update={"plan": SamplingPlan(budget_s=60.0, rounds=30)}), {}),
         (make_run().model_copy(update={"rounds": 20}), {"few-rounds": "B"}),
         (make_run().model_copy(update={"rounds": 4}), {"few-rounds": "D"}),
         (
