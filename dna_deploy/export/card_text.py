@@ -70,7 +70,7 @@ def _measurement(card: ModelCard) -> Iterator[str]:
     )
     yield ""
     yield (
-        f"Measured on target `{target.name}`: {target.runtime} {machine.runtime_version}, {target.provider}, "
+        f"Measured on target `{target.name}`: {machine.runtime_version}, {target.provider}, "
         f"{target.precision}, {target.threads} thread(s), batch {target.batch}, on {machine.processor} ({machine.system})."
     )
     for doubt in found.doubts:
