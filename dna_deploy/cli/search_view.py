@@ -86,10 +86,12 @@ def _blocks(outcome: SearchOutcome) -> str:
     if not outcome.blocks:
         return ""
     axis = outcome.front.axes[0]
-    buys = "" if outcome.step is None else f"+{amount(axis, outcome.step)}"
-    rows = [_block(reason, axis, bool(buys)) for reason in outcome.blocks]
-    table = aligned(rows, ("", axis.split()[0], "rating", "runner-up", "by", "", buys))
-    return f"{table}\nlast column: what the rating gains if that block alone may cost so much more" if buys else table
+    has_step = outcome.step is not None
+    rows = [_block(reason, axis, has_step) for reason in outcome.blocks]
+    table = aligned(rows, ("", axis.split()[0], "rating", "runner-up", "by", "", "gain" if has_step else ""))
+    if outcome.step is None:
+        return table
+    return f"{table}\ngain: how much better the rating gets if that block alone may cost {amount(axis, outcome.step)} more"
 
 
 def _block(reason: BlockReason, axis: str, has_step: bool) -> tuple[str, ...]:

@@ -51,6 +51,9 @@ class Trellis:
         """``stages[block][exit][input]``"""
         self.least, self.most = self._completions(np.min, np.inf), self._completions(np.max, -np.inf)
         """What each criterion can still gain behind a stage, at least and at most: ``(criteria, states)`` a stage."""
+        worst = self.join(self.start[:, 0], self.most[0][:, 0])
+        # A limit that no network can break is none; and one far above all networks has more ticks than float64 counts.
+        self.limits = np.where(self.limits >= worst, np.inf, self.limits)
 
     def saturation(self, stage: int, state: int) -> Ticks:
         """Below this a label is sure to stay within the limit, so that being lower is worth nothing: ``(criteria,)``."""

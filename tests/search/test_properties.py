@@ -57,6 +57,19 @@ def test_budget_equal_to_the_fastest_network_to_the_last_digit_is_feasible(seed:
     assert best_rating(instance, fastest * (1 - 1e-9)) == float("inf")
 
 
+@settings(max_examples=60, deadline=None)
+@given(SEEDS, st.floats(1, 1e6), st.floats(1, 1e6))
+def test_generous_bounds_change_nothing(seed: int, times: float, fraction: float) -> None:
+    """However far above (or, for a lower bound, below) every network they are."""
+    instance = small_instance(seed)
+    free = search(instance.space, instance.ratings, instance.tables)
+    worst = max(instance.latency(network) for network in instance.space.architectures())
+    wide = Constraint(Latency(), at_most=worst * times, at_least=free.front.points[0].costs[0] / fraction)
+    outcome = search(instance.space, instance.ratings, instance.tables, [wide])
+    assert outcome.best.architecture == free.best.architecture
+    assert outcome.gain_of_step == 0
+
+
 @settings(max_examples=40, deadline=None)
 @given(SEEDS, SHARES)
 def test_permuting_candidates_changes_nothing(seed: int, share: float) -> None:
