@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 IMAGES := /usr/share/datasets/fashion-mnist
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test check docs setup images format clean
+.PHONY: demo test check docs setup images tools format clean
 .DEFAULT_GOAL := demo
 
 demo: setup images

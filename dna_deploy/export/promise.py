@@ -37,7 +37,7 @@ SLACK = 0.03
 """A network that needs less than this share under its budget is taken at once; below it, a slower one may be better."""
 
 RESERVE = 0.005
-"""By so much two measurements of one file differ on a quiet machine, whatever their standard errors say."""
+"""Kept free below the budget, since two measurements of one file were seen to differ by about so much: a guess, not a fit."""
 
 AGREEMENT = 0.01
 LOOKS = 5
