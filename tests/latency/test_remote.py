@@ -75,6 +75,7 @@ def command_there(tmp_path: Path) -> str:
     return str(script)
 
 
+@pytest.mark.slow
 @needs_sshd
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_the_kit_goes_there_the_run_comes_back_and_nothing_is_left(

@@ -88,6 +88,7 @@ def test_a_run_stopped_in_the_middle_goes_on_and_keeps_every_finished_visit(tmp_
     assert {len(probe.samples.visits_ns) for probe in run.probes} == {PLAN.rounds}
 
 
+@pytest.mark.slow
 def test_kill_9_loses_at_most_the_probe_in_flight(tmp_path: Path) -> None:
     make_kit(mishaps={layer.key: "slow" for layer in find_space("fashion").rows()}).write(tmp_path / "f.kit")
     target = tmp_path / "profiles" / "pretended" / "target.toml"
