@@ -138,19 +138,21 @@ class Journey:
 
     def _teach(self) -> Stage:
         from dna_deploy.training.recipe import Recipe
-        from dna_deploy.training.teacher import TeacherConfig, train_teacher
+        from dna_deploy.training.teacher import TeacherConfig
 
         asked = self.settings.teacher
-        config = TeacherConfig(recipe=Recipe(epochs=asked.epochs, seed=self.settings.seed))
+        config = TeacherConfig(name=asked.name, recipe=Recipe(epochs=asked.epochs, seed=self.settings.seed))
 
         def inputs() -> Inputs:
             return {"space": self.space.digest, "images": self._data(asked.images).digest, "recipe": config.model_dump_json()}
 
         def run(work: Path, on_progress: OnProgress) -> None:
-            made = train_teacher(config, self.space, self._data(asked.images), work, on_progress=on_progress)
-            _publish((made,), self.teacher_file.parent)
+            from dna_deploy.training.teachers import make_teacher
 
-        return Stage("teach", "train the teacher", asked.epochs * asked.images / 900, inputs, (self.teacher_file,), run)
+            made = make_teacher(config, self.space, self._data(asked.images), work, on_progress=on_progress)
+            _publish(made, self.teacher_file)
+
+        return Stage("teach", "make the teacher", asked.epochs * asked.images / 900, inputs, (self.teacher_file,), run)
 
     def _rate(self) -> Stage:
         from dna_deploy.rating.config import RatingConfig
@@ -235,11 +237,14 @@ class Journey:
             from dna_deploy.nets.teacher import load_teacher
 
             architecture = SearchOutcome.read(self.outcome_file).network(self.space)
+            teacher = load_teacher(self.teacher_file)
+            answers = teacher.classes == self.space.classes  # a teacher of other classes shapes blocks, but has no answers
             record = train_architecture(
                 self.space, architecture, self._data(asked.images), config, work,
-                teacher=load_teacher(self.teacher_file), on_progress=on_progress,
+                teacher=teacher if answers else None, on_progress=on_progress,
             )  # fmt: skip
-            _publish((work / record.weights, work / self.trained_file.name), self.trained_file.parent)
+            for name in (record.weights, self.trained_file.name):
+                _publish(work / name, self.trained_file.parent / name)
 
         outputs = (self.trained_file.parent / "weights.safetensors", self.trained_file)
         return Stage("train", "train the chosen network", asked.epochs * asked.images / 900, inputs, outputs, run)
@@ -272,7 +277,8 @@ class Journey:
         def run(work: Path, on_progress: OnProgress) -> None:
             from dna_deploy.export.verification import complete_card, find_promise, verify_model
 
-            _publish(tuple(self.exported_folder.iterdir()), self.model_file.parent)
+            for file in self.exported_folder.iterdir():
+                _publish(file, self.model_file.parent / file.name)
             promise = find_promise(self.model_file, None, None)
             done = verify_model(self.model_file, self.target.target, self.target.plan, promise, on_progress)
             complete_card(done)
@@ -313,10 +319,9 @@ def _digest(path: Path) -> str:
     return digest_of(read_bytes(path, "result of an earlier stage"))
 
 
-def _publish(files: tuple[Path, ...], folder: Path) -> None:
-    """Copies finished files to where later stages and people look for them, each whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in files:
-        temporary = folder / f".{file.name}.part"
-        shutil.copyfile(file, temporary)
-        temporary.replace(folder / file.name)
+def _publish(file: Path, place: Path) -> None:
+    """Copies a finished file to where later stages and people look for it, whole or not at all."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temporary = place.with_name(f".{place.name}.part")
+    shutil.copyfile(file, temporary)
+    temporary.replace(place)

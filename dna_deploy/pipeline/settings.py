@@ -30,8 +30,11 @@ class ProfileSettings(Part):
 
 
 class TeacherSettings(Part):
-    """The network that the blocks imitate, trained here on the images."""
+    """The network that the blocks imitate."""
 
+    name: str = Field(
+        "residual", description="'residual' is trained here; else a file, or SOURCE:MODEL of `dna-deploy teachers`"
+    )
     epochs: int = Field(3, ge=1, description="passes over its training images")
     images: int = Field(20_000, ge=100, description="training images it sees")
 
@@ -48,8 +51,8 @@ class RateSettings(Part):
 class TrainSettings(Part):
     """Final training of the network that search found."""
 
-    epochs: int = Field(5, ge=1, description="passes over its training images")
-    images: int = Field(25_000, ge=100, description="training images")
+    epochs: int = Field(4, ge=1, description="passes over its training images")
+    images: int = Field(20_000, ge=100, description="training images")
     validation_images: int = Field(2_000, ge=50, description="held-out training images that choose the best epoch")
 
 
