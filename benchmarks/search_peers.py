@@ -25,8 +25,10 @@ class Problem:
     def __init__(self, path: str) -> None:
         body = json.loads(Path(path).read_text())
         self.ratings = [np.array(block) for block in body["ratings"]]
-        self.costs = [np.array(block) for block in body["costs"]]  # (constraints, candidates)
-        self.budgets = np.array(body["budgets"])
+        budgets = np.array(body["budgets"])
+        # In units in which every budget is 20: solvers have absolute tolerances, and ticks of 1e-18 s would mock them.
+        self.costs = [np.array(block) / budgets[:, None] * 20 for block in body["costs"]]  # (constraints, candidates)
+        self.budgets = np.full(budgets.size, 20.0)
         self.depths = body["depths"]
         self.seed = body["seed"]
 
