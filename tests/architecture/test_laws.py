@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -112,5 +113,6 @@ def test_a_runtime_is_imported_in_its_runner_and_its_exporter_alone(runtime: str
 
 def test_nothing_is_unpickled() -> None:
     for path in PACKAGE.rglob("*.py"):
-        assert not imported(path) & {"pickle", "dill", "joblib", "cloudpickle"}, path
-        assert "weights_only=False" not in path.read_text(), path
+        assert not imported(path) & {"dill", "joblib", "cloudpickle"}, path
+        found = re.search(r"pickle\.(loads?|Unpickler)\b|weights_only=False|allow_pickle=True", path.read_text())
+        assert found is None, (path, found)
