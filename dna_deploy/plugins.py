@@ -17,7 +17,7 @@ from dna_deploy.errors import DependencyError, UsageError
 
 def group(what: str) -> str:
     """The entry-point group in which third parties offer a part of this kind."""
-    return f"dna_deploy.{what}s"
+    return f"dna_deploy.{what[:-1]}ies" if what.endswith("y") else f"dna_deploy.{what}s"
 
 
 @cache

@@ -1,6 +1,6 @@
 """Ways to look for a good network when only whole networks can be rated: ask for some, tell how they rate.
 
-A strategy is one file and one line here; third parties offer theirs as entry points ``dna_deploy.strategys``.
+A strategy is one file and one line here; third parties offer theirs as entry points ``dna_deploy.strategies``.
 """
 
 from __future__ import annotations
