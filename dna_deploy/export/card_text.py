@@ -32,7 +32,11 @@ def card_markdown(card: ModelCard) -> str:
 
 
 def headline(card: ModelCard) -> list[tuple[str, str]]:
-    """The facts that a reader wants first, as label and value."""
+    """The facts that a reader wants first, as label and value, and the baselines."""
+    return [*_facts(card), *(row for one in card.baselines for row in _beside(one))]
+
+
+def _facts(card: ModelCard) -> list[tuple[str, str]]:
     return [
         (
             "asked",
@@ -49,8 +53,13 @@ def headline(card: ModelCard) -> list[tuple[str, str]]:
     ]
 
 
+def _beside(one: Baseline) -> tuple[tuple[str, str], ...]:
+    costs = f"{Count(one.parameters)} parameters, {Count(one.macs)} MACs, predicted {_or_reason(one.predicted_s)}"
+    return ("baseline", one.name), ("", costs)
+
+
 def _promise(card: ModelCard) -> list[str]:
-    return [_VERDICTS[card.promise], "", *_table(("", ""), headline(card))]
+    return [_VERDICTS[card.promise], "", *_table(("", ""), _facts(card))]
 
 
 def _latency(card: ModelCard) -> Iterator[str]:
