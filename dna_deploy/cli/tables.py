@@ -15,10 +15,56 @@ if TYPE_CHECKING:
     from dna_deploy.records.latency_table import LatencyRow, LatencyTable
     from dna_deploy.records.probe_kit import ProbeKit
 
-app = typer.Typer(help="Show, recheck, compare and make latency tables.", no_args_is_help=True)
+app = typer.Typer(invoke_without_command=True)
 
 _Table = Annotated[Path, typer.Argument(help="A latency table.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.callback()
+def tables(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Option(help="Where latency tables are.")] = Path("latency_tables"),
+    json: _Json = False,
+) -> None:
+    """List, show, recheck, compare and make latency tables.
+
+    Example: dna-deploy tables
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from dna_deploy.errors import DnaDeployError
+    from dna_deploy.records.latency_table import LatencyTable
+
+    found: list[tuple[Path, LatencyTable]] = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            found.append((path, LatencyTable.read(path)))
+        except DnaDeployError as error:
+            note(f"left out: {error.message}")
+    if json:
+        print_json("tables", tables=[_table_values(path, table) for path, table in found])
+        return
+    if found:
+        headers = ("table", "space", "target", "layers", "grade", "off by", "made")
+        print_result(aligned([_table_cells(path, table) for path, table in found], headers))
+        note(f"next: dna-deploy tables show {found[0][0]}")
+    else:
+        note(f"there is no latency table in {folder} · next: dna-deploy profile --space fashion")
+
+
+def _table_cells(path: Path, table: LatencyTable) -> tuple[object, ...]:
+    off = next((f"{one.relative_error:.1%}" for one in table.calibrations), "unknown")
+    made = table.provenance.created_at[:10]
+    return path.name, table.space, table.target.name, len(table.rows), table.grade, off, made
+
+
+def _table_values(path: Path, table: LatencyTable) -> dict[str, object]:
+    return {
+        "path": str(path), "space": table.space, "target": table.target.name,
+        "rows": len(table.rows), "absent": len(table.absent), "grade": table.grade, "calibrations": [one.model_dump() for one in table.calibrations],
+        "fingerprint": table.fingerprint.model_dump(), "created_at": table.provenance.created_at,
+    }  # fmt: skip
 
 
 @app.command()

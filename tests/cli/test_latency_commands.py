@@ -52,6 +52,8 @@ def test_a_kit_becomes_a_table_that_is_shown_checked_and_compared(
     assert done["table"] == "latency_tables/fashion.pretended.json"
     assert ProfileRun.read(project / done["run"]).target.name == "pretended"
     table = LatencyTable.read(project / done["table"])
+    (listed,) = said("tables")["tables"]
+    assert (listed["path"], listed["grade"]) == (done["table"], said(f"tables show {done['table']}")["grade"])
     shown = said(f"tables show {done['table']}")
     latencies = [row["latency_s"] for row in shown["rows"]]
     assert latencies == sorted(latencies, reverse=True)
