@@ -61,10 +61,16 @@ def _table_cells(path: Path, table: LatencyTable) -> tuple[object, ...]:
 
 def _table_values(path: Path, table: LatencyTable) -> dict[str, object]:
     return {
-        "path": str(path), "space": table.space, "target": table.target.name,
-        "rows": len(table.rows), "absent": len(table.absent), "grade": table.grade, "calibrations": [one.model_dump() for one in table.calibrations],
-        "fingerprint": table.fingerprint.model_dump(), "created_at": table.provenance.created_at,
-    }  # fmt: skip
+        "path": str(path),
+        "space": table.space,
+        "target": table.target.name,
+        "rows": len(table.rows),
+        "absent": len(table.absent),
+        "grade": table.grade,
+        "calibrations": [one.model_dump() for one in table.calibrations],
+        "fingerprint": table.fingerprint.model_dump(),
+        "created_at": table.provenance.created_at,
+    }
 
 
 @app.command()
