@@ -8,12 +8,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """One step of the work: ``done`` of ``total`` units of ``step``, and a short remark such as a loss."""
+    """One step of the work: ``done`` of ``total`` units of ``step``, and a short remark such as a loss.
+
+    ``notice`` is what must not be missed, such as a smaller batch than was asked for: said once, and on screen for good.
+    """
 
     step: str
     done: int
     total: int
     remark: str = ""
+    notice: str = ""
 
 
 OnProgress = Callable[[Progress], None]

@@ -44,6 +44,8 @@ class JourneyView:
                 note(f"{name} done in {event.seconds:.0f} s")
 
     def _step(self, progress: StepProgress) -> None:
+        if progress.notice:
+            self._bars.console.print(f"note: {progress.notice}", markup=False, highlight=False, soft_wrap=True)
         if self._bars.disable:
             self._plain(progress)
             return
