@@ -138,8 +138,8 @@ def files_page() -> str:
         "comes from (`provenance`) and a `digest` (sha256) of everything else in it. A file of another kind, of an unknown",
         "version, or one that was edited is refused. Numbers are in SI units; the unit stands in the key (`latency_s`,",
         "`weight_bytes`). A value that is not there is absent with a reason, never zero. Weights are safetensors.", "",
-        "A change that an older version could not read raises `schema_version`; files of version 1 stay readable, which a",
-        "test holds against a committed sample of every kind.", "",
+        "A change that an older version could not read raises `schema_version`; files of every version stay readable: they are",
+        "migrated when they are read. A test holds this against a committed sample of every kind and version.", "",
         "A probe kit is a zip: `manifest.json` is the record `probe-kit`, beside it lies one ONNX graph a probe, without",
         "weights.", "",
     ]  # fmt: skip

@@ -11,9 +11,12 @@ import os
 import platform
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from types import MappingProxyType
+from typing import Any, ClassVar, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -86,11 +89,21 @@ class Provenance(Part):
         )
 
 
+Migration: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
+"""What a file of one version says, as the next version says it. It changes nothing that it is given."""
+
+
 class Record(Part):
-    """A file that one room writes and another reads."""
+    """A file that one room writes and another reads.
+
+    A change that an older version could not read raises ``SCHEMA_VERSION``, and ``MIGRATIONS`` gets the function that turns
+    a file of the version before into one of the new version. Files of every version stay readable.
+    """
 
     KIND: ClassVar[str]
     SCHEMA_VERSION: ClassVar[int] = 1
+    MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({})
+    """From each older version, the step to the next."""
 
     provenance: Provenance
 
@@ -99,10 +112,17 @@ class Record(Part):
         body = {"kind": self.KIND, "schema_version": self.SCHEMA_VERSION, **self.model_dump(mode="json")}
         return (json.dumps({"digest": _body_digest(body), **body}, indent=1) + "\n").encode()
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """The digest that the file carries."""
+        """Names the record: as the file does that it was read from, whatever version wrote it, or as `write` will."""
         return str(json.loads(self.content())["digest"])
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy; with changes it is another record, of another digest."""
+        copy = super().model_copy(update=update, deep=deep)
+        if update:
+            vars(copy).pop("digest", None)
+        return copy
 
     def write(self, path: Path) -> None:
         """Writes the record atomically."""
@@ -123,22 +143,36 @@ class Record(Part):
         body = _json_object(content, name)
         if body.get("kind") != cls.KIND:
             raise TableError(f"{name} is a {body.get('kind')!r}, not a {cls.KIND!r}")
-        version = body.get("schema_version")
-        if version != cls.SCHEMA_VERSION:
-            raise TableError(
-                f"{name} has schema version {version!r}; this dna-deploy {__version__} reads version {cls.SCHEMA_VERSION}",
-                "upgrade dna-deploy, or make the file again",
-            )
+        version = _version(body, cls.SCHEMA_VERSION, name)
         digest = body.pop("digest", None)
         if digest != _body_digest(body):
             raise TableError(f"{name} does not match its own digest", "it was edited or damaged; make it again")
         del body["kind"], body["schema_version"]
         try:
-            return cls.model_validate(body)
+            for step in range(version, cls.SCHEMA_VERSION):
+                body = cls.MIGRATIONS[step](body)
+            record = cls.model_validate(body)
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"])) or "the record"
             raise TableError(f"{name} is not a valid {cls.KIND}: {place}: {first['msg']}") from error
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise TableError(f"{name} is not a valid {cls.KIND} of version {version}: {error!r}") from error
+        vars(record)["digest"] = digest
+        return record
+
+
+def _version(body: dict[str, Any], newest: int, name: str) -> int:
+    """The schema version of a file that this version of the tool can read."""
+    version = body.get("schema_version")
+    if type(version) is not int or version < 1:
+        raise TableError(f"{name} has no schema version, but {version!r}", "it is damaged; make it again")
+    if version > newest:
+        raise TableError(
+            f"{name} has schema version {version}; this dna-deploy {__version__} reads up to version {newest}",
+            "upgrade dna-deploy, or make the file again",
+        )
+    return version
 
 
 def _json_object(content: bytes, name: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import dna_deploy.records
 from dna_deploy.records.files import Provenance, Record
 from dna_deploy.records.probe_kit import ProbeKit
 
-SAMPLES = Path(__file__).parent / "samples" / "v1"
+SAMPLES = Path(__file__).parent / "samples"
 PROVENANCE = Provenance(
     created_at="2026-01-01T00:00:00+00:00",
     tool_version="0.1.0",
@@ -55,7 +55,7 @@ def collect(folder: Path) -> None:
     for record in found(folder):
         changes: dict[str, object] = {"provenance": PROVENANCE}
         changes |= {key: value for key, value in ELSEWHERE.items() if key in type(record).model_fields}
-        record.model_copy(update=changes).write(SAMPLES / f"{record.KIND}.json")
+        record.model_copy(update=changes).write(SAMPLES / f"v{record.SCHEMA_VERSION}" / f"{record.KIND}.json")
 
 
 if __name__ == "__main__":
