@@ -14,6 +14,7 @@ from dna_deploy.errors import UsageError
 from dna_deploy.nets.cutting import CutByModules
 from dna_deploy.nets.pretrained import Known, load_pretrained
 from dna_deploy.nets.residual import ResidualConfig, ResidualNetwork
+from dna_deploy.nets.scaled import ScaledConfig, ScaledNetwork
 from dna_deploy.nets.tensor_file import TensorFile, file_digest
 from dna_deploy.spaces.operations import FeatureMap
 from dna_deploy.spaces.space import SearchSpace
@@ -94,6 +95,12 @@ def write_teacher(path: Path, network: ResidualNetwork, input: FeatureMap, *, na
     TensorFile(network.state_dict(), {**facts, **own}).write(path)
 
 
+def write_scaled(path: Path, network: ScaledNetwork, input: FeatureMap, *, name: str, facts: Mapping[str, object]) -> None:
+    """Writes a scaled network of a space as a teacher file."""
+    own = {"teacher": "scaled", "name": name, "config": network.config.model_dump(), "input": str(input)}
+    TensorFile(network.state_dict(), {**facts, **own}).write(path)
+
+
 def write_pretrained(path: Path, model: str, network: CutByModules, *, facts: Mapping[str, object]) -> None:
     """Writes a cut network from elsewhere, called ``source:model``, as a teacher file."""
     own = {"teacher": "pretrained", "name": model, "cuts": network.cuts, "prefix_batch": network.prefix_batch}
@@ -114,6 +121,8 @@ def load_teacher(path: Path) -> Teacher:
     match file.facts.get("teacher"):
         case "residual":
             network = ResidualNetwork(ResidualConfig.model_validate(file.facts["config"]))
+        case "scaled":
+            network = ScaledNetwork(ScaledConfig.model_validate(file.facts["config"]))
         case "pretrained":
             found = load_pretrained(str(file.facts["name"]), Known.NONE, input)
             network = CutByModules(found.network, file.facts["cuts"], input)

@@ -1,0 +1,127 @@
+"""A network of a space made larger: deeper, wider, for larger images; its stages still consist of the same operations.
+
+Compound scaling of EfficientNet (Tan and Le, arXiv 1905.11946, section 3.3), applied to any network of any space.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+
+from dna_deploy.errors import UsageError
+from dna_deploy.spaces.architecture import Architecture, BlockChoice
+from dna_deploy.spaces.operations import FeatureMap, Operation
+from dna_deploy.spaces.placed import PlacedLayer
+from dna_deploy.spaces.space import FixedLayer, SearchSpace
+
+_CHANNELS = 8
+"""Widths are multiples of it, which processors like."""
+
+_STEPS, _STEPS_A_POWER = 200, 10
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """By what factors a network grows. The defaults leave it as it is."""
+
+    depth: float = 1.0
+    width: float = 1.0
+    resolution: float = 1.0
+
+    def __post_init__(self) -> None:
+        if min(self.depth, self.width, self.resolution) < 1:
+            raise UsageError(f"a network grows by factors of at least 1, not by {self}")
+
+    def power(self, exponent: float) -> Scaling:
+        """The same growth, so many times over."""
+        return Scaling(self.depth**exponent, self.width**exponent, self.resolution**exponent)
+
+    def wider(self, channels: int) -> int:
+        """A scaled number of channels."""
+        return channels if self.width == 1 else max(channels, _CHANNELS * round(channels * self.width / _CHANNELS))
+
+    def deeper(self, operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
+        """The operations of a stage, in their order, each repeated about equally often."""
+        depth = math.ceil(len(operations) * self.depth - 1e-9)
+        return tuple(operations[layer * len(operations) // depth] for layer in range(depth))
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Every layer of one network, block by block. It need not be in any space."""
+
+    stem: tuple[PlacedLayer, ...]
+    blocks: tuple[tuple[PlacedLayer, ...], ...]
+    head: tuple[PlacedLayer, ...]
+
+    @cached_property
+    def layers(self) -> tuple[PlacedLayer, ...]:
+        """All layers in a row."""
+        return (*self.stem, *chain.from_iterable(self.blocks), *self.head)
+
+    @property
+    def parameters(self) -> int:
+        """Trainable parameters."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for one image."""
+        return sum(layer.macs for layer in self.layers)
+
+
+def scaled(space: SearchSpace, architecture: Architecture, scaling: Scaling) -> Stages:
+    """The layers of a network of ``space`` after scaling. The number of classes stays.
+
+    Raises:
+        UsageError: the architecture is not in the space.
+    """
+    space.check(architecture)
+    height, width = (round(size * scaling.resolution) for size in (space.input.height, space.input.width))
+    after = FeatureMap(space.input.channels, height, width)
+    stem = _chain([(layer.operation, scaling.wider(layer.out_channels), layer.stride) for layer in space.stem], after)
+    after = stem[-1].output if stem else after
+    blocks = []
+    for block, choice in zip(space.blocks, architecture.blocks, strict=True):
+        blocks.append(_chain(_stage(choice, block.stride, scaling), after))
+        after = blocks[-1][-1].output
+    return Stages(stem, tuple(blocks), _chain(_head(space.head, scaling), after))
+
+
+def grown(space: SearchSpace, architecture: Architecture, step: Scaling, times: float) -> Stages:
+    """The network scaled by the smallest power of ``step`` that has at least ``times`` its parameters.
+
+    Raises:
+        UsageError: no power of this step has so many.
+    """
+    wanted = times * scaled(space, architecture, Scaling()).parameters
+    for count in range(_STEPS + 1):
+        stages = scaled(space, architecture, step.power(count / _STEPS_A_POWER))
+        if stages.parameters >= wanted:
+            return stages
+    raise UsageError(f"{architecture} never has {times:g} times its parameters by {step}", "let it grow in depth or width")
+
+
+Layer = tuple[Operation, int, int]
+"""An operation, its output channels and its stride."""
+
+
+def _stage(choice: BlockChoice, stride: int, scaling: Scaling) -> list[Layer]:
+    operations, width = scaling.deeper(choice.operations), scaling.wider(choice.width)
+    return [(operation, width, stride if depth == 0 else 1) for depth, operation in enumerate(operations)]
+
+
+def _head(layers: tuple[FixedLayer, ...], scaling: Scaling) -> list[Layer]:
+    *inner, last = layers
+    widened = [(layer.operation, scaling.wider(layer.out_channels), layer.stride) for layer in inner]
+    return [*widened, (last.operation, last.out_channels, last.stride)]
+
+
+def _chain(layers: list[Layer], input: FeatureMap) -> tuple[PlacedLayer, ...]:
+    placed = []
+    for operation, channels, stride in layers:
+        placed.append(PlacedLayer(operation, input, channels, stride))
+        input = placed[-1].output
+    return tuple(placed)
