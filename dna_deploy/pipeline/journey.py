@@ -6,17 +6,16 @@ Everything heavy is imported inside the stage that needs it, so that a plan can 
 from __future__ import annotations
 
 import platform
-import shutil
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dna_deploy.errors import PromiseError
+from dna_deploy.pipeline.published import publish, published_digest
 from dna_deploy.pipeline.settings import Settings
 from dna_deploy.pipeline.stages import Inputs, Stage
 from dna_deploy.progress import OnProgress, Progress
-from dna_deploy.records.files import digest_of, read_bytes
 from dna_deploy.records.latency_table import LatencyTable, Quantile
 from dna_deploy.records.model_card import PredictedLatency
 from dna_deploy.records.rating_table import RatingTable
@@ -150,7 +149,7 @@ class Journey:
             from dna_deploy.training.teachers import make_teacher
 
             made = make_teacher(config, self.space, self._data(asked.images), work, on_progress=on_progress)
-            _publish(made, self.teacher_file)
+            publish(made, self.teacher_file)
 
         return Stage("teach", "make the teacher", asked.epochs * asked.images / 900, inputs, (self.teacher_file,), run)
 
@@ -163,7 +162,7 @@ class Journey:
         def inputs() -> Inputs:
             return {
                 "space": self.space.digest,
-                "teacher": _digest(self.teacher_file),
+                "teacher": published_digest(self.teacher_file),
                 "images": self._data(asked.images).digest,
                 "config": config.model_dump_json(),
             }
@@ -184,8 +183,8 @@ class Journey:
     def _search(self) -> Stage:
         def inputs() -> Inputs:
             return {
-                "latency table": _digest(self.table_file),
-                "ratings": _digest(self.ratings_file),
+                "latency table": published_digest(self.table_file),
+                "ratings": published_digest(self.ratings_file),
                 "latency": f"{self.settings.latency} {self.settings.quantile}",
                 "keep promise": str(self.settings.keep_promise),
             }
@@ -228,7 +227,7 @@ class Journey:
         def inputs() -> Inputs:
             return {
                 "architecture": SearchOutcome.read(self.outcome_file).best.architecture,
-                "teacher": _digest(self.teacher_file),
+                "teacher": published_digest(self.teacher_file),
                 "images": self._data(asked.images).digest,
                 "config": config.model_dump_json(),
             }
@@ -244,14 +243,17 @@ class Journey:
                 teacher=teacher if answers else None, on_progress=on_progress,
             )  # fmt: skip
             for name in (record.weights, self.trained_file.name):
-                _publish(work / name, self.trained_file.parent / name)
+                publish(work / name, self.trained_file.parent / name)
 
         outputs = (self.trained_file.parent / "weights.safetensors", self.trained_file)
         return Stage("train", "train the chosen network", asked.epochs * asked.images / 900, inputs, outputs, run)
 
     def _export(self) -> Stage:
         def inputs() -> Inputs:
-            return {"trained network": _digest(self.trained_file), "search outcome": _digest(self.outcome_file)}
+            return {
+                "trained network": published_digest(self.trained_file),
+                "search outcome": published_digest(self.outcome_file),
+            }
 
         def run(work: Path, on_progress: OnProgress) -> None:
             from dna_deploy.export.delivery import deliver
@@ -272,13 +274,13 @@ class Journey:
     def _verify(self) -> Stage:
         def inputs() -> Inputs:
             exported = self.exported_folder
-            return {"model": _digest(exported / "model.onnx"), "card": _digest(exported / "model.card.json")}
+            return {"model": published_digest(exported / "model.onnx"), "card": published_digest(exported / "model.card.json")}
 
         def run(work: Path, on_progress: OnProgress) -> None:
             from dna_deploy.export.verification import complete_card, find_promise, verify_model
 
             for file in self.exported_folder.iterdir():
-                _publish(file, self.model_file.parent / file.name)
+                publish(file, self.model_file.parent / file.name)
             promise = find_promise(self.model_file, None, None)
             done = verify_model(self.model_file, self.target.target, self.target.plan, promise, on_progress)
             complete_card(done)
@@ -312,16 +314,3 @@ def _compute(jobs: int) -> Compute:
     from dna_deploy.nets.compute import Compute
 
     return Compute(jobs=jobs)
-
-
-def _digest(path: Path) -> str:
-    """Names the bytes of a file that an earlier stage wrote."""
-    return digest_of(read_bytes(path, "result of an earlier stage"))
-
-
-def _publish(file: Path, place: Path) -> None:
-    """Copies a finished file to where later stages and people look for it, whole or not at all."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = place.with_name(f".{place.name}.part")
-    shutil.copyfile(file, temporary)
-    temporary.replace(place)

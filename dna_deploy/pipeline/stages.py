@@ -141,6 +141,11 @@ def judge(stage: Stage, folder: Path) -> Verdict:
     return Verdict(is_due=False, why="unchanged")
 
 
+def seconds_of(stage: Stage, folder: Path) -> float:
+    """How long a finished stage took, in the run that finished it."""
+    return FinishedStage.read(_record_path(folder, stage)).seconds
+
+
 @contextmanager
 def run_lock(folder: Path) -> Iterator[None]:
     """Keeps a second process out of a run folder. The system drops the lock of a process that dies."""

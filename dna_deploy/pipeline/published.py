@@ -1,0 +1,21 @@
+"""Files that one stage leaves for later ones and for people: whole or not at all, and named by their bytes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from dna_deploy.records.files import digest_of, read_bytes
+
+
+def publish(file: Path, place: Path) -> None:
+    """Copies a finished file to where later stages and people look for it."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temporary = place.with_name(f".{place.name}.part")
+    shutil.copyfile(file, temporary)
+    temporary.replace(place)
+
+
+def published_digest(path: Path) -> str:
+    """Names the bytes of a file that an earlier stage wrote."""
+    return digest_of(read_bytes(path, "result of an earlier stage"))
