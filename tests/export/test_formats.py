@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from pathlib import Path
 
 import onnx
+import onnxruntime
 import openvino
 import pytest
 
@@ -64,6 +66,16 @@ def test_int8_holds_8_bit_weights_and_decides_as_torch_does(
     monkeypatch.setitem(LIMITS, "int8", dataclasses.replace(LIMITS["int8"], agreement=0.85))
     parity = check_parity(exported.network, path, images(64), precision="int8", judges=find_format("onnx-int8").judges)
     assert [judge.judge for judge in parity.judges] == ["onnxruntime", "openvino"]
+
+
+def test_no_convolution_of_an_int8_file_is_left_in_single_precision(exported: ExportResult, tmp_path: Path) -> None:
+    path = convert(exported, "onnx-int8", tmp_path)
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath, options.log_severity_level = str(tmp_path / "fused.onnx"), 4
+    onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    kinds = Counter(node.op_type for node in onnx.load(tmp_path / "fused.onnx").graph.node)
+    assert kinds["QLinearConv"] == sum(node.op_type == "Conv" for node in onnx.load(path).graph.node)
+    assert (kinds["Conv"], kinds["QuantizeLinear"], kinds["Sigmoid"]) == (0, 2, 0), "the input and what the head pools"
 
 
 def test_int8_without_calibration_images_is_refused(exported: ExportResult, tmp_path: Path) -> None:
