@@ -113,3 +113,9 @@ def divide(dataset: Dataset, config: DataConfig) -> ImageData:
         Split(dataset.training, validation),
         Split(dataset.test, torch.arange(len(dataset.test))),
     )
+
+
+def divide_up_to(dataset: Dataset, config: DataConfig, asked: int | None, at_most: int) -> ImageData:
+    """A data set divided, with as many training images as asked for; else all, up to a number that is enough."""
+    available = len(divide(dataset, config).train)
+    return divide(dataset, config.model_copy(update={"train_images": asked or min(available, at_most)}))
