@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from dna_deploy.rating.rank_statistics import Estimate, RankReport
     from dna_deploy.records.accuracy_list import KnownNetwork
+    from dna_deploy.spaces.architecture import Architecture
     from dna_deploy.spaces.space import SearchSpace
 
 _COLUMNS, _LINES = 60, 14
@@ -26,7 +27,10 @@ def rank_check(
     *,
     space: Annotated[str, typer.Option("--space", "-s", help="The search space.")] = "fashion",
     ratings: Annotated[Path | None, typer.Option(help="The rating table; default: ratings/SPACE.json.")] = None,
-    run: Annotated[Path | None, typer.Option(help="A folder of supernets: adds the stitched rating.")] = None,
+    run: Annotated[
+        list[Path] | None,
+        typer.Option(help="A folder that rate named: adds the stitched, or the one-shot rating. May be repeated."),
+    ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many of the best-rated networks count for the gain.")] = 5,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -43,7 +47,7 @@ def rank_check(
     found_space = find_space(space)
     networks = read_accuracies(accuracies, found_space)
     accuracy = np.array([network.accuracy for network in networks])
-    scores = _scores(found_space, networks, ratings, run)
+    scores = _scores(found_space, networks, ratings, run or [])
     costs = (np.array(scores["MACs"]), np.array(scores["parameters"]))
     reports = [rank_report(name, np.array(score), accuracy, costs, top=top) for name, score in scores.items()]
     ceiling = tau_between_seeds(np.array([network.accuracies for network in networks]))
@@ -59,7 +63,7 @@ def rank_check(
 
 
 def _scores(
-    space: SearchSpace, networks: Sequence[KnownNetwork], ratings: Path | None, run: Path | None
+    space: SearchSpace, networks: Sequence[KnownNetwork], ratings: Path | None, runs: Sequence[Path]
 ) -> dict[str, list[float]]:
     """Every score, more is better."""
     import random
@@ -70,8 +74,8 @@ def _scores(
     table.check_space(space)
     placed = [space.place(network.architecture) for network in networks]
     scores = {"block rating": [-table.of(space, network.architecture) for network in networks]}
-    if run is not None:
-        scores |= _stitched(networks, run)
+    for run in runs:
+        scores |= _of_run(space, [network.architecture for network in networks], run)
     scores["parameters"] = [float(sum(layer.parameters for layer in layers)) for layers in placed]
     scores["MACs"] = [float(sum(layer.macs for layer in layers)) for layers in placed]
     rng = random.Random(0)  # the same chance every time
@@ -79,13 +83,18 @@ def _scores(
     return scores
 
 
-def _stitched(networks: Sequence[KnownNetwork], run: Path) -> dict[str, list[float]]:
+def _of_run(space: SearchSpace, architectures: Sequence[Architecture], run: Path) -> dict[str, list[float]]:
+    """What the supernets in a folder say of whole networks."""
+    from dna_deploy.cli.rate_one_shot import open_one_shot
     from dna_deploy.rating.run import open_run
     from dna_deploy.rating.stitched import rate_stitched
+    from dna_deploy.rating.teacherless import method_in
 
-    work = open_run(run)
+    if method_in(run) == "one-shot":
+        rater = open_one_shot(run, space)
+        return {"one-shot": [-rater(architecture) for architecture in architectures]}
     with journey_view() as view:
-        found = rate_stitched(work, [network.architecture for network in networks], on_progress=view)
+        found = rate_stitched(open_run(run), architectures, on_progress=view)
     return {"stitched": [-rating.divergence for rating in found]}
 
 

@@ -9,11 +9,9 @@ import typer
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.journey_view import journey_view
+from dna_deploy.cli.rate_methods import check_method, parse_config, rate_without_teacher
 
 if TYPE_CHECKING:
-    from dna_deploy.data.image_set import Dataset
-    from dna_deploy.data.splits import DataConfig, ImageData
-    from dna_deploy.rating.config import RatingConfig
     from dna_deploy.records.rating_table import RatingTable
     from dna_deploy.spaces.space import SearchSpace
 
@@ -28,6 +26,9 @@ def rate(
     dataset: Annotated[
         str, typer.Option("--dataset", "-d", help="A data set by name, or a folder of images.")
     ] = "fashion-mnist",
+    method: Annotated[
+        str, typer.Option(help="dna: blocks imitate a teacher. one-shot: the baseline, one supernet trained with labels.")
+    ] = "dna",
     teacher: Annotated[str, typer.Option(help="A teacher by name or file; 'residual' is trained here first.")] = "residual",
     teacher_weights: Annotated[Path | None, typer.Option(help="A file instead of a teacher's published weights.")] = None,
     teacher_cuts: Annotated[str, typer.Option(help="Modules of a teacher that end a block, such as layer1,layer2.")] = "",
@@ -53,13 +54,16 @@ def rate(
     """Rate every candidate of every block: train block supernets from a teacher's features, then compare.
 
     Example: dna-deploy rate --space fashion --dataset fashion-mnist --jobs 2
+
+    Example: dna-deploy rate --method one-shot
     """
     from functools import partial
 
     from dna_deploy.data.catalog import load_dataset
-    from dna_deploy.data.splits import DataConfig
+    from dna_deploy.data.splits import DataConfig, divide_up_to
     from dna_deploy.nets.compute import Compute
     from dna_deploy.nets.teacher import load_teacher
+    from dna_deploy.rating.config import RatingConfig
     from dna_deploy.rating.rate import rate_space, rating_identity
     from dna_deploy.spaces.catalog import find_space
     from dna_deploy.training.recipe import Recipe
@@ -70,12 +74,18 @@ def rate(
     compute = Compute(device=device, jobs=jobs)
     whole = load_dataset(dataset, None, found.input)
     taught_space = found.with_classes(len(whole.classes))  # blocks are rated without a head: for every number of classes
-    divided = partial(_divided, whole, DataConfig(dataset=dataset, rating_images=rating_images, seed=seed))
-    teacher_data, data = divided(teacher_images, TEACHER_IMAGES), divided(images, IMAGES)
+    divided = partial(divide_up_to, whole, DataConfig(dataset=dataset, rating_images=rating_images, seed=seed))
+    data = divided(images, IMAGES)
+    common = {"epochs": epochs, "batch": batch, "learning_rate": learning_rate, "seed": seed}
+    check_method(method, has_teacher=teacher != "residual" or teacher_weights is not None or bool(teacher_cuts))
+    if method != "dna":
+        rate_without_teacher(method, found, data, common, folder, compute, json=json)
+        return
+    teacher_data = divided(teacher_images, TEACHER_IMAGES)
     cuts = tuple(filter(None, teacher_cuts.split(",")))
     recipe = Recipe(epochs=teacher_epochs, seed=seed)
     teacher_config = TeacherConfig(name=teacher, recipe=recipe, weights=teacher_weights, cuts=cuts)
-    config = _config(epochs=epochs, batch=batch, learning_rate=learning_rate, edges=edges, seed=seed)
+    config = parse_config(RatingConfig, **common, edges=edges)
     with journey_view() as view:
         place = folder / f"teacher-{_short(teacher_identity(teacher_config, taught_space, teacher_data))}"
         taught = load_teacher(
@@ -91,28 +101,6 @@ def rate(
         print_result(_best(found, table))
     note(f"wrote {path}; the supernets are in {place}")
     note(f"next: dna-deploy search --space {found.name} --ratings {path} --latency 20ms")
-
-
-def _divided(whole: Dataset, config: DataConfig, asked: int | None, at_most: int) -> ImageData:
-    """The data set with as many training images as asked for; else all, up to a number that is enough."""
-    from dna_deploy.data.splits import divide
-
-    available = len(divide(whole, config).train)
-    return divide(whole, config.model_copy(update={"train_images": asked or min(available, at_most)}))
-
-
-def _config(**values: object) -> RatingConfig:
-    from pydantic import ValidationError
-
-    from dna_deploy.errors import UsageError
-    from dna_deploy.rating.config import RatingConfig
-
-    try:
-        return RatingConfig.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]).replace("_", "-")
-        raise UsageError(f"--{name} {first['input']!r}: {first['msg']}", "see: dna-deploy rate --help") from error
 
 
 def _short(digest: str) -> str:

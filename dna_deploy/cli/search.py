@@ -54,7 +54,7 @@ def search(
     ] = None,
     rate_with: Annotated[
         str | None,
-        typer.Option(help="Rate whole networks with a function, MODULE:NAME; lower is better."),
+        typer.Option(help="Rate whole networks: a one-shot supernet's folder, or a function MODULE:NAME; lower is better."),
     ] = None,
     strategy: Annotated[str, typer.Option(help="With --rate-with: evolution or random.")] = "evolution",
     evaluations: Annotated[int, typer.Option(min=1, help="With --rate-with: how many networks to rate.")] = 512,
@@ -129,12 +129,13 @@ def tell(outcome: SearchOutcome, output: Path, json: bool) -> None:
 def _rated_with(
     path: str, space: SearchSpace, tables: list[LatencyTable], constraints: list[Constraint], settings: dict[str, Any]
 ) -> SearchOutcome:
-    """A search with a function of the user's own as the rating, while a bar counts the networks."""
+    """A search with a one-shot supernet or a user's own function as the rating, while a bar counts the networks."""
     from dna_deploy.cli.console import progress_bar
+    from dna_deploy.cli.rate_one_shot import open_one_shot
     from dna_deploy.plugins import load_plugin
     from dna_deploy.search import search_black_box
 
-    rate = load_plugin("rating", path, {path: path})
+    rate = open_one_shot(Path(path), space) if Path(path).is_dir() else load_plugin("rating", path, {path: path})
     with progress_bar() as progress:
         task = progress.add_task("rating networks", total=settings["evaluations"], status="")
 

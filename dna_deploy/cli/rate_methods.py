@@ -1,0 +1,63 @@
+"""The methods of ``dna-deploy rate`` that need no teacher, and what is checked before any method runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from dna_deploy.errors import UsageError
+from dna_deploy.plugins import suggest
+
+if TYPE_CHECKING:
+    from dna_deploy.data.splits import ImageData
+    from dna_deploy.nets.compute import Compute
+    from dna_deploy.records.files import Part
+    from dna_deploy.spaces.space import SearchSpace
+
+    ConfigT = TypeVar("ConfigT", bound=Part)
+
+METHODS = ("dna", "one-shot")
+
+
+def check_method(method: str, *, has_teacher: bool) -> None:
+    """Raises `UsageError` for an unknown method, or for a teacher that the method would not listen to."""
+    if method not in METHODS:
+        raise UsageError(f"unknown method {method!r}", suggest(method, METHODS))
+    if method != "dna" and has_teacher:
+        raise UsageError(f"--method {method} has no teacher", "leave out --teacher and its settings, or take --method dna")
+
+
+def rate_without_teacher(
+    method: str,
+    space: SearchSpace,
+    data: ImageData,
+    asked: Mapping[str, object],
+    folder: Path,
+    compute: Compute,
+    *,
+    json: bool,
+) -> None:
+    """Rates by a method that has no teacher; ``asked`` holds what all methods are asked for."""
+    from dna_deploy.cli.rate_one_shot import rate_with_one_shot
+    from dna_deploy.rating.one_shot import OneShotConfig
+
+    if compute.jobs > 1:
+        raise UsageError(f"--method {method} trains one supernet, in one process", "leave out --jobs")
+    rate_with_one_shot(space, data, parse_config(OneShotConfig, **asked), folder, compute, json=json)
+
+
+def parse_config(kind: type[ConfigT], **values: object) -> ConfigT:
+    """The configuration of a method from its flags.
+
+    Raises:
+        UsageError: a value that cannot be; the flag is named.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).replace("_", "-")
+        raise UsageError(f"--{name} {first['input']!r}: {first['msg']}", "see: dna-deploy rate --help") from error

@@ -1,0 +1,65 @@
+"""The one-shot baseline from the command line: trained once, then asked by search and rank-check."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_learning import LINES, fails, run, write_ratings
+from tests.data.test_sources import class_folders
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """What `rate --method one-shot` says on a folder of a few images."""
+    folder = tmp_path_factory.mktemp("one-shot")
+    class_folders(folder / "images", "cat", "dog", images=20)
+    small = ("--epochs", "1", "--images", "20", "--rating-images", "8", "--batch", "10")
+    arguments = ("--dataset", str(folder / "images"), "--folder", str(folder / "runs"), *small)
+    return json.loads(run("rate", "--method", "one-shot", *arguments, "--json"))  # type: ignore[no-any-return]
+
+
+def test_rate_trains_a_one_shot_supernet_and_shows_what_it_knows(trained: dict[str, object]) -> None:
+    networks = trained["networks"]
+    assert isinstance(networks, list)
+    assert len(networks) == 8
+    assert all(0 <= network["accuracy"] <= 1 for network in networks)
+    assert Path(str(trained["folder"]), "one-shot.safetensors").exists()
+
+
+def test_search_rates_with_a_one_shot_supernet(trained: dict[str, object], tmp_path: Path) -> None:
+    arguments = ("--rate-with", str(trained["folder"]), "--macs", "4M", "--evaluations", "4", "--strategy", "random")
+    found = json.loads(run("search", *arguments, "-o", str(tmp_path / "outcome.json"), "--json"))["outcome"]
+    assert 0 <= found["best"]["rating"] <= 1
+    assert "networks rated" in found["proof"]["method"]
+
+
+def test_search_refuses_the_supernet_of_another_space(trained: dict[str, object]) -> None:
+    error = fails("search", "--space", "mbconv", "--rate-with", str(trained["folder"]), "--macs", "400M")
+    assert "is of space 'fashion', not 'mbconv'" in error.message
+
+
+def test_rank_check_puts_the_one_shot_rating_beside_the_block_rating(trained: dict[str, object], tmp_path: Path) -> None:
+    write_ratings(tmp_path / "ratings.json")
+    csv = tmp_path / "accuracies.csv"
+    csv.write_text("".join(f"{line},0.{80 + number}\n" for number, line in enumerate(LINES)))
+    arguments = ("--ratings", str(tmp_path / "ratings.json"), "--run", str(trained["folder"]))
+    found = json.loads(run("rank-check", str(csv), *arguments, "--json"))
+    assert [score["score"] for score in found["scores"]] == ["block rating", "one-shot", "parameters", "MACs", "chance"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--method", "one-shto"), "unknown method 'one-shto'"),
+        (("--method", "one-shot", "--teacher", "timm:resnet18"), "--method one-shot has no teacher"),
+        (("--method", "one-shot", "--jobs", "2"), "trains one supernet, in one process"),
+        (("--method", "one-shot", "--learning-rate", "-1"), "--learning-rate -1.0"),
+    ],
+)
+def test_rate_refuses_what_a_method_cannot_use(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    error = fails("rate", "--folder", str(tmp_path), *arguments)
+    assert message in error.message
+    assert error.hint
