@@ -25,6 +25,7 @@ RECORDS = (
     "records.latency_table:LatencyTable",
     "records.rating_table:RatingTable",
     "records.rating_run:RatingRun",
+    "records.lineage:Lineage",
     "records.supernet_run:SupernetRun",
     "records.search_outcome:SearchOutcome",
     "records.refinement:Refinement",

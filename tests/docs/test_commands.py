@@ -24,6 +24,7 @@ SMALL = {
     "export": ("--images", "20"),
     "train": ("--epochs", "1", "--images", "200"),
     "rate": ("--epochs", "1", "--images", "100", "--rating-images", "50", "--teacher-epochs", "1", "--teacher-images", "200"),
+    "evolve": ("--rounds", "1", "--epochs", "1", "--images", "100", "--train-epochs", "1", "--train-images", "200"),
     "report": ("--no-png",),
 }
 """What is appended to a command of a page, so that it ends soon; the last of two equal flags counts."""

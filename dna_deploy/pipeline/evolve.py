@@ -1,0 +1,161 @@
+"""DNA+: what search finds with one teacher's ratings is made larger, trained, and becomes the next teacher.
+
+After arXiv 2403.01326, of which the idea is public and the details are not: how the winner grows, how the next teacher is
+trained and when to stop are this tool's own. A round is a row of stages, so a killed evolution goes on where it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from dna_deploy.nets.network import Network
+from dna_deploy.nets.teacher import Teacher, load_teacher
+from dna_deploy.nets.tensor_file import TensorFile
+from dna_deploy.pipeline.round import EvolutionWork, Round
+from dna_deploy.pipeline.stages import OnEvent, run_stages, seconds_of
+from dna_deploy.records.files import Provenance
+from dna_deploy.records.lineage import AccuracyGain, Lineage, LineageHeir, LineageRound, LineageTeacher, LineageWinner
+from dna_deploy.records.model_card import Absent, Accuracy
+from dna_deploy.records.search_outcome import SearchOutcome
+from dna_deploy.records.trained_network import TrainedNetwork
+from dna_deploy.training.gain import gain_of, right_answers
+
+FILE_NAME = "lineage.json"
+
+
+def evolve(work: EvolutionWork, teacher: Path, on_event: OnEvent) -> Lineage:
+    """The rounds that begin with a teacher's file. The lineage is written after every round; the same folder resumes.
+
+    Another round follows only if the heir is more accurate than its teacher, and a round's winner more accurate than the
+    last one's, by more than the margin: both on the same validation images.
+
+    Raises:
+        UsageError: the teacher does not fit the space, or another process is at work in the folder.
+        InfeasibleError: no network meets the constraints.
+    """
+    rounds: list[LineageRound] = []
+    before: torch.Tensor | None = None
+    while True:
+        round = Round(work, len(rounds) + 1, teacher)
+        done = _Answers(round)
+        run_stages(round.finding_stages(), work.folder, on_event)
+        answers = done.of_winner()
+        gain = _gain("the winner of the round before", answers, before, work.config.margin, "this is the first round")
+        stopped = f"the winner does not gain: {gain.verdict}" if gain.verdict else _is_last(round)
+        heir: LineageHeir | Absent = Absent(reason=stopped)
+        stages = round.finding_stages()
+        if not stopped:
+            run_stages(round.growing_stages(), work.folder, on_event)
+            heir, stopped = done.heir()
+            stages += round.growing_stages()
+        seconds = {stage.name.partition("-")[0]: seconds_of(stage, work.folder) for stage in stages}
+        rounds.append(done.as_round(gain.shown, heir, seconds))
+        lineage = _lineage(work, rounds, stopped)
+        lineage.write(work.folder / FILE_NAME)
+        if stopped:
+            return lineage
+        teacher, before = round.heir_file, answers
+
+
+def _is_last(round: Round) -> str:
+    rounds = round.work.config.rounds
+    return f"no more than {rounds} rounds were asked for" if round.number == rounds else ""
+
+
+@dataclass(frozen=True)
+class _Gain:
+    """A gain as the lineage shows it, and why it is not enough, if it is not."""
+
+    shown: AccuracyGain | Absent
+    verdict: str
+
+
+def _gain(over: str, after: torch.Tensor, before: torch.Tensor | None, margin: float, absent: str) -> _Gain:
+    if before is None:
+        return _Gain(Absent(reason=absent), "")
+    found = gain_of(after, before)
+    shown = AccuracyGain(over=over, value=found.value, standard_error=found.standard_error)
+    text = f"{100 * found.value:+.2f} ± {100 * found.standard_error:.2f} points over {over}"
+    return _Gain(shown, "" if found.exceeds(margin) else text)
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """What the networks of a round answer on the validation images."""
+
+    round: Round
+
+    @property
+    def _work(self) -> EvolutionWork:
+        return self.round.work
+
+    def _of(self, network: torch.nn.Module) -> torch.Tensor:
+        data, compute = self._work.teacher_data, self._work.compute
+        with compute.limited_threads():
+            return right_answers(network, data.validation, data, compute.device)
+
+    def of_winner(self) -> torch.Tensor:
+        """Whether the trained winner is right, image by image."""
+        record = TrainedNetwork.read(self.round.winner_file)
+        network = Network(self._work.trained_space, self.round.winner)
+        network.load_state_dict(dict(TensorFile.read(self.round.folder / record.weights).tensors))
+        return self._of(network)
+
+    def heir(self) -> tuple[LineageHeir, str]:
+        """The next teacher, and why it is not good enough, if it is not."""
+        old, new = load_teacher(self.round.teacher), load_teacher(self.round.heir_file)
+        own = self._of(old.network) if self._knows(old) else None
+        gain = _gain("its teacher", self._of(new.network), own, self._work.config.margin, "its teacher knows other classes")
+        winner = sum(layer.parameters for layer in self._work.trained_space.place(self.round.winner))
+        growth = self.round.heir.parameters / winner
+        stopped = f"the winner made larger does not gain: {gain.verdict}" if gain.verdict else ""
+        return LineageHeir(teacher=self._teacher(new), growth=growth, gain=gain.shown), stopped
+
+    def as_round(self, gain: AccuracyGain | Absent, heir: LineageHeir | Absent, seconds: dict[str, float]) -> LineageRound:
+        """The round for the lineage."""
+        outcome, record = SearchOutcome.read(self.round.outcome_file), TrainedNetwork.read(self.round.winner_file)
+        winner = LineageWinner(
+            architecture=outcome.best.architecture,
+            rating=outcome.best.rating,
+            parameters=outcome.best.parameters,
+            macs=outcome.best.macs,
+            weights_digest=record.weights_digest,
+            validation=record.validation,
+            gain=gain,
+        )
+        teacher = self._teacher(load_teacher(self.round.teacher))
+        number, ratings = self.round.number, outcome.ratings
+        return LineageRound(number=number, teacher=teacher, ratings=ratings, winner=winner, heir=heir, seconds=seconds)
+
+    def _knows(self, teacher: Teacher) -> bool:
+        return teacher.classes == self._work.trained_space.classes
+
+    def _teacher(self, teacher: Teacher) -> LineageTeacher:
+        validation: Accuracy | Absent = Absent(reason=f"it knows {teacher.classes} other classes")
+        if self._knows(teacher):
+            answers = self._of(teacher.network)
+            validation = Accuracy(correct=int(answers.sum()), images=len(answers))
+        return LineageTeacher(
+            name=teacher.name,
+            digest=teacher.digest,
+            file=str(teacher.path),
+            parameters=sum(parameter.numel() for parameter in teacher.network.parameters()),
+            validation=validation,
+        )
+
+
+def _lineage(work: EvolutionWork, rounds: list[LineageRound], stopped: str) -> Lineage:
+    return Lineage(
+        provenance=Provenance.now(),
+        space=work.space.name,
+        space_digest=work.space.digest,
+        dataset=work.data.name,
+        data_digest=work.data.digest,
+        constraints=tuple(map(str, work.constraints)),
+        config=work.config.model_dump(mode="json"),
+        rounds=tuple(rounds),
+        stopped=stopped,
+    )

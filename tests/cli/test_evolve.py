@@ -1,0 +1,32 @@
+"""``dna-deploy evolve``: what it shows of a lineage."""
+
+from __future__ import annotations
+
+from dna_deploy.cli.evolve import lineage_view
+from dna_deploy.records.lineage import Lineage
+from dna_deploy.records.model_card import Absent, Accuracy
+from tests.records.collect_samples import SAMPLES
+
+LINEAGE = Lineage.read(SAMPLES / "v1" / "lineage.json")
+
+
+def test_every_round_is_a_row_with_its_accuracies_and_gains() -> None:
+    shown = lineage_view(LINEAGE)
+    first = LINEAGE.rounds[0]
+    assert first.winner.architecture in shown
+    assert f"{first.winner.validation.fraction:.2%}" in shown
+    assert f"at {first.heir.growth:.1f}x" in shown if not isinstance(first.heir, Absent) else False
+    assert f"stopped after round 2: {LINEAGE.stopped}" in shown
+
+
+def test_the_best_round_is_the_one_of_the_most_accurate_winner() -> None:
+    first, second = LINEAGE.rounds
+    better = second.winner.model_copy(update={"validation": Accuracy(correct=32, images=32)})
+    worse = second.winner.model_copy(update={"validation": Accuracy(correct=0, images=32)})
+    for winner, best in (
+        (better, 2),
+        (worse, 1),
+        (second.winner.model_copy(update={"validation": first.winner.validation}), 1),
+    ):
+        rounds = (first, second.model_copy(update={"winner": winner}))
+        assert LINEAGE.model_copy(update={"rounds": rounds}).best.number == best

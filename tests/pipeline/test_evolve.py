@@ -1,0 +1,140 @@
+"""DNA+: each heir teaches the next round, rounds end with a reason, and a kill costs nothing but time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dna_deploy.nets.compute import Compute
+from dna_deploy.nets.residual import ResidualConfig, ResidualNetwork
+from dna_deploy.nets.teacher import load_teacher, write_teacher
+from dna_deploy.nets.tensor_file import file_digest
+from dna_deploy.pipeline.evolve import FILE_NAME, evolve
+from dna_deploy.pipeline.round import EvolutionConfig, EvolutionWork, Growth, Round
+from dna_deploy.pipeline.stages import StageEvent
+from dna_deploy.progress import Progress
+from dna_deploy.records.lineage import AccuracyGain, Lineage
+from dna_deploy.records.model_card import Absent, Accuracy
+from dna_deploy.records.rating_table import RatingTable
+from dna_deploy.search import Constraint
+from dna_deploy.training.recipe import Recipe
+from tests.toy import CONFIG, SPACE, toy_data
+
+LEARNING = Recipe(epochs=12, batch=16, learning_rate=1e-2)
+SETTINGS = EvolutionConfig(
+    rounds=2, margin=0.0, rating=CONFIG.model_copy(update={"epochs": 1}), winner=LEARNING.model_copy(update={"epochs": 2}),
+    teacher=LEARNING, growth=Growth(parameters=2.0),
+)  # fmt: skip
+
+
+def work_in(folder: Path, config: EvolutionConfig = SETTINGS) -> EvolutionWork:
+    """The evolution of the toy space under a bound."""
+    macs, compute = Constraint.parse("macs", "60k"), Compute(checkpoint_seconds=0)
+    return EvolutionWork(SPACE, toy_data(), toy_data(), config, (macs,), (), folder, compute)
+
+
+def untrained_teacher(folder: Path, classes: int = 3) -> Path:
+    """The file of a teacher that knows nothing."""
+    path = folder / "teacher.safetensors"
+    config = ResidualConfig.for_space(SPACE.with_classes(classes), 1.0, 1)
+    write_teacher(path, ResidualNetwork(config), SPACE.input, name="untrained", facts={})
+    return path
+
+
+def unheard(event: object) -> None:
+    """Hears nothing."""
+
+
+@pytest.mark.slow
+def test_the_heir_of_a_round_teaches_the_next(tmp_path: Path) -> None:
+    work = work_in(tmp_path / "run")
+    found = evolve(work, untrained_teacher(tmp_path), unheard)
+    assert Lineage.read(work.folder / FILE_NAME) == found
+    first, second = found.rounds
+    assert not isinstance(first.heir, Absent)
+    assert first.heir.teacher == second.teacher
+    assert second.teacher.digest == file_digest(Path(second.teacher.file))
+    assert first.heir.growth >= 2
+    assert isinstance(first.heir.gain, AccuracyGain)
+    assert first.heir.gain.value > 0.2  # over a teacher that knows nothing
+    for number, done in enumerate(found.rounds, 1):
+        table = RatingTable.read(work.folder / f"round-{number}" / "ratings.json")
+        assert (table.digest, done.winner.macs <= 60_000) == (done.ratings, True)
+        assert done.teacher.digest[:19] in table.teacher
+        assert {"rate", "search", "train"} <= set(done.seconds)
+    assert "does not gain" in found.stopped or found.stopped == "no more than 2 rounds were asked for"
+    assert isinstance(second.heir, Absent)
+
+
+def test_an_heir_that_is_no_better_than_its_teacher_ends_it(tmp_path: Path) -> None:
+    strict = SETTINGS.model_copy(update={"margin": 1e6})
+    found = evolve(work_in(tmp_path / "run", strict), untrained_teacher(tmp_path), unheard)
+    assert len(found.rounds) == 1
+    assert found.stopped.startswith("the winner made larger does not gain: +")
+    assert found.stopped.endswith("points over its teacher")
+
+
+def test_a_teacher_of_other_classes_has_no_accuracy_and_is_followed_by_its_heir(tmp_path: Path) -> None:
+    quick = SETTINGS.model_copy(update={"teacher": Recipe(epochs=1, batch=16), "margin": 1e6})
+    first, *others = evolve(work_in(tmp_path / "run", quick), untrained_teacher(tmp_path, classes=7), unheard).rounds
+    assert (first.teacher.validation, len(others)) == (Absent(reason="it knows 7 other classes"), 1)
+    assert not isinstance(first.heir, Absent)
+    assert isinstance(first.heir.teacher.validation, Accuracy)
+
+
+class KilledError(Exception):
+    """Stands for a kill: nothing after it runs."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["rating", "training", "teacher"])
+def test_a_killed_evolution_ends_with_the_same_networks(tmp_path: Path, step: str) -> None:
+    quick = SETTINGS.model_copy(update={"rounds": 2, "teacher": Recipe(epochs=2, batch=16, learning_rate=1e-2)})
+    teacher = untrained_teacher(tmp_path)
+    heard = []
+
+    def kill(event: object) -> None:
+        if isinstance(event, Progress) and event.step == step:
+            heard.append(event)
+            if len(heard) == 2:
+                raise KilledError
+
+    killed = work_in(tmp_path / "killed", quick)
+    with pytest.raises(KilledError):
+        evolve(killed, teacher, kill)
+    resumed = evolve(killed, teacher, unheard)
+    whole = evolve(work_in(tmp_path / "whole", quick), teacher, unheard)
+    for one, other in zip(resumed.rounds, whole.rounds, strict=True):
+        assert one.winner == other.winner
+        assert one.teacher.digest == other.teacher.digest
+
+
+def test_a_finished_evolution_is_not_done_again(tmp_path: Path) -> None:
+    quick = SETTINGS.model_copy(update={"rounds": 1})
+    work, teacher = work_in(tmp_path / "run", quick), untrained_teacher(tmp_path)
+    first = evolve(work, teacher, unheard)
+    heard: list[str] = []
+    again = evolve(work, teacher, lambda event: heard.append(event.kind) if isinstance(event, StageEvent) else None)
+    assert (again.rounds, heard) == (first.rounds, ["skipped"] * 3)
+
+
+def test_another_budget_keeps_the_ratings(tmp_path: Path) -> None:
+    quick = SETTINGS.model_copy(update={"rounds": 1})
+    work, teacher = work_in(tmp_path / "run", quick), untrained_teacher(tmp_path)
+    evolve(work, teacher, unheard)
+    kinds: list[tuple[str, str]] = []
+    smaller = replace(work, constraints=(Constraint.parse("macs", "40k"),))
+    evolve(smaller, teacher, lambda e: kinds.append((e.stage.name, e.kind)) if isinstance(e, StageEvent) else None)
+    assert kinds[0] == ("rate-1", "skipped")
+    assert ("search-1", "started") in kinds
+
+
+def test_the_files_of_a_round_are_where_its_lineage_says(tmp_path: Path) -> None:
+    work = work_in(tmp_path / "run", SETTINGS.model_copy(update={"margin": 1e6}))
+    found = evolve(work, untrained_teacher(tmp_path), unheard)
+    heir = found.rounds[0].heir
+    assert not isinstance(heir, Absent)
+    teacher = load_teacher(Round(work, 1, tmp_path / "teacher.safetensors").heir_file)
+    assert (teacher.digest, teacher.name) == (heir.teacher.digest, "heir of round 1 on toy")
