@@ -8,6 +8,7 @@ import typer
 
 from dna_deploy import __version__
 from dna_deploy.cli import (
+    evolve,
     export,
     kit,
     portfolio,
@@ -44,6 +45,7 @@ app.command("report")(report.report)
 app.command("spaces")(spaces.spaces)
 app.command("teachers")(teachers.teachers)
 app.command("rate")(rate.rate)
+app.command("evolve")(evolve.evolve)
 app.command("search")(search.search)
 app.command("portfolio")(portfolio.portfolio)
 app.command("refine")(refine.refine)
