@@ -12,6 +12,7 @@ from dna_deploy.spaces.operations import FeatureMap
 
 DATASETS = {
     "fashion-mnist": "dna_deploy.data.fashion_mnist:fashion_mnist",
+    "distorted-fashion-mnist": "dna_deploy.data.distorted_fashion_mnist:distorted_fashion_mnist",
     "cifar10": "dna_deploy.data.torchvision_sets:cifar10",
     "cifar100": "dna_deploy.data.torchvision_sets:cifar100",
     "mnist": "dna_deploy.data.torchvision_sets:mnist",

@@ -18,6 +18,8 @@ from dna_deploy.errors import UsageError
 
 Values: TypeAlias = npt.NDArray[np.float64]
 Statistic: TypeAlias = Callable[[Values, Values], float]
+Drawn: TypeAlias = npt.NDArray[np.intp]
+"""Which networks a resample holds."""
 
 SMALLEST = 5
 """Networks below which an order says nothing."""
@@ -67,8 +69,8 @@ def rank_report(
     if len(score) < SMALLEST:
         raise UsageError(f"{len(score)} networks cannot be ranked", f"give at least {SMALLEST}, better 48")
 
-    def estimate(statistic: Callable[[npt.NDArray[np.intp]], float]) -> Estimate:
-        return _bootstrap(statistic, len(score), seed)
+    def estimate(statistic: Callable[[Drawn], float]) -> Estimate:
+        return bootstrap(statistic, resamples(np.zeros(len(score)), seed))
 
     return RankReport(
         name,
@@ -100,18 +102,35 @@ def tau_given(score: Values, accuracy: Values, costs: tuple[Values, ...]) -> flo
 def tau_among_equals(score: Values, accuracy: Values, cost: Values, tolerance: float = 0.1) -> float:
     """The share of rightly minus wrongly ordered pairs, among pairs whose costs are within ``tolerance`` of each other."""
     first, second = np.triu_indices(len(score), 1)
-    close = np.abs(np.log(cost[first] / cost[second])) <= np.log1p(tolerance)
-    close &= accuracy[first] != accuracy[second]
-    if not close.any():
+    return _rightly_ordered(score, accuracy, np.abs(np.log(cost[first] / cost[second])) <= np.log1p(tolerance))
+
+
+def tau_within(score: Values, accuracy: Values, groups: npt.NDArray[np.generic]) -> float:
+    """The share of rightly minus wrongly ordered pairs, among pairs of one group, such as networks of one latency."""
+    first, second = np.triu_indices(len(score), 1)
+    return _rightly_ordered(score, accuracy, groups[first] == groups[second])
+
+
+def _rightly_ordered(score: Values, accuracy: Values, counted: npt.NDArray[np.bool_]) -> float:
+    """Of the counted pairs, in the order of `np.triu_indices`."""
+    first, second = np.triu_indices(len(score), 1)
+    counted = counted & (accuracy[first] != accuracy[second])
+    if not counted.any():
         return float("nan")
     signs = np.sign(score[first] - score[second]) * np.sign(accuracy[first] - accuracy[second])
-    return float(signs[close].mean())
+    return float(signs[counted].mean())
 
 
 def gain_of_top(score: Values, accuracy: Values, top: int) -> float:
     """How much better the mean accuracy of the best-scored networks is than that of all."""
     best = np.argsort(-score, kind="stable")[:top]
     return float(accuracy[best].mean() - accuracy.mean())
+
+
+def gain_within(score: Values, accuracy: Values, groups: npt.NDArray[np.generic], top: int) -> float:
+    """The mean over groups of `gain_of_top` among the networks of a group."""
+    parts = (groups == group for group in np.unique(groups))
+    return float(np.mean([gain_of_top(score[part], accuracy[part], top) for part in parts]))
 
 
 def tau_between_seeds(accuracies: npt.NDArray[np.float64]) -> float:
@@ -121,14 +140,21 @@ def tau_between_seeds(accuracies: npt.NDArray[np.float64]) -> float:
     return float(np.mean(pairs)) if pairs else float("nan")
 
 
-def _bootstrap(statistic: Callable[[npt.NDArray[np.intp]], float], count: int, seed: int) -> Estimate:
+def resamples(groups: npt.NDArray[np.generic], seed: int = 0) -> list[Drawn]:
+    """Networks drawn with replacement, `RESAMPLES` times; each group keeps its size. One list serves paired comparisons."""
     rng = np.random.default_rng(seed)
-    drawn = np.array([statistic(rng.integers(0, count, count)) for _ in range(RESAMPLES)])
-    drawn = drawn[~np.isnan(drawn)]
-    value = statistic(np.arange(count))
-    if np.isnan(value) or not drawn.size:
+    parts = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+    return [np.concatenate([rng.choice(part, len(part)) for part in parts]) for _ in range(RESAMPLES)]
+
+
+def bootstrap(statistic: Callable[[Drawn], float], drawn: list[Drawn]) -> Estimate:
+    """A statistic of the networks that it is given, and its interval over resamples."""
+    value = statistic(np.arange(len(drawn[0])))
+    found = np.array([statistic(of) for of in drawn])
+    found = found[~np.isnan(found)]
+    if np.isnan(value) or not found.size:
         return Estimate(float("nan"), float("nan"), float("nan"))
-    low, high = np.quantile(drawn, (0.025, 0.975))
+    low, high = np.quantile(found, (0.025, 0.975))
     return Estimate(value, float(low), float(high))
 
 

@@ -61,6 +61,25 @@ def test_the_real_fashion_mnist_is_what_its_authors_published() -> None:
     assert (round(float(pixels.mean()), 4), round(float(pixels.std()), 4)) == (0.2860, 0.3530)
 
 
+def test_distorted_images_are_the_same_every_time_and_keep_their_classes(tmp_path: Path) -> None:
+    plain = load_dataset("fashion-mnist", fashion_folder(tmp_path), GREY)
+    found, again = (load_dataset("distorted-fashion-mnist", tmp_path, GREY) for _ in range(2))
+    assert found.digest == again.digest != plain.digest
+    for part, original in ((found.training, plain.training), (found.test, plain.test)):
+        everything = torch.arange(len(original))
+        assert torch.equal(part.labels(everything), original.labels(everything))
+        assert not torch.equal(part.images(everything), original.images(everything))
+
+
+@pytest.mark.skipif(not SYSTEM_FOLDER.is_dir(), reason="the Debian package dataset-fashion-mnist is not installed")
+def test_distorted_fashion_mnist_has_the_bytes_that_the_ground_truth_was_made_from() -> None:
+    found = load_dataset("distorted-fashion-mnist", None, GREY)
+    assert (len(found.training), len(found.test)) == (12_000, 10_000)
+    assert found.digest == "sha256:0ba3b24044e901f3131bd5433a3931e0efc4374d22fcfada5af41a0cc6130c01"
+    pixels = found.training.images(torch.arange(12_000)).float() / 255
+    assert (round(float(pixels.mean()), 4), round(float(pixels.std()), 4)) == (0.2027, 0.3142)
+
+
 def test_a_truncated_idx_file_and_a_missing_one_are_named(tmp_path: Path) -> None:
     folder = fashion_folder(tmp_path)
     labels = folder / "t10k-labels-idx1-ubyte"

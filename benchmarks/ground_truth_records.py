@@ -1,0 +1,116 @@
+"""The frozen ground truth as files: which networks in which band of measured latency, how trained, and what each reached."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from dna_deploy.data.splits import DataConfig, ImageData, load_data
+from dna_deploy.records.files import Part, Provenance, Record
+from dna_deploy.records.model_card import Accuracy
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.targets.fingerprint import Fingerprint
+from dna_deploy.training.recipe import Recipe
+
+FOLDER = Path(__file__).parent / "results" / "ground_truth"
+LIST = FOLDER / "networks.json"
+
+
+class ListedNetwork(Part):
+    """A network, and how long it took beside all others in one interleaved measurement."""
+
+    architecture: str
+    band: int = Field(ge=0)
+    predicted_s: float
+    measured_s: float = Field(description="median")
+    split_half: float = Field(ge=0, description="how far the two halves of the measurement disagree, relative")
+
+
+class NetworkList(Record):
+    """Everything that the ground truth depends on, written before the first training. Its digest is in every result."""
+
+    KIND: ClassVar[str] = "ground-truth-list"
+
+    provenance: Provenance
+    space: str
+    space_digest: str
+    data: dict[str, object] = Field(description="which images, and how they are divided")
+    data_digest: str
+    recipe: dict[str, object] = Field(description="its seed is replaced by each of the seeds")
+    seeds: tuple[int, ...]
+    fingerprint: Fingerprint
+    rounds: int
+    networks: tuple[ListedNetwork, ...]
+
+    @cached_property
+    def found_space(self) -> SearchSpace:
+        space = find_space(self.space)
+        if space.digest != self.space_digest:
+            raise SystemExit(f"the space {self.space!r} is no longer that of the ground truth")
+        return space
+
+    @cached_property
+    def architectures(self) -> tuple[Architecture, ...]:
+        return tuple(self.found_space.parse(network.architecture) for network in self.networks)
+
+    @cached_property
+    def bands(self) -> npt.NDArray[np.int64]:
+        return np.array([network.band for network in self.networks])
+
+    def recipe_of(self, seed: int) -> Recipe:
+        """How the training of a seed is done."""
+        return Recipe.model_validate({**self.recipe, "seed": seed})
+
+    def load_images(self) -> ImageData:
+        """The very images of the ground truth."""
+        data = load_data(DataConfig.model_validate(self.data), self.found_space.input)
+        if data.digest != self.data_digest:
+            raise SystemExit(f"these images ({data.digest[:19]}) are not those of the ground truth ({self.data_digest[:19]})")
+        return data
+
+
+class Training(Record):
+    """What one training of one network reached."""
+
+    KIND: ClassVar[str] = "ground-truth-training"
+
+    provenance: Provenance
+    networks: str = Field(description="digest of the list")
+    architecture: str
+    seed: int
+    test: Accuracy
+    validation: Accuracy
+    best_epoch: int
+    cpu_s: float
+
+
+def result_path(number: int, seed: int) -> Path:
+    """Where the training of a network of the list is kept."""
+    return FOLDER / "trainings" / f"{number:03}-{seed}.json"
+
+
+def read_trainings(listed: NetworkList) -> dict[tuple[int, int], Training]:
+    """What is finished, by (number of the network, seed)."""
+    found = {}
+    for number in range(len(listed.networks)):
+        for seed in listed.seeds:
+            if result_path(number, seed).exists():
+                training = Training.read(result_path(number, seed))
+                if training.networks == listed.digest:
+                    found[number, seed] = training
+    return found
+
+
+def accuracies(listed: NetworkList) -> npt.NDArray[np.float64]:
+    """Test accuracy, ``(networks, seeds)``; NaN where a training is not done."""
+    table = np.full((len(listed.networks), len(listed.seeds)), np.nan)
+    for (number, seed), training in read_trainings(listed).items():
+        table[number, listed.seeds.index(seed)] = training.test.fraction
+    return table
