@@ -24,11 +24,24 @@ def train(
         str, typer.Option("--dataset", "-d", help="A data set by name, or a folder of images.")
     ] = "fashion-mnist",
     teacher: Annotated[Path | None, typer.Option(help="A teacher's file: its soft targets are learnt beside labels.")] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs over the training images.")] = 4,
+    preset: Annotated[str, typer.Option(help="The recipe: short, or imagenet. What follows replaces what it says.")] = "short",
+    epochs: Annotated[int | None, typer.Option(help="Epochs over the training images.")] = None,
     images: Annotated[int | None, typer.Option(min=1, help="Training images; all by default.")] = None,
-    learning_rate: Annotated[float, typer.Option(min=0, help="Its highest value.")] = 5e-3,
-    batch: Annotated[int, typer.Option(min=2, help="Images a step.")] = 64,
-    crop: Annotated[float, typer.Option(help="Smallest share of a picture that a random crop shows; photographs: 0.25.")] = 1.0,
+    batch: Annotated[int | None, typer.Option(help="Images a step, over all processes and pieces.")] = None,
+    accumulate: Annotated[int | None, typer.Option(help="Pieces that a batch is taken in, to save memory.")] = None,
+    optimiser: Annotated[str | None, typer.Option(help="adamw or rmsproptf.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Its highest value.")] = None,
+    label_smoothing: Annotated[float | None, typer.Option(help="Share of a label that all classes get.")] = None,
+    crop: Annotated[
+        float | None, typer.Option(help="Smallest share of a picture that a random crop shows; photographs: 0.25.")
+    ] = None,
+    rand_augment: Annotated[int | None, typer.Option(help="Magnitude of RandAugment, such as 9; 0 is none.")] = None,
+    mixup: Annotated[float | None, typer.Option(help="Alpha of mixup, such as 0.2; 0 is none.")] = None,
+    cutmix: Annotated[float | None, typer.Option(help="Alpha of CutMix, such as 1.0; 0 is none.")] = None,
+    ema: Annotated[
+        float | None, typer.Option(help="Decay of the running mean of the weights, such as 0.999; 0 is none.")
+    ] = None,
+    amp: Annotated[str | None, typer.Option(help="Mixed precision: off, bf16 or fp16.")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
     out: Annotated[Path, typer.Option("--out", "-o", help="A folder; the same command resumes in it.")] = Path("trained"),
@@ -38,23 +51,25 @@ def train(
 
     Example: dna-deploy train outcome.json --epochs 10
 
+    Example: torchrun --nproc-per-node 8 -m dna_deploy.cli.app train outcome.json --preset imagenet --device cuda
+
     Example: dna-deploy train 24:k3e1/40:k5e3,p1/80:k3e3 --space fashion
     """
-    from dna_deploy.data.augmentation import Augmentation
     from dna_deploy.data.splits import DataConfig, load_data
-    from dna_deploy.errors import UsageError
     from dna_deploy.nets.compute import Compute
     from dna_deploy.nets.teacher import load_teacher
     from dna_deploy.training.network import RECORD, TrainingConfig, train_architecture
-    from dna_deploy.training.recipe import Recipe
+    from dna_deploy.training.presets import make_recipe
+    from dna_deploy.training.team import is_first_process
 
+    recipe = make_recipe(
+        preset, epochs=epochs, batch=batch, accumulate=accumulate, optimiser=optimiser, learning_rate=learning_rate,
+        label_smoothing=label_smoothing, rand_augment=rand_augment, mixup=mixup, cutmix=cutmix, ema=ema, amp=amp, seed=seed,
+        crop=crop,
+    )  # fmt: skip
     found, line = _network(network, space)
     data = load_data(DataConfig(dataset=dataset, train_images=images, seed=seed), found.input)
     found = found.with_classes(len(data.classes))
-    if not 0 < crop <= 1:
-        raise UsageError(f"--crop {crop} is no share of a picture", "write it like 0.25")
-    augmentation = Augmentation(crop=crop)
-    recipe = Recipe(epochs=epochs, learning_rate=learning_rate, batch=batch, augmentation=augmentation, seed=seed)
     config = TrainingConfig(recipe=recipe)
     with journey_view() as view:
         trained = train_architecture(
@@ -67,6 +82,8 @@ def train(
             on_progress=view,
             compute=Compute(device=device),
         )
+    if not is_first_process():
+        return
     if json:
         print_json("train", record=str(out / RECORD), trained=trained.model_dump(mode="json"))
     else:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
 
-from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.data.image_set import Normalisation
 from dna_deploy.data.randomness import generator
 from dna_deploy.data.splits import ImageData, Split
+
+Changes = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
+"""Changes unsigned bytes ``(batch, channels, height, width)`` at random, such as an `Augmentation`."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class TrainingBatches:
 
     split: Split
     normalisation: Normalisation
-    augmentation: Augmentation
+    augmentation: Changes
     size: int
     seed: int
     device: str = "cpu"
@@ -42,20 +46,45 @@ class TrainingBatches:
     def steps_per_epoch(self) -> int:
         return max(1, len(self.split) // self.size)
 
-    def at(self, step: int) -> Batch:
-        """The batch of a step, counted from 0 over all epochs."""
+    def at(self, step: int, piece: int = 0, pieces: int = 1) -> Batch:
+        """The batch of a step, counted from 0 over all epochs; or one of so many pieces of it."""
         epoch, place = divmod(step, self.steps_per_epoch)
         order = _order(len(self.split), self.seed, epoch)
-        positions = order[place * self.size : (place + 1) * self.size]
-        pixels = self.augmentation(self.split.images(positions), generator(self.seed, "augmentation", step))
-        return Batch(self.normalisation(pixels.to(self.device)), positions, self.split)
+        positions = order[place * self.size : (place + 1) * self.size].tensor_split(pieces)[piece]
+        rng = generator(self.seed, "augmentation", step, *([piece] if pieces > 1 else []))
+        pixels = self.augmentation(self.split.images(positions), rng)
+        return Batch(self.normalisation(_moved(pixels, self.device)), positions, self.split)
+
+    def over(self, steps: range, workers: int = 0) -> Iterator[Batch]:
+        """The batches of some steps, in order; so many threads prepare them ahead, or none, each when it is asked for."""
+        if not workers:
+            yield from map(self.at, steps)
+            return
+        ahead: deque[Future[Batch]] = deque()
+        pool = ThreadPoolExecutor(workers)
+        try:
+            for step in steps:
+                ahead.append(pool.submit(self.at, step))
+                if len(ahead) > workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def in_order(split: Split, data: ImageData, size: int, device: str = "cpu") -> Iterator[Batch]:
     """All images of a split, as they are, batch after batch."""
     for start in range(0, len(split), size):
         positions = torch.arange(start, min(start + size, len(split)))
-        yield Batch(data.normalisation(split.images(positions).to(device)), positions, split)
+        yield Batch(data.normalisation(_moved(split.images(positions), device)), positions, split)
+
+
+def _moved(pixels: torch.Tensor, device: str) -> torch.Tensor:
+    """Bytes on a device; to a GPU they go through pinned memory, while it computes."""
+    if torch.device(device).type != "cuda":
+        return pixels.to(device)
+    return pixels.pin_memory().to(device, non_blocking=True)
 
 
 @lru_cache(maxsize=4)

@@ -136,6 +136,7 @@ class Journey:
         return Stage("profile", "measure every layer on this machine", estimate_s, inputs, (self.table_file,), run)
 
     def _teach(self) -> Stage:
+        from dna_deploy.training.course import FILE_NAME
         from dna_deploy.training.recipe import Recipe
         from dna_deploy.training.teacher import TeacherConfig
 
@@ -150,6 +151,8 @@ class Journey:
 
             made = make_teacher(config, self.space, self._data(asked.images), work, on_progress=on_progress)
             publish(made, self.teacher_file)
+            if (history := work / FILE_NAME).exists():  # a teacher that was taken has none
+                publish(history, self.teacher_file.parent / FILE_NAME)
 
         return Stage("teach", "make the teacher", asked.epochs * asked.images / 900, inputs, (self.teacher_file,), run)
 
@@ -218,11 +221,13 @@ class Journey:
             return None
 
     def _train(self) -> Stage:
+        from dna_deploy.training.course import FILE_NAME
         from dna_deploy.training.network import TrainingConfig, train_architecture
-        from dna_deploy.training.recipe import Recipe
+        from dna_deploy.training.presets import make_recipe
 
         asked = self.settings.train
-        config = TrainingConfig(recipe=Recipe(epochs=asked.epochs, seed=self.settings.seed))
+        recipe = make_recipe(asked.preset, seed=self.settings.seed, **asked.changes)
+        config = TrainingConfig(recipe=recipe)
 
         def inputs() -> Inputs:
             return {
@@ -242,11 +247,11 @@ class Journey:
                 self.space, architecture, self._data(asked.images), config, work,
                 teacher=teacher if answers else None, on_progress=on_progress,
             )  # fmt: skip
-            for name in (record.weights, self.trained_file.name):
+            for name in (record.weights, self.trained_file.name, FILE_NAME):
                 publish(work / name, self.trained_file.parent / name)
 
         outputs = (self.trained_file.parent / "weights.safetensors", self.trained_file)
-        return Stage("train", "train the chosen network", asked.epochs * asked.images / 900, inputs, outputs, run)
+        return Stage("train", "train the chosen network", recipe.epochs * asked.images / 900, inputs, outputs, run)
 
     def _export(self) -> Stage:
         def inputs() -> Inputs:

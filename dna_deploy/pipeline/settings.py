@@ -51,9 +51,24 @@ class RateSettings(Part):
 class TrainSettings(Part):
     """Final training of the network that search found."""
 
-    epochs: int = Field(4, ge=1, description="passes over its training images")
     images: int = Field(20_000, ge=100, description="training images")
     validation_images: int = Field(2_000, ge=50, description="held-out training images that choose the best epoch")
+    preset: str = Field("short", description="the recipe: short, or imagenet; what follows replaces what it says")
+    epochs: int | None = Field(None, description="passes over the training images")
+    batch: int | None = Field(None, description="images a step")
+    accumulate: int | None = Field(None, description="pieces a batch is taken in, to save memory")
+    learning_rate: float | None = Field(None, description="its highest value")
+    label_smoothing: float | None = Field(None, description="share of every label that is spread over all classes")
+    rand_augment: int | None = Field(None, description="magnitude of RandAugment, 1 to 30; 0 is none")
+    mixup: float | None = Field(None, description="alpha of mixup, such as 0.2; 0 is none")
+    cutmix: float | None = Field(None, description="alpha of CutMix, such as 1.0; 0 is none")
+    ema: float | None = Field(None, description="decay of the running mean of the weights, such as 0.999; 0 is none")
+    amp: str | None = Field(None, description="mixed precision: off, bf16 or fp16")
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What is changed in the preset; None stays as it is."""
+        return self.model_dump(exclude={"images", "validation_images", "preset"})
 
 
 class Settings(Part):
@@ -154,7 +169,8 @@ def _explained(values: BaseModel) -> list[str]:
     for name, field in type(values).model_fields.items():
         value = getattr(values, name)
         if not isinstance(value, BaseModel):
-            rows.append((f"{name} = {_toml(value)}", field.description or ""))
+            assignment = f"# {name} =" if value is None else f"{name} = {_toml(value)}"
+            rows.append((assignment, field.description or ""))
     width = max(len(row[0]) for row in rows)
     return [f"{assignment:<{width}}  # {meaning}" for assignment, meaning in rows]
 

@@ -40,12 +40,15 @@ class TrainingHistory(Record):
     steps_per_epoch: int = Field(ge=1)
     losses: tuple[LossPoint, ...]
     scores: tuple[EpochScore, ...] = ()
+    learning_rates: tuple[float, ...] = Field((), description="at the last step of each point of `losses`; empty: not told")
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:
         steps = [point.step for point in self.losses]
         if steps != sorted(set(steps)):
             raise ValueError("the points of the curve are not in order")
+        if self.learning_rates and len(self.learning_rates) != len(self.losses):
+            raise ValueError("there is not one learning rate a point of the curve")
         return self
 
     @property

@@ -13,20 +13,22 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from dna_deploy.data.batches import TrainingBatches
-from dna_deploy.data.splits import ImageData
+from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.errors import DivergedError
 from dna_deploy.nets.checkpoint import Checkpoint, Interval
 from dna_deploy.nets.compute import Compute
 from dna_deploy.nets.interrupt import interrupts_held
 from dna_deploy.nets.memory import memory_for
-from dna_deploy.nets.schedule import parameter_groups, set_learning_rate, warm_cosine
 from dna_deploy.nets.tensor_file import TensorFile
 from dna_deploy.progress import OnProgress, Progress
 from dna_deploy.records.model_card import Accuracy
 from dna_deploy.training.accuracy import measure_accuracy
+from dna_deploy.training.course import FILE_NAME, Course
+from dna_deploy.training.learner import Learner
+from dna_deploy.training.lessons import Lessons
 from dna_deploy.training.objective import Objective
 from dna_deploy.training.recipe import Recipe
+from dna_deploy.training.team import Team
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Run:
     identity: str
     folder: Path
     compute: Compute
+    subject: str = "network"
+    """What its history says was trained."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,9 @@ def fit(
     run: Run,
     *,
     on_progress: OnProgress,
+    team: Team | None = None,
 ) -> Fitted:
-    """Trains ``network`` in place and leaves the weights of its best epoch in it.
+    """Trains ``network`` in place and leaves the weights of its best epoch in it, and its history in the run's folder.
 
     Args:
         network: maps images to class scores.
@@ -65,37 +70,49 @@ def fit(
         recipe: how.
         run: where, and under which name.
         on_progress: hears of every step.
+        team: the processes that train it together; this one alone where there is none.
 
     Raises:
         DivergedError: the loss is no longer a number. The last good checkpoint stays.
+        UsageError: the batch cannot be divided over the processes.
     """
-    device = run.compute.device
-    network.to(device).to(memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(parameter_groups(network, recipe.weight_decay), lr=recipe.learning_rate)
+    team = team or Team(device=run.compute.device)
+    network.to(team.device).to(memory_format=torch.channels_last)
+    piece = recipe.piece(team.size)
+    lessons = Lessons(data, recipe, recipe.batch // piece, team.device)
+    learner = Learner(network, objective, lessons, recipe, team)
     checkpoint = Checkpoint(run.folder / "checkpoint.safetensors", run.identity)
-    facts = checkpoint.resume(network, optimiser)
+    facts = checkpoint.resume(learner.kept, learner.optimiser)
+    learner.resume(facts)
     best = _Best(run.folder / "best.safetensors", len(data.validation), *facts.get("best", (0, 0)))
-    batches = TrainingBatches(data.train, data.normalisation, recipe.augmentation, recipe.batch, recipe.seed, device)
-    total, interval = recipe.epochs * batches.steps_per_epoch, Interval(run.compute.checkpoint_seconds)
+    course, interval = Course.of_facts(facts), Interval(run.compute.checkpoint_seconds)
     network.train()
     with interrupts_held() as interrupted:
-        for step in range(facts["step"], total):
-            set_learning_rate(optimiser, recipe.learning_rate * warm_cosine(step, total, recipe.warm_up))
-            with memory_for(run.name, recipe.batch):
-                loss = _step(network, objective, batches, step, optimiser)
+        for step in range(facts["step"], learner.total):
+            with memory_for(run.name, piece):
+                loss = learner.step(step)
             if not math.isfinite(loss):
                 raise DivergedError(
-                    f"{run.name}: the loss became {loss} at step {step + 1} of {total}",
+                    f"{run.name}: the loss became {loss} at step {step + 1} of {learner.total}",
                     "lower the learning rate; the last good checkpoint is kept",
                 )
-            epoch, rest = divmod(step + 1, batches.steps_per_epoch)
+            course.add(loss)
+            epoch, rest = divmod(step + 1, lessons.steps_per_epoch)
             if rest == 0:
-                best.consider(network, measure_accuracy(network, data.validation, data, device).correct, epoch)
-            if interrupted() or interval.is_over():
-                checkpoint.save(step + 1, network, optimiser, best=(best.correct, best.epoch))
-            on_progress(Progress(run.name, step + 1, total, f"loss {loss:.3f}{best}"))
+                course.right[epoch] = _count_right(learner.judged, data, team)
+                best.consider(learner.judged, course.right[epoch], epoch, is_written=team.is_first)
+            if team.is_first:
+                if interrupted() or interval.is_over():
+                    kept = {"best": (best.correct, best.epoch), **course.facts, **learner.facts}
+                    checkpoint.save(step + 1, learner.kept, learner.optimiser, **kept)
+                on_progress(Progress(run.name, step + 1, learner.total, f"loss {loss:.3f}{best}"))
             if interrupted():
                 raise KeyboardInterrupt
+    if team.is_first:
+        steps = (learner.total, lessons.steps_per_epoch)
+        history = course.history(run.subject, objective.measure, *steps, best.images, learner.schedule.rate)
+        history.write(run.folder / FILE_NAME)
+    team.wait()
     network.load_state_dict(dict(TensorFile.read(best.path).tensors))
     return Fitted(best.epoch, Accuracy(correct=best.correct, images=best.images))
 
@@ -109,22 +126,19 @@ class _Best:
     correct: int
     epoch: int
 
-    def consider(self, network: nn.Module, correct: int, epoch: int) -> None:
+    def consider(self, network: nn.Module, correct: int, epoch: int, *, is_written: bool) -> None:
         """Keeps the weights if they are better than those kept before."""
         if correct > self.correct or not self.epoch:
             self.correct, self.epoch = correct, epoch
-            TensorFile(network.state_dict(), {"epoch": epoch}).write(self.path)
+            if is_written:
+                TensorFile(network.state_dict(), {"epoch": epoch}).write(self.path)
 
     def __str__(self) -> str:
         return f", best {self.correct / self.images:.2%}" if self.epoch else ""
 
 
-def _step(
-    network: nn.Module, objective: Objective, batches: TrainingBatches, step: int, optimiser: torch.optim.Optimizer
-) -> float:
-    batch = batches.at(step)
-    loss = objective(network(batch.inputs), batch)
-    optimiser.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss)
-    optimiser.step()
-    return float(loss.detach())
+def _count_right(network: nn.Module, data: ImageData, team: Team) -> int:
+    """How many validation images a network gets right; every process looks at its share."""
+    team.share_statistics(network)
+    share = Split(data.validation.source, data.validation.indices[team.rank :: team.size])
+    return round(team.total(measure_accuracy(network, share, data, team.device).correct))

@@ -13,13 +13,15 @@ from dna_deploy.nets.teacher import Teacher
 from dna_deploy.nets.tensor_file import TensorFile, file_digest
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import Part, Provenance, digest_of
+from dna_deploy.records.model_card import Accuracy
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.accuracy import measure_accuracy
-from dna_deploy.training.fit import Run, fit
-from dna_deploy.training.objective import objective
+from dna_deploy.training.fit import Fitted, Run, fit
+from dna_deploy.training.objective import Objective
 from dna_deploy.training.recipe import Recipe
+from dna_deploy.training.team import team
 
 RECORD, WEIGHTS = "trained-network.json", "weights.safetensors"
 
@@ -61,15 +63,32 @@ def train_architecture(
     run = Run("training", digest_of(parts.encode()), folder, compute)
     if finished := _finished(run):
         return finished
-    with compute.limited_threads():
+    with compute.limited_threads(), team(compute.device) as together:
         with seeded(config.recipe.seed, "network"):
             network = Network(space, architecture)
         if teacher is not None:
-            teacher.network.to(compute.device)
-        fitted = fit(network, objective(config.recipe, teacher), data, config.recipe, run, on_progress=on_progress)
-        TensorFile(network.state_dict(), {"identity": run.identity}).write(folder / WEIGHTS)
-        test = measure_accuracy(network, data.test, data, compute.device)
-    record = TrainedNetwork(
+            teacher.network.to(together.device)
+        objective = Objective(config.recipe, teacher)
+        fitted = fit(network, objective, data, config.recipe, run, on_progress=on_progress, team=together)
+        if together.is_first:
+            TensorFile(network.state_dict(), {"identity": run.identity}).write(folder / WEIGHTS)
+            test = measure_accuracy(network, data.test, data, together.device)
+            _record(space, architecture, data, config, folder, taught_by, fitted, test).write(folder / RECORD)
+        together.wait()
+    return TrainedNetwork.read(folder / RECORD)
+
+
+def _record(
+    space: SearchSpace,
+    architecture: Architecture,
+    data: ImageData,
+    config: TrainingConfig,
+    folder: Path,
+    taught_by: str | None,
+    fitted: Fitted,
+    test: Accuracy,
+) -> TrainedNetwork:
+    return TrainedNetwork(
         provenance=Provenance.now(),
         space=space.name,
         space_digest=space.digest,
@@ -88,8 +107,6 @@ def train_architecture(
         validation=fitted.validation,
         test=test,
     )
-    record.write(folder / RECORD)
-    return record
 
 
 def check_classes(space: SearchSpace, data: ImageData) -> None:

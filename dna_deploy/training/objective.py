@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 
-from dna_deploy.data.batches import Batch
 from dna_deploy.nets.teacher import Teacher
+from dna_deploy.training.lessons import Lesson
 from dna_deploy.training.recipe import Recipe
 
-Objective = Callable[[torch.Tensor, Batch], torch.Tensor]
-"""Scores ``(batch, classes)`` and the batch they are for -> the loss, a number."""
 
-
-def objective(recipe: Recipe, teacher: Teacher | None) -> Objective:
+@dataclass(frozen=True)
+class Objective:
     """Cross entropy with labels, mixed with the divergence from the teacher's softened scores (arXiv 1503.02531)."""
 
-    def loss(scores: torch.Tensor, batch: Batch) -> torch.Tensor:
-        hard = F.cross_entropy(scores, batch.labels(), label_smoothing=recipe.label_smoothing)
-        if teacher is None or recipe.teacher_weight == 0:
-            return hard
-        soft = soft_divergence(scores, teacher.scores(batch.inputs), recipe.temperature)
-        return (1 - recipe.teacher_weight) * hard + recipe.teacher_weight * soft
+    recipe: Recipe
+    teacher: Teacher | None = None
 
-    return loss
+    def __call__(self, scores: torch.Tensor, lesson: Lesson) -> torch.Tensor:
+        """The loss of scores ``(batch, classes)``, a number."""
+        hard = F.cross_entropy(scores, lesson.targets, label_smoothing=self.recipe.label_smoothing)
+        if self._asked is None:
+            return hard
+        soft = soft_divergence(scores, self._asked.scores(lesson.inputs), self.recipe.temperature)
+        return (1 - self.recipe.teacher_weight) * hard + self.recipe.teacher_weight * soft
+
+    @property
+    def measure(self) -> str:
+        """What the loss is, for a reader."""
+        hard = "cross entropy with the labels"
+        return hard if self._asked is None else f"{hard}, and divergence from the teacher's answers"
+
+    @property
+    def _asked(self) -> Teacher | None:
+        return self.teacher if self.recipe.teacher_weight else None
 
 
 def soft_divergence(scores: torch.Tensor, teacher_scores: torch.Tensor, temperature: float) -> torch.Tensor:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Any, Literal
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from dna_deploy.data.augmentation import Augmentation
+from dna_deploy.errors import UsageError
 from dna_deploy.records.files import Part
 
 
 class Recipe(Part):
-    """AdamW with a warm-up and a cosine to zero."""
+    """Optimiser, schedule and what keeps a network from learning by heart. The defaults suit small data."""
 
     epochs: int = Field(4, ge=1)
-    batch: int = Field(64, ge=2)
+    batch: int = Field(64, ge=2, description="images a step, over all processes and pieces")
     learning_rate: float = Field(5e-3, gt=0, description="its highest value")
     weight_decay: float = Field(0.02, ge=0, description="of convolutions and linear maps; none on batch norms and biases")
     warm_up: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the learning rate rises")
@@ -21,3 +24,48 @@ class Recipe(Part):
     temperature: float = Field(2.0, gt=0, description="softens both sides of the soft targets (Hinton, arXiv 1503.02531)")
     augmentation: Augmentation = Augmentation()
     seed: int = Field(0, ge=0)
+
+    optimiser: Literal["adamw", "rmsproptf"] = Field("adamw", description="as timm calls it")
+    schedule: Literal["cosine", "step"] = Field("cosine", description="how the learning rate falls after the warm-up")
+    decay: float = Field(0.97, gt=0, le=1, description="factor of the learning rate a step of the schedule 'step'")
+    decay_epochs: float = Field(2.4, gt=0, description="epochs between two steps of the schedule 'step'")
+    ema: float = Field(0.0, ge=0, lt=1, description="decay of the running mean of the weights, which is judged then; 0: none")
+    rand_augment: int = Field(0, ge=0, le=30, description="magnitude of RandAugment (arXiv 1909.13719); 0: none")
+    mixup: float = Field(0.0, ge=0, description="alpha of mixup (arXiv 1710.09412); 0: none")
+    cutmix: float = Field(
+        0.0, ge=0, description="alpha of CutMix (arXiv 1905.04899); 0: none. Beside mixup: one of them a step"
+    )
+    dropout: float = Field(0.0, ge=0, lt=1, description="share of the features that the classifier does not see")
+    drop_path: float = Field(0.0, ge=0, lt=1, description="share of images for which the last residual is left out")
+    amp: Literal["off", "bf16", "fp16"] = Field("off", description="mixed precision: off, bf16 or fp16")
+    accumulate: int = Field(1, ge=1, description="pieces a process takes its share of a batch in, to save memory")
+
+    @model_validator(mode="after")
+    def _divides(self) -> Recipe:
+        self.piece(1)
+        return self
+
+    def piece(self, processes: int) -> int:
+        """Images at once in each of so many processes.
+
+        Raises:
+            UsageError: a batch cannot be divided so.
+        """
+        size, rest = divmod(self.batch, processes * self.accumulate)
+        if rest or size < 2:
+            what = f"{processes} process(es) with {self.accumulate} piece(s) each"
+            raise UsageError(f"a batch of {self.batch} images cannot be divided over {what}", "two images a piece at least")
+        return size
+
+    @model_serializer(mode="wrap")
+    def _said(self, standard: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves out what later versions brought and a recipe does not use: so trainings keep the names they were begun by."""
+        values: dict[str, Any] = standard(self)
+        fields = type(self).model_fields
+        return {key: value for key, value in values.items() if key not in _LATER or value != fields[key].default}
+
+
+_LATER = frozenset({
+    "optimiser", "schedule", "decay", "decay_epochs", "ema", "rand_augment", "mixup", "cutmix", "dropout", "drop_path",
+    "amp", "accumulate",
+})  # fmt: skip

@@ -16,7 +16,7 @@ from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import Part, digest_of
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.fit import Run, fit
-from dna_deploy.training.objective import objective
+from dna_deploy.training.objective import Objective
 from dna_deploy.training.recipe import Recipe
 
 TRAINED_HERE = "residual"
@@ -59,9 +59,8 @@ def train_teacher(
         return path
     with compute.limited_threads(), seeded(config.recipe.seed, "teacher"):
         network = ResidualNetwork(shape)
-        learn = objective(config.recipe, None)
-        run = Run("teacher", identity, folder, compute)
-        fitted = fit(network, learn, data, config.recipe, run, on_progress=on_progress)
+        run = Run("teacher", identity, folder, compute, subject="teacher")
+        fitted = fit(network, Objective(config.recipe), data, config.recipe, run, on_progress=on_progress)
     correct, images = fitted.validation.correct, fitted.validation.images
     facts = {"identity": identity, "validation_correct": correct, "validation_images": images, "dataset": data.name}
     write_teacher(path, network, data.shape, name=f"residual on {data.name}", facts=facts)

@@ -1,0 +1,63 @@
+"""The course of a training as it is kept in its checkpoint, and as the record that a report reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from dna_deploy.records.files import Provenance
+from dna_deploy.records.model_card import Accuracy
+from dna_deploy.records.training_history import EpochScore, TrainingHistory, thinned
+
+FILE_NAME = "training-history.json"
+
+
+@dataclass
+class Course:
+    """A loss a step from ``first_step`` on, and how many validation images were right after each epoch."""
+
+    first_step: int = 1
+    losses: list[float] = field(default_factory=list)
+    right: dict[int, int] = field(default_factory=dict)
+
+    @classmethod
+    def of_facts(cls, facts: Mapping[str, Any]) -> Self:
+        """What a checkpoint kept; one of an earlier version kept nothing, so that the curve begins where it stood."""
+        losses = list(facts.get("losses", ()))
+        return cls(facts["step"] - len(losses) + 1, losses, dict(facts.get("right", ())))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"losses": self.losses, "right": list(self.right.items())}
+
+    def add(self, loss: float) -> None:
+        """Notes the loss of the next step, to six digits: it is for the eye."""
+        self.losses.append(float(f"{loss:.6g}"))
+
+    def history(
+        self, subject: str, measure: str, steps: int, steps_per_epoch: int, images: int, rate: Callable[[int], float]
+    ) -> TrainingHistory:
+        """The record.
+
+        Args:
+            subject: What was trained.
+            measure: What the loss is.
+            steps: How many there were to be.
+            steps_per_epoch: Of them.
+            images: How many validation images there are.
+            rate: The learning rate of a step, counted from 0.
+        """
+        points = thinned(self.losses, self.first_step)
+        scores = (EpochScore(epoch=epoch, accuracy=Accuracy(correct=n, images=images)) for epoch, n in self.right.items())
+        return TrainingHistory(
+            provenance=Provenance.now(),
+            subject=subject,
+            measure=measure,
+            steps=steps,
+            steps_per_epoch=steps_per_epoch,
+            losses=points,
+            scores=tuple(scores),
+            learning_rates=tuple(rate(point.step - 1) for point in points),
+        )
