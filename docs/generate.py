@@ -77,7 +77,7 @@ def schema(record: type[Record]) -> dict[str, Any]:
 
 def commands_page() -> str:
     """Every command with its help, arguments and options."""
-    lines = [NOTE, "# Commands", "", "Each command takes `--json` where it prints a result, and `--help`.", ""]
+    lines = [NOTE, "# Commands", "", "Each command takes `--json` where it prints a result, `--quiet`, and `--help`.", ""]
     for name, command in _commands(typer.main.get_command(app), "dna-deploy"):
         help_text = inspect.cleandoc(command.help or "")
         lines += [f"## {name.removeprefix('dna-deploy ')}", "", *_paragraphs(help_text), "", f"`{_usage(name, command)}`", ""]

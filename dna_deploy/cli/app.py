@@ -26,12 +26,14 @@ from dna_deploy.cli import (
     train,
     verify,
 )
-from dna_deploy.cli.console import note
+from dna_deploy.cli.console import be_quiet, complain
 from dna_deploy.cli.project import project_defaults
+from dna_deploy.cli.quiet import QuietableGroup
 from dna_deploy.errors import DependencyError, DnaDeployError
 
 app = typer.Typer(
     name="dna-deploy",
+    cls=QuietableGroup,
     help="The most accurate network that runs within a latency budget on your device.",
     epilog="Start with: dna-deploy demo  ·  or in your own project: dna-deploy init",
     no_args_is_help=True,
@@ -69,7 +71,9 @@ def _print_version(wanted: bool) -> None:
 def _root(
     context: typer.Context,
     version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help="Print only results and errors; every command takes it, too."),
 ) -> None:
+    be_quiet(quiet)
     group = typer.main.get_group(app)
     flags = {name: frozenset(param.name or "" for param in command.params) for name, command in group.commands.items()}
     context.default_map = project_defaults(flags)
@@ -86,6 +90,8 @@ EXTRAS = {
 }
 """Package -> the extra of dna-deploy that installs it."""
 
+_INTERRUPTED = 130
+
 
 def main() -> None:
     """Runs the command line and exits with the codes of `dna_deploy.errors`."""
@@ -99,18 +105,19 @@ def main() -> None:
             raise
         hint = f"pip install 'dna-deploy[{EXTRAS[package]}]', or, in a clone, pip install '.[{EXTRAS[package]}]'"
         sys.exit(_explain(DependencyError(f"this needs the package {package!r}, which is not installed", hint)))
-    except KeyboardInterrupt:
-        note("interrupted; what is finished is kept, the same command goes on")
-        sys.exit(130)
+    except SystemExit as stop:  # what typer makes of a KeyboardInterrupt, without a word
+        if stop.code == _INTERRUPTED:
+            complain("interrupted; what is finished is kept, the same command goes on")
+        raise
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
 
 
 def _explain(error: DnaDeployError) -> int:
-    note(f"error: {error.message}")
+    complain(f"error: {error.message}")
     if error.hint:
-        note(f"hint: {error.hint}")
+        complain(f"hint: {error.hint}")
     return error.exit_code
 
 

@@ -6,14 +6,17 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress
 
 JSON_SCHEMA_VERSION = 1
+_QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 
 
 def print_result(text: str) -> None:
@@ -28,8 +31,24 @@ def print_json(command: str, **values: object) -> None:
 
 
 def note(text: str) -> None:
-    """A remark, a warning or a next step, on standard error."""
+    """A remark, a warning or a next step, on standard error; not said when quiet."""
+    if not is_quiet():
+        complain(text)
+
+
+def complain(text: str) -> None:
+    """An error, on standard error, always."""
     sys.stderr.write(text + "\n")
+
+
+def be_quiet(wanted: bool) -> None:
+    """Whether to say nothing but results and errors."""
+    _QUIET.set(wanted)
+
+
+def is_quiet() -> bool:
+    """Whether only results and errors are wanted."""
+    return _QUIET.get()
 
 
 def aligned(rows: Sequence[Sequence[object]], headers: Sequence[str] = ()) -> str:
@@ -37,20 +56,25 @@ def aligned(rows: Sequence[Sequence[object]], headers: Sequence[str] = ()) -> st
     return tabulate(rows, headers=headers, tablefmt="simple" if headers else "plain", disable_numparse=True)
 
 
+def error_console() -> Console:
+    """Standard error as rich sees it: whether it is a terminal, how wide, and whether ``NO_COLOR`` is set."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    return Console(stderr=True)
+
+
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
     """A rich progress view on standard error; draws only on a terminal and honours ``NO_COLOR``."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    console = Console(stderr=True)
+    console = error_console()
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
         TextColumn("{task.fields[status]}"),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+    with Progress(*columns, console=console, disable=is_quiet() or not console.is_terminal, transient=True) as progress:
         yield progress

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dna_deploy.cli.console import note, progress_bar
+from dna_deploy.cli.console import note
+from dna_deploy.cli.journey_view import journey_view
 from dna_deploy.errors import UsageError
 
 if TYPE_CHECKING:
     from dna_deploy.export.promise import Attempt, KeptPromise, Measure
-    from dna_deploy.progress import Progress
     from dna_deploy.records.latency_table import LatencyTable
     from dna_deploy.records.samples import Quantile
     from dna_deploy.records.search_outcome import SearchOutcome
@@ -70,7 +70,7 @@ def promise_values(kept: KeptPromise) -> dict[str, object]:
 
 
 def _measure(space: SearchSpace, table: LatencyTable, quantile: Quantile, profiles: Path) -> Measure:
-    """`measure_untrained` with a progress bar, sampled as the target's file says."""
+    """`measure_untrained` with a view of its progress, sampled as the target's file says."""
     from dna_deploy.export.promise import measure_untrained
     from dna_deploy.records.measurement import Measurement
     from dna_deploy.targets.plan import SamplingPlan
@@ -80,13 +80,8 @@ def _measure(space: SearchSpace, table: LatencyTable, quantile: Quantile, profil
     plan = find_target(name, profiles).plan if name in target_names(profiles) else SamplingPlan()
 
     def measure(architecture: Architecture) -> Measurement:
-        with progress_bar() as progress:
-            task = progress.add_task("measuring", total=None, status="")
-
-            def show(step: Progress) -> None:
-                progress.update(task, completed=step.done, total=step.total, status=step.remark)
-
-            return measure_untrained(space, table.target, plan, quantile, show)(architecture)
+        with journey_view() as view:
+            return measure_untrained(space, table.target, plan, quantile, view)(architecture)
 
     return measure
 

@@ -69,7 +69,7 @@ def run(
     place = folder or path.parent / settings.folder
     journey = _journey(settings, place, path.parent / "profiles", f"dna-deploy run {path}")
     if dry_run:
-        _print_plan(journey, json=json)
+        _print_plan(journey, start_from, only, json=json)
     else:
         _walk(journey, start_from, only, json=json)
 
@@ -116,10 +116,11 @@ def _walk(journey: Journey, start_from: str | None, only: str | None, *, json: b
     note(f"next: dna-deploy verify {journey.model_file} · the whole trade-off: dna-deploy report {journey.folder}")
 
 
-def _print_plan(journey: Journey, *, json: bool) -> None:
+def _print_plan(journey: Journey, start_from: str | None, only: str | None, *, json: bool) -> None:
     from dna_deploy.pipeline.stages import plan
+    from dna_deploy.pipeline.time_left import in_words
 
-    steps = plan(journey.stages(), journey.folder)
+    steps = plan(journey.stages(), journey.folder, start_from=start_from, only=only)
     if json:
         stages = [
             {"stage": step.stage.name, "due": step.verdict.is_due, "why": step.verdict.why, "estimate_s": step.estimate_s}
@@ -127,6 +128,10 @@ def _print_plan(journey: Journey, *, json: bool) -> None:
         ]
         print_json("run", dry_run=True, folder=str(journey.folder), stages=stages)
         return
-    rows = [(step.stage.name, step.stage.summary, f"{step.estimate_s:.0f} s", step.verdict.why) for step in steps]
+    rows = [
+        (step.stage.name, step.stage.summary, in_words(step.estimate_s) if step.verdict.is_due else "kept", step.verdict.why)
+        for step in steps
+    ]
     print_result(aligned(rows, ("stage", "what it does", "about", "why")))
-    note(f"{sum(step.estimate_s for step in steps):.0f} s in all, in {journey.folder}")
+    estimate_s = sum(step.estimate_s for step in steps)
+    note(f"about {in_words(estimate_s)} in all, in {journey.folder}" if estimate_s else f"nothing to do in {journey.folder}")

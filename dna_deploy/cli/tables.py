@@ -9,13 +9,14 @@ import typer
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.journey_view import journey_view
+from dna_deploy.cli.quiet import QuietableGroup
 
 if TYPE_CHECKING:
     from dna_deploy.latency.oddities import Oddity
     from dna_deploy.records.latency_table import LatencyRow, LatencyTable
     from dna_deploy.records.probe_kit import ProbeKit
 
-app = typer.Typer(invoke_without_command=True)
+app = typer.Typer(cls=QuietableGroup, invoke_without_command=True)
 
 _Table = Annotated[Path, typer.Argument(help="A latency table.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dna_deploy.cli.console import aligned, note, print_json, print_result, progress_bar
+from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.journey_view import journey_view
 
 if TYPE_CHECKING:
     from dna_deploy.export.verification import Promise, Verification
-    from dna_deploy.progress import Progress
     from dna_deploy.records.model_card import Tuning
     from dna_deploy.targets.plan import SamplingPlan
     from dna_deploy.targets.target import Target
@@ -75,25 +75,15 @@ def verify(
 def _measured(model: Path, target: Target, plan: SamplingPlan, promise: Promise) -> Verification:
     from dna_deploy.export.verification import verify_model
 
-    with progress_bar() as progress:
-        task = progress.add_task("measuring", total=None, status="")
-
-        def show(step: Progress) -> None:
-            progress.update(task, completed=step.done, total=step.total, status=step.remark)
-
-        return verify_model(model, target, plan, promise, show)
+    with journey_view() as view:
+        return verify_model(model, target, plan, promise, view)
 
 
 def _tuned(model: Path, target: Target, plan: SamplingPlan) -> Tuning:
     from dna_deploy.export.tuning import tune
 
-    with progress_bar() as progress:
-        task = progress.add_task("tuning", total=None, status="")
-
-        def show(step: Progress) -> None:
-            progress.update(task, completed=step.done, total=step.total, status=step.remark)
-
-        return tune(model, target, plan, show)
+    with journey_view() as view:
+        return tune(model, target, plan, view)
 
 
 def _tuning_text(tuning: Tuning) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from filelock import FileLock, Timeout
 
@@ -21,7 +21,7 @@ from dna_deploy.plugins import suggest
 from dna_deploy.progress import OnProgress, Progress
 from dna_deploy.records.files import Provenance, Record, digest_of, read_bytes
 
-Inputs = Mapping[str, str]
+Inputs: TypeAlias = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -66,40 +66,6 @@ class StageEvent:
     seconds: float = 0.0
 
 
-OnEvent = Callable[[StageEvent | Progress], None]
-
-
-def run_stages(
-    stages: Sequence[Stage], folder: Path, on_event: OnEvent, *, start_from: str | None = None, only: str | None = None
-) -> None:
-    """Runs every stage that is due.
-
-    Args:
-        stages: in order; a stage's inputs may read what earlier ones wrote.
-        folder: the run folder; holds what was finished and the work folders.
-        on_event: hears of stages and of the progress inside them.
-        start_from: this stage and all after it run even if nothing changed.
-        only: run this stage alone.
-
-    Raises:
-        UsageError: an unknown stage name, or another process runs in the folder.
-    """
-    names = [stage.name for stage in stages]
-    for name in filter(None, (start_from, only)):
-        if name not in names:
-            raise UsageError(f"unknown stage {name!r}", suggest(name, names))
-    with run_lock(folder):
-        for index, stage in enumerate(stages):
-            if only not in (None, stage.name):
-                continue
-            forced = stage.name == only or (start_from is not None and index >= names.index(start_from))
-            verdict = Verdict(is_due=True, why="asked for") if forced else judge(stage, folder)
-            if verdict.is_due:
-                _run(stage, folder, verdict.why, on_event)
-            else:
-                on_event(StageEvent(stage, "skipped", verdict.why))
-
-
 @dataclass(frozen=True)
 class PlannedStage:
     """What a run would do with a stage, and for about how long."""
@@ -112,15 +78,63 @@ class PlannedStage:
         return self.stage.estimate_s if self.verdict.is_due else 0.0
 
 
-def plan(stages: Sequence[Stage], folder: Path) -> tuple[PlannedStage, ...]:
+Plan: TypeAlias = tuple[PlannedStage, ...]
+JourneyEvent: TypeAlias = StageEvent | Progress | Plan
+OnEvent: TypeAlias = Callable[[JourneyEvent], None]
+
+
+def run_stages(
+    stages: Sequence[Stage], folder: Path, on_event: OnEvent, *, start_from: str | None = None, only: str | None = None
+) -> None:
+    """Runs every stage that is due.
+
+    Args:
+        stages: in order; a stage's inputs may read what earlier ones wrote.
+        folder: the run folder; holds what was finished and the work folders.
+        on_event: hears of the plan, then of stages and of the progress inside them.
+        start_from: this stage and all after it run even if nothing changed.
+        only: run this stage alone.
+
+    Raises:
+        UsageError: an unknown stage name, or another process runs in the folder.
+    """
+    forced = _forced(stages, start_from, only)
+    with run_lock(folder):
+        on_event(plan(stages, folder, start_from=start_from, only=only))
+        for stage in stages:
+            if only not in (None, stage.name):
+                continue
+            verdict = Verdict(is_due=True, why="asked for") if stage.name in forced else judge(stage, folder)
+            if verdict.is_due:
+                _run(stage, folder, verdict.why, on_event)
+            else:
+                on_event(StageEvent(stage, "skipped", verdict.why))
+
+
+def plan(stages: Sequence[Stage], folder: Path, *, start_from: str | None = None, only: str | None = None) -> Plan:
     """What `run_stages` would do now. Behind the first stage that is due, nothing can be known to be up to date."""
-    planned: list[PlannedStage] = []
+    forced, planned, is_any_due = _forced(stages, start_from, only), [], False
     for stage in stages:
-        if any(step.verdict.is_due for step in planned):
-            planned.append(PlannedStage(stage, Verdict(is_due=True, why="an earlier stage runs")))
+        if only not in (None, stage.name):
+            continue
+        if stage.name in forced:
+            verdict = Verdict(is_due=True, why="asked for")
         else:
-            planned.append(PlannedStage(stage, judge(stage, folder)))
+            verdict = Verdict(is_due=True, why="an earlier stage runs") if is_any_due else judge(stage, folder)
+        is_any_due |= verdict.is_due
+        planned.append(PlannedStage(stage, verdict))
     return tuple(planned)
+
+
+def _forced(stages: Sequence[Stage], start_from: str | None, only: str | None) -> tuple[str, ...]:
+    """The stages that run even if nothing changed."""
+    names = [stage.name for stage in stages]
+    for name in filter(None, (start_from, only)):
+        if name not in names:
+            raise UsageError(f"unknown stage {name!r}", suggest(name, names))
+    if only is not None:
+        return (only,)
+    return tuple(names[names.index(start_from) :]) if start_from is not None else ()
 
 
 def judge(stage: Stage, folder: Path) -> Verdict:

@@ -1,0 +1,108 @@
+"""How long a journey still takes: the estimates of its stages, corrected by what the stages behind it really took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from dna_deploy.pipeline.stages import JourneyEvent, StageEvent
+from dna_deploy.progress import Progress
+
+_TRUST_S = 30.0
+"""Seconds of estimate that count as confirmed from the start, so that one short stage does not overthrow the rest."""
+
+_ENOUGH = 0.05
+"""The share of a step after which its speed says something: first steps load and compile."""
+
+
+@dataclass(frozen=True)
+class _Step:
+    """The step at work: where it was when it was first heard of, and where it is."""
+
+    name: str
+    since: float
+    first: int
+    done: int
+    total: int
+
+    def left_s(self, now: float) -> float:
+        """How long it needs at its own speed, once it has one."""
+        passed = self.done - self.first
+        if passed <= 0 or passed < _ENOUGH * self.total:
+            return 0.0
+        return (now - self.since) * (self.total - self.done) / passed
+
+
+class TimeLeft:
+    """Hears what `run_stages` tells, and knows what is left.
+
+    A stage to come takes its estimate times the pace so far: what finished stages took over what they were thought to take.
+    The stage at work takes at least as long as its step does at its own speed.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._due: Mapping[str, float] = MappingProxyType({})
+        self._since = clock()
+        self._now: str | None = None
+        self._step: _Step | None = None
+        self._thought_s = self._took_s = _TRUST_S
+
+    def __call__(self, event: JourneyEvent) -> None:
+        """Takes note of an event."""
+        match event:
+            case Progress():
+                self._hear_step(event)
+            case StageEvent():
+                self._hear_stage(event)
+            case _:
+                self._due = {step.stage.name: step.estimate_s for step in event if step.verdict.is_due}
+
+    @property
+    def seconds(self) -> float:
+        """What is left of all stages; 0 where nothing was planned."""
+        to_come = sum(estimate_s for name, estimate_s in self._due.items() if name != self._now)
+        return to_come * self.pace + self._of_stage()
+
+    @property
+    def pace(self) -> float:
+        """How long a second of the estimates really takes."""
+        return self._took_s / self._thought_s
+
+    def _of_stage(self) -> float:
+        if self._now is None:
+            return 0.0
+        now = self._clock()
+        thought = self._due.get(self._now, 0.0) * self.pace - (now - self._since)
+        return max(0.0, thought, self._step.left_s(now) if self._step else 0.0)
+
+    def _hear_stage(self, event: StageEvent) -> None:
+        name, self._step = event.stage.name, None
+        rest = {other: estimate_s for other, estimate_s in self._due.items() if other != name}
+        if event.kind == "started":
+            self._now, self._since = name, self._clock()
+            self._due = {**rest, name: event.stage.estimate_s}
+            return
+        self._now, self._due = None, rest
+        if event.kind == "finished":
+            self._thought_s += event.stage.estimate_s
+            self._took_s += event.seconds
+
+    def _hear_step(self, heard: Progress) -> None:
+        if self._step is None or self._step.name != heard.step:
+            self._step = _Step(heard.step, self._clock(), heard.done, heard.done, heard.total)
+        else:
+            self._step = _Step(heard.step, self._step.since, self._step.first, heard.done, heard.total)
+
+
+def in_words(seconds: float) -> str:
+    """A time as a person says it who does not know it exactly: ``40 s``, ``3 min``, ``1 h 20 min``."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    tens = round(minutes, -1) if minutes >= 180 else minutes
+    return f"{tens // 60} h {tens % 60} min" if tens % 60 else f"{tens // 60} h"

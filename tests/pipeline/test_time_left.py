@@ -1,0 +1,107 @@
+"""What is left of a journey: estimates, corrected by what was seen. The clock is the test's own."""
+
+from __future__ import annotations
+
+import pytest
+
+from dna_deploy.pipeline.stages import PlannedStage, Stage, StageEvent, Verdict
+from dna_deploy.pipeline.time_left import TimeLeft, in_words
+from dna_deploy.progress import Progress
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def stage(name: str, estimate_s: float) -> Stage:
+    return Stage(name, f"does {name}", estimate_s, dict, (), lambda work, on_progress: None)
+
+
+PROFILE, RATE, TRAIN = stage("profile", 30), stage("rate", 90), stage("train", 60)
+
+
+def planned(*stages: Stage, kept: tuple[str, ...] = ()) -> tuple[PlannedStage, ...]:
+    return tuple(PlannedStage(one, Verdict(one.name not in kept, "")) for one in stages)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def left(clock: Clock) -> TimeLeft:
+    found = TimeLeft(clock)
+    found(planned(PROFILE, RATE, TRAIN))
+    return found
+
+
+def test_before_anything_ran_it_is_the_sum_of_the_estimates(left: TimeLeft) -> None:
+    assert left.seconds == 180
+
+
+def test_a_stage_that_is_kept_takes_no_time(clock: Clock) -> None:
+    left = TimeLeft(clock)
+    left(planned(PROFILE, RATE, kept=("profile",)))
+    assert left.seconds == 90
+    left(StageEvent(RATE, "skipped", "unchanged after all"))
+    assert left.seconds == 0
+
+
+def test_the_stage_at_work_uses_up_its_estimate_and_never_owes_time(clock: Clock, left: TimeLeft) -> None:
+    left(StageEvent(PROFILE, "started", ""))
+    clock.now += 20
+    assert left.seconds == 160
+    clock.now += 100
+    assert left.seconds == 150
+
+
+def test_a_stage_that_took_twice_as_long_makes_the_rest_longer_but_less_than_twice(clock: Clock, left: TimeLeft) -> None:
+    left(StageEvent(PROFILE, "started", ""))
+    clock.now += 60
+    left(StageEvent(PROFILE, "finished", "", 60))
+    assert left.seconds == pytest.approx(150 * 90 / 60)
+    assert left.pace == 1.5
+
+
+def test_a_step_that_is_slower_than_thought_is_believed(clock: Clock, left: TimeLeft) -> None:
+    left(StageEvent(PROFILE, "started", ""))
+    left(Progress("measuring", 0, 100))
+    clock.now += 20
+    left(Progress("measuring", 10, 100))
+    assert left.seconds == pytest.approx(150 + 20 * 90 / 10)
+
+
+def test_a_step_that_was_resumed_is_judged_by_what_it_did_since(clock: Clock, left: TimeLeft) -> None:
+    left(StageEvent(PROFILE, "started", ""))
+    left(Progress("measuring", 80, 100))
+    clock.now += 40
+    left(Progress("measuring", 90, 100))
+    assert left.seconds == pytest.approx(150 + 40)
+
+
+def test_the_first_moments_of_a_step_say_nothing(clock: Clock, left: TimeLeft) -> None:
+    left(StageEvent(PROFILE, "started", ""))
+    left(Progress("measuring", 0, 1000))
+    clock.now += 10
+    left(Progress("measuring", 1, 1000))
+    assert left.seconds == 170
+
+
+def test_without_a_plan_nothing_is_left(clock: Clock) -> None:
+    left = TimeLeft(clock)
+    left(Progress("training", 1, 10))
+    assert left.seconds == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "1 s"), (40.4, "40 s"), (89, "89 s"), (92, "2 min"), (5399, "1 h 30 min"), (3540, "59 min"), (7200, "2 h"),
+     (12000, "3 h 20 min"), (90_000, "25 h")],
+)  # fmt: skip
+def test_a_time_is_said_as_roughly_as_it_is_known(seconds: float, words: str) -> None:
+    assert in_words(seconds) == words
