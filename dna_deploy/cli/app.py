@@ -10,6 +10,7 @@ from dna_deploy import __version__
 from dna_deploy.cli import (
     evolve,
     export,
+    front,
     kit,
     portfolio,
     profile,
@@ -49,6 +50,7 @@ app.command("teachers")(teachers.teachers)
 app.command("rate")(rate.rate)
 app.command("evolve")(evolve.evolve)
 app.command("search")(search.search)
+app.command("front")(front.front)
 app.command("portfolio")(portfolio.portfolio)
 app.command("refine")(refine.refine)
 app.command("rank-check")(rank_check.rank_check)

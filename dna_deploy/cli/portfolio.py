@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.search_view import wrapped
 
 if TYPE_CHECKING:
     from dna_deploy.search import Portfolio
@@ -84,4 +85,5 @@ def _view(answer: Portfolio) -> str:
 
 def _line(shared: SharedNetwork) -> str:
     devices = ", ".join(shared.devices)
-    return f"{devices}: rating {shared.network.rating:.5g}, loses {shared.loss:.2%}\n    {shared.network.architecture}"
+    network = "\n    ".join(wrapped(shared.network.architecture, 76))
+    return f"{devices}: rating {shared.network.rating:.5g}, loses {shared.loss:.2%}\n    {network}"

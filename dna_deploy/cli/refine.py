@@ -61,7 +61,8 @@ def refine_outcome(
     best, *others = (shortlist[network.architecture] for network in refinement.networks)
     chosen = best.architecture.split("/")
     reasons = tuple(reason for reason in outcome.blocks if reason.choice in chosen)  # the others explain another network
-    return outcome.model_copy(update={"best": best, "others": tuple(others), "blocks": reasons}), refinement
+    update = {"best": best, "others": tuple(others), "blocks": reasons, "ties": ()}  # ties are of block sums
+    return outcome.model_copy(update=update), refinement
 
 
 def refinement_view(refinement: Refinement, before: SearchOutcome) -> str:

@@ -13,7 +13,7 @@ from dna_deploy.cli.refine import refine_outcome, refinement_view
 from dna_deploy.cli.search_view import search_view
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from dna_deploy.records.latency_table import LatencyTable, Quantile
     from dna_deploy.records.rating_table import RatingTable
@@ -44,6 +44,9 @@ def search(
     confidence: Annotated[str | None, typer.Option(help="Plan with upper bounds at this confidence, such as 95%.")] = None,
     top: Annotated[int, typer.Option("--top", "--shortlist", min=1, help="How many of the best networks to list.")] = 1,
     diverse: Annotated[int, typer.Option(min=0, help="Any two of the --top networks differ in at least so many layers.")] = 0,
+    optimum: Annotated[
+        bool, typer.Option("--optimum", help="Answer with the optimum, even where a cheaper network ties with it.")
+    ] = False,
     keep_promise: Annotated[
         bool, typer.Option("--keep-promise", help="Measure what is found, and search again until it keeps the budget.")
     ] = False,
@@ -65,6 +68,8 @@ def search(
 ) -> None:
     """Find the best network within all constraints: exact over the whole space, explained block by block.
 
+    Where the errors of the ratings cannot tell it from cheaper networks, the cheapest of these is preferred, and says so.
+
     Example: dna-deploy search --latency 20ms --space mbconv
 
     Example: dna-deploy search --latency 20ms --keep-promise
@@ -77,7 +82,7 @@ def search(
 
     asked = {"latency": latency, "parameters": parameters, "macs": macs, "size": size, "memory": memory}
     level = _quantile(quantile)
-    constraints = [Constraint.parse(name, text, level) for name, texts in asked.items() for text in texts or ()]
+    constraints = read_constraints(asked, level)
     if rating_at_most is not None:
         constraints.append(Constraint(Rating(), at_most=rating_at_most))
     found_space = find_space(space)
@@ -98,6 +103,7 @@ def search(
             top=top,
             differences=diverse,
             confidence=None if confidence is None else read_share(confidence),
+            prefer_cheaper=not optimum,
         )
 
     kept = keep(found_space, run, tables, constraints, profiles) if keep_promise else None
@@ -130,19 +136,26 @@ def _rated_with(
     path: str, space: SearchSpace, tables: list[LatencyTable], constraints: list[Constraint], settings: dict[str, Any]
 ) -> SearchOutcome:
     """A search with a one-shot supernet or a user's own function as the rating, while a bar counts the networks."""
-    from dna_deploy.cli.console import progress_bar
+    from dna_deploy.cli.journey_view import journey_view
     from dna_deploy.cli.rate_one_shot import open_one_shot
     from dna_deploy.plugins import load_plugin
+    from dna_deploy.progress import Progress
     from dna_deploy.search import search_black_box
 
     rate = open_one_shot(Path(path), space) if Path(path).is_dir() else load_plugin("rating", path, {path: path})
-    with progress_bar() as progress:
-        task = progress.add_task("rating networks", total=settings["evaluations"], status="")
+    with journey_view() as view:
 
         def rated(done: int, best: float) -> None:
-            progress.update(task, completed=done, status=f"best {best:.5g}")
+            view(Progress("rating networks", done, settings["evaluations"], f"best {best:.5g}"))
 
         return search_black_box(space, rate, tables, constraints, name=path, progress=rated, **settings)
+
+
+def read_constraints(asked: Mapping[str, list[str] | None], level: Quantile) -> list[Constraint]:
+    """The bounds that a user wrote, by the name of their quantity."""
+    from dna_deploy.search import Constraint
+
+    return [Constraint.parse(name, text, level) for name, texts in asked.items() for text in texts or ()]
 
 
 def read_tables(space: SearchSpace, paths: list[Path] | None) -> list[LatencyTable]:

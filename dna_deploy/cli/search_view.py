@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from dna_deploy.cli.console import aligned
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from dna_deploy.records.search_outcome import AskedConstraint, BlockReason, FoundNetwork, OnTarget, SearchOutcome
 
 _MOST_LISTED = 10
+_NETWORK_WIDTH, _RUNNER_UP_WIDTH = 66, 20
 
 
 def search_view(outcome: SearchOutcome) -> str:
@@ -31,6 +33,16 @@ def amount(quantity: str, value: float) -> str:
     return f"{value:.5g}"
 
 
+def wrapped(architecture: str, width: int) -> list[str]:
+    """An architecture's line, broken behind its slashes and commas so that no part is wider, if that can be."""
+    lines = [""]
+    for part in re.split(r"(?<=[/,])", architecture):
+        if lines[-1] and len(lines[-1]) + len(part) > width:
+            lines.append("")
+        lines[-1] += part
+    return lines
+
+
 def _summary(outcome: SearchOutcome) -> list[tuple[str, str]]:
     best = outcome.best
     asked = [_demand(demand) for demand in outcome.constraints] or [f"the smallest {outcome.objective}"]
@@ -38,7 +50,7 @@ def _summary(outcome: SearchOutcome) -> list[tuple[str, str]]:
     return [
         *_labelled("asked", asked),
         *_labelled("predicted", [_latency(place) for place in best.targets]),
-        ("rating", _rating(outcome)),
+        *_rating(outcome),
         ("size", _size(best)),
         *_labelled("network", [f"{block}/" for block in blocks[:-1]] + blocks[-1:]),
     ]
@@ -60,15 +72,18 @@ def _latency(place: OnTarget) -> str:
     return f"{Duration(place.latency_s)} {place.quantile} on {place.target}{planned}"
 
 
-def _rating(outcome: SearchOutcome) -> str:
-    best = outcome.best
-    text = f"{best.rating:.5g} ± {best.rating_standard_error:.2g}"
-    if not outcome.ties:
-        return text
-    if outcome.confidence is not None:
-        return f"{text}, tied with the optimum's {outcome.ties[-1].rating:.5g} and cheaper"
-    axis, cheapest = outcome.front.axes[0], outcome.ties[0]
-    return f"{text}; {len(outcome.ties) - 1} cheaper tie with it, from {amount(axis, cheapest.costs[0])}"
+def _rating(outcome: SearchOutcome) -> list[tuple[str, str]]:
+    best, optimum, axis = outcome.best, outcome.passed_over, outcome.front.axes[0]
+    own = f"{best.rating:.5g} ± {best.rating_standard_error:.2g}"
+    cheapest = amount(axis, outcome.ties[0].costs[0]) if outcome.ties else ""
+    if optimum is not None:
+        saved = 1 - outcome.ties[0].costs[0] / optimum.costs[0]
+        return [
+            ("rating", f"{own}, a tie: {best.rating - optimum.rating:.2g} behind the optimum"),
+            ("preferred", f"for {cheapest}, {saved:.1%} less than the optimum; --optimum takes that"),
+        ]
+    tied = f"; {len(outcome.ties) - 1} cheaper tie with it, from {cheapest}" if outcome.ties else ""
+    return [("rating", own + tied)]
 
 
 def _size(network: FoundNetwork) -> str:
@@ -77,9 +92,13 @@ def _size(network: FoundNetwork) -> str:
 
 
 def _others(outcome: SearchOutcome) -> str:
-    lines = [f"  {network.rating:.5g}  {network.architecture}" for network in outcome.others[:_MOST_LISTED]]
-    more = len(outcome.others) - _MOST_LISTED
-    return "\n".join(["next best", *lines, *([f"  and {more} more: see --json"] if more > 0 else [])]) if lines else ""
+    if not outcome.others:
+        return ""
+    shown = outcome.others[:_MOST_LISTED]
+    rows = [(f"{network.rating:.5g}", "\n".join(wrapped(network.architecture, _NETWORK_WIDTH))) for network in shown]
+    more = len(outcome.others) - len(shown)
+    rest = [f"and {more} more: see --json"] if more else []
+    return "\n".join(["best rated" if outcome.passed_over else "next best", aligned(rows), *rest])
 
 
 def _blocks(outcome: SearchOutcome) -> str:
@@ -103,7 +122,8 @@ def _block(reason: BlockReason, axis: str, has_step: bool) -> tuple[str, ...]:
     if reason.cost is not None and reason.runner_up_cost is not None:
         more = reason.runner_up_cost - reason.cost
         cost = ("+" if more >= 0 else "-") + amount(axis, abs(more))
-    return (*own, reason.runner_up, cost, f"{reason.runner_up_rating - reason.rating:+.2g}", gain)
+    runner_up = "\n".join(wrapped(reason.runner_up, _RUNNER_UP_WIDTH))
+    return (*own, runner_up, cost, f"{reason.runner_up_rating - reason.rating:+.2g}", gain)
 
 
 def _never(outcome: SearchOutcome) -> str:
@@ -125,10 +145,11 @@ def _closing(outcome: SearchOutcome) -> list[tuple[str, str]]:
         rows += [("", places)] if places else []
     if outcome.step is not None and outcome.gain_of_step is not None:
         step = amount(front.axes[0], outcome.step)
-        rows.append(("price", f"{step} more, all blocks free: rating better by {outcome.gain_of_step:.2g}"))
+        rows.append(("price", f"{step} more, all blocks free: the best rating falls by {outcome.gain_of_step:.2g}"))
     exact = "exact" if not front.epsilon else f"costs within {front.epsilon:.2g} of exact"
     rows.append(("front", f"{len(front.points)} networks, {exact}"))
-    gap = "nothing is proven" if proof.gap is None else f"gap {proof.gap:g} over all {proof.networks:.3g} networks"
+    of_what = "of the optimum, " if outcome.passed_over else ""
+    gap = "nothing is proven" if proof.gap is None else f"gap {proof.gap:g} {of_what}over all {proof.networks:.3g} networks"
     rows.append(("proof", f"{gap}, from {proof.states:,} states"))
     if outcome.excluded:
         rows.append(("left out", f"{len(outcome.excluded)} layers without a latency, first: {outcome.excluded[0]}"))

@@ -87,7 +87,7 @@ class Proof(Part):
 
     method: str
     gap: float | None = Field(
-        description="how much better the best possible rating may at most be; None where nothing is proven"
+        description="how much better than the optimum the best possible rating may at most be; None where nothing is proven"
     )
     networks: int = Field(description="networks in the space")
     candidates: int
@@ -109,10 +109,12 @@ class SearchOutcome(Record):
     confidence: float | None
     constraints: tuple[AskedConstraint, ...]
     best: FoundNetwork
-    others: tuple[FoundNetwork, ...] = Field(description="the next best, where more than one was asked for")
+    others: tuple[FoundNetwork, ...] = Field(
+        description="the next best, where more than one was asked for; the optimum first, where a cheaper one is preferred"
+    )
     ties: tuple[FrontPoint, ...] = Field(
         description="networks of the front whose ratings cannot be told from the optimum's, cheapest first, the optimum last;"
-        " empty where it stands alone. With a confidence the cheapest is the answer"
+        " empty where it stands alone. Unless the optimum itself was asked for, the cheapest is the answer"
     )
     largest: FoundNetwork | None = Field(description="the baseline: the network with most MACs within the same constraints")
     front: Front
@@ -121,6 +123,11 @@ class SearchOutcome(Record):
     gain_of_step: float | None = Field(description="how much better the best rating gets with one step more, all blocks free")
     excluded: tuple[str, ...] = Field(description="layers without a latency; networks with them were not considered")
     proof: Proof
+
+    @property
+    def passed_over(self) -> FrontPoint | None:
+        """The proven optimum, where a cheaper network that ties with it is the answer."""
+        return self.ties[-1] if self.ties and self.best.architecture == self.ties[0].architecture else None
 
     def check_space(self, space: SearchSpace) -> None:
         """Raises `TableError` unless the outcome is about this very space."""

@@ -50,8 +50,10 @@ def _promise(evidence: Evidence) -> str:
     if evidence.budget_s is None:
         return f"Among the {networks} of the space {evidence.space_name}."
     place = f" on {evidence.target}" if evidence.target else ""
+    is_tie = evidence.outcome is not None and evidence.outcome.passed_over is not None
+    which = "cheapest that ties with the best-rated" if is_tie else "best-rated"
     return (
-        f"The best-rated of the {networks} of the space {evidence.space_name} that run within "
+        f"The {which} of the {networks} of the space {evidence.space_name} that run within "
         f"{time_text(evidence.budget_s)} ({evidence.quantile}){place}."
     )
 

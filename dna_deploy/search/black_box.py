@@ -103,9 +103,12 @@ def _explore(
             break
         for genome in asked_now:
             choices = tuple(genomes.choices(genome).tolist())
-            if choices not in seen:
-                seen[choices] = _rating(model.problem.architecture(choices), rate, known)
-                progress(len(seen), min(seen.values()))
+            if choices in seen:
+                continue
+            if len(seen) == evaluations:
+                return seen
+            seen[choices] = _rating(model.problem.architecture(choices), rate, known)
+            progress(len(seen), min(seen.values()))
         strategy.tell(np.array([seen[tuple(genomes.choices(genome).tolist())] for genome in asked_now]))  # type: ignore[attr-defined]
         idle = idle + 1 if len(seen) == before else 0
     return seen

@@ -17,28 +17,32 @@ from dna_deploy.spaces.architecture import BlockChoice
 from dna_deploy.spaces.space import Block, Cell
 
 
-def solve_diverse(
-    model: CostModel, objectives: Sequence[Quantity], constraints: Sequence[Constraint], top: int, differences: int
+def diversify(
+    model: CostModel,
+    objectives: Sequence[Quantity],
+    constraints: Sequence[Constraint],
+    first: Solution,
+    top: int,
+    differences: int,
 ) -> Solution:
-    """Up to ``top`` networks, best first, any two of which differ in at least ``differences`` layers.
+    """Up to ``top`` networks, the first of a solution and then best first, any two unlike in at least so many layers.
 
     Two networks differ in a layer where its operation or width does, or where only one of them has it. To be different
     enough from an earlier network is one more lower bound, so every search is exact.
     """
-    found: list[NDArray[np.intp]] = []
+    found = [first.choices[0]]
     problem, criteria = model.problem, model.criteria(objectives, constraints)
-    states = expanded = 0
+    states, expanded = first.states, first.expanded
     while len(found) < top:
+        counts = distances(model.problem, found[-1])
+        problem = problem.with_counts(("layers unlike", len(found)), counts)
+        criteria = (*criteria, Criterion(len(problem.columns) - 1, sign=-1, limit=-differences))
         solution = solve_trellis(Trellis(problem, criteria))
         states, expanded = states + solution.states, expanded + solution.expanded
         if not len(solution.choices):
             break
         found.append(solution.choices[0])
-        counts = distances(model.problem, found[-1])
-        problem = problem.with_counts(("layers unlike", len(found)), counts)
-        criteria = (*criteria, Criterion(len(problem.columns) - 1, sign=-1, limit=-differences))
-    blocks = len(model.space.blocks)
-    return Solution(np.array(found, np.intp).reshape(-1, blocks), states, expanded)
+    return Solution(np.array(found, np.intp), states, expanded)
 
 
 def distances(problem: Problem, choices: NDArray[np.intp]) -> list[NDArray[np.float64]]:

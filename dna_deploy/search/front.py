@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,10 @@ from dna_deploy.search.constraints import Constraint
 from dna_deploy.search.cost_model import CostModel
 from dna_deploy.search.labels import Effort, run
 from dna_deploy.search.pareto import non_dominated
+from dna_deploy.search.problem import Problem
 from dna_deploy.search.quantities import Quantity, Rating
 from dna_deploy.search.trellis import Trellis
+from dna_deploy.spaces.architecture import Architecture
 
 _MOST_LABELS = 50_000
 
@@ -29,7 +31,14 @@ class TradeOff:
     costs: NDArray[np.float64]
     """``(axes, networks)`` in SI units."""
     epsilon: float
+    """0: complete. Else every network has one here with no worse rating and costs at most ``1 + epsilon`` times its own."""
     states: int
+    problem: Problem = field(repr=False, compare=False)
+
+    @property
+    def architectures(self) -> tuple[Architecture, ...]:
+        """The networks, in the order of the other numbers."""
+        return tuple(map(self.problem.architecture, self.choices.tolist()))
 
 
 def trade_off(
@@ -43,4 +52,6 @@ def trade_off(
     kept = non_dominated(totals[[*(model.column(axis) for axis in axes), 0]])
     totals, choices = totals[:, kept], choices[kept]
     costs = np.stack([model.values(axis, totals) for axis in axes])
-    return TradeOff(tuple(axes), choices, model.values(Rating(), totals), costs, programme.epsilon, programme.states)
+    return TradeOff(
+        tuple(axes), choices, model.values(Rating(), totals), costs, programme.epsilon, programme.states, model.problem
+    )

@@ -30,6 +30,7 @@ class Answer:
     solution: Solution
     front: TradeOff
     ties: NDArray[np.intp]
+    """``(networks, blocks)``, cheapest first, the optimum last"""
 
 
 def outcome_of(model: CostModel, answer: Answer) -> SearchOutcome:
@@ -37,7 +38,8 @@ def outcome_of(model: CostModel, answer: Answer) -> SearchOutcome:
     best, *others = (found(model, answer, choices) for choices in answer.solution.choices.tolist())
     choices = answer.solution.choices[0].tolist()
     step = _step(answer)
-    points = _points(model, answer.front)
+    front = answer.front
+    optimum = model.rating(answer.ties[-1].tolist())[0]
     assert model.ratings is not None
     return SearchOutcome(
         provenance=Provenance.now(),
@@ -50,12 +52,12 @@ def outcome_of(model: CostModel, answer: Answer) -> SearchOutcome:
         constraints=tuple(asked(model, demand, choices) for demand in answer.demands),
         best=best,
         others=tuple(others),
-        ties=tuple(points[position] for position in answer.ties) if len(answer.ties) > 1 else (),
+        ties=_tied(model, answer) if len(answer.ties) > 1 else (),
         largest=_largest(model, answer),
-        front=Front(axes=tuple(map(str, answer.front.axes)), points=points, epsilon=answer.front.epsilon),
+        front=Front(axes=tuple(map(str, front.axes)), points=_points(front), epsilon=front.epsilon),
         blocks=block_reasons(model, choices, answer.axis, answer.demands, step or 0.0),
         step=step,
-        gain_of_step=None if step is None else _gain(model, answer, step, best.rating),
+        gain_of_step=None if step is None else _gain(model, answer, step, optimum),
         excluded=tuple(sorted({layer for table in model.tables.values() for layer in table.reasons})),
         proof=_proof(model, answer.solution),
     )
@@ -96,10 +98,21 @@ def _largest(model: CostModel, answer: Answer) -> FoundNetwork | None:
     return found(model, answer, solution.choices[0].tolist()) if len(solution.choices) else None
 
 
-def _points(model: CostModel, front: TradeOff) -> tuple[FrontPoint, ...]:
+def _points(front: TradeOff) -> tuple[FrontPoint, ...]:
     return tuple(
-        FrontPoint(architecture=str(model.problem.architecture(choices)), rating=float(rating), costs=tuple(map(float, costs)))
-        for choices, rating, costs in zip(front.choices, front.ratings, np.transpose(front.costs), strict=True)
+        FrontPoint(architecture=str(architecture), rating=float(rating), costs=tuple(map(float, costs)))
+        for architecture, rating, costs in zip(front.architectures, front.ratings, front.costs.T, strict=True)
+    )
+
+
+def _tied(model: CostModel, answer: Answer) -> tuple[FrontPoint, ...]:
+    return tuple(
+        FrontPoint(
+            architecture=str(model.problem.architecture(choices)),
+            rating=model.rating(choices)[0],
+            costs=(model.value(answer.axis, choices),),
+        )
+        for choices in answer.ties.tolist()
     )
 
 

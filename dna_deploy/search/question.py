@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dna_deploy.errors import UsageError
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import FoundNetwork, SearchOutcome
 from dna_deploy.search.constraints import Constraint
 from dna_deploy.search.cost_model import CostModel, resolved
-from dna_deploy.search.diverse import solve_diverse
+from dna_deploy.search.diverse import diversify
 from dna_deploy.search.exact import Solution, solve
 from dna_deploy.search.front import TradeOff, trade_off
 from dna_deploy.search.infeasible import infeasible
 from dna_deploy.search.outcome import Answer, outcome_of
 from dna_deploy.search.quantities import Latency, Macs, Quantity, Rating
-from dna_deploy.search.ties import tied_with
+from dna_deploy.search.ties import cheapest_first, tied_with
 from dna_deploy.spaces.space import SearchSpace
 
 
@@ -33,8 +35,9 @@ def search(
     top: int = 1,
     differences: int = 0,
     confidence: float | None = None,
+    prefer_cheaper: bool = True,
 ) -> SearchOutcome:
-    """The network of the space with the best rating within the constraints, proven.
+    """The network of the space with the best rating within the constraints, proven; or a cheaper one that ties with it.
 
     Args:
         space: what may be chosen.
@@ -44,11 +47,14 @@ def search(
         objective: what to make small instead of the rating, such as a `Latency`.
         top: how many of the best networks to return.
         differences: in how many layers any two of them must differ.
-        confidence: plan with the upper bound of every latency at this confidence, such as 0.95, and among networks whose
-            ratings cannot be told apart at it prefer the cheapest.
+        confidence: plan with the upper bound of every latency at this confidence, such as 0.95.
+        prefer_cheaper: where the errors of the ratings cannot tell the optimum from cheaper networks (at the confidence, or
+            by one standard error), answer with the cheapest of them; else with the optimum. Only where the rating is what
+            is made small.
 
     Returns:
-        The answer; its ``proof.gap`` is 0: no network of the space that meets the constraints is better.
+        The answer. Its ``proof.gap`` is 0: no network of the space that meets the constraints is better than the optimum,
+        which is ``best``, or the last of ``ties`` where a cheaper one is preferred to it.
 
     Raises:
         InfeasibleError: no network meets the constraints; the hint says what would.
@@ -67,13 +73,15 @@ def search(
     question = _Question.ask(space, ratings, tuple(tables), tuple(constraints), objective, confidence)
     model, demands, axis = question.model, question.demands, question.axis
     goals = (question.objective, axis if axis != question.objective else Rating())
-    different = differences > 0 and top > 1
-    solution = solve_diverse(model, goals, demands, top, differences) if different else solve(model, goals, demands, top)
+    solution = solve(model, goals, demands, 1 if differences else top)
     if not len(solution.choices):
         raise infeasible(model, demands)
     front = trade_off(model, (axis,), [demand for demand in demands if demand.quantity != axis])
-    ties = tied_with(model, solution.choices[0], front) if question.objective == Rating() else np.empty(0, np.intp)
-    solution = _cheapest_first(solution, front, ties) if confidence is not None and len(ties) else solution
+    ties = _ties(question, solution, front)
+    if prefer_cheaper:
+        solution = cheapest_first(solution, ties)
+    if differences and top > 1:
+        solution = diversify(model, goals, demands, solution, top, differences)
     return outcome_of(model, Answer(question.objective, axis, demands, solution, front, ties))
 
 
@@ -110,12 +118,16 @@ def pareto_front(
 
     Raises:
         InfeasibleError: no network meets the constraints.
+        UsageError: an axis is the rating, or is there twice.
     """
     constraints = tuple(constraints)
     quantities = [*axes, *(constraint.quantity for constraint in constraints)]
     model = CostModel.build(space, ratings, tables, quantities, confidence)
-    demands = resolved(model, constraints)
-    found = trade_off(model, [model.resolve(axis) for axis in axes], demands)
+    demands, named = resolved(model, constraints), [model.resolve(axis) for axis in axes]
+    if not named or Rating() in named or len(set(named)) < len(named):
+        shown = ", ".join(map(str, named)) or "nothing"
+        raise UsageError(f"{shown} cannot be traded for the rating", "name one or more costs, each once")
+    found = trade_off(model, named, demands)
     if not len(found.ratings):
         raise infeasible(model, demands)
     return found
@@ -156,9 +168,11 @@ class _Question:
         return cls(model, resolved(model, constraints), model.resolve(axis), model.resolve(objective))
 
 
-def _cheapest_first(solution: Solution, front: TradeOff, ties: NDArray[np.intp]) -> Solution:
-    """The same networks with the cheapest of the tied ones in front."""
-    cheapest = front.choices[ties[0]]
-    others = solution.choices[(solution.choices != cheapest).any(axis=1)]
-    kept = max(len(solution.choices), 1)
-    return Solution(np.concatenate((cheapest[None], others))[:kept], solution.states, solution.expanded)
+def _ties(question: _Question, solution: Solution, front: TradeOff) -> NDArray[np.intp]:
+    """The networks that tie with the optimum and meet every constraint, the optimum last."""
+    optimum: NDArray[np.intp] = solution.choices[0]
+    if question.objective != Rating():
+        return optimum[None]
+    if any(math.isfinite(demand.at_least) for demand in question.demands if demand.quantity == question.axis):
+        front = trade_off(question.model, (question.axis,), question.demands)  # what is cheaper may be too cheap
+    return tied_with(question.model, optimum, front)

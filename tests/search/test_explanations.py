@@ -13,7 +13,7 @@ from dna_deploy.errors import InfeasibleError, TableError, UsageError
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.search import Constraint, Latency, Macs, Rating, WeightBytes, portfolio, search, search_black_box
 from dna_deploy.search.example import RATINGS, SPACE, TABLE
-from tests.search.instances import random_ratings, random_table, small_instance
+from tests.search.instances import random_table, small_instance
 
 
 @pytest.mark.parametrize("module", ["question", "constraints"])
@@ -57,17 +57,6 @@ def test_each_of_two_constraints_gets_its_smallest_relaxation() -> None:
 def test_contradiction_is_named() -> None:
     with pytest.raises(UsageError, match="contradiction"):
         search(SPACE, RATINGS, [TABLE], [Constraint(Macs(), at_most=100), Constraint(Macs(), at_least=200)])
-
-
-def test_ties_are_reported_and_with_a_confidence_the_cheaper_is_preferred() -> None:
-    rng = random.Random(3)
-    instance = small_instance(3)
-    ratings = random_ratings(instance.space, rng, error=0.2)
-    plain = search(instance.space, ratings, instance.tables, [])
-    careful = search(instance.space, ratings, instance.tables, [], confidence=0.95)
-    assert plain.ties[-1].architecture == plain.best.architecture
-    assert careful.best.architecture == careful.ties[0].architecture
-    assert careful.best.targets[0].latency_s < plain.best.targets[0].latency_s
 
 
 def test_confidence_plans_with_an_upper_bound() -> None:

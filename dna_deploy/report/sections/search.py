@@ -20,7 +20,8 @@ def search_section(evidence: Evidence) -> Section:
     if outcome is None:
         missing = Missing("There is no search outcome.", "dna-deploy search --latency 20ms -o outcome.json")
         return Section("search", TITLE, "", (missing,))
-    lead = f"The network with the smallest {outcome.objective} that meets every constraint. {_proven(outcome)}"
+    what = "network with" if outcome.passed_over is None else "cheapest network that ties with"
+    lead = f"The {what} the smallest {outcome.objective} that meets every constraint. {_proven(outcome)}"
     return Section("search", TITLE, lead, tuple(_pieces(outcome)))
 
 
@@ -29,7 +30,8 @@ def _proven(outcome: SearchOutcome) -> str:
     networks = f"{count_text(proof.networks)} networks of the space"
     if proof.gap is None:
         return f"That is the best of what was tried among the {networks}; nothing is proven ({proof.method})."
-    better = "No network is better" if proof.gap == 0 else f"No network can be better by more than {proof.gap:.3g}"
+    best = " than the optimum" if outcome.passed_over else ""
+    better = f"No network is better{best}" if proof.gap == 0 else f"No network can be better by more than {proof.gap:.3g}"
     return f"{better}: proven for all {networks} by {count_text(proof.states)} partial ones ({proof.method})."
 
 
@@ -111,7 +113,7 @@ def _ties(outcome: SearchOutcome) -> Iterator[Piece]:
     if outcome.ties:
         axis = outcome.front.axes[0]
         rows = tuple((quantity_text(axis, one.costs[0]), f"{one.rating:.5g}", one.architecture) for one in outcome.ties)
-        caption = "Networks whose ratings cannot be told apart from the best, cheapest first"
+        caption = "Networks whose ratings cannot be told from the optimum's, which is the last; cheapest first"
         headers = (axis.partition(" ")[0], "rating", "architecture")
         yield Table(caption, headers, rows, frozenset({0, 1}), is_folded=len(rows) > 8)
 

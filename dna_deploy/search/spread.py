@@ -1,0 +1,69 @@
+"""Networks to learn from: spread evenly over cost, and at every cost over good and bad ratings, the front among them.
+
+The best alone would teach nothing about what makes a network bad, and networks drawn at random are never near the front.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import numpy as np
+
+from dna_deploy.errors import UsageError
+from dna_deploy.records.rating_table import RatingTable
+from dna_deploy.search.quantities import Macs
+from dna_deploy.search.question import pareto_front
+from dna_deploy.spaces.architecture import Architecture, BlockChoice
+from dna_deploy.spaces.space import SearchSpace
+
+_DRAWN = 800
+
+
+def spread(space: SearchSpace, ratings: RatingTable, count: int, *, seed: int = 0) -> tuple[Architecture, ...]:
+    """A Latin hypercube over two ranks: that of the operations, and among networks of like operations that of the rating.
+
+    Half of the networks that are chosen from are drawn uniformly, half are the exact front and its neighbours.
+
+    Raises:
+        UsageError: the space has fewer networks than asked for.
+        TableError: the ratings are for another space.
+    """
+    ratings.check_space(space)
+    rng = random.Random(seed)
+    pool = list(dict.fromkeys([*_front(space, ratings, rng), *(space.sample(rng) for _ in range(_DRAWN // 2))]))
+    if len(pool) < count:
+        raise UsageError(f"{count} networks are asked for; {space.name!r} offers {len(pool)}", "ask for fewer")
+    by_cost = sorted(pool, key=lambda architecture: sum(layer.macs for layer in space.place(architecture)))
+    levels = list(range(count))
+    rng.shuffle(levels)
+    chosen = []
+    for stratum, level in zip(np.array_split(np.arange(len(by_cost)), count), levels, strict=True):
+        by_rating = sorted((by_cost[place] for place in stratum), key=lambda architecture: ratings.of(space, architecture))
+        chosen.append(by_rating[int((level + 0.5) / count * len(by_rating))])
+    return tuple(chosen)
+
+
+def _front(space: SearchSpace, ratings: RatingTable, rng: random.Random) -> list[Architecture]:
+    """Networks that none beats in rating and operations at once, then neighbours of them."""
+    found = pareto_front(space, ratings, (), (Macs(),))
+    architecture = _namer(space)
+    front = [architecture(choices.tolist()) for choices in found.choices]
+    kept = front if len(front) <= _DRAWN // 4 else rng.sample(front, _DRAWN // 4)
+    return [*kept, *(_neighbour(space, rng.choice(front), rng) for _ in range(_DRAWN // 2 - len(kept)))]
+
+
+def _namer(space: SearchSpace) -> Callable[[list[int]], Architecture]:
+    candidates = [tuple(block.candidates()) for block in space.blocks]
+    return lambda choices: Architecture(tuple(of[choice] for of, choice in zip(candidates, choices, strict=True)))
+
+
+def _neighbour(space: SearchSpace, architecture: Architecture, rng: random.Random) -> Architecture:
+    """The same network with one layer of every block drawn anew."""
+    blocks = []
+    for block, choice in zip(space.blocks, architecture.blocks, strict=True):
+        layer = rng.randrange(choice.depth)
+        operations = list(choice.operations)
+        operations[layer] = rng.choice(block.cell_of(choice).layers[layer])
+        blocks.append(BlockChoice(choice.width, tuple(operations)))
+    return Architecture(tuple(blocks))
