@@ -4,10 +4,11 @@
     python benchmarks/ground_truth.py make     (about an hour of one core; stops and goes on at any time; several at once)
     python benchmarks/ground_truth.py show     (spread, noise and ceiling of every band; writes accuracies.csv)
 
-``list`` draws networks whose depths are equally likely, so that a band holds shallow and deep ones, keeps those that the
-committed latency table puts near a band, measures them interleaved, and keeps those whose median is within 5 % of the
-band's. Nothing else chooses. The list is committed before the first training and never changes afterwards. ``accuracies.csv``
-is what ``dna-deploy rank-check`` reads.
+``list`` draws networks whose depths are equally likely, so that a band holds shallow and deep ones; one half with an
+operation a layer, the other with one operation a block, since those differ most in kind. It keeps those that the committed
+latency table puts near a band, measures them interleaved, and keeps those whose median is within 5 % of the band's. Nothing
+else chooses. The list is committed before a rating is looked at and never changes afterwards. ``accuracies.csv`` is what
+``dna-deploy rank-check`` reads.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,7 +52,9 @@ DATA = DataConfig(dataset="distorted-fashion-mnist", train_images=4000, rating_i
 RECIPE = Recipe(epochs=6, batch=64, learning_rate=6e-3)
 SEEDS = (0, 1)
 BANDS_S = (50e-6, 68e-6, 90e-6)
-DRAWN, KEPT = 24, 16
+DRAWN, KEPT = 14, 8
+"""Of each way to draw, for each band."""
+
 WIDTH = 0.05
 ROUNDS = 600
 WORK = Path("runs/ground_truth")
@@ -71,13 +74,14 @@ def write_list() -> None:
     table = LatencyTable.read(TABLE)
     table.check_space(space)
     drawn = draw_bands(space, table)
-    samples, fingerprint = measure(space, [architecture for band in drawn for architecture in band])
+    samples, fingerprint = measure(space, [one for band in drawn for half in band for one in half])
     networks = []
     for number, band in enumerate(drawn):
-        medians = {architecture: samples[architecture].statistic("p50") for architecture in band}
+        medians = {architecture: samples[architecture].statistic("p50") for architecture in (*band[0], *band[1])}
         middle = float(np.median(list(medians.values())))
-        inside = [architecture for architecture in band if abs(medians[architecture] / middle - 1) <= WIDTH][:KEPT]
-        print(f"band {number}: {middle * 1e6:.1f} us, {len(inside)} of {len(band)} networks kept")
+        halves = [[one for one in half if abs(medians[one] / middle - 1) <= WIDTH][:KEPT] for half in band]
+        inside = list(dict.fromkeys([*halves[0], *halves[1]]))
+        print(f"band {number}: {middle * 1e6:.1f} us, {len(inside)} of {len(medians)} networks kept")
         networks += [
             ListedNetwork(
                 architecture=str(architecture),
@@ -102,15 +106,28 @@ def write_list() -> None:
     ).write(LIST)
 
 
-def draw(space: SearchSpace, rng: random.Random) -> Architecture:
+def draw_mixed(space: SearchSpace, rng: random.Random) -> Architecture:
     """A network: for each block a cell, all equally likely, then an operation a layer."""
     cells = [rng.choice(block.cells) for block in space.blocks]
     return Architecture(tuple(BlockChoice(cell.width, tuple(map(rng.choice, cell.layers))) for cell in cells))
 
 
-def draw_bands(space: SearchSpace, table: LatencyTable) -> list[list[Architecture]]:
-    """The first networks whose predicted latency is near each band's middle."""
-    rng, bands = random.Random(0), [dict[Architecture, None]() for _ in BANDS_S]
+def draw_plain(space: SearchSpace, rng: random.Random) -> Architecture:
+    """A network with one operation a block."""
+    cells = [rng.choice(block.cells) for block in space.blocks]
+    return Architecture(tuple(BlockChoice(cell.width, (rng.choice(cell.layers[0]),) * cell.depth) for cell in cells))
+
+
+def draw_bands(space: SearchSpace, table: LatencyTable) -> list[list[list[Architecture]]]:
+    """For each band, for each way to draw, the first networks whose predicted latency is near the band's middle."""
+    halves = [_draw_half(space, table, draw, seed) for seed, draw in enumerate((draw_mixed, draw_plain))]
+    return [list(band) for band in zip(*halves, strict=True)]
+
+
+def _draw_half(
+    space: SearchSpace, table: LatencyTable, draw: Callable[[SearchSpace, random.Random], Architecture], seed: int
+) -> list[list[Architecture]]:
+    rng, bands = random.Random(seed), [dict[Architecture, None]() for _ in BANDS_S]
     while any(len(band) < DRAWN for band in bands):
         architecture = draw(space, rng)
         latency = table.predict(space, architecture).seconds
@@ -177,7 +194,7 @@ def train(listed: NetworkList, data: ImageData, number: int, seed: int, folder: 
     found = train_architecture(listed.found_space, listed.architectures[number], data, config, folder, compute=compute)
     Training(
         provenance=Provenance.now(),
-        networks=listed.digest,
+        inputs=listed.inputs_of(seed),
         architecture=str(listed.architectures[number]),
         seed=seed,
         test=found.test,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from dna_deploy.data.splits import DataConfig, ImageData, load_data
-from dna_deploy.records.files import Part, Provenance, Record
+from dna_deploy.records.files import Part, Provenance, Record, digest_of
 from dna_deploy.records.model_card import Accuracy
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog import find_space
@@ -34,7 +35,7 @@ class ListedNetwork(Part):
 
 
 class NetworkList(Record):
-    """Everything that the ground truth depends on, written before the first training. Its digest is in every result."""
+    """Everything that the ground truth depends on, written before any rating is looked at."""
 
     KIND: ClassVar[str] = "ground-truth-list"
 
@@ -68,6 +69,10 @@ class NetworkList(Record):
         """How the training of a seed is done."""
         return Recipe.model_validate({**self.recipe, "seed": seed})
 
+    def inputs_of(self, seed: int) -> str:
+        """Names what every training with a seed depends on, besides its architecture."""
+        return digest_of(json.dumps([self.space_digest, self.data_digest, {**self.recipe, "seed": seed}]).encode())
+
     def load_images(self) -> ImageData:
         """The very images of the ground truth."""
         data = load_data(DataConfig.model_validate(self.data), self.found_space.input)
@@ -82,7 +87,7 @@ class Training(Record):
     KIND: ClassVar[str] = "ground-truth-training"
 
     provenance: Provenance
-    networks: str = Field(description="digest of the list")
+    inputs: str = Field(description="digest of space, images and recipe")
     architecture: str
     seed: int
     test: Accuracy
@@ -103,7 +108,8 @@ def read_trainings(listed: NetworkList) -> dict[tuple[int, int], Training]:
         for seed in listed.seeds:
             if result_path(number, seed).exists():
                 training = Training.read(result_path(number, seed))
-                if training.networks == listed.digest:
+                wanted = (listed.inputs_of(seed), listed.networks[number].architecture)
+                if (training.inputs, training.architecture) == wanted:
                     found[number, seed] = training
     return found
 
