@@ -22,7 +22,7 @@ TINY = Settings.model_validate(
         "space": "ghost",
         "target": "reference",
         "folder": "run",
-        "profile": {"rounds": 8},
+        "profile": {"rounds": 8, "validation_networks": 1},
         "teacher": {"epochs": 1, "images": 200},
         "rate": {"epochs": 1, "images": 100, "rating_images": 50, "jobs": 1},
         "train": {"epochs": 1, "images": 200, "validation_images": 50},

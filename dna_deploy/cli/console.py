@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ from tabulate import tabulate
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
 
 JSON_SCHEMA_VERSION = 1
 _QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
@@ -59,22 +57,5 @@ def aligned(rows: Sequence[Sequence[object]], headers: Sequence[str] = ()) -> st
 def error_console() -> Console:
     """Standard error as rich sees it: whether it is a terminal, how wide, and whether ``NO_COLOR`` is set."""
     from rich.console import Console
-    from rich.progress import Progress
 
     return Console(stderr=True)
-
-
-@contextmanager
-def progress_bar() -> Iterator[Progress]:
-    """A rich progress view on standard error; draws only on a terminal and honours ``NO_COLOR``."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    console = error_console()
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[status]}"),
-    )
-    with Progress(*columns, console=console, disable=is_quiet() or not console.is_terminal, transient=True) as progress:
-        yield progress

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from dna_deploy.nets.compute import Compute
 
 BUDGET_DIGITS = 3
+KIT_NETWORKS = 40
+"""Validation networks of every kit: so many are made, however few are measured, and a kit that was made serves again."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,8 @@ class Journey:
         return (self._profile(), self._teach(), self._rate(), self._search(), self._train(), self._export(), self._verify())
 
     def _profile(self) -> Stage:
+        asked = self.settings.profile
+
         def inputs() -> Inputs:
             from dna_deploy.targets.machine import processor_name
 
@@ -119,6 +123,7 @@ class Journey:
                 "space": self.space.digest,
                 "target": self.target.target.model_dump_json(),
                 "sampling": self.target.plan.model_dump_json(),
+                "validation networks": str(asked.validation_networks),
                 "machine": f"{platform.node()} {processor_name()}",
             }
 
@@ -126,13 +131,17 @@ class Journey:
             from dna_deploy.export.kit_cache import cached_kit
             from dna_deploy.latency.workshop import Folders, profile_space
 
-            kit = cached_kit(self.space, self.settings.seed, batch=self.target.target.batch, on_progress=on_progress)
+            target, judges = self.target.target, asked.validation_networks
+            kit = cached_kit(
+                self.space, self.settings.seed, validation_networks=max(KIT_NETWORKS, judges),
+                batch=target.batch, precision=target.precision, on_progress=on_progress,
+            )  # fmt: skip
             folders = Folders(self.folder / "profiles", self.table_file.parent)
-            accept_noise = self.settings.profile.accept_noise
-            profile_space(kit, self.space, self.target, folders, accept_noise=accept_noise, on_progress=on_progress)
+            noisy = asked.accept_noise
+            profile_space(kit, self.space, self.target, folders, judges, accept_noise=noisy, on_progress=on_progress)
 
-        rows = len(find_space(self.settings.space).rows())
-        estimate_s = 30 + 0.002 * rows * self.settings.profile.rounds
+        models = len(find_space(self.settings.space).rows()) + 2 * asked.validation_networks
+        estimate_s = 20 + 0.002 * models * asked.rounds
         return Stage("profile", "measure every layer on this machine", estimate_s, inputs, (self.table_file,), run)
 
     def _teach(self) -> Stage:

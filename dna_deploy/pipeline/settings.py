@@ -26,6 +26,7 @@ class ProfileSettings(Part):
     """How long to measure."""
 
     rounds: int = Field(64, ge=4, description="visits to every layer; more rounds, smaller errors")
+    validation_networks: int = Field(16, ge=0, description="whole networks timed beside, which judge the table in the report")
     accept_noise: bool = Field(True, description="go on with a graded table when the machine is noisy, instead of stopping")
 
 

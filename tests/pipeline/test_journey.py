@@ -15,6 +15,7 @@ from dna_deploy.records.model_card import Absent, ModelCard
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
+from dna_deploy.report.write import write_report
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +23,7 @@ TINY = Settings.model_validate(
     {
         "folder": "run",
         "keep_promise": False,  # a measurement decides there, and no two are equal
-        "profile": {"rounds": 30},
+        "profile": {"rounds": 30, "validation_networks": 4},
         "teacher": {"epochs": 1, "images": 400},
         "rate": {"epochs": 1, "images": 200, "rating_images": 60, "jobs": 1},
         "train": {"epochs": 1, "images": 400, "validation_images": 60},
@@ -62,6 +63,16 @@ def test_the_card_says_asked_predicted_measured_accuracy_and_baseline(finished: 
     assert {judge.judge for judge in card.parity.judges} >= {"onnxruntime", "openvino"}
     assert card.baselines[0].name == "largest network that fits the budget"
     assert card.model_bytes == (finished / "run" / "model" / "model.onnx").stat().st_size
+
+
+def test_its_report_lacks_nothing_and_judges_the_table_on_networks_that_it_was_not_fitted_on(finished: Path) -> None:
+    written = write_report([finished / "run"], finished / "report.html")
+    page = written.html.read_text()
+    assert [missing.reason for _, missing in written.missing] == []
+    assert written.left_out == ()
+    assert "Of 5 networks that the table was not fitted on" in page  # four beside the profile, and the exported one
+    for subject in ("block 1", "block 2", "block 3", "Teacher", "Final network"):
+        assert subject in page
 
 
 def test_a_second_run_keeps_every_stage(finished: Path) -> None:
