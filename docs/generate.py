@@ -26,6 +26,8 @@ RECORDS = (
     "records.rating_table:RatingTable",
     "records.rating_run:RatingRun",
     "records.lineage:Lineage",
+    "records.rating_calibration:ShortTraining",
+    "records.rating_calibration:RatingCalibration",
     "records.supernet_run:SupernetRun",
     "records.search_outcome:SearchOutcome",
     "records.refinement:Refinement",

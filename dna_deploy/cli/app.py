@@ -8,6 +8,7 @@ import typer
 
 from dna_deploy import __version__
 from dna_deploy.cli import (
+    calibrate,
     evolve,
     export,
     front,
@@ -48,6 +49,7 @@ app.command("report")(report.report)
 app.command("spaces")(spaces.spaces)
 app.command("teachers")(teachers.teachers)
 app.command("rate")(rate.rate)
+app.command("calibrate")(calibrate.calibrate)
 app.command("evolve")(evolve.evolve)
 app.command("search")(search.search)
 app.command("front")(front.front)

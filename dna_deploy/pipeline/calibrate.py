@@ -1,0 +1,136 @@
+"""Calibrates a rating: trains a handful of networks shortly, from their blocks' weights, and lets the rating speak accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dna_deploy.progress import OnProgress, Progress, silent
+from dna_deploy.rating.block_training import train_blocks
+from dna_deploy.rating.calibrated import CalibratedModel, leave_one_out
+from dna_deploy.rating.candidate_features import CandidateFeatures, positions
+from dna_deploy.rating.rank_statistics import tau
+from dna_deploy.rating.work import BlockWork
+from dna_deploy.records.files import Provenance
+from dna_deploy.records.rating_calibration import CalibrationNetwork, RatingCalibration, ShortTraining
+from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.training.recipe import Recipe
+from dna_deploy.training.short import train_shortly
+
+PERCENT = 100
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A table whose ratings are wrong answers in percent, what it rests on, and the model behind it."""
+
+    table: RatingTable
+    record: RatingCalibration
+    model: CalibratedModel
+
+
+def calibrate(
+    work: BlockWork,
+    ratings: RatingTable,
+    architectures: Sequence[Architecture],
+    recipe: Recipe,
+    folder: Path,
+    *,
+    on_progress: OnProgress = silent,
+) -> Calibrated:
+    """Trains networks shortly and fits what the plain sum cannot know.
+
+    Args:
+        work: a rating whose supernets are trained; those that are not are trained first.
+        ratings: the table that the rating made.
+        architectures: networks to train; see `dna_deploy.search.spread`.
+        recipe: of each short training.
+        folder: where trainings are kept; the same folder resumes.
+        on_progress: hears of every step.
+
+    Raises:
+        TableError: the ratings are for another space.
+        UsageError: too few networks.
+    """
+    features = CandidateFeatures.of(work.space, ratings)
+    trained = train_all(work, architectures, recipe, folder, on_progress)
+    chosen = positions(work.space, architectures)
+    accuracies = np.array([training.accuracy.fraction for training in trained])
+    model = CalibratedModel.fit(features, chosen, accuracies)
+    table = calibrated_table(work.space, ratings, model)
+    left_out = leave_one_out(features, chosen, accuracies)
+    sums = [ratings.of(work.space, architecture) for architecture in architectures]
+    record = RatingCalibration(
+        provenance=Provenance.now(),
+        space=work.space.name,
+        space_digest=work.space.digest,
+        ratings=ratings.digest,
+        calibrated=table.digest,
+        teacher=ratings.teacher,
+        dataset=ratings.dataset,
+        recipe=recipe.model_dump(mode="json"),
+        networks=tuple(
+            CalibrationNetwork(
+                architecture=training.architecture,
+                rating=rating,
+                accuracy=training.accuracy,
+                predicted=mean,
+                low=low,
+                high=high,
+            )
+            for training, rating, mean, low, high in zip(
+                trained, sums, left_out.mean.tolist(), left_out.low.tolist(), left_out.high.tolist(), strict=True
+            )
+        ),
+        tau_of_sum=tau(-np.array(sums), accuracies),
+        tau_of_prediction=tau(left_out.mean, accuracies),
+    )
+    return Calibrated(table, record, model)
+
+
+def train_all(
+    work: BlockWork, architectures: Sequence[Architecture], recipe: Recipe, folder: Path, on_progress: OnProgress
+) -> list[ShortTraining]:
+    """The short trainings of some networks, in their order."""
+    space = work.space.with_classes(len(work.data.classes))
+    with work.compute.limited_threads():
+        work.teacher.network.to(work.compute.device)
+        supernets = train_blocks(work, range(len(work.space.blocks)), on_progress)
+    found: list[ShortTraining] = []
+    for architecture in architectures:
+
+        def within(step: Progress, done: int = len(found)) -> None:
+            total = len(architectures) * step.total
+            on_progress(Progress("short trainings", done * step.total + step.done, total, step.remark))
+
+        record = train_shortly(
+            space, architecture, supernets, work.data, recipe, folder, work.identity, on_progress=within, compute=work.compute
+        )
+        found.append(record)
+    return found
+
+
+def calibrated_table(space: SearchSpace, ratings: RatingTable, model: CalibratedModel) -> RatingTable:
+    """The ratings as wrong answers in percent: the sum over a network's blocks is what it is expected to get wrong."""
+    blocks = []
+    for block, (parts, errors) in zip(space.blocks, model.of_candidates(), strict=True):
+        wrong, cells, start = PERCENT * (1 / len(space.blocks) - parts), [], 0
+        for cell in block.cells:
+            of = slice(start, start + cell.count())
+            cells.append(
+                CellRatings(
+                    width=cell.width,
+                    depth=cell.depth,
+                    ratings=tuple(wrong[of].tolist()),
+                    standard_errors=tuple((PERCENT * errors[of]).tolist()),
+                )
+            )
+            start = of.stop
+        blocks.append(BlockRatings(cells=tuple(cells)))
+    update = {"provenance": Provenance.now(), "method": f"calibrated {ratings.method}", "blocks": tuple(blocks)}
+    return ratings.model_copy(update=update)

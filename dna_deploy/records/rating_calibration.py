@@ -1,0 +1,60 @@
+"""How well a calibrated rating predicts accuracies: the networks that were trained shortly, each predicted by the others."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from dna_deploy.records.files import Part, Provenance, Record
+from dna_deploy.records.model_card import Accuracy
+
+
+class ShortTraining(Record):
+    """What one network reached that began with its blocks' weights from the supernets."""
+
+    KIND: ClassVar[str] = "short-training"
+
+    provenance: Provenance
+    identity: str = Field(description="names supernets, architecture, images and recipe")
+    architecture: str
+    accuracy: Accuracy = Field(description="on the rating slice and the validation images together")
+
+
+class CalibrationNetwork(Part):
+    """A trained network, and what was expected of it by a model that had not seen it. Shares, not percent."""
+
+    architecture: str
+    rating: float = Field(description="the plain sum of its blocks' ratings")
+    accuracy: Accuracy
+    predicted: float
+    low: float = Field(description="of the 95 % interval")
+    high: float
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether the interval holds what the network reached."""
+        return self.low <= self.accuracy.fraction <= self.high
+
+
+class RatingCalibration(Record):
+    """A calibration of a rating table."""
+
+    KIND: ClassVar[str] = "rating-calibration"
+
+    provenance: Provenance
+    space: str
+    space_digest: str
+    ratings: str = Field(description="digest of the rating table that was calibrated")
+    calibrated: str = Field(description="digest of the calibrated table")
+    teacher: str
+    dataset: str
+    recipe: dict[str, object] = Field(description="how each network was trained, from its blocks' weights in the supernets")
+    networks: tuple[CalibrationNetwork, ...]
+    tau_of_sum: float = Field(description="Kendall's tau between the plain sum and accuracy, over these networks")
+    tau_of_prediction: float = Field(description="the same of the predictions, each without the network itself")
+
+    @property
+    def covered(self) -> int:
+        """How many of the 95 % intervals hold what they should."""
+        return sum(network.is_covered for network in self.networks)
