@@ -62,14 +62,13 @@ def calibration_view(record: RatingCalibration) -> str:
     rows = [
         (
             network.architecture,
-            f"{network.rating:.4f}",
-            f"{network.accuracy.fraction:.2%}",
-            f"{network.predicted:.2%}",
-            f"{network.low:.2%} to {network.high:.2%}" + ("" if network.is_covered else "  missed"),
+            f"{network.accuracy.fraction:.1%}",
+            f"{network.predicted:.1%}",
+            f"{network.low:.1%} to {network.high:.1%}" + ("" if network.is_covered else ": missed"),
         )
         for network in sorted(record.networks, key=lambda network: -network.accuracy.fraction)
     ]
-    headers = ("network", "block sum", "reached", "predicted by the others", "95 % interval")
-    told = f"{record.covered} of {len(rows)} intervals hold what was reached"
+    headers = ("network", "reached", "predicted", "95 % interval")
+    told = f"{record.covered} of {len(rows)} intervals hold what was reached; each network is predicted by the others"
     order = f"Kendall's tau with accuracy: block sum {record.tau_of_sum:.2f}, predictions {record.tau_of_prediction:.2f}"
     return f"{aligned(rows, headers)}\n\n{told}\n{order}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -105,37 +106,35 @@ def evolve(
 
 
 def lineage_view(lineage: Lineage) -> str:
-    """A row a round, and why there are no more."""
+    """Every round in a few lines, and why there are no more."""
     from dna_deploy.records.model_card import Absent
 
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for done in lineage.rounds:
-        heir = done.heir
-        rows.append(
-            (
-                done.number,
-                f"{done.teacher.name}: {_accuracy(done.teacher.validation)}",
-                done.winner.architecture,
-                _accuracy(done.winner.validation),
-                _gain(done.winner.gain),
-                "" if isinstance(heir, Absent) else f"{_accuracy(heir.teacher.validation)} at {heir.growth:.1f}x",
-                "" if isinstance(heir, Absent) else _gain(heir.gain),
-                f"{sum(done.seconds.values()):.0f} s",
+        rows.append((done.number, "teacher", _accuracy(done.teacher.validation), done.teacher.name))
+        rows.append(("", "winner", _accuracy(done.winner.validation), done.winner.architecture))
+        if not isinstance(done.winner.gain, Absent):
+            rows.append(("", "", "", _gain(done.winner.gain)))
+        if not isinstance(done.heir, Absent):
+            rows.append(
+                ("", "made larger", _accuracy(done.heir.teacher.validation), f"{done.heir.growth:.1f} times the winner")
             )
-        )
-    headers = ("round", "teacher", "winner", "accuracy", "gain", "made larger", "gain over teacher", "took")
-    reason = f"stopped after round {len(lineage.rounds)}: {lineage.stopped}"
-    best = f"best: round {lineage.best.number}. Accuracies are on validation images; gains in points, ± one standard error"
-    return f"{aligned(rows, headers)}\n\n{reason}\n{best}"
+            rows.append(("", "", "", _gain(done.heir.gain)))
+        rows.append(("", "took", f"{sum(done.seconds.values()):.0f} s", ""))
+    headers = ("round", "", "accuracy", "on validation images")
+    stopped = f"stopped after round {len(lineage.rounds)}: {lineage.stopped}"
+    return f"{aligned(rows, headers)}\n\n{fill(stopped, 80)}\nbest: round {lineage.best.number}"
 
 
 def _accuracy(value: Accuracy | Absent) -> str:
     from dna_deploy.records.model_card import Accuracy
 
-    return f"{value.fraction:.2%}" if isinstance(value, Accuracy) else value.reason
+    return f"{value.fraction:.2%}" if isinstance(value, Accuracy) else "unknown"
 
 
 def _gain(value: AccuracyGain | Absent) -> str:
     from dna_deploy.records.lineage import AccuracyGain
 
-    return f"{100 * value.value:+.2f} ± {100 * value.standard_error:.2f}" if isinstance(value, AccuracyGain) else ""
+    if not isinstance(value, AccuracyGain):
+        return value.reason
+    return f"{100 * value.value:+.2f} ± {100 * value.standard_error:.2f} points over {value.over}"

@@ -43,7 +43,7 @@ def evolve(work: EvolutionWork, teacher: Path, on_event: OnEvent) -> Lineage:
         done = _Answers(round)
         run_stages(round.finding_stages(), work.folder, on_event)
         answers = done.of_winner()
-        gain = _gain("the winner of the round before", answers, before, work.config.margin, "this is the first round")
+        gain = _gain("the last winner", answers, before, work.config.margin, "this is the first round")
         stopped = f"the winner does not gain: {gain.verdict}" if gain.verdict else _is_last(round)
         heir: LineageHeir | Absent = Absent(reason=stopped)
         stages = round.finding_stages()

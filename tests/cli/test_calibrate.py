@@ -20,4 +20,4 @@ def test_every_network_is_a_row_with_its_interval_and_misses_are_marked() -> Non
 
 def test_the_best_is_shown_first() -> None:
     best = max(RECORD.networks, key=lambda network: network.accuracy.fraction)
-    assert f"{best.accuracy.fraction:.2%}" in calibration_view(RECORD).splitlines()[2]
+    assert f"{best.accuracy.fraction:.1%}" in calibration_view(RECORD).splitlines()[2]

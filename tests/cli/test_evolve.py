@@ -15,8 +15,10 @@ def test_every_round_is_a_row_with_its_accuracies_and_gains() -> None:
     first = LINEAGE.rounds[0]
     assert first.winner.architecture in shown
     assert f"{first.winner.validation.fraction:.2%}" in shown
-    assert f"at {first.heir.growth:.1f}x" in shown if not isinstance(first.heir, Absent) else False
-    assert f"stopped after round 2: {LINEAGE.stopped}" in shown
+    assert not isinstance(first.heir, Absent)
+    assert f"{first.heir.growth:.1f} times the winner" in shown
+    assert f"stopped after round 2: {LINEAGE.stopped}" in " ".join(shown.split())
+    assert max(map(len, shown.splitlines())) <= 80
 
 
 def test_the_best_round_is_the_one_of_the_most_accurate_winner() -> None:
