@@ -19,7 +19,7 @@ def kit(
     calibration: Annotated[int, typer.Option(help="Whole networks to fit the table on.", min=3)] = 10,
     validation: Annotated[int, typer.Option(help="Whole networks to judge the table on.", min=0)] = 40,
     batch: Annotated[int, typer.Option(help="Images at once.", min=1)] = 1,
-    precision: Annotated[str, typer.Option(help="fp32 or fp16.")] = "fp32",
+    precision: Annotated[str, typer.Option(help="fp32, fp16 or int8.")] = "fp32",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Write a probe kit: the layers of a space as weightless ONNX graphs, to be profiled on a device without torch.

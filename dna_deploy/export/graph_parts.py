@@ -19,7 +19,11 @@ _INLINE = 2
 
 # A page: runtimes map the file into memory, and kernels like aligned weights.
 _ALIGNMENT = 4096
-_DTYPES: dict[int, Literal["float32", "float16"]] = {TensorProto.FLOAT: "float32", TensorProto.FLOAT16: "float16"}
+_DTYPES: dict[int, Literal["float32", "float16", "int8", "int32"]] = {
+    TensorProto.FLOAT: "float32", TensorProto.FLOAT16: "float16", TensorProto.INT8: "int8", TensorProto.INT32: "int32",
+}  # fmt: skip
+ROUNDING = ("QuantizeLinear", "DequantizeLinear")
+"""Operators between single precision and 8 bits; their first input is what is rounded, the others say how."""
 
 
 @dataclass
@@ -76,7 +80,9 @@ class GraphParts:
             if wanted & set(node.output):
                 nodes.append(node)
                 wanted.update(node.input)
-        tensors = [weights.place(tensor) for tensor in graph.initializer if tensor.name in wanted]
+        scales = {name for node in nodes if node.op_type in ROUNDING for name in node.input[1:]}
+        read = [tensor for tensor in graph.initializer if tensor.name in wanted]
+        tensors = [tensor if tensor.name in scales else weights.place(tensor) for tensor in read]
         inputs = [value for value in graph.input if value.name in wanted]
         if [value.name for value in inputs] != [graph.input[index].name]:
             raise UsageError(f"layer {index} of the exported graph reads {[value.name for value in inputs]}")

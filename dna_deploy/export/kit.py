@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from dna_deploy.errors import UsageError
 from dna_deploy.export.graph_parts import GraphParts, WeightSpace
 from dna_deploy.export.onnx_graph import export_side_by_side
+from dna_deploy.export.quantised_parts import alone, chained, quantise_side_by_side
 from dna_deploy.nets.layers import build_layer
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.files import Provenance, digest_of
@@ -62,26 +62,22 @@ def make_kit(
         calibration_networks: Whole networks that a table is fitted on.
         validation_networks: Whole networks that no table may see; drawn uniformly.
         batch: Images at once.
-        precision: fp32, or fp16 for everything: weights, activations, input and output.
+        precision: fp32; fp16 for everything: weights, activations, input and output; int8 for what an exported int8
+            network computes in it.
         on_progress: Told after every group of layers.
-
-    Raises:
-        UsageError: the precision is int8, whose scales come from trained weights and real images.
     """
-    if precision == "int8":
-        raise UsageError("a kit cannot be int8: it has no weights to quantise", "profile in fp32, and verify the int8 model")
     weights = WeightSpace()
     parts = dict(zip(space.rows(), _export_layers(space.rows(), batch, precision, weights, on_progress), strict=True))
     chosen = choose_networks(space, seed, calibration_networks, validation_networks)
     middle = sorted(parts, key=lambda layer: layer.macs)[len(parts) // 2]
     graphs: list[tuple[Role, str, bytes]] = [
         ("empty", "empty", GraphParts.empty().as_model()),
-        ("sentinel", middle.key, parts[middle].as_model()),
-        *(("layer", layer.key, part.as_model()) for layer, part in parts.items()),
+        ("sentinel", middle.key, alone(parts[middle]).as_model()),
+        *(("layer", layer.key, alone(part).as_model()) for layer, part in parts.items()),
     ]
     for role, architectures in chosen:
         for architecture in architectures:
-            chain = GraphParts.chained([parts[layer] for layer in space.place(architecture)])
+            chain = chained([parts[layer] for layer in space.place(architecture)])
             graphs.append((role, str(architecture), chain.as_model()))
     return _kit(space, seed, batch, precision, weights, graphs)
 
@@ -112,6 +108,8 @@ def _export_layers(
         if precision == "fp16":
             modules = [module.half() for module in modules]
         model = export_side_by_side(modules, [layer.input for layer in group], batch)
+        if precision == "int8":
+            model = quantise_side_by_side(model)
         for index in range(len(group)):
             yield GraphParts.of_output(model, index, weights)
         on_progress(Progress("exporting layers", start + len(group), len(layers)))

@@ -15,7 +15,6 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from dna_deploy.errors import UsageError
 from dna_deploy.export.graph_parts import GraphParts, WeightSpace
 from dna_deploy.export.kit import choose_networks, make_kit, write_kit
 from dna_deploy.export.kit_cache import cached_kit
@@ -154,13 +153,11 @@ def test_judged_networks_are_uniform_and_never_fitted_on() -> None:
     assert costs[-1] > 2 * costs[0]
 
 
-def test_half_precision_halves_everything_and_int8_is_refused() -> None:
+def test_half_precision_halves_everything() -> None:
     kit = make_kit(SPACE, calibration_networks=3, validation_networks=0, precision="fp16")
     assert {tensor.dtype for tensor in kit.manifest.tensors} == {"float16"}
     graph = graph_of(kit, kit.probes("layer")[0].file)
     assert graph.input[0].type.tensor_type.elem_type == onnx.TensorProto.FLOAT16
-    with pytest.raises(UsageError, match="cannot be int8"):
-        make_kit(FASHION, precision="int8")
 
 
 def test_a_kit_is_profiled_where_torch_and_onnx_cannot_be_imported(kit: ProbeKit, tmp_path: Path) -> None:

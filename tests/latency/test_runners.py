@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,14 +18,15 @@ from dna_deploy.latency.capabilities import capabilities, why_not
 from dna_deploy.latency.isolation import IsolatedBench
 from dna_deploy.latency.measure import measure_model
 from dna_deploy.latency.runners import open_runner
-from dna_deploy.latency.runners.cuda import Cuda, reasons_in
-from dna_deploy.latency.runners.tensorrt_runner import EngineBuilder, load_tensorrt
+from dna_deploy.latency.runners.cuda import Cuda, Nvml, reasons_in
+from dna_deploy.latency.runners.tensorrt_runner import EngineBuilder, EngineError, load_tensorrt
 from dna_deploy.latency.sampling import ProbeError
 from dna_deploy.records.probe_kit import WEIGHTS_FILE
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
 
 CPU = Target(name="cpu")
+RTX = {"runtime": "tensorrt_rtx", "provider": "cuda:0"}
 PLAN = SamplingPlan(rounds=4, runs=3, warmup_runs=1)
 
 
@@ -78,12 +80,12 @@ def test_a_session_without_the_wanted_provider_is_refused(model: Path, monkeypat
         ({"provider": "CUDAExecutionProvide"}, DependencyError, "has no 'CUDAExecutionProvide'"),
         ({"precision": "fp16"}, UsageError, "computes fp16 in fp32 on the CPU"),
         ({"runtime": "onnxruntim"}, UsageError, "unknown runner 'onnxruntim'"),
-        ({"runtime": "tensorrt_rtx", "provider": "CPUExecutionProvider"}, (UsageError, DependencyError), "tensorrt_rtx"),
-        (
-            {"runtime": "tensorrt_rtx", "provider": "cuda:0", "provider_options": {"build": "3"}},
-            (UsageError, DependencyError),
-            "tensorrt_rtx",
-        ),
+        ({"runtime": "tensorrt_rtx", "provider": "CPU"}, UsageError, "tensorrt_rtx has no provider 'CPU'"),
+        ({**RTX, "provider_options": {"build": "3"}}, UsageError, "tensorrt_rtx has no option 'build'"),
+        ({**RTX, "provider_options": {"builds": "many"}}, UsageError, "builds is 'many', not a whole number"),
+        ({**RTX, "provider_options": {"cuda_graph": "yes"}}, UsageError, "cuda_graph is 'yes'"),
+        ({**RTX, "precision": "int8"}, UsageError, "tensorrt_rtx cannot use the int8 networks"),
+        ({**RTX, "runtime": "tensorrt", "precision": "int8"}, UsageError, "tensorrt cannot use the int8 networks"),
     ],
 )
 def test_a_target_that_cannot_be_had_says_why(changes: dict[str, object], error: type[Exception], message: str) -> None:
@@ -133,7 +135,7 @@ def test_tensorrt_rtx_builds_an_engine_without_a_gpu_reading_weights_from_beside
     first, second = builder.build(model), builder.build(model)
     assert min(len(first), len(second)) > 1000
     model.write_bytes(b"no graph")
-    with pytest.raises(UsageError, match=r"tensorrt_rtx cannot use model\.onnx"):
+    with pytest.raises(EngineError, match=r"tensorrt_rtx cannot use model\.onnx"):
         builder.build(model)
 
 
@@ -157,6 +159,28 @@ def test_throttle_reasons_are_named_and_harmless_ones_left_out() -> None:
     }  # fmt: skip
     assert reasons_in(1, constants) == ()
     assert reasons_in(1 | 4 | 64, constants) == ("hw_thermal_slowdown", "sw_power_cap")
+
+
+def test_what_a_gpu_does_not_tell_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class NVMLError(Exception):
+        pass
+
+    def refuse(*_: object) -> None:
+        raise NVMLError("Not Supported")
+
+    names = ("nvmlSystemGetDriverVersion", "nvmlDeviceGetApplicationsClock", "nvmlDeviceGetMaxClockInfo",
+             "nvmlDeviceGetCurrentClocksEventReasons")  # fmt: skip
+    told = SimpleNamespace(
+        NVMLError=NVMLError, NVML_CLOCK_SM=1, NVML_CLOCK_MEM=2, nvmlInit=lambda: None,
+        nvmlDeviceGetHandleByPciBusId=lambda bus: bus, nvmlDeviceGetName=lambda handle: f"Orin at {handle}",
+        **dict.fromkeys(names, refuse),
+    )  # fmt: skip
+    monkeypatch.setitem(sys.modules, "pynvml", told)
+    gpu = Nvml("0000:01:00.0")
+    facts = gpu.facts()
+    assert facts["gpu"] == "Orin at 0000:01:00.0"
+    assert facts["gpu_clock_limit_mhz"] == "unknown: Not Supported"
+    assert gpu.throttle_reasons() == ()
 
 
 def test_every_runtime_is_listed_with_its_version_or_the_reason() -> None:

@@ -83,8 +83,10 @@ def quantised(onnx_file: Path, feeds: Iterable[dict[str, Array]]) -> Any:
         # before a SiLU or a residual. Those convolutions then stay in single precision between conversions: seven times
         # slower was seen. Where products overflow 16 bits (x86 without VNNI) both choices do.
         quantize_static(
-            prepared, rounded, _Reader(iter(feeds)), QuantFormat.QDQ, per_channel=True, activation_type=QuantType.QUInt8
-        )
+            prepared, rounded, _Reader(iter(feeds)), QuantFormat.QDQ, per_channel=True, activation_type=QuantType.QUInt8,
+            # Pooling is done on bytes wherever it stands: first in a layer, too.
+            extra_options={"ForceQuantizeNoInputCheck": True},
+        )  # fmt: skip
         return onnx.load(rounded)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import DTypeLike
 
 from dna_deploy.errors import UsageError
 from dna_deploy.plugins import load_plugin, plugin_names
@@ -71,6 +74,15 @@ def open_runner(target: Target) -> Runner:
     if not isinstance(runner, Runner):
         raise UsageError(f"the plugin {target.runtime!r} is a {type(runner).__name__}, not a runner")
     return runner
+
+
+def random_values(shape: Sequence[int], dtype: DTypeLike, rng: np.random.Generator) -> np.ndarray:
+    """What a model is fed with: normal for floats, uniform for integers."""
+    kind = np.dtype(dtype)
+    if kind.kind in "iu":
+        limits = np.iinfo(kind)
+        return rng.integers(limits.min, limits.max, shape, dtype=kind, endpoint=True)
+    return rng.standard_normal(shape, dtype=np.float32).astype(kind)
 
 
 def time_on_host(run: Callable[[], None], runs: int, clock: Callable[[], int]) -> list[int]:

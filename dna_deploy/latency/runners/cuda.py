@@ -26,6 +26,8 @@ class Cuda:
         if device >= count:
             raise DependencyError(f"there is no GPU number {device}", f"this machine has {count}")
         self.call(self._api.cudaSetDevice, device)
+        # Neither library's numbers are the other's: CUDA counts only what it is shown, and fastest first.
+        self.bus_id = self.call(self._api.cudaDeviceGetPCIBusId, 32, device).rstrip(b"\0").decode()
         self.stream = self.call(self._api.cudaStreamCreate)
 
     @classmethod
@@ -88,9 +90,9 @@ def _runtime() -> Any:
 
 
 class Nvml:
-    """What the driver tells of a GPU; silent where its Python package is not installed."""
+    """What the driver tells of a GPU; silent where its Python package is missing, or the GPU does not tell (Jetson)."""
 
-    def __init__(self, device: int) -> None:
+    def __init__(self, bus_id: str) -> None:
         self._nvml: Any = None
         try:
             import pynvml
@@ -98,7 +100,7 @@ class Nvml:
             return
         try:
             pynvml.nvmlInit()
-            self._handle = pynvml.nvmlDeviceGetHandleByIndex(device)
+            self._handle = pynvml.nvmlDeviceGetHandleByPciBusId(bus_id)
         except pynvml.NVMLError:
             return
         self._nvml = pynvml
@@ -109,18 +111,28 @@ class Nvml:
             return {"gpu_clock": "unknown: pip install nvidia-ml-py"}
         nvml, handle = self._nvml, self._handle
         return {
-            "gpu": str(nvml.nvmlDeviceGetName(handle)),
-            "driver": str(nvml.nvmlSystemGetDriverVersion()),
-            "gpu_clock_limit_mhz": str(nvml.nvmlDeviceGetMaxClockInfo(handle, nvml.NVML_CLOCK_SM)),
-            "memory_clock_limit_mhz": str(nvml.nvmlDeviceGetMaxClockInfo(handle, nvml.NVML_CLOCK_MEM)),
+            "gpu": self._told(nvml.nvmlDeviceGetName, handle),
+            "driver": self._told(nvml.nvmlSystemGetDriverVersion),
+            "gpu_clock_set_mhz": self._told(nvml.nvmlDeviceGetApplicationsClock, handle, nvml.NVML_CLOCK_SM),
+            "gpu_clock_limit_mhz": self._told(nvml.nvmlDeviceGetMaxClockInfo, handle, nvml.NVML_CLOCK_SM),
+            "memory_clock_limit_mhz": self._told(nvml.nvmlDeviceGetMaxClockInfo, handle, nvml.NVML_CLOCK_MEM),
         }
 
     def throttle_reasons(self) -> tuple[str, ...]:
         """Why the clock is below what the load asks for."""
         if self._nvml is None:
             return ()
-        active = self._nvml.nvmlDeviceGetCurrentClocksEventReasons(self._handle)
+        try:
+            active = self._nvml.nvmlDeviceGetCurrentClocksEventReasons(self._handle)
+        except self._nvml.NVMLError:
+            return ()
         return reasons_in(active, {name: getattr(self._nvml, name) for name in dir(self._nvml)})
+
+    def _told(self, ask: Callable[..., Any], *arguments: Any) -> str:
+        try:
+            return str(ask(*arguments))
+        except self._nvml.NVMLError as error:
+            return f"unknown: {error}"
 
 
 def reasons_in(active: int, constants: dict[str, Any]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dna_deploy.errors import DependencyError, UsageError
-from dna_deploy.latency.runners import time_on_host
+from dna_deploy.latency.runners import random_values, time_on_host
 from dna_deploy.plugins import suggest
 from dna_deploy.targets.target import Target
 
@@ -30,7 +30,7 @@ class OnnxRuntimeSession:
             shape = [size if isinstance(size, int) else batch for size in input.shape]
             if input.type not in _DTYPES:
                 raise UsageError(f"the model's input {input.name!r} is a {input.type}", f"known: {', '.join(_DTYPES)}")
-            values = rng.standard_normal(shape, dtype=np.float32).astype(_DTYPES[input.type])
+            values = random_values(shape, _DTYPES[input.type], rng)
             self._binding.bind_ortvalue_input(input.name, _value(values, device))
         for output in session.get_outputs():
             shape = [size if isinstance(size, int) else batch for size in output.shape]

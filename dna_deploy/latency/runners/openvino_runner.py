@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dna_deploy.errors import DependencyError, UsageError
-from dna_deploy.latency.runners import time_on_host
+from dna_deploy.latency.runners import random_values, time_on_host
 from dna_deploy.plugins import suggest
 from dna_deploy.targets.target import Precision, Target
 
@@ -27,7 +27,7 @@ class OpenVinoSession:
             shape = [size.get_length() if size.is_static else batch for size in port.partial_shape]
             dtype = port.element_type.to_dtype()
             self._request.get_tensor(port).shape = shape
-            self._request.get_tensor(port).data[:] = rng.standard_normal(shape, dtype=np.float32).astype(dtype)
+            self._request.get_tensor(port).data[:] = random_values(shape, dtype, rng)
 
     def run(self) -> None:
         self._request.infer()

@@ -5,6 +5,7 @@ Builds differ from each other, so several are made with one timing cache and the
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from dna_deploy.errors import DependencyError, UsageError
+from dna_deploy.latency.runners import random_values
 from dna_deploy.latency.runners.cuda import Cuda, Nvml
 from dna_deploy.plugins import suggest
 from dna_deploy.targets.target import Target
@@ -19,7 +21,12 @@ from dna_deploy.targets.target import Target
 OPTIONS = {"builds": "3", "cuda_graph": "on", "optimization_level": "3"}
 """What a target's ``provider_options`` can say, and what is taken otherwise."""
 
+_CHOICES = {"cuda_graph": ("on", "off")}
 _TRIAL_RUNS = 20
+
+
+class EngineError(Exception):
+    """TensorRT cannot build or run a model: that one is absent, and the others go on."""
 
 
 class TensorRtSession:
@@ -30,13 +37,13 @@ class TensorRtSession:
         self._runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
         self._engine = self._runtime.deserialize_cuda_engine(engine)
         if self._engine is None:
-            raise UsageError("the engine cannot be loaded on this GPU", "it was built for another one, or another version")
+            raise EngineError("the engine cannot be loaded on this GPU: it was built for another one, or another version")
         self._context = self._engine.create_execution_context()
         rng = np.random.default_rng(0)
         for index in range(self._engine.num_io_tensors):
             name = self._engine.get_tensor_name(index)
             shape, dtype = tuple(self._engine.get_tensor_shape(name)), trt.nptype(self._engine.get_tensor_dtype(name))
-            values = rng.standard_normal(shape, dtype=np.float32).astype(dtype)
+            values = random_values(shape, dtype, rng)
             self._context.set_tensor_address(name, cuda.allocate(values.tobytes()))
         self._enqueue()
         cuda.wait()
@@ -56,22 +63,18 @@ class TensorRtSession:
 
     def _enqueue(self) -> None:
         if not self._context.execute_async_v3(int(self._cuda.stream)):
-            raise UsageError("TensorRT could not enqueue the model")
+            raise EngineError("TensorRT could not enqueue the model")
 
 
 class TensorRtRunner:
     """Engines for one GPU; the provider of a target is ``cuda:0`` and so on."""
 
     def __init__(self, target: Target) -> None:
-        self._trt, self._target = load_tensorrt(target.runtime), target
-        self._options = OPTIONS | target.provider_options
-        for name in target.provider_options:
-            if name not in OPTIONS:
-                raise UsageError(f"{target.runtime} has no option {name!r}", suggest(name, tuple(OPTIONS)))
-        device = target.provider.removeprefix("cuda:")
-        if not device.isdecimal():
-            raise UsageError(f"{target.runtime} has no provider {target.provider!r}", "write provider = 'cuda:0'")
-        self._cuda, self._nvml = Cuda(int(device)), Nvml(int(device))
+        self._target, self._options = target, OPTIONS | target.provider_options
+        check_options(target)
+        self._trt = load_tensorrt(target.runtime)
+        self._cuda = Cuda(int(target.provider.removeprefix("cuda:")))
+        self._nvml = Nvml(self._cuda.bus_id)
         self._builder = EngineBuilder(self._trt, int(self._options["optimization_level"]))
 
     @staticmethod
@@ -100,6 +103,22 @@ class TensorRtRunner:
         return self._nvml.throttle_reasons()
 
 
+def check_options(target: Target) -> None:
+    """Raises `UsageError` for what a target asks for and TensorRT cannot do anywhere."""
+    if not re.fullmatch(r"cuda:\d{1,3}", target.provider):
+        raise UsageError(f"{target.runtime} has no provider {target.provider!r}", "write provider = 'cuda:0'")
+    if target.precision == "int8":
+        # Developer Guide, "Working with Quantized Types": zero points must be 0, and those of exported networks are not.
+        raise UsageError(f"{target.runtime} cannot use the int8 networks of this tool", "use fp16, or the runtime onnxruntime")
+    for name, value in target.provider_options.items():
+        if name not in OPTIONS:
+            raise UsageError(f"{target.runtime} has no option {name!r}", suggest(name, tuple(OPTIONS)))
+        if name in _CHOICES and value not in _CHOICES[name]:
+            raise UsageError(f"{target.runtime}: {name} is {value!r}", f"write {' or '.join(_CHOICES[name])}")
+        if name not in _CHOICES and not re.fullmatch(r"\d{1,3}", value):
+            raise UsageError(f"{target.runtime}: {name} is {value!r}, not a whole number", f"write it like {OPTIONS[name]}")
+
+
 def load_tensorrt(package: str) -> Any:
     """The package ``tensorrt`` or ``tensorrt_rtx``."""
     try:
@@ -115,9 +134,10 @@ class EngineBuilder:
     def __init__(self, trt: Any, optimization_level: int = 3, compute_capabilities: tuple[str, ...] = ()) -> None:
         self._trt, self._level, self._capabilities = trt, optimization_level, compute_capabilities
         self._logger = trt.Logger(trt.Logger.ERROR)
-        self._builder = trt.Builder(self._logger)
-        if self._builder is None:
-            raise DependencyError(f"{trt.__name__} finds no GPU to build for")
+        try:
+            self._builder = trt.Builder(self._logger)
+        except (RuntimeError, TypeError) as error:
+            raise DependencyError(f"{trt.__name__} finds no GPU to build for", "is NVIDIA's driver installed?") from error
         # TensorRT-RTX chooses its kernels when an engine is loaded, and has nothing to remember from building.
         self._times_tactics, self._cache = trt.__name__ == "tensorrt", b""
 
@@ -125,13 +145,13 @@ class EngineBuilder:
         """The engine of an ONNX file; weights outside the file are read from beside it.
 
         Raises:
-            UsageError: TensorRT cannot use the file; its own words say why.
+            EngineError: TensorRT cannot use the file; its own words say why.
         """
         trt = self._trt
         network = self._builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
         parser = trt.OnnxParser(network, self._logger)
         if not parser.parse_from_file(str(path)):
-            raise UsageError(f"{trt.__name__} cannot use {path.name}: {parser.get_error(0).desc()}")
+            raise EngineError(f"{trt.__name__} cannot use {path.name}: {parser.get_error(0).desc()}")
         config = self._builder.create_builder_config()
         config.builder_optimization_level = self._level
         if self._capabilities:
@@ -142,7 +162,7 @@ class EngineBuilder:
             config.set_timing_cache(config.create_timing_cache(self._cache), ignore_mismatch=False)
         engine = self._builder.build_serialized_network(network, config)
         if engine is None:
-            raise UsageError(f"{trt.__name__} cannot build an engine of {path.name}")
+            raise EngineError(f"{trt.__name__} cannot build an engine of {path.name}")
         if self._times_tactics:
             self._cache = bytes(config.get_timing_cache().serialize())
         return bytes(engine)
