@@ -48,6 +48,7 @@ def profile(
     Example, on another machine: dna-deploy profile ssh://pi@raspberry --space mbconv --target raspberry
     """
     from dna_deploy.latency.fidelity import validate as judge
+    from dna_deploy.latency.profile import check_runnable
     from dna_deploy.latency.remote import SCHEME, Remote
     from dna_deploy.latency.workshop import Folders, profile_space, profile_space_remotely
     from dna_deploy.spaces.catalog import find_space
@@ -57,6 +58,8 @@ def profile(
     is_remote = kit.startswith(SCHEME)
     with journey_view() as view:
         on_progress = _announcing(view)
+        if not kit:
+            check_runnable(file.target, file.plan)
         probes = _kit("" if is_remote else kit, space, file, seed, validate, on_progress)
         on_space, folders = find_space(probes.manifest.space), Folders(profiles, tables)
         if dry_run:

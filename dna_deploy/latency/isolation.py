@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -17,6 +18,7 @@ from typing import IO, Any, Self
 from dna_deploy import errors
 from dna_deploy.errors import DependencyError, DnaDeployError
 from dna_deploy.latency.sampling import ProbeError
+from dna_deploy.records.probe_kit import ProbeKit
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.machine import fingerprint
 from dna_deploy.targets.plan import SamplingPlan
@@ -31,25 +33,42 @@ class _WorkerLostError(Exception):
     """The worker is gone or silent."""
 
 
-class IsolatedBench:
-    """Probes by name, run in a process that is started again when it is lost."""
+@contextmanager
+def bench_of(kit: ProbeKit, target: Target, plan: SamplingPlan, files: Sequence[str]) -> Iterator[IsolatedBench]:
+    """Some probes of a kit, unpacked into a temporary folder that vanishes even if this process is killed."""
+    with tempfile.TemporaryDirectory(prefix="dna-deploy-") as name:
+        folder = Path(name)
+        with IsolatedBench(target, plan, {file: folder / file for file in files}, folder) as bench:
+            kit.unpack(folder, files)
+            yield bench
 
-    def __init__(self, target: Target, plan: SamplingPlan, models: Mapping[str, Path]) -> None:
+
+class IsolatedBench:
+    """Probes by name, run in a process that is started again when it is lost.
+
+    That process removes the folder ``scratch``, if one is given, should it find this one gone.
+    """
+
+    def __init__(self, target: Target, plan: SamplingPlan, models: Mapping[str, Path], scratch: Path | None = None) -> None:
         check_target(target)
         self._target, self._plan, self._models = target, plan, dict(models)
+        self._scratch = (str(scratch),) if scratch else ()
         self._loaded: set[str] = set()
         self.memory_bytes: dict[str, int] = {}
         """Scratch memory of the models loaded so far, where the runtime tells it."""
         self._worker: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed in __exit__
-        self._hello = self._start()
+        try:
+            self._hello = self._start()
+        except BaseException:
+            self._close()
+            raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._stop()
-        self._log.close()
+        self._close()
 
     @property
     def fingerprint(self) -> Fingerprint:
@@ -102,8 +121,10 @@ class IsolatedBench:
         # One thread for every library that has its own idea of it; the runtime gets the target's number.
         environment = os.environ | {"OMP_NUM_THREADS": str(self._target.threads)}
         self._worker = subprocess.Popen(
-            [sys.executable, "-m", "dna_deploy.latency.worker"],
+            [sys.executable, "-m", "dna_deploy.latency.worker", *self._scratch],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, env=environment,
+            # What ends this process, such as a closed terminal, shall not end the one that tidies up after it.
+            start_new_session=True,
         )  # fmt: skip
         try:
             hello = self._exchange(self._target.model_dump_json(), _START_TIMEOUT_S)
@@ -147,6 +168,10 @@ class IsolatedBench:
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else ""
+
+    def _close(self) -> None:
+        self._stop()
+        self._log.close()
 
     def _stop(self) -> None:
         if self._worker is not None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from dna_deploy.latency.isolation import IsolatedBench
+from dna_deploy.latency.isolation import IsolatedBench, bench_of
 from dna_deploy.latency.journal import Journal
 from dna_deploy.latency.recorder import Recorder
 from dna_deploy.latency.sampling import sample
@@ -46,24 +45,28 @@ def profile_kit(
         UnstableMeasurementError: nothing could be timed.
     """
     probes = {probe.file: probe for probe in chosen_probes(kit, validation_networks)}
-    with tempfile.TemporaryDirectory(prefix="dna-deploy-") as folder:
-        kit.unpack(Path(folder), tuple(probes))
-        with IsolatedBench(target, plan, {name: Path(folder) / name for name in probes}) as bench:
-            run = {
-                "kit": kit.digest,
-                "target": target.model_dump(mode="json"),
-                "plan": plan.model_dump(mode="json"),
-                "fingerprint": bench.fingerprint.model_dump(mode="json"),
-                "probes": sorted(probes),
-            }
-            with Journal(journal, run) as book:
-                recorder = Recorder(kit, target, plan, probes, bench, book, clock)
-                left = Duration(plan.budget_s or estimate(kit, validation_networks, plan, bench).seconds)
-                on_progress(Progress("measuring", recorder.visits, recorder.total, f"about {left} in all"))
-                for visit in sample(bench, tuple(probes), plan, clock, recorder.done, recorder.absent, recorder.spent_s):
-                    recorder.take(visit)
-                    on_progress(Progress("measuring", recorder.visits, recorder.total, recorder.remark()))
-                return recorder.profile_run()
+    with bench_of(kit, target, plan, tuple(probes)) as bench:
+        run = {
+            "kit": kit.digest,
+            "target": target.model_dump(mode="json"),
+            "plan": plan.model_dump(mode="json"),
+            "fingerprint": bench.fingerprint.model_dump(mode="json"),
+            "probes": sorted(probes),
+        }
+        with Journal(journal, run) as book:
+            recorder = Recorder(kit, target, plan, probes, bench, book, clock)
+            left = Duration(plan.budget_s or estimate(kit, validation_networks, plan, bench).seconds)
+            on_progress(Progress("measuring", recorder.visits, recorder.total, f"about {left} in all"))
+            for visit in sample(bench, tuple(probes), plan, clock, recorder.done, recorder.absent, recorder.spent_s):
+                recorder.take(visit)
+                on_progress(Progress("measuring", recorder.visits, recorder.total, recorder.remark()))
+            return recorder.profile_run()
+
+
+def check_runnable(target: Target, plan: SamplingPlan) -> None:
+    """Raises what `profile_kit` would for a target that this machine cannot run, before a kit is made for it."""
+    with IsolatedBench(target, plan, {}):
+        return
 
 
 def chosen_probes(kit: ProbeKit, validation_networks: int) -> tuple[KitProbe, ...]:
@@ -76,10 +79,8 @@ def estimate_profile(kit: ProbeKit, target: Target, plan: SamplingPlan, validati
     if plan.budget_s is not None:
         return Duration(plan.budget_s)
     (sentinel,) = kit.probes("sentinel")
-    with tempfile.TemporaryDirectory(prefix="dna-deploy-") as folder:
-        kit.unpack(Path(folder), (sentinel.file,))
-        with IsolatedBench(target, plan, {sentinel.file: Path(folder) / sentinel.file}) as bench:
-            return estimate(kit, validation_networks, plan, bench)
+    with bench_of(kit, target, plan, (sentinel.file,)) as bench:
+        return estimate(kit, validation_networks, plan, bench)
 
 
 def estimate(kit: ProbeKit, validation_networks: int, plan: SamplingPlan, bench: IsolatedBench) -> Duration:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from dna_deploy.errors import TableError
-from dna_deploy.latency.isolation import IsolatedBench
+from dna_deploy.latency.isolation import bench_of
 from dna_deploy.latency.sampling import sample
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.latency_table import LatencyRow, LatencyTable
@@ -63,17 +61,15 @@ def recheck(
     (empty,) = kit.probes("empty")
     names = (empty.file, *(files[row.layer] for row in rows))
     visits: dict[str, list[tuple[int, ...]]] = {name: [] for name in names}
-    with tempfile.TemporaryDirectory(prefix="dna-deploy-") as folder:
-        kit.unpack(Path(folder), names)
-        with IsolatedBench(table.target, plan, {name: Path(folder) / name for name in names}) as bench:
-            machine = table.fingerprint.differences(bench.fingerprint)
-            if machine and not any_machine:
-                raise other_machine(table, bench.fingerprint)
-            for visit in sample(bench, names, plan, time.monotonic):
-                if visit.failure:
-                    raise TableError(f"{visit.name} cannot be timed any more: {visit.failure}")
-                visits[visit.name].append(visit.samples_ns)
-                on_progress(Progress("timing again", visit.round + 1, plan.rounds))
+    with bench_of(kit, table.target, plan, names) as bench:
+        machine = table.fingerprint.differences(bench.fingerprint)
+        if machine and not any_machine:
+            raise other_machine(table, bench.fingerprint)
+        for visit in sample(bench, names, plan, time.monotonic):
+            if visit.failure:
+                raise TableError(f"{visit.name} cannot be timed any more: {visit.failure}")
+            visits[visit.name].append(visit.samples_ns)
+            on_progress(Progress("timing again", visit.round + 1, plan.rounds))
     seconds = {name: Samples(visits_ns=tuple(seen)).statistic(table.statistic) for name, seen in visits.items()}
     return Recheck(tuple((row, max(seconds[files[row.layer]] - seconds[empty.file], 1e-9)) for row in rows), machine)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -84,10 +85,14 @@ def _serve(requests: TextIO, answers: TextIO) -> None:
 
 
 def main() -> None:
-    """Serves until standard input ends."""
+    """Serves until standard input ends: then the supervisor is dead, or it would have killed this process."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    _serve(sys.stdin, answers)
+    try:
+        _serve(sys.stdin, answers)
+    finally:
+        for scratch in sys.argv[1:]:
+            shutil.rmtree(scratch, ignore_errors=True)
     # Runtimes with threads sometimes crash on the way out; everything is said already.
     answers.close()
     os._exit(0)

@@ -86,7 +86,6 @@ def test_a_kit_becomes_a_table_that_is_shown_checked_and_compared(
         ("profile fashion.kit -t pretended --rounds 3", 6, "every model was visited only 3 times"),
         ("profile ssh://a/b/c --space fashion", 2, "cannot read the address"),
         ("tables show fashion.kit", 4, "is not JSON"),
-        ("kit --space fashion -o f.kit --precision int8", 2, "a kit cannot be int8"),
     ],
 )
 def test_what_goes_wrong_is_one_line_and_an_exit_code(
@@ -119,3 +118,18 @@ def test_targets_are_listed_with_the_reason_why_one_cannot_be_used(
     assert found["pretended"]["usable"]
     assert "wants 4096 threads" in found["broken"]["reason"]
     assert "pretend" in {runtime["runtime"] for runtime in json.loads(out)["runtimes"]}
+
+
+def test_a_precision_that_the_runtime_lacks_is_refused_before_a_kit_is_made(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = project / "profiles" / "half" / "target.toml"
+    target.parent.mkdir()
+    target.write_text('precision = "fp16"\n')
+    code, out, err = run("profile --space fashion -t half", monkeypatch, capsys)
+    assert (code, out) == (2, "")
+    assert err.splitlines() == [
+        "error: ONNX Runtime computes fp16 in fp32 on the CPU",
+        "hint: use fp32 or int8, or another provider",
+    ]
+    assert list(target.parent.iterdir()) == [target]

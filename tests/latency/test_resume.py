@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -89,20 +90,26 @@ def test_a_run_stopped_in_the_middle_goes_on_and_keeps_every_finished_visit(tmp_
 
 
 @pytest.mark.slow
-def test_kill_9_loses_at_most_the_probe_in_flight(tmp_path: Path) -> None:
+def test_kill_9_loses_at_most_the_probe_in_flight_and_leaves_nothing_behind(tmp_path: Path) -> None:
     make_kit(mishaps={layer.key: "slow" for layer in find_space("fashion").rows()}).write(tmp_path / "f.kit")
     target = tmp_path / "profiles" / "pretended" / "target.toml"
     target.parent.mkdir(parents=True)
     target.write_text('runtime = "pretend"\nprovider = "pretended"\n[sampling]\nrounds = 2\n')
     command = [sys.executable, "-m", "dna_deploy.cli.app", "profile", "f.kit", "-t", "pretended", "--accept-noise", "--json"]
     journal = tmp_path / "profiles" / "pretended" / "runs" / ".fashion.journal"
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    surroundings = os.environ | {"TMPDIR": str(scratch)}
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=surroundings)
     deadline = time.monotonic() + 60
     while visits_in(journal) < 20:
         assert time.monotonic() < deadline
         assert process.poll() is None
+    assert list(scratch.glob("*/weights.bin"))
     process.send_signal(signal.SIGKILL)
     process.communicate()
+    while any(scratch.iterdir()):
+        assert time.monotonic() < deadline
     kept = visits_in(journal)
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     run = ProfileRun.read(tmp_path / json.loads(ended.stdout)["run"])
