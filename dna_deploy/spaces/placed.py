@@ -111,6 +111,8 @@ class PlacedLayer:
         """
         kept = self.input.elements if self.operation.has_residual(self.input, self.out_channels, self.stride) else 0
         steps = [(conv.input.elements + conv.output.elements, conv.input is self.input) for conv in self.convolutions]
+        if not self.convolutions:  # a skip or a pool
+            return self.input.elements + self.output.elements
         if self.convolutions[0].input is not self.input:  # it was pooled first
             steps.append((self.input.elements + self.convolutions[0].input.elements, True))
         return max(elements if is_first else elements + kept for elements, is_first in steps)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dna_deploy.errors import UsageError
 from dna_deploy.plugins import suggest
 
 Precision = Literal["fp32", "fp16", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
+
+PROVIDERS = {"onnxruntime": "CPUExecutionProvider", "openvino": "CPU", "tensorrt": "cuda:0", "tensorrt_rtx": "cuda:0"}
+"""What a target runs on that names its runtime and no provider."""
 
 
 def as_precision(name: str) -> Precision:
@@ -39,3 +42,11 @@ class Target(BaseModel):
     )
     batch: int = Field(default=1, ge=1)
     input_size: int | None = Field(default=None, ge=1, description="height and width of images; None takes the space's own")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_provider_of_runtime(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "provider" not in values:
+            runtime = str(values.get("runtime", "onnxruntime"))
+            return {**values, "provider": PROVIDERS[runtime]} if runtime in PROVIDERS else values
+        return values

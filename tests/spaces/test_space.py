@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.catalog import find_space, space_names
-from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv, Pointwise
+from dna_deploy.spaces.operations import ClassifierHead, Conv, Convolution, FeatureMap, MBConv, Operation, Pointwise
 from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.space import Block, Cell, FixedLayer, SearchSpace
 
@@ -97,3 +97,19 @@ def test_digests_follow_content() -> None:
 def test_unknown_spaces_are_refused(name: str) -> None:
     with pytest.raises(UsageError):
         find_space(name)
+
+
+class Skip(Operation):
+    """Has no weights: nothing happens but the stride."""
+
+    code = "skip"
+
+    def convolutions(self, input: FeatureMap, out_channels: int, stride: int) -> tuple[Convolution, ...]:
+        return ()
+
+
+def test_an_operation_without_weights_costs_only_the_memory_of_its_tensors() -> None:
+    for stride, kept in ((1, 64), (2, 16)):
+        skip = PlacedLayer(Skip(), FeatureMap(4, 4, 4), 4, stride)
+        assert (skip.parameters, skip.deployed_parameters, skip.macs) == (0, 0, 0)
+        assert skip.peak_activation_elements == 64 + kept

@@ -53,6 +53,19 @@ def test_a_wrong_setting_is_named_with_its_value(tmp_path: Path, text: str, mess
     assert hint in refused.value.hint
 
 
+@pytest.mark.parametrize(
+    ("text", "provider"),
+    [
+        ("", "CPUExecutionProvider"),
+        ('runtime = "openvino"', "CPU"),
+        ('runtime = "tensorrt"', "cuda:0"),
+        ('runtime = "openvino"\nprovider = "GPU"', "GPU"),
+    ],
+)
+def test_a_target_without_a_provider_gets_the_usual_one_of_its_runtime(tmp_path: Path, text: str, provider: str) -> None:
+    assert read_target(written(tmp_path, text)).target.provider == provider
+
+
 def test_an_unknown_target_names_the_nearest(tmp_path: Path) -> None:
     written(tmp_path, "threads = 1")
     assert target_names(tmp_path) == ("cpu-1thread", "jetson")
