@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 from dna_deploy.errors import UsageError
-from dna_deploy.rating.rank_statistics import gain_of_top, rank_report, tau, tau_among_equals, tau_between_seeds, tau_given
+from dna_deploy.rating.rank_statistics import (
+    bootstrap,
+    gain_of_top,
+    gain_within,
+    rank_report,
+    resamples,
+    tau,
+    tau_among_equals,
+    tau_between_seeds,
+    tau_given,
+    tau_within,
+)
 
 RNG = np.random.default_rng(0)
 COST = np.exp(RNG.normal(size=200))
@@ -36,6 +47,26 @@ def test_among_equals_only_pairs_of_close_cost_count() -> None:
     assert tau_among_equals(np.array([1.0, 2, 9, 8]), np.array([1.0, 2, 3, 4]), cost) == 0
     assert tau_among_equals(np.array([1.0, 2, -8, -7]), np.array([1.0, 2, 3, 4]), cost) == 1
     assert math.isnan(tau_among_equals(np.arange(3.0), np.arange(3.0), np.array([1.0, 2, 4])))
+
+
+def test_within_groups_only_pairs_of_one_group_count() -> None:
+    groups = np.array([0, 0, 1, 1])
+    assert tau_within(np.array([1.0, 2, -8, -7]), np.array([1.0, 2, 3, 4]), groups) == 1
+    assert tau_within(np.array([1.0, 2, -7, -8]), np.array([1.0, 2, 3, 4]), groups) == 0
+    assert math.isnan(tau_within(np.arange(2.0), np.arange(2.0), np.array(["fast", "slow"])))
+
+
+def test_the_gain_within_groups_is_over_the_mean_of_each() -> None:
+    assert gain_within(np.array([2.0, 1, 1, 2]), np.array([0.9, 0.7, 0.5, 0.1]), np.array([0, 0, 1, 1]), 1) == pytest.approx(
+        (0.1 - 0.2) / 2
+    )
+
+
+def test_groups_keep_their_size_in_every_resample() -> None:
+    groups = np.array([0] * 10 + [1] * 3)
+    assert all(groups[of].sum() == 3 and len(of) == 13 for of in resamples(groups))
+    estimate = bootstrap(lambda of: float(groups[of].mean()), resamples(groups))
+    assert estimate.low == estimate.value == estimate.high == 3 / 13
 
 
 def test_the_gain_of_the_top_is_over_the_mean_network() -> None:

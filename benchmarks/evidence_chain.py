@@ -1,0 +1,93 @@
+"""Block-wise against one big block: the same supernets, trained in groups of blocks that are chained end to end.
+
+With one block a group this is DNA (but for one path a step instead of one a trunk); with all blocks in one group the
+teacher's features inside are not used at all. Every variant runs the same paths on the same images for as many steps.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+
+from dna_deploy.data.batches import in_order
+from dna_deploy.data.randomness import derived_seed
+from dna_deploy.nets.batch_norm import batch_statistics
+from dna_deploy.nets.schedule import parameter_groups, set_learning_rate, warm_cosine
+from dna_deploy.nets.supernet import SupernetBlock, path_of
+from dna_deploy.rating.block_in_training import build_supernet
+from dna_deploy.rating.block_rating import relative_l1
+from dna_deploy.rating.block_training import training_batches
+from dna_deploy.rating.work import BlockWork
+from dna_deploy.spaces.architecture import Architecture, BlockChoice
+from dna_deploy.spaces.space import SearchSpace
+
+Groups = Sequence[Sequence[int]]
+STEPS_FACTOR = 1.6
+"""A step runs one path where DNA runs one a trunk; with so many more steps the time is about the same."""
+
+
+def train_chain(work: BlockWork, groups: Groups) -> list[SupernetBlock]:
+    """The supernets of all blocks, trained by MSE to the teacher's features at the end of every group."""
+    supernets = [
+        build_supernet(work.space, index, work.teacher, work.config).train() for index in range(len(work.space.blocks))
+    ]
+    optimisers = [
+        torch.optim.Adam([part for index in group for part in parameter_groups(supernets[index], work.config.weight_decay)])
+        for group in groups
+    ]
+    batches = training_batches(work)
+    total = round(STEPS_FACTOR * work.config.epochs * batches.steps_per_epoch)
+    with work.compute.limited_threads():
+        for step in range(total):
+            images = batches.at(step).inputs
+            features = [images, *work.teacher.features(images)]
+            architecture = draw_path(work.space, work.config.seed, step)
+            for group, optimiser in zip(groups, optimisers, strict=True):
+                found = run_group(work.space, supernets, group, architecture, features[group[0]])
+                loss = F.mse_loss(found, features[group[-1] + 1])
+                set_learning_rate(optimiser, work.config.learning_rate * warm_cosine(step, total))
+                optimiser.zero_grad(set_to_none=True)
+                torch.autograd.backward(loss)
+                optimiser.step()
+    return supernets
+
+
+def draw_path(space: SearchSpace, seed: int, step: int) -> Architecture:
+    """The network that a step trains: cells equally likely, operations uniform."""
+    rng = random.Random(derived_seed(seed, "chain", step))
+    cells = [rng.choice(block.cells) for block in space.blocks]
+    return Architecture(tuple(BlockChoice(cell.width, tuple(map(rng.choice, cell.layers))) for cell in cells))
+
+
+def run_group(
+    space: SearchSpace, supernets: Sequence[SupernetBlock], group: Sequence[int], architecture: Architecture, x: torch.Tensor
+) -> torch.Tensor:
+    """The features that a network's blocks of one group make of what comes before it, through the shared adaptors."""
+    for index in group:
+        x = supernets[index](x, *path_of(space.blocks[index], architecture.blocks[index]))
+    return x
+
+
+@torch.no_grad()
+def rate_chain(
+    work: BlockWork, supernets: Sequence[SupernetBlock], groups: Groups, architectures: Sequence[Architecture]
+) -> dict[str, Sequence[float]]:
+    """Minus the relative L1 summed over groups, and minus the divergence of the whole chain from the teacher's answers."""
+    sums, divergences = ([0.0] * len(architectures) for _ in range(2))
+    batches = list(in_order(work.data.rating, work.data, work.config.rating_batch))
+    with work.compute.limited_threads(), batch_statistics(torch.nn.ModuleList(supernets)):
+        for batch in batches:
+            features = [batch.inputs, *work.teacher.features(batch.inputs)]
+            wanted = F.log_softmax(work.teacher.scores_from(features[-1]), 1)
+            for number, architecture in enumerate(architectures):
+                for group in groups:
+                    found = run_group(work.space, supernets, group, architecture, features[group[0]])
+                    sums[number] -= float(relative_l1(features[group[-1] + 1], found)) / len(batches)
+                whole = run_group(work.space, supernets, range(len(supernets)), architecture, batch.inputs)
+                scores = F.log_softmax(work.teacher.scores_from(whole), 1)
+                divergence = F.kl_div(scores, wanted, reduction="batchmean", log_target=True)
+                divergences[number] -= float(divergence) / len(batches)
+    return {"block sum": sums, "stitched": divergences}

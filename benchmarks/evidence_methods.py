@@ -1,0 +1,205 @@
+"""Every rating that is judged: from the images of the ground truth (training part and rating slice, nothing else) to scores.
+
+A score is a number a network of the list, more is better. A method that gives several kinds of scores returns them by name.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from evidence_calibrated import calibrated, fine_tuned
+from evidence_chain import rate_chain, train_chain
+from ground_truth_records import NetworkList
+from torch import nn
+
+from dna_deploy.data.batches import in_order
+from dna_deploy.data.randomness import seeded
+from dna_deploy.data.splits import ImageData, Split
+from dna_deploy.nets.batch_norm import batch_statistics, recalibrate
+from dna_deploy.nets.compute import Compute
+from dna_deploy.nets.residual import ResidualConfig, ResidualNetwork
+from dna_deploy.nets.supernet import SupernetBlock, path_of
+from dna_deploy.nets.teacher import Teacher, load_teacher
+from dna_deploy.progress import silent
+from dna_deploy.rating.block_rating import relative_l1
+from dna_deploy.rating.block_training import train_blocks
+from dna_deploy.rating.config import RatingConfig
+from dna_deploy.rating.one_shot import OneShotConfig, one_shot_work
+from dna_deploy.rating.one_shot_rating import rate_one_shot
+from dna_deploy.rating.rate import rating_identity
+from dna_deploy.rating.stitched import rate_stitched
+from dna_deploy.rating.work import BlockWork
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.training.accuracy import measure_accuracy
+from dna_deploy.training.recipe import Recipe
+from dna_deploy.training.teacher import TeacherConfig, train_teacher
+
+Scores = dict[str, Sequence[float]]
+
+TEACHER = TeacherConfig(recipe=Recipe(epochs=20))
+WIDE_TEACHER = TeacherConfig(width_factor=2.0, depth=2, recipe=Recipe(epochs=20))
+EPOCHS, BATCH = 10, 32
+"""1,250 steps. With 190 (3 epochs in batches of 64) supernets had learnt next to nothing, and no rating knew anything."""
+
+ONE_SHOT_EPOCHS = 16
+"""So that a one-shot supernet takes as long as the block supernets and a third of their teacher, which serves three seeds."""
+
+RATED_IMAGES = 500
+"""Of the rating slice, the same for every method."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every method gets: the networks, the images, a seed, and a folder of its own."""
+
+    listed: NetworkList
+    data: ImageData
+    seed: int
+    folder: Path
+    teachers: Path
+    facts: dict[str, float] = field(default_factory=dict)
+    """What a method tells besides scores."""
+
+    @property
+    def space(self) -> SearchSpace:
+        return self.listed.found_space
+
+    @property
+    def architectures(self) -> tuple[Architecture, ...]:
+        return self.listed.architectures
+
+    @property
+    def compute(self) -> Compute:
+        return Compute(checkpoint_seconds=30)
+
+    @property
+    def config(self) -> RatingConfig:
+        return RatingConfig(epochs=EPOCHS, batch=BATCH, seed=self.seed)
+
+    def teacher(self, config: TeacherConfig = TEACHER, name: str = "teacher") -> Teacher:
+        """One teacher serves all seeds. Whoever comes first trains it, others wait."""
+        self.teachers.mkdir(parents=True, exist_ok=True)
+        with (self.teachers / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            path = train_teacher(config, self.space, self.data, self.teachers / name, compute=self.compute)
+        teacher = load_teacher(path)
+        self.facts["teacher's validation accuracy"] = measure_accuracy(
+            teacher.network, self.data.validation, self.data
+        ).fraction
+        return teacher
+
+    def work(self, teacher: Teacher, config: RatingConfig | None = None) -> BlockWork:
+        """As `rate_space` makes it, so that the same folder serves both stages."""
+        config = config or self.config
+        identity = rating_identity(self.space, teacher, self.data, config)
+        return BlockWork(self.space, teacher, self.data, config, self.folder, identity, self.compute)
+
+
+def dna(bench: Bench) -> Scores:
+    """As the tool rates by default: the sum over blocks, and whole networks stitched from them."""
+    return _two_stages(bench, bench.teacher())
+
+
+def dna_wide_teacher(bench: Bench) -> Scores:
+    """Another teacher: deeper and wider."""
+    return _two_stages(bench, bench.teacher(WIDE_TEACHER, "wide-teacher"))
+
+
+def random_teacher(bench: Bench) -> Scores:
+    """Control: a teacher that has learnt nothing. Only its batch norms are fitted to the images."""
+    config = ResidualConfig.for_space(bench.space, TEACHER.width_factor, TEACHER.depth)
+    with seeded(bench.seed, "random teacher"):
+        network = ResidualNetwork(config)
+    some = Split(bench.data.train.source, bench.data.train.indices[:256])
+    recalibrate(network, (batch.inputs for batch in in_order(some, bench.data, 64)))
+    return _two_stages(bench, Teacher.freeze("random", f"random {bench.seed}", network, bench.space.input))
+
+
+def permuted_targets(bench: Bench) -> Scores:
+    """Control: every block learns the features of another image."""
+    teacher = bench.teacher()
+    network = Permuted(teacher.network)
+    return _two_stages(bench, Teacher.freeze("permuted", f"permuted {teacher.digest}", network, bench.space.input))
+
+
+class Permuted(nn.Module):
+    """A network whose features after block k are those of the image k places before, so that no target fits its input."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def features(self, x: torch.Tensor) -> list[torch.Tensor]:
+        found: list[torch.Tensor] = self.network.features(x)  # type: ignore[operator]
+        return [feature.roll(place, 0) for place, feature in enumerate(found, 1)]
+
+    def head(self, features: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.network.head(features)  # type: ignore[operator]
+        return scores
+
+
+def _two_stages(bench: Bench, teacher: Teacher) -> Scores:
+    work = bench.work(teacher)
+    with bench.compute.limited_threads():
+        supernets = train_blocks(work, range(len(bench.space.blocks)), silent)
+        ratings = [rate_choices(work, supernets[index], index, bench.architectures) for index in supernets]
+    stitched = rate_stitched(work, bench.architectures, with_labels=True)
+    return {
+        **{f"block {index + 1}": [-rating for rating in of] for index, of in enumerate(ratings)},
+        "block sum": [-sum(of) for of in zip(*ratings, strict=True)],
+        "stitched": [-one.divergence for one in stitched],
+        "stitched accuracy": [one.accuracy or 0.0 for one in stitched],
+    }
+
+
+@torch.no_grad()
+def rate_choices(work: BlockWork, supernet: SupernetBlock, index: int, architectures: Sequence[Architecture]) -> list[float]:
+    """What `rate_blocks` says about block ``index`` of some networks, without rating all other candidates of it."""
+    choices = dict.fromkeys((architecture.blocks[index] for architecture in architectures), 0.0)
+    batches = list(in_order(work.data.rating, work.data, work.config.rating_batch))
+    with batch_statistics(supernet):
+        for batch in batches:
+            features = [batch.inputs, *work.teacher.features(batch.inputs)]
+            for choice in choices:
+                found = supernet(features[index], *path_of(work.space.blocks[index], choice))
+                choices[choice] += float(relative_l1(features[index + 1], found)) / len(batches)
+    return [choices[architecture.blocks[index]] for architecture in architectures]
+
+
+def spos(bench: Bench) -> Scores:
+    """One-shot supernet trained with labels, rated by accuracy with batch norms recalibrated for each path."""
+    config = OneShotConfig(epochs=ONE_SHOT_EPOCHS, batch=BATCH, seed=bench.seed)
+    work = one_shot_work(bench.space, bench.data, config, bench.folder, bench.compute)
+    found = rate_one_shot(work, bench.architectures)
+    return {"accuracy": [one.accuracy for one in found], "minus loss": [-one.loss for one in found]}
+
+
+def chain(groups: tuple[tuple[int, ...], ...]) -> Callable[[Bench], Scores]:
+    """Blocks trained together, end to end, between the teacher's features at the ends of each group alone."""
+
+    def method(bench: Bench) -> Scores:
+        work = bench.work(bench.teacher())
+        supernets = train_chain(work, groups)
+        return rate_chain(work, supernets, groups, bench.architectures)
+
+    return method
+
+
+METHODS: dict[str, tuple[Callable[[Bench], Scores], tuple[int, ...]]] = {
+    "dna": (dna, (0, 1, 2)),
+    "spos": (spos, (0, 1, 2)),
+    "random-teacher": (random_teacher, (0,)),
+    "chain-3": (chain(((0,), (1,), (2,))), (0,)),
+    "chain-2": (chain(((0,), (1, 2))), (0,)),
+    "chain-1": (chain(((0, 1, 2),)), (0,)),
+    "permuted-targets": (permuted_targets, (0,)),
+    "dna-wide-teacher": (dna_wide_teacher, (0,)),
+    "fine-tuned": (fine_tuned, (0,)),
+    "calibrated": (calibrated, (0,)),
+}
+"""Name -> the method, and the seeds that it is run with; in the order in which they are run."""

@@ -1,0 +1,256 @@
+"""Writes what the scores are worth as Markdown, and the most telling of them as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from ground_truth_records import NetworkList, accuracies
+from scipy.stats import rankdata
+from tabulate import tabulate
+
+from dna_deploy.rating.rank_statistics import (
+    Drawn,
+    Estimate,
+    bootstrap,
+    gain_within,
+    resamples,
+    tau,
+    tau_given,
+    tau_within,
+)
+from dna_deploy.records.latency_table import LatencyTable
+
+if TYPE_CHECKING:
+    from evidence import MethodScores
+
+RESULTS = Path(__file__).parent / "results"
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is known about the networks of the list."""
+
+    listed: NetworkList
+    accuracy: Values
+    by_seed: Values
+    macs: Values
+    parameters: Values
+
+    @classmethod
+    def read(cls, listed: NetworkList) -> Truth:
+        by_seed = accuracies(listed)
+        if np.isnan(by_seed).any():
+            raise SystemExit("the ground truth is not finished: python benchmarks/ground_truth.py make")
+        layers = [listed.found_space.place(architecture) for architecture in listed.architectures]
+        macs, parameters = (
+            [float(sum(getattr(layer, cost) for layer in of)) for of in layers] for cost in ("macs", "parameters")
+        )
+        return cls(listed, by_seed.mean(1), by_seed, np.array(macs), np.array(parameters))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One rating with all its seeds, ``(seeds, networks)``, more is better."""
+
+    name: str
+    scores: Values
+
+    def mean_over_seeds(self, statistic: Callable[[Values, Drawn], float]) -> Callable[[Drawn], float]:
+        return lambda of: float(np.mean([statistic(score[of], of) for score in self.scores]))
+
+
+Statistics = Mapping[str, Callable[[Values, Drawn], float]]
+
+
+def statistics_of(truth: Truth) -> Statistics:
+    """What is said about every rating. All take scores of some networks, and which networks those are."""
+    accuracy, bands, macs, parameters = truth.accuracy, truth.listed.bands, truth.macs, truth.parameters
+    return {
+        "tau": lambda score, of: tau(score, accuracy[of]),
+        "given MACs": lambda score, of: tau_given(score, accuracy[of], (macs[of],)),
+        "given MACs and parameters": lambda score, of: tau_given(score, accuracy[of], (macs[of], parameters[of])),
+        "within bands": lambda score, of: tau_within(score, accuracy[of], bands[of]),
+        "top 1, points": lambda score, of: 100 * gain_within(score, accuracy[of], bands[of], 1),
+        "top 5, points": lambda score, of: 100 * gain_within(score, accuracy[of], bands[of], 5),
+    }
+
+
+def rows_of(truth: Truth, found: Sequence[MethodScores]) -> list[Row]:
+    """Costs, operator counts, every kind of every method, and the rank averages of DNA's kinds."""
+    listed = truth.listed
+    table = LatencyTable.read(Path(__file__).parent.parent / "latency_tables" / "fashion.cpu-1thread.json")
+    predicted = [table.predict(listed.found_space, architecture).seconds for architecture in listed.architectures]
+    measured = [network.measured_s for network in listed.networks]
+    rows = [
+        Row("parameters", truth.parameters[None]),
+        Row("MACs", truth.macs[None]),
+        Row("latency, predicted", np.array([predicted])),
+        Row("latency, measured", np.array([measured])),
+        Row("operator counts, fitted on all other networks", left_one_out(operator_counts(listed), truth.accuracy)[None]),
+    ]
+    kinds: dict[tuple[str, str], list[tuple[float, ...]]] = {}
+    for one in found:
+        for kind, values in one.scores.items():
+            kinds.setdefault((one.method, kind), []).append(values)
+    rows += [Row(f"{method}: {kind}", np.array(values)) for (method, kind), values in kinds.items()]
+    for method in {method for method, kind in kinds if kind == "stitched"}:
+        parts = (np.array(kinds[method, "stitched"]), np.array(kinds[method, "block sum"]))
+        rows.append(Row(f"{method}: rank average", rank_average(*parts, np.tile(truth.parameters, (len(parts[0]), 1)))))
+    return rows
+
+
+def rank_average(*scores: Values) -> Values:
+    """The mean rank by each of several scores ``(seeds, networks)``, as the tool's second stage ranks; more is better."""
+    return np.mean([rankdata(score, axis=1) for score in scores], axis=0)
+
+
+def operator_counts(listed: NetworkList) -> Values:
+    """How many layers of each operation every block has, its width, and whether it has a layer of each depth."""
+    space = listed.found_space
+    features = []
+    for architecture in listed.architectures:
+        row: list[float] = []
+        for block, choice in zip(space.blocks, architecture.blocks, strict=True):
+            known = sorted({op.code for cell in block.cells for operations in cell.layers for op in operations})
+            codes = [operation.code for operation in choice.operations]
+            row += [*map(float, map(codes.count, known)), float(choice.depth), float(choice.width)]
+        features.append(row)
+    return np.array(features)
+
+
+def left_one_out(features: Values, target: Values, strength: float = 1.0) -> Values:
+    """Each target as ridge regression on all others predicts it."""
+    found = np.empty(len(target))
+    for number in range(len(target)):
+        rest = np.arange(len(target)) != number
+        centre, spread = features[rest].mean(0), features[rest].std(0)
+        scaled = (features - centre) / np.where(spread > 0, spread, 1)
+        design, mean = scaled[rest], target[rest].mean()
+        weights = np.linalg.solve(design.T @ design + strength * np.eye(design.shape[1]), design.T @ (target[rest] - mean))
+        found[number] = mean + scaled[number] @ weights
+    return found
+
+
+def ceilings(truth: Truth) -> dict[str, float]:
+    """What one training says about another, and what the best possible picks gain."""
+    first, second, bands = truth.by_seed[:, 0], truth.by_seed[:, 1], truth.listed.bands
+    return {
+        "tau": tau(first, second),
+        "given MACs": tau_given(first, second, (truth.macs,)),
+        "given MACs and parameters": tau_given(first, second, (truth.macs, truth.parameters)),
+        "within bands": tau_within(first, second, bands),
+        "top 1, points": 100 * np.mean([gain_within(first, second, bands, 1), gain_within(second, first, bands, 1)]),
+        "top 5, points": 100 * np.mean([gain_within(first, second, bands, 5), gain_within(second, first, bands, 5)]),
+    }
+
+
+def shown(estimate: Estimate) -> str:
+    if np.isnan(estimate.value):
+        return "-"
+    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+
+
+def judge(truth: Truth, rows: Sequence[Row]) -> str:
+    """The table of all ratings with 95 % intervals."""
+    drawn, statistics = resamples(truth.listed.bands), statistics_of(truth)
+    lines = []
+    for row in rows:
+        estimates = [bootstrap(row.mean_over_seeds(statistic), drawn) for statistic in statistics.values()]
+        lines.append((row.name, len(row.scores), *map(shown, estimates)))
+    limit = ceilings(truth)
+    lines.append(("*another training of the same networks*", 1, *(f"{limit[name]:.2f}" for name in statistics)))
+    best = [100 * gain_within(truth.accuracy, truth.accuracy, truth.listed.bands, top) for top in (1, 5)]
+    lines.append(("*the best possible*", 1, "1", "1", "1", "1", *(f"{gain:.2f}" for gain in best)))
+    return tabulate(lines, ("rating", "seeds", *statistics), tablefmt="github", disable_numparse=True)
+
+
+def compare(truth: Truth, pairs: Sequence[tuple[Row, Row]]) -> str:
+    """Paired differences on the same resampled networks, and how often the first is ahead."""
+    drawn, lines = resamples(truth.listed.bands), []
+    chosen = ("tau", "given MACs", "within bands", "top 5, points")
+    for first, second in pairs:
+        cells = []
+        for name in chosen:
+            ahead, behind = (row.mean_over_seeds(statistics_of(truth)[name]) for row in (first, second))
+            differences = np.array([ahead(of) - behind(of) for of in drawn])
+            estimate = bootstrap(lambda of, ahead=ahead, behind=behind: ahead(of) - behind(of), drawn)
+            cells.append(f"{shown(estimate)}, ahead {np.mean(differences > 0):.2f}")
+        lines.append((f"{first.name} minus {second.name}", *cells))
+    return tabulate(lines, ("difference", *chosen), tablefmt="github", disable_numparse=True)
+
+
+PAIRS = (
+    ("dna: rank average", "spos: accuracy"),
+    ("dna: block sum", "spos: accuracy"),
+    ("dna: stitched", "spos: accuracy"),
+    ("dna: rank average", "MACs"),
+    ("dna: rank average", "operator counts, fitted on all other networks"),
+    ("dna: block sum", "random-teacher: block sum"),
+    ("dna: stitched", "random-teacher: stitched"),
+    ("dna: block sum", "permuted-targets: block sum"),
+    ("chain-3: block sum", "chain-1: block sum"),
+    ("chain-2: block sum", "chain-1: block sum"),
+)
+DRAWN = (
+    "MACs",
+    "dna: block sum",
+    "dna: stitched",
+    "dna: rank average",
+    "spos: accuracy",
+    "random-teacher: stitched",
+)
+
+
+def report(listed: NetworkList, found: Sequence[MethodScores]) -> None:
+    """Writes the tables and the picture."""
+    truth = Truth.read(listed)
+    rows = {row.name: row for row in rows_of(truth, found)}
+    pairs = [(rows[first], rows[second]) for first, second in PAIRS if first in rows and second in rows]
+    costs = tabulate(
+        [
+            (one.method, one.seed, f"{one.cpu_s:.0f}", *(f"{name} {value:.1%}" for name, value in one.facts.items()))
+            for one in found
+        ],
+        ("method", "seed", "CPU s"),
+        tablefmt="github",
+    )
+    parts = (
+        "<!-- made by: python benchmarks/evidence.py report -->",
+        f"{len(listed.networks)} networks, {truth.by_seed.shape[1]} trainings each; list {listed.digest[:19]}, images "
+        f"{listed.data_digest[:19]}. Means over supernet seeds, with 95 % bootstrap intervals over networks, bands kept.",
+        judge(truth, list(rows.values())),
+        "Paired differences on the same resampled networks, and the share of resamples in which the first is ahead:",
+        compare(truth, pairs),
+        "What each run took; a teacher, trained once, is in the first run that needed it:",
+        costs,
+    )
+    (RESULTS / "evidence_tables.md").write_text("\n\n".join(parts) + "\n")
+    draw(truth, [rows[name] for name in DRAWN if name in rows], RESULTS / "evidence.svg")
+
+
+def draw(truth: Truth, rows: Sequence[Row], path: Path) -> None:
+    """Accuracy over score, a dot a network, coloured by band of latency."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "evidence"  # the same bytes from the same numbers
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(2, -(-len(rows) // 2), figsize=(11, 6.4), sharey=True, squeeze=False, layout="constrained")
+    for axis, row in zip(axes.flat, rows, strict=False):
+        for band, colour in zip(np.unique(truth.listed.bands), ("#2a6f97", "#e07a1f", "#7a3b8f"), strict=False):
+            of = truth.listed.bands == band
+            axis.scatter(rankdata(row.scores[0])[of], 100 * truth.accuracy[of], s=18, color=colour, label=f"band {band + 1}")
+        axis.set_title(row.name, fontsize=10)
+        axis.set_xlabel("rank by the rating, best to the right", fontsize=8)
+    for axis in axes[:, 0]:
+        axis.set_ylabel("test accuracy, %")
+    axes[0, 0].legend(fontsize=8)
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)

@@ -1,0 +1,1 @@
+"""Benchmarks are programs, but what they conclude is checked."""

@@ -1,0 +1,93 @@
+"""What the evidence concludes from numbers, on numbers whose answer is known."""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
+sys.path.insert(0, str(BENCHMARKS))
+
+from evidence_chain import draw_path  # noqa: E402
+from evidence_methods import Permuted  # noqa: E402
+from evidence_report import Row, left_one_out, rank_average  # noqa: E402
+from ground_truth import BANDS_S, WIDTH, describe, draw_bands, spread_over_bands  # noqa: E402
+from ground_truth_records import LIST, NetworkList, read_trainings  # noqa: E402
+
+from dna_deploy.nets.residual import ResidualConfig, ResidualNetwork  # noqa: E402
+from dna_deploy.records.latency_table import LatencyTable  # noqa: E402
+from dna_deploy.spaces.catalog import find_space  # noqa: E402
+
+FASHION = find_space("fashion")
+
+
+def test_a_training_is_predicted_from_all_others_and_never_from_itself() -> None:
+    features = np.random.default_rng(0).normal(size=(40, 3))
+    target = features @ np.array([1.0, -2.0, 0.5])
+    before = left_one_out(features, target, strength=1e-6)
+    assert before == pytest.approx(target, abs=1e-4)
+    changed = target.copy()
+    changed[7] += 100
+    assert left_one_out(features, changed, strength=1e-6)[7] == pytest.approx(before[7], abs=1e-4)
+
+
+def test_ranks_are_averaged_for_each_seed() -> None:
+    first, second = np.array([[1.0, 2, 3], [3, 2, 1]]), np.array([[10.0, 20, 30], [10, 20, 30]])
+    assert rank_average(first, second).tolist() == [[1, 2, 3], [2, 2, 2]]
+
+
+def test_a_row_is_the_mean_over_its_seeds() -> None:
+    row = Row("any", np.array([[1.0, 2, 3], [3, 2, 1]]))
+    assert row.mean_over_seeds(lambda score, of: score[0] + of[0])(np.array([2, 1, 0])) == 4
+
+
+def test_spread_is_told_from_noise() -> None:
+    rng = np.random.default_rng(0)
+    accuracy = rng.normal(0.7, 0.02, (5000, 1)) + rng.normal(0, 0.005, (5000, 2))
+    *_, spread, noise, ratio, ceiling = describe(accuracy)
+    assert [float(shown.rstrip("%")) for shown in (spread, noise, ratio)] == pytest.approx([2, 0.5, 4], rel=0.05)
+    assert 0.7 < float(ceiling) < 0.9
+
+
+def test_networks_drawn_for_a_band_are_predicted_to_be_in_it() -> None:
+    table = LatencyTable.read(BENCHMARKS.parent / "latency_tables" / "fashion.cpu-1thread.json")
+    for middle, halves in zip(BANDS_S, draw_bands(FASHION, table), strict=True):
+        latencies = [table.predict(FASHION, one).seconds for half in halves for one in half]
+        assert all(abs(latency / middle - 1) <= WIDTH for latency in latencies)
+
+
+def test_the_frozen_list_is_in_its_bands_and_its_trainings_belong_to_it() -> None:
+    listed = NetworkList.read(LIST)
+    assert len(set(listed.architectures)) == len(listed.networks) >= 48
+    for band in range(3):
+        measured = [network.measured_s for network in listed.networks if network.band == band]
+        assert len(measured) >= 16
+        assert max(measured) / min(measured) <= (1 + WIDTH) / (1 - WIDTH)
+    trainings = list((LIST.parent / "trainings").glob("*.json"))
+    assert len(read_trainings(listed)) == len(trainings)
+
+
+def test_bands_grow_evenly() -> None:
+    listed = NetworkList.read(LIST)
+    assert [listed.bands[number] for number in spread_over_bands(listed)[:6]] == [0, 1, 2, 0, 1, 2]
+
+
+def test_permuted_features_belong_to_other_images_block_by_block() -> None:
+    config = ResidualConfig(in_channels=1, stem_width=16, stem_stride=1, widths=(16, 16), strides=(2, 2), depth=1, classes=3)
+    network = ResidualNetwork(config).eval()
+    images = torch.randn(4, 1, 8, 8)
+    plain, permuted = network.features(images), Permuted(network).features(images)
+    assert torch.equal(permuted[0][1], plain[0][0])
+    assert torch.equal(permuted[1][2], plain[1][0])
+
+
+def test_paths_of_a_step_are_the_same_every_time_and_of_every_depth() -> None:
+    drawn = [draw_path(FASHION, 0, step) for step in range(60)]
+    assert drawn == [draw_path(FASHION, 0, step) for step in range(60)]
+    assert {one.blocks[0].depth for one in drawn} == {1, 2, 3}
+    assert random.Random(0).random() == pytest.approx(0.8444218515250481)  # the draw of the list rests on this generator
