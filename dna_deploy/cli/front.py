@@ -43,17 +43,18 @@ def front(
 
     Example: dna-deploy front latency@jetson latency@pi --size 12MiB
     """
-    from dna_deploy.cli.search import read_constraints, read_ratings, read_share, read_tables
+    from dna_deploy.cli.search import as_profiled, read_constraints, read_ratings, read_share, read_tables
     from dna_deploy.search import pareto_front
     from dna_deploy.search.constraints import read_quantile, read_quantity
     from dna_deploy.spaces.catalog import find_space
 
-    level, found_space = read_quantile(quantile), find_space(space)
+    level, tables = read_quantile(quantile), read_tables(find_space(space), table)
+    found_space = as_profiled(find_space(space), tables)
     asked = {"latency": latency, "parameters": parameters, "macs": macs, "size": size, "memory": memory}
     found = pareto_front(
         found_space,
         read_ratings(found_space, ratings),
-        read_tables(found_space, table),
+        tables,
         [read_quantity(axis, level) for axis in axes],
         read_constraints(asked, level),
         confidence=None if confidence is None else read_share(confidence),

@@ -34,17 +34,18 @@ def portfolio(
 
     Example: dna-deploy portfolio --latency 20ms@jetson --latency 35ms@pi --within 1%
     """
-    from dna_deploy.cli.search import read_ratings, read_share, read_tables
+    from dna_deploy.cli.search import as_profiled, read_ratings, read_share, read_tables
     from dna_deploy.search import Constraint
     from dna_deploy.search import portfolio as solve
     from dna_deploy.search.constraints import read_quantile
     from dna_deploy.spaces.catalog import find_space
 
-    level, found_space = read_quantile(quantile), find_space(space)
+    level, tables = read_quantile(quantile), read_tables(find_space(space), table)
+    found_space = as_profiled(find_space(space), tables)
     answer = solve(
         found_space,
         read_ratings(found_space, ratings),
-        read_tables(found_space, table),
+        tables,
         [Constraint.parse("latency", text, level) for text in latency],
         within=read_share(within),
         shared=[Constraint.parse("size", text) for text in size or ()],

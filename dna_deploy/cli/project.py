@@ -10,7 +10,8 @@ from pathlib import Path
 from dna_deploy.errors import UsageError
 
 SETTINGS_FILE = Path("dna-deploy.toml")
-SHARED = ("space", "dataset", "target", "quantile", "seed")
+RUN_FOLDER = "runs/default"
+SHARED = ("space", "dataset", "method", "target", "quantile", "seed")
 """Top-level keys of the settings file that are flags of single commands, too."""
 
 
@@ -24,12 +25,25 @@ def project_defaults(
         path: the settings file; none is fine.
         environment: stands above the file.
     """
-    values: dict[str, object] = {}
-    if path.exists():
-        try:
-            values = tomllib.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            raise UsageError(f"cannot read {path}: {error}", "mend it, or move it out of this folder") from error
+    values = _settings(path)
     values |= {key: environment[name] for key in SHARED if (name := f"DNA_DEPLOY_{key.upper()}") in environment}
     shared = {key: values[key] for key in SHARED if key in values}
     return {name: {key: value for key, value in shared.items() if key in flags} for name, flags in commands.items()}
+
+
+def found_in_project(pattern: str, path: Path = SETTINGS_FILE) -> list[Path]:
+    """The files of a pattern in this folder; if there are none, in the run folder that the settings file here names."""
+    here = sorted(Path().glob(pattern))
+    if here or not path.exists():
+        return here
+    return sorted(Path(str(_settings(path).get("folder", RUN_FOLDER))).glob(pattern))
+
+
+def _settings(path: Path) -> dict[str, object]:
+    """What a settings file says; none says nothing."""
+    if not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {path}: {error}", "mend it, or move it out of this folder") from error

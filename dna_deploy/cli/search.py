@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dna_deploy.cli.console import note, print_json, print_result
+from dna_deploy.cli.project import found_in_project
 from dna_deploy.cli.promise import keep, promise_values
 from dna_deploy.cli.refine import refine_outcome, refinement_view
 from dna_deploy.cli.search_view import search_view
@@ -85,8 +86,8 @@ def search(
     constraints = read_constraints(asked, level)
     if rating_at_most is not None:
         constraints.append(Constraint(Rating(), at_most=rating_at_most))
-    found_space = find_space(space)
-    tables = read_tables(found_space, table)
+    tables = read_tables(find_space(space), table)
+    found_space = as_profiled(find_space(space), tables)
     if rate_with is not None:
         settings = {"strategy": strategy, "evaluations": evaluations, "seed": seed, "log": log}
         tell(_rated_with(rate_with, found_space, tables, constraints, settings), output, json)
@@ -159,21 +160,30 @@ def read_constraints(asked: Mapping[str, list[str] | None], level: Quantile) -> 
 
 
 def read_tables(space: SearchSpace, paths: list[Path] | None) -> list[LatencyTable]:
-    """The latency tables that were named, else those of the space in ``latency_tables/``."""
+    """The latency tables that were named, else those of the space in ``latency_tables/`` here or in the project's run."""
     from dna_deploy.records.latency_table import LatencyTable
 
-    return [LatencyTable.read(path) for path in paths or sorted(Path("latency_tables").glob(f"{space.name}.*.json"))]
+    return [LatencyTable.read(path) for path in paths or found_in_project(f"latency_tables/{space.name}.*.json")]
 
 
 def read_ratings(space: SearchSpace, path: Path | None) -> RatingTable:
-    """The ratings that were named, else ``ratings/<space>.json``."""
+    """The ratings that were named, else ``ratings/<space>.json`` here or in the project's run."""
     from dna_deploy.errors import TableError
     from dna_deploy.records.rating_table import RatingTable
 
-    path = path or Path("ratings") / f"{space.name}.json"
-    if not path.exists():
-        raise TableError(f"there is no rating table {path}", f"make one with: dna-deploy rate --space {space.name}")
-    return RatingTable.read(path)
+    found = [path] if path else found_in_project(f"ratings/{space.name}.json")
+    if not found or not found[0].exists():
+        missing = path or Path("ratings") / f"{space.name}.json"
+        raise TableError(f"there is no rating table {missing}", f"make one with: dna-deploy rate --space {space.name}")
+    return RatingTable.read(found[0])
+
+
+def as_profiled(space: SearchSpace, tables: Sequence[LatencyTable]) -> SearchSpace:
+    """The space with as many classes as its tables were made for."""
+    from dna_deploy.records.known_space import known_space
+
+    table = next((table for table in tables if table.space == space.name), None)
+    return space if table is None else known_space(table)
 
 
 def _quantile(text: str) -> Quantile:

@@ -100,11 +100,12 @@ def train(
 
 def _network(network: str, space: str) -> tuple[SearchSpace, str]:
     """The space and the architecture's line that were meant."""
+    from dna_deploy.records.known_space import known_space
     from dna_deploy.records.search_outcome import SearchOutcome
     from dna_deploy.spaces.catalog import find_space
 
     if ":" in network and not Path(network).exists():
         return find_space(space), network
     outcome = SearchOutcome.read(Path(network))
-    found = find_space(outcome.space)
+    found = known_space(outcome)
     return found, str(outcome.network(found))

@@ -10,6 +10,7 @@ from pathlib import Path
 from dna_deploy.errors import TableError, UsageError
 from dna_deploy.export.card import baseline
 from dna_deploy.records.files import read_bytes
+from dna_deploy.records.known_space import known_space
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.model_card import Absent, AskedLatency, Baseline, DatasetFacts, PredictedLatency
 from dna_deploy.records.samples import Quantile
@@ -86,7 +87,7 @@ def source_of_record(path: Path) -> Source:
             return source_of_trained(TrainedNetwork.read(path), path.parent)
         case SearchOutcome.KIND:
             outcome = SearchOutcome.read(path)
-            space = find_space(outcome.space)
+            space = known_space(outcome)
             return Source(space, outcome.network(space)).with_outcome(outcome)
         case kind:
             raise UsageError(f"{path} is a {kind!r}", "give a trained network, a search outcome, or an architecture's line")

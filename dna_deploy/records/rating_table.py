@@ -6,9 +6,10 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from dna_deploy.errors import TableError
+from dna_deploy.errors import DnaDeployError, TableError
 from dna_deploy.records.files import Part, Provenance, Record
 from dna_deploy.spaces.architecture import Architecture, BlockChoice
+from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.space import SearchSpace
 
 
@@ -49,9 +50,13 @@ class RatingTable(Record):
     images: int = Field(ge=0, description="images on which candidates were rated")
     blocks: tuple[BlockRatings, ...]
 
+    def holds_for(self, space: SearchSpace) -> bool:
+        """Whether these are ratings of this space. Blocks are rated without the last layer, for any number of classes."""
+        return self.space_digest in (space.digest, _of_catalogue(space))
+
     def check_space(self, space: SearchSpace) -> None:
         """Raises `TableError` unless every candidate of ``space`` is rated here, in its order."""
-        if self.space_digest != space.digest:
+        if not self.holds_for(space):
             raise TableError(
                 f"the ratings are for space {self.space!r} ({self.space_digest[:19]}), "
                 f"not {space.name!r} ({space.digest[:19]})",
@@ -74,3 +79,11 @@ class RatingTable(Record):
     def of(self, space: SearchSpace, architecture: Architecture) -> float:
         """The summed rating of a network."""
         return sum(self.of_choice(space, index, choice) for index, choice in enumerate(architecture.blocks))
+
+
+def _of_catalogue(space: SearchSpace) -> str | None:
+    """The digest of a space with as many classes as the catalogue says; None where it is not of the catalogue."""
+    try:
+        return space.with_classes(find_space(space.name).classes).digest
+    except DnaDeployError:
+        return None

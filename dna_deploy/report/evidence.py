@@ -7,12 +7,12 @@ of the newest outcome. Where the very record is not there, the newest of its kin
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
 from dna_deploy.errors import DnaDeployError
+from dna_deploy.records.known_space import class_counts
 from dna_deploy.records.latency_table import Calibration, LatencyTable
 from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.model_card import Absent, ModelCard
@@ -25,8 +25,6 @@ from dna_deploy.records.training_history import TrainingHistory
 from dna_deploy.report.findings import AnyRecord, Findings
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.operations import ClassifierHead
-from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.space import SearchSpace
 
 
@@ -170,17 +168,11 @@ def space_of(record: OfSpace | None, tables: Iterable[LatencyTable]) -> SearchSp
         space = find_space(record.space)
     except DnaDeployError:
         return None
-    sizes = {size for table in tables if table.space_digest == record.space_digest for size in _class_counts(table)}
+    sizes = {size for table in tables if table.space_digest == record.space_digest for size in class_counts(table, space)}
+    if isinstance(record, SearchOutcome):
+        sizes |= set(class_counts(record, space))
     variants = (space, *(space.with_classes(size) for size in sorted(sizes)))
     return next((variant for variant in variants if variant.digest == record.space_digest), None)
-
-
-def _class_counts(table: LatencyTable) -> Iterator[int]:
-    for row in table.rows:
-        with suppress(DnaDeployError):  # an operation of a package that is not installed here
-            layer = PlacedLayer.parse(row.layer)
-            if isinstance(layer.operation, ClassifierHead):
-                yield layer.out_channels
 
 
 def _named(records: tuple[AnyRecord, ...], digests: Collection[str]) -> AnyRecord | None:

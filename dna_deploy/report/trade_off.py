@@ -105,7 +105,7 @@ def _from_tables(evidence: Evidence, space: SearchSpace, ratings: RatingTable) -
     """The front among all networks, computed here: it takes no time."""
     assert evidence.table is not None
     quantiles = [calibration.quantile for calibration in evidence.table.calibrations]
-    if not quantiles or ratings.space_digest != space.digest:
+    if not quantiles or not ratings.holds_for(space):
         return ()
     quantile = evidence.quantile if evidence.quantile in quantiles else quantiles[0]
     axis = Latency(evidence.table.target.name, quantile)
