@@ -36,7 +36,8 @@ def _together(model: CostModel, constraints: Sequence[Constraint]) -> str:
     while enough / too_little > 1.001:
         middle = math.sqrt(too_little * enough)
         too_little, enough = (too_little, middle) if _feasible(model, constraints, middle) else (middle, enough)
-    return f"no single bound is enough; all of them looser by {enough - 1:.1%} would do"
+    percent = math.ceil((enough - 1) * 1000) / 10  # rounded up, so that asking for it is feasible
+    return f"no single bound is enough; all of them looser by {percent:.1f}% would do"
 
 
 def _feasible(model: CostModel, constraints: Sequence[Constraint], factor: float) -> bool:

@@ -21,6 +21,9 @@ from dna_deploy.search.trellis import Group, Trellis
 _CHUNK = 2_000_000
 """How many numbers one round of products may hold: 16 MB, so that a few copies stay small."""
 
+_MOST_WAITING = 100_000
+"""How many labels may wait until the beaten ones among them are dropped: seldom, since it takes most of the time."""
+
 Pointers = NDArray[np.int32]
 
 
@@ -116,6 +119,7 @@ class _Merge:
         self._floor = trellis.least[stage + 1][:, exit]
         self._saturation = trellis.saturation(stage, exit)[:, None]
         self._parts: list[Labels] = []
+        self._waiting = 0
         self.expanded = 0
 
     def add(self, state: int, labels: Labels, group: Group) -> None:
@@ -134,8 +138,7 @@ class _Merge:
             return np.empty(0, np.intp)
         fits = self._fits(self._trellis.join(labels.values.min(axis=1)[:, None], values))
         if self._effort.bound is not None:
-            least = float(self._effort.bound.weigh(labels.values).min())
-            fits &= least + self._effort.bound.weigh(values) <= self._effort.bound.most(self._stage, self._exit)
+            fits &= self._effort.bound.keeps(self._stage, self._exit, values, behind=labels.values)
         return np.flatnonzero(fits)
 
     def _expand(self, state: int, first: int, labels: Ticks, candidates: Pointers, values: Ticks) -> None:
@@ -143,13 +146,15 @@ class _Merge:
         self.expanded += joined.shape[1]
         fits = self._fits(joined)
         if self._effort.bound is not None:
-            fits &= self._effort.bound.weigh(joined) <= self._effort.bound.most(self._stage, self._exit)
+            fits &= self._effort.bound.keeps(self._stage, self._exit, joined)
         kept = np.flatnonzero(fits)
-        joined = np.maximum(joined[:, kept], self._saturation)
-        front = non_dominated(joined, self._trellis.depth)
-        row, column = np.divmod(kept[front], candidates.size)
-        states = np.full(front.size, state, np.int32)
-        self._parts.append(Labels(joined[:, front], states, (first + row).astype(np.int32), candidates[column]))
+        row, column = np.divmod(kept, candidates.size)
+        states = np.full(kept.size, state, np.int32)
+        values = np.maximum(joined[:, kept], self._saturation)
+        self._parts.append(Labels(values, states, (first + row).astype(np.int32), candidates[column]))
+        self._waiting += kept.size
+        if self._waiting > _MOST_WAITING:
+            self._parts, self._waiting = [self._merged()], 0
 
     def _fits(self, values: Ticks) -> NDArray[np.bool_]:
         fits = np.isfinite(values[0])
@@ -167,13 +172,14 @@ class _Merge:
 
     def labels(self) -> tuple[Labels, float]:
         """What no other label of the state beats, and the factor by which it was thinned."""
-        if len(self._parts) == 1:
-            return self._thinned(self._parts[0])
+        return self._thinned(self._merged())
+
+    def _merged(self) -> Labels:
         empty = Labels(np.empty((self._trellis.limits.size, 0)), *(np.empty(0, np.int32),) * 3)
         parts = [empty, *self._parts]
         values = np.concatenate([part.values for part in parts], axis=1)
         pointers = [np.concatenate([getattr(part, name) for part in parts]) for name in ("state", "parent", "candidate")]
-        return self._thinned(Labels(values, *pointers).take(non_dominated(values, self._trellis.depth)))
+        return Labels(values, *pointers).take(non_dominated(values, self._trellis.depth))
 
     def _thinned(self, labels: Labels) -> tuple[Labels, float]:
         factor, thinner = 0.0, labels

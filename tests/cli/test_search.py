@@ -96,6 +96,19 @@ def test_front_lists_what_the_api_finds(
                for point in found["points"])  # fmt: skip
 
 
+def test_a_budget_of_the_fastest_network_to_the_last_digit_is_feasible(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, whole, _ = run("front latency@a --json", capsys, monkeypatch)
+    fastest = json.loads(whole)["points"][0]
+    code, _, _ = run(f"search --latency {fastest['costs'][0]!r}s@a", capsys, monkeypatch)
+    assert code == 0
+    assert SearchOutcome.read(Path("outcome.json")).best.architecture == fastest["architecture"]
+    code, _, text = run(f"search --latency {fastest['costs'][0] * (1 - 1e-9)!r}s@a", capsys, monkeypatch)
+    assert code == 3
+    assert f"the fastest network takes {fastest['costs'][0] * 1e3:.3f}"[:-1] in text
+
+
 def test_front_that_was_thinned_says_by_how_much(project: Path) -> None:
     rng = random.Random(0)
     axes = (Latency("a"), Latency("b"))

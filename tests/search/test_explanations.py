@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from dna_deploy.errors import InfeasibleError, TableError, UsageError
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.search import Constraint, Latency, Macs, Rating, WeightBytes, portfolio, search, search_black_box
 from dna_deploy.search.example import RATINGS, SPACE, TABLE
-from tests.search.instances import random_table, small_instance
+from tests.search.brute_force import Census
+from tests.search.instances import Instance, random_table, small_instance
 
 
 @pytest.mark.parametrize("module", ["question", "constraints"])
@@ -52,6 +54,40 @@ def test_each_of_two_constraints_gets_its_smallest_relaxation() -> None:
     with pytest.raises(InfeasibleError) as caught:
         search(SPACE, RATINGS, [TABLE], asked)
     assert caught.value.hint.count("would do") == 2
+
+
+def three_tight_devices(seed: int) -> tuple[Instance, list[Constraint]]:
+    """Budgets of which each can be kept, but no two together."""
+    instance = small_instance(seed, targets=3)
+    census = Census(instance)
+    costs = [Latency(f"device-{index}") for index in range(3)]
+    return instance, [
+        Constraint(cost, at_most=1.000001 * min(census.of(network, cost) for network in census.layers)) for cost in costs
+    ]
+
+
+def test_where_no_single_bound_is_enough_all_of_them_looser_by_the_named_share_would_do() -> None:
+    named = 0
+    for seed in range(200):
+        instance, tight = three_tight_devices(seed)
+        if any(Census(instance).feasible([tight[at] for at in pair]) for pair in ((0, 1), (0, 2), (1, 2))):
+            continue
+        with pytest.raises(InfeasibleError) as caught:
+            search(instance.space, instance.ratings, instance.tables, tight)
+        found = re.fullmatch(r"no single bound is enough; all of them looser by (.+)% would do", caught.value.hint)
+        assert found, caught.value.hint
+        share = float(found[1]) / 100
+        search(instance.space, instance.ratings, instance.tables, looser(tight, share))
+        with pytest.raises(InfeasibleError):
+            search(instance.space, instance.ratings, instance.tables, looser(tight, share - 0.003))
+        named += 1
+        if named == 3:
+            return
+    raise AssertionError(named)
+
+
+def looser(constraints: list[Constraint], share: float) -> list[Constraint]:
+    return [Constraint(one.quantity, at_most=one.at_most * (1 + share)) for one in constraints]
 
 
 def test_contradiction_is_named() -> None:
