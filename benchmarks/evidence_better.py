@@ -1,0 +1,119 @@
+"""Cheap mends for the top of a ranking: what each gains, against the frozen ground truth.
+
+    python benchmarks/evidence.py run dna dna-wide-teacher chain-2 chain-3 calibrated fine-tuned
+    python benchmarks/evidence_better.py                (writes benchmarks/results/evidence_better.md)
+    python benchmarks/evidence_better.py --unfinished   (prints what the trainings done so far say)
+
+Nothing is fitted on the ground truth. A shortlist is the best of each band by the rank average of DNA; from it the short
+trainings choose, as the last rung of successive halving would.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from evidence import MethodScores, read_scores
+from evidence_report import Row, Truth, compare, judge, rank_average, rows_of
+from ground_truth_records import LIST, NetworkList, accuracies
+from scipy.stats import rankdata
+
+RESULT = Path(__file__).parent / "results" / "evidence_better.md"
+BASE = "dna: rank average"
+SHORTLISTS = (4, 8)
+
+Values = npt.NDArray[np.float64]
+
+
+def mended(truth: Truth, found: Sequence[MethodScores]) -> list[Row]:
+    """The ratings that exist, and what is made of them."""
+    rows = {row.name: row for row in rows_of(truth, found)}
+    wanted = ("MACs", "dna: block sum", "dna: stitched", BASE, "chain-2: stitched", "chain-3: stitched")
+    chosen = [rows[name] for name in wanted if name in rows]
+    chosen += [row for name, row in rows.items() if name.startswith("calibrated: ")]
+    for kind in ("block sum", "stitched", "rank average"):
+        names = (f"dna: {kind}", f"dna-wide-teacher: {kind}")
+        if set(names) <= rows.keys():
+            both = [
+                rows[name].scores.mean(0, keepdims=True) if kind == "rank average" else rows[name].scores[:1] for name in names
+            ]
+            chosen.append(Row(f"two teachers: {kind}", rank_average(*both)))
+    if "fine-tuned: accuracy" in rows and BASE in rows:
+        chosen += fine_tuned_rows(truth, rows["fine-tuned: accuracy"], rows[BASE])
+    return chosen
+
+
+def fine_tuned_rows(truth: Truth, tuned: Row, base: Row) -> list[Row]:
+    """What an epoch of every network says, alone, with the rating, and on shortlists of the rating."""
+    first = base.scores[: len(tuned.scores)]
+    found = [tuned, Row("fine-tuned and rank average", rank_average(tuned.scores, first))]
+    for size in SHORTLISTS:
+        halved = [halve(one, other, truth.listed.bands, size) for one, other in zip(first, tuned.scores, strict=True)]
+        found.append(Row(f"the best {size} of a band by rank average, fine-tuned", np.array(halved)))
+    return found
+
+
+def halve(first: Values, second: Values, bands: npt.NDArray[np.int64], size: int) -> Values:
+    """A score that puts the ``size`` best of each band by the first rating on top, in the order of the second."""
+    score = rankdata(first) / len(first)
+    for band in np.unique(bands):
+        of = np.flatnonzero(bands == band)
+        short = of[np.argsort(-first[of], kind="stable")[:size]]
+        score[short] = 1 + rankdata(second[short])
+    return score
+
+
+def read_truth(listed: NetworkList, *, unfinished: bool) -> tuple[Truth, npt.NDArray[np.bool_]]:
+    """What is known, and of which networks of the list."""
+    if not unfinished:
+        return Truth.read(listed), np.ones(len(listed.networks), dtype=bool)
+    by_seed = accuracies(listed)
+    known = ~np.isnan(by_seed[:, 0])
+    kept = tuple(network for network, is_known in zip(listed.networks, known, strict=True) if is_known)
+    some = listed.model_copy(update={"networks": kept})
+    layers = [some.found_space.place(architecture) for architecture in some.architectures]
+    macs, parameters = ([float(sum(getattr(layer, cost) for layer in of)) for of in layers] for cost in ("macs", "parameters"))
+    filled = np.where(np.isnan(by_seed), by_seed[:, :1], by_seed)[known]
+    mean = np.nanmean(by_seed[known], axis=1)
+    return Truth(some, mean, filled, np.array(macs), np.array(parameters)), known
+
+
+def only(found: Sequence[MethodScores], known: npt.NDArray[np.bool_]) -> list[MethodScores]:
+    """The scores of those networks."""
+    return [
+        one.model_copy(
+            update={"scores": {kind: tuple(np.array(values)[known].tolist()) for kind, values in one.scores.items()}}
+        )
+        for one in found
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--unfinished", action="store_true")
+    asked = parser.parse_args()
+    listed = NetworkList.read(LIST)
+    truth, known = read_truth(listed, unfinished=asked.unfinished)
+    rows = mended(truth, only(read_scores(listed), known))
+    base = [row for row in rows if row.name == BASE]
+    pairs = [(row, base[0]) for row in rows if base and row.name != BASE]
+    text = "\n\n".join(
+        (
+            "<!-- made by: python benchmarks/evidence_better.py -->",
+            f"{len(truth.accuracy)} networks of the list {listed.digest[:19]}. Means over supernet seeds; 95 % intervals.",
+            judge(truth, rows),
+            f"Paired differences from {BASE}, and the share of resamples in which the first is ahead:",
+            compare(truth, pairs),
+        )
+    )
+    if asked.unfinished:
+        print(text)
+    else:
+        RESULT.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
