@@ -2,6 +2,8 @@
 
     benchmarks/search_setup.sh && python benchmarks/search.py > benchmarks/search.txt
 
+It takes about ten minutes of an idle machine; `search.py one`, `search.py many hard` and so on run parts of it.
+
 All searchers get the same additive problem: the simple supernet of DNA (one cell a block, 6 operations, 19 layers,
 6.1e14 networks), because OFA's and Puzzletron's searchers know no coupled widths. One thread each. Imports are not
 counted, nor is reading the problem. Ours is also run on the whole `mbconv` space and on growing spaces.
@@ -10,13 +12,14 @@ counted, nor is reading the problem. Ours is also run on the whole `mbconv` spac
 from __future__ import annotations
 
 import json
+import os
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -163,8 +166,8 @@ def whole_space() -> None:
 
 
 def growth() -> None:
-    print("\nhow time grows (ours; blocks x candidates; one process each)")
-    print(f"{'size':>12} {'arrays':>10} {'1 constraint':>13} {'2 constraints':>14} {'peak memory':>12}")
+    print("\nhow time grows (ours; blocks x candidates; one process each; seconds of search with 1, 2 and 3 constraints)")
+    print(f"{'size':>13} {'arrays':>10} {'1':>10} {'2':>10} {'3':>10} {'peak memory':>12}")
     for blocks, candidates in ((6, 100), (6, 2000), (6, 20000), (25, 2000), (25, 20000), (50, 20000), (100, 20000)):
         command = [sys.executable, __file__, "grow", str(blocks), str(candidates)]
         print(subprocess.run(command, capture_output=True, text=True, check=True).stdout, end="", flush=True)
@@ -174,33 +177,44 @@ def grow(blocks: int, candidates: int) -> None:
     space = long_space(blocks, candidates)
     tables = [latency_table(space, 1, "one"), latency_table(space, 2, "two")]
     ratings = rating_table(space, 1)
-    model, build = timed(lambda: CostModel.build(space, ratings, tables, COSTS[:2]), 1)
-    import scipy.optimize  # noqa: F401  (its import is not search time)
-
-    asked = [budgets(model, 0.5, count) for count in (1, 2)]
+    model, build = timed(lambda: CostModel.build(space, ratings, tables, COSTS), 1)
+    asked = [budgets(model, 0.5, count) for count in (1, 2, 3)]
     times = [timed(lambda bounds=bounds: solve(model, (Rating(),), bounds), 1)[1] for bounds in asked]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    seconds = f"{1e3 * build:8.0f} ms {1e3 * times[0]:10.0f} ms {1e3 * times[1]:11.0f} ms"
-    print(f"{blocks:5} x {candidates:<5}{seconds} {memory:8.0f} MiB")
+    print(f"{blocks:5} x {candidates:<5}" + "".join(f"{took:9.3f} s" for took in (build, *times)) + f"{memory:9.0f} MiB")
+
+
+def against_peers(parts: Collection[str]) -> None:
+    models = [model_of(simple_space(), seed) for seed in (1, 2)]
+    print(f"{models[0].space.count():.3g} networks, {models[0].problem.candidates} candidates; {conditions()}")
+    if "one" in parts:
+        cases = [(model, budgets(model, share, 1), seed) for seed, model in enumerate(models) for share in (0.3, 0.5, 0.7)]
+        compare("1 constraint", cases)
+    if "many" in parts:
+        for count in (2, 3):
+            compare(f"{count} constraints", [(model, budgets(model, 0.5, count), seed) for seed, model in enumerate(models)])
+    if "hard" in parts:
+        compare("a tight budget (1 % of the way)", [(models[0], budgets(models[0], 0.01, 1), 0)])
+        compare("an infeasible budget", [(models[0], budgets(models[0], -0.02, 1), 0)])
+
+
+def conditions() -> str:
+    processors = len(os.sched_getaffinity(0))
+    busy = os.getloadavg()[0]
+    return f"python {sys.version.split()[0]}, numpy {np.__version__}, {processors} processors, load {busy:.1f} at the start"
 
 
 def main() -> None:
     if sys.argv[1:2] == ["grow"]:
         grow(int(sys.argv[2]), int(sys.argv[3]))
         return
-    models = [model_of(simple_space(), seed) for seed in (1, 2)]
-    versions = f"python {sys.version.split()[0]}, numpy {np.__version__}"
-    print(f"{models[0].space.count():.3g} networks, {models[0].problem.candidates} candidates; {versions}")
-    compare(
-        "1 constraint",
-        [(model, budgets(model, share, 1), seed) for seed, model in enumerate(models) for share in (0.3, 0.5, 0.7)],
-    )
-    compare("2 constraints", [(model, budgets(model, 0.5, 2), seed) for seed, model in enumerate(models)])
-    compare("3 constraints", [(model, budgets(model, 0.5, 3), seed) for seed, model in enumerate(models)])
-    compare("a tight budget (1 % of the way)", [(models[0], budgets(models[0], 0.01, 1), 0)])
-    compare("an infeasible budget", [(models[0], budgets(models[0], -0.02, 1), 0)])
-    whole_space()
-    growth()
+    parts = sys.argv[1:] or ["one", "many", "hard", "whole", "growth"]
+    if {"one", "many", "hard"} & set(parts):
+        against_peers(parts)
+    if "whole" in parts:
+        whole_space()
+    if "growth" in parts:
+        growth()
 
 
 if __name__ == "__main__":
