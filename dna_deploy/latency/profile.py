@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from dna_deploy.errors import TableError
 from dna_deploy.latency.isolation import IsolatedBench, bench_of
 from dna_deploy.latency.journal import Journal
 from dna_deploy.latency.recorder import Recorder
-from dna_deploy.latency.sampling import sample
+from dna_deploy.latency.sampling import ProbeError, sample
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.probe_kit import KitProbe, ProbeKit
 from dna_deploy.records.profile_run import ProfileRun
@@ -55,8 +56,8 @@ def profile_kit(
         }
         with Journal(journal, run) as book:
             recorder = Recorder(kit, target, plan, probes, bench, book, clock)
-            left = Duration(plan.budget_s or estimate(kit, validation_networks, plan, bench).seconds)
-            on_progress(Progress("measuring", recorder.visits, recorder.total, f"about {left} in all"))
+            expected = _expectation(kit, validation_networks, plan, bench)
+            on_progress(Progress("measuring", recorder.visits, recorder.total, expected))
             for visit in sample(bench, tuple(probes), plan, clock, recorder.done, recorder.absent, recorder.spent_s):
                 recorder.take(visit)
                 on_progress(Progress("measuring", recorder.visits, recorder.total, recorder.remark()))
@@ -75,16 +76,30 @@ def chosen_probes(kit: ProbeKit, validation_networks: int) -> tuple[KitProbe, ..
 
 
 def estimate_profile(kit: ProbeKit, target: Target, plan: SamplingPlan, validation_networks: int = 0) -> Duration:
-    """About how long `profile_kit` will take here."""
+    """About how long `profile_kit` will take here.
+
+    Raises:
+        TableError: the layer that it is told from cannot be run.
+    """
     if plan.budget_s is not None:
         return Duration(plan.budget_s)
     (sentinel,) = kit.probes("sentinel")
     with bench_of(kit, target, plan, (sentinel.file,)) as bench:
-        return estimate(kit, validation_networks, plan, bench)
+        try:
+            return estimate(kit, validation_networks, plan, bench)
+        except ProbeError as error:
+            raise TableError(
+                f"{sentinel.key} cannot be run by {target.runtime}: {error}",
+                "see what this machine can run with: dna-deploy targets",
+            ) from error
 
 
 def estimate(kit: ProbeKit, validation_networks: int, plan: SamplingPlan, bench: IsolatedBench) -> Duration:
-    """About how long a profile will take: one visit of one layer, scaled by multiply-accumulate operations."""
+    """About how long a profile will take: one visit of one layer, scaled by multiply-accumulate operations.
+
+    Raises:
+        ProbeError: that layer cannot be run.
+    """
     (sentinel,) = kit.probes("sentinel")
     bench.visit(sentinel.file)
     begin = time.perf_counter()
@@ -96,3 +111,10 @@ def estimate(kit: ProbeKit, validation_networks: int, plan: SamplingPlan, bench:
     macs = sum(layers) * (1 + networks / 6)
     pace = visit * macs / max(1, PlacedLayer.parse(sentinel.key).macs)
     return Duration(pace * plan.expected_rounds(1, pace))
+
+
+def _expectation(kit: ProbeKit, validation_networks: int, plan: SamplingPlan, bench: IsolatedBench) -> str:
+    try:
+        return f"about {Duration(plan.budget_s or estimate(kit, validation_networks, plan, bench).seconds)} in all"
+    except ProbeError:
+        return "how long it takes cannot be told: the layer that it is told from cannot be run"

@@ -105,7 +105,10 @@ class Recorder:
         samples = self._samples()
         if not any(self._probes[name].role == "layer" for name in samples):
             if self.absent:
-                raise TableError(f"no layer could be run by {self._target.runtime}: {next(iter(self.absent.values()))}")
+                raise TableError(
+                    f"no layer could be run by {self._target.runtime}: {next(iter(self.absent.values()))}",
+                    "see what this machine can run with: dna-deploy targets",
+                )
             raise UnstableMeasurementError("the clock of this machine stands still", "choose another clock source")
         missing = [(name, probe) for name, probe in self._probes.items() if name not in samples]
         return ProfileRun(

@@ -8,10 +8,13 @@ import pytest
 
 from dna_deploy.errors import TableError, UnstableMeasurementError, UsageError
 from dna_deploy.latency.isolation import IsolatedBench
-from dna_deploy.latency.profile import profile_kit
+from dna_deploy.latency.profile import estimate_profile, profile_kit
 from dna_deploy.latency.sampling import ProbeError
 from dna_deploy.latency.table import table_from_runs
+from dna_deploy.latency.workshop import Folders, profile_space
+from dna_deploy.records.probe_kit import ProbeKit
 from dna_deploy.spaces.catalog import find_space
+from dna_deploy.targets.target_file import TargetFile
 from tests.latency.pretend import PLAN, TARGET, make_kit, offer_runtime
 
 FASHION = find_space("fashion")
@@ -75,6 +78,27 @@ def test_a_runtime_that_runs_no_layer_at_all_is_an_error(tmp_path: Path) -> None
     every = {layer.key: "broken" for layer in FASHION.rows()}
     with pytest.raises(TableError, match="no layer could be run by pretend: RuntimeError: no such operator"):
         profile_kit(make_kit(mishaps=every), TARGET, PLAN, tmp_path / "journal")
+
+
+def test_a_run_in_which_no_layer_ran_is_not_taken_up_again(tmp_path: Path) -> None:
+    kit = make_kit(mishaps={layer.key: "broken" for layer in FASHION.rows()})
+    folders = Folders(tmp_path / "profiles", tmp_path / "tables")
+    with pytest.raises(TableError, match="no layer could be run"):
+        profile_space(kit, FASHION, TargetFile(TARGET, PLAN), folders)
+    assert list(folders.runs_of(TARGET.name).iterdir()) == []
+
+
+def test_the_layer_that_shows_drift_may_fail_as_any_other(tmp_path: Path) -> None:
+    kit = make_kit()
+    (sentinel,) = kit.probes("sentinel")
+    broken = ProbeKit(kit.manifest, {**kit.graphs, sentinel.file: b"1000 broken"})
+    remarks: list[str] = []
+    run = profile_kit(broken, TARGET, PLAN, tmp_path / "journal", on_progress=lambda told: remarks.append(told.remark))
+    assert "cannot be told" in remarks[0]
+    assert [probe.role for probe in run.absent] == ["sentinel"]
+    assert len(table_from_runs([run]).rows) == len(FASHION.rows())
+    with pytest.raises(TableError, match="cannot be run by pretend: RuntimeError: no such operator"):
+        estimate_profile(broken, TARGET, PLAN)
 
 
 def test_a_clock_that_stands_still_makes_a_layer_absent_and_a_doubt_never_a_zero(tmp_path: Path) -> None:

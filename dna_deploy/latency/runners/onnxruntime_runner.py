@@ -44,6 +44,10 @@ class OnnxRuntimeSession:
         return time_on_host(self.run, runs, time.perf_counter_ns)
 
 
+class FallbackError(Exception):
+    """A provider that cannot run the whole of a model: this one is absent, and the others go on."""
+
+
 LEVEL = "graph_optimization_level"
 OPTIMIZATION_LEVELS = {
     "disabled": "ORT_DISABLE_ALL",
@@ -84,7 +88,13 @@ class OnnxRuntimeRunner:
         return {"graph_optimization_level": self._level}
 
     def load(self, path: Path) -> OnnxRuntimeSession:
-        session = self._ort.InferenceSession(str(path), self._options(), providers=self._providers())
+        try:
+            session = self._ort.InferenceSession(str(path), self._options(), providers=self._providers())
+        except Exception as error:  # its exceptions share no public base class
+            if "fallback to CPU EP" in str(error):
+                provider = self._target.provider
+                raise FallbackError(f"{provider} cannot run all of it, and ONNX Runtime would fall back to the CPU") from error
+            raise
         chosen = session.get_providers()
         if chosen[0] != self._target.provider:
             raise DependencyError(
