@@ -112,8 +112,14 @@ class IsolatedBench:
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         answer = self._exchange(json.dumps(request), self._plan.timeout_s)
         if "error" in answer:
-            raise ProbeError(answer["error"])
+            raise ProbeError(self._without_scratch(answer["error"]))
         return answer
+
+    def _without_scratch(self, reason: str) -> str:
+        """Where models lay for a moment says nothing to whoever reads the record."""
+        for folder in self._scratch:
+            reason = reason.replace(f"{folder}{os.sep}", "")
+        return reason
 
     def _start(self) -> dict[str, Any]:
         self._stop()

@@ -97,7 +97,7 @@ def _take(event: dict[str, Any], story: Story) -> None:
     if "visit" in event:
         round, name, samples, failure = event["visit"]
         visit = Visit(operator.index(round), str(name), tuple(operator.index(run) for run in samples), str(failure))
-        if min(visit.samples_ns, default=1) <= 0 or not (visit.samples_ns or visit.failure):
+        if not visit.is_possible or not (visit.samples_ns or visit.failure):
             raise ValueError("no visit looks like this")
         story.visits.append(visit)
     if "other_load" in event:

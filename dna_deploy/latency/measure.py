@@ -41,14 +41,14 @@ def measure_model(
         for visit in sample(bench, (path.name,), plan, time.monotonic):
             if visit.failure:
                 raise TableError(f"{path} cannot be run by {target.runtime}: {visit.failure}")
-            if min(visit.samples_ns) > 0:
+            if visit.is_possible:
                 visits.append(visit.samples_ns)
             else:
                 stalled += 1
             on_progress(Progress("measuring", visit.round + 1, plan.rounds))
         throttled, found = (*heat.look(), *bench.throttle_reasons()), bench.fingerprint
     if not visits:
-        raise UnstableMeasurementError(f"the clock stood still in all {stalled} visits")
+        raise UnstableMeasurementError(f"the clock stood still or jumped in all {stalled} visits")
     samples = Samples(visits_ns=tuple(visits))
     return Measurement(
         provenance=Provenance.now(),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dna_deploy.errors import TableError
+from dna_deploy.errors import TableError, UnstableMeasurementError
 from dna_deploy.latency.isolation import bench_of
 from dna_deploy.latency.sampling import sample
 from dna_deploy.progress import OnProgress, Progress, silent
@@ -53,6 +53,7 @@ def recheck(
 
     Raises:
         TableError: the kit is of another space, or the table of another machine and that was not allowed.
+        UnstableMeasurementError: the clock cannot be used.
     """
     if kit.manifest.space_digest != table.space_digest:
         raise TableError(f"the kit is for space {kit.manifest.space!r}, the table for {table.space!r}")
@@ -68,8 +69,11 @@ def recheck(
         for visit in sample(bench, names, plan, time.monotonic):
             if visit.failure:
                 raise TableError(f"{visit.name} cannot be timed any more: {visit.failure}")
-            visits[visit.name].append(visit.samples_ns)
+            if visit.is_possible:
+                visits[visit.name].append(visit.samples_ns)
             on_progress(Progress("timing again", visit.round + 1, plan.rounds))
+    if not all(visits.values()):
+        raise UnstableMeasurementError("the clock of this machine stands still or jumps", "choose another clock source")
     seconds = {name: Samples(visits_ns=tuple(seen)).statistic(table.statistic) for name, seen in visits.items()}
     return Recheck(tuple((row, max(seconds[files[row.layer]] - seconds[empty.file], 1e-9)) for row in rows), machine)
 

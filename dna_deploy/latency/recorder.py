@@ -76,13 +76,13 @@ class Recorder:
         return self.spent_s + self._clock() - self._begin
 
     def take(self, visit: Visit) -> None:
-        """Keeps a visit; one during which the clock stood still is worth nothing."""
+        """Keeps a visit; one during which the clock stood still or jumped is worth nothing."""
         if visit.round != self._round:
             self._round = visit.round
             self._look()
         if visit.failure:
             self.absent[visit.name] = visit.failure
-        elif min(visit.samples_ns) <= 0:
+        elif not visit.is_possible:
             self._stalled += 1
             return
         self._journal.visit(visit)
@@ -109,7 +109,7 @@ class Recorder:
                     f"no layer could be run by {self._target.runtime}: {next(iter(self.absent.values()))}",
                     "see what this machine can run with: dna-deploy targets",
                 )
-            raise UnstableMeasurementError("the clock of this machine stands still", "choose another clock source")
+            raise UnstableMeasurementError("the clock of this machine stands still or jumps", "choose another clock source")
         missing = [(name, probe) for name, probe in self._probes.items() if name not in samples]
         return ProfileRun(
             provenance=Provenance.now(),

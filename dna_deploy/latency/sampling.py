@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from dna_deploy.records.samples import MOST_NS
 from dna_deploy.targets.plan import SamplingPlan
 
 
@@ -30,6 +31,11 @@ class Visit:
     name: str
     samples_ns: tuple[int, ...]
     failure: str = ""
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether the clock went forward at each run, and did not jump."""
+        return all(0 < sample <= MOST_NS for sample in self.samples_ns)
 
 
 def order_of_round(names: Sequence[str], seed: int, round: int) -> list[str]:

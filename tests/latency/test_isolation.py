@@ -101,14 +101,15 @@ def test_the_layer_that_shows_drift_may_fail_as_any_other(tmp_path: Path) -> Non
         estimate_profile(broken, TARGET, PLAN)
 
 
-def test_a_clock_that_stands_still_makes_a_layer_absent_and_a_doubt_never_a_zero(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mishap", ["stall", "jump"])
+def test_a_clock_that_stands_still_or_jumps_makes_a_layer_absent_and_a_doubt_never_a_zero(tmp_path: Path, mishap: str) -> None:
     bad = FASHION.rows()[3].key
-    run = profile_kit(make_kit(mishaps={bad: "stall"}), TARGET, PLAN, tmp_path / "journal")
+    run = profile_kit(make_kit(mishaps={bad: mishap}), TARGET, PLAN, tmp_path / "journal")
     table = table_from_runs([run])
     assert run.conditions.stalled_clock == PLAN.rounds
     assert [(row.layer, row.reason) for row in table.absent] == [(bad, "it was never timed")]
     assert "clock" in {doubt.name for doubt in table.doubts}
-    stopped = {layer.key: "stall" for layer in FASHION.rows()}
+    stopped = {layer.key: mishap for layer in FASHION.rows()}
     with pytest.raises(UnstableMeasurementError, match="the clock of this machine stands still"):
         profile_kit(make_kit(mishaps=stopped), TARGET, PLAN, tmp_path / "other")
 
