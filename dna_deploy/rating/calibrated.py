@@ -22,7 +22,7 @@ from dna_deploy.rating.candidate_features import CandidateFeatures
 
 Values = npt.NDArray[np.float64]
 
-FEWEST = 6
+FEWEST = 5
 """Networks below which there is nothing to fit."""
 
 _EXPECTED = 0.5

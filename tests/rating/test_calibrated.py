@@ -113,8 +113,8 @@ def test_the_parts_of_candidates_add_up_to_the_prediction_without_neighbours() -
 
 
 def test_too_few_networks_and_equal_accuracies_are_refused() -> None:
-    with pytest.raises(UsageError, match="5 trained networks cannot calibrate"):
-        CalibratedModel.fit(FEATURES, CHOSEN[:5], np.linspace(0.8, 0.9, 5))
+    with pytest.raises(UsageError, match="4 trained networks cannot calibrate"):
+        CalibratedModel.fit(FEATURES, CHOSEN[:4], np.linspace(0.8, 0.9, 4))
     with pytest.raises(UsageError, match=r"all 8 networks reached 80\.00%"):
         CalibratedModel.fit(FEATURES, CHOSEN[:8], np.full(8, 0.8))
 
