@@ -34,10 +34,10 @@ Measure: TypeAlias = Callable[[Architecture], Measurement]
 
 MOST_ROUNDS = 5
 SLACK = 0.03
-"""A network that needs less than this share under its budget is taken at once; below it, a slower one may be better."""
+"""Where less than this share of the budget is unused, the network is taken at once; else a slower one may be better."""
 
-RESERVE = 0.005
-"""Kept free below the budget, since two measurements of one file were seen to differ by about so much: a guess, not a fit."""
+RESERVE = 0.01
+"""Kept free below the budget: measurements of one file a few minutes apart were seen to differ by up to so much."""
 
 AGREEMENT = 0.01
 LOOKS = 5
@@ -79,6 +79,13 @@ class Attempt:
     def slack(self) -> float:
         """The share of the budget that is left."""
         return 1 - self.measured.seconds / self.budget.seconds
+
+    @property
+    def unused(self) -> float:
+        """The share of the budget that the optimum would leave, where search preferred a cheaper network to it."""
+        optimum = self.outcome.passed_over
+        dearer = 1.0 if optimum is None else optimum.costs[0] / self.outcome.ties[0].costs[0]
+        return 1 - dearer * self.measured.seconds / self.budget.seconds
 
 
 @dataclass(frozen=True)
@@ -145,7 +152,7 @@ def keep_promise(
         attempts.append(attempt)
         if on_attempt is not None:
             on_attempt(attempt)
-        if attempt.is_kept and attempt.slack <= SLACK:
+        if attempt.is_kept and attempt.unused <= SLACK:
             break
         # After a miss the error counts in full, so that the same network cannot be found again.
         believed = attempt.measured.seconds if attempt.is_kept else attempt.at_worst_s
@@ -178,7 +185,10 @@ def measure_untrained(
 
 
 def _measure_fairly(measure: Measure, architecture: Architecture, quantile: Quantile) -> Measurement:
-    """Looks until two looks agree about the fastest: other work on the machine only ever adds."""
+    """Looks until two looks agree, since other work on the machine only ever adds; of these the slower one.
+
+    The faster one would be chosen for its luck, and the next measurement has none.
+    """
 
     def latency(measurement: Measurement) -> float:
         return measurement.quantile(quantile).seconds
@@ -188,7 +198,7 @@ def _measure_fairly(measure: Measure, architecture: Architecture, quantile: Quan
         looks = sorted([*looks, measure(architecture)], key=latency)
         if latency(looks[1]) <= (1 + AGREEMENT) * latency(looks[0]):
             break
-    return looks[0]
+    return looks[1]
 
 
 def _check_machine(measurement: Measurement, table: LatencyTable) -> None:

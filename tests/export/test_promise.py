@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dna_deploy.errors import InfeasibleError, PromiseError, TableError
-from dna_deploy.export.promise import RESERVE, Attempt, Measure, keep_promise, measure_untrained, recalibrated
+from dna_deploy.export.promise import RESERVE, SLACK, Attempt, Measure, keep_promise, measure_untrained, recalibrated
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.samples import Samples
@@ -102,6 +102,20 @@ def test_burst_of_other_work_does_not_cost_the_network_its_place() -> None:
     heard, chosen = keep(device, seconds)
     assert len(heard) == 1
     assert chosen.architecture == outcome.best.architecture
+
+
+def test_room_that_a_preferred_cheaper_network_leaves_is_no_reason_to_search_again() -> None:
+    outcome, _ = find(0.5)
+    seconds = 1.015 * outcome.best.targets[0].latency_s
+    unsure = random_ratings(FASHION, random.Random(1), error=0.1)
+
+    def search_with(table: LatencyTable) -> SearchOutcome:
+        return search(FASHION, unsure, [table], [Constraint(Latency(), at_most=seconds)])
+
+    kept = keep_promise(FASHION, search_with, TABLE, Duration(seconds), "p50", Device(1.0))
+    assert kept.chosen.outcome.passed_over is not None
+    assert kept.chosen.slack > SLACK >= kept.chosen.unused
+    assert len(kept.attempts) == 1
 
 
 def test_what_was_asked_stays_what_was_asked() -> None:

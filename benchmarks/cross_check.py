@@ -1,0 +1,139 @@
+"""Whether others measure the same: `dna-deploy verify`'s own measuring beside MLPerf LoadGen, OpenVINO's benchmark_app and
+ONNX Runtime's test tool, on the same files, each with one thread on the same processor.
+
+    benchmarks/cross_check_setup.sh && python benchmarks/cross_check.py > benchmarks/results/cross_check.txt
+
+Every tool takes its turn in each of several passes; shown is the median of the passes. Two networks: one of `fashion`, and
+EfficientNet-B0, which is in `mbconv`; untrained, since latency does not depend on weights.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tabulate import tabulate
+
+from dna_deploy.export.model_file import export_architecture
+from dna_deploy.export.verification import Promise, verify_model
+from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog.mbconv import PUBLISHED
+from dna_deploy.targets.plan import SamplingPlan
+from dna_deploy.targets.target import Target
+from dna_deploy.units import Duration
+
+HERE = Path(__file__).parent
+NETWORKS = {
+    "fashion": "24:k5e6,k3e3/40:k7e6,k5e3/80:k7e6,k5e3",
+    "mbconv": PUBLISHED["efficientnet-b0"],
+}
+PASSES, SECONDS = 3, 3.0
+PROCESSOR = max(os.sched_getaffinity(0))
+ONNX_RUNTIME = Target(name="cross-check", threads=1, pin=(PROCESSOR,))
+OPENVINO = ONNX_RUNTIME.model_copy(update={"runtime": "openvino", "provider": "CPU"})
+
+Tool = Callable[[Path], float]
+"""Seconds of one inference of a file."""
+
+
+def verified(target: Target) -> Tool:
+    def measure(model: Path) -> float:
+        return verify_model(model, target, SamplingPlan(), Promise()).latency.seconds
+
+    return measure
+
+
+def loadgen(model: Path) -> float:
+    python = HERE / ".environments" / "loadgen" / "bin" / "python"
+    return float(said([str(python), str(HERE / "cross_check_loadgen.py"), str(model), str(PROCESSOR), str(SECONDS)]))
+
+
+def benchmark_app(model: Path) -> float:
+    program = shutil.which("benchmark_app", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    assert program is not None
+    options = f"-d CPU -hint none -api sync -nstreams 1 -nthreads 1 -pin NO -infer_precision f32 -t {SECONDS:.0f}"
+    text = said(["taskset", "-c", str(PROCESSOR), program, "-m", str(model), *options.split()])
+    found = re.search(r"Median:\s+([\d.]+) (us|ms)", text)
+    assert found, text
+    return float(found[1]) * {"us": 1e-6, "ms": 1e-3}[found[2]]
+
+
+def onnxruntime_test(model: Path) -> float:
+    """Takes the mean, the first run among the others, through arrays that are copied in and out."""
+    runs = max(20, round(SECONDS / verified(ONNX_RUNTIME)(model)))
+    command = ["taskset", "-c", str(PROCESSOR), sys.executable, "-c", ONE_THREAD, str(model), str(runs)]
+    found = re.search(r"avg latency: ([\d.]+) ms", said(command))
+    assert found
+    return float(found[1]) * 1e-3
+
+
+ONE_THREAD = """
+import onnxruntime
+from onnxruntime.tools import onnxruntime_test
+make, options = onnxruntime.InferenceSession, onnxruntime.SessionOptions()
+options.intra_op_num_threads = 1
+onnxruntime.InferenceSession = lambda model, sess_options, **rest: make(model, options, **rest)
+onnxruntime_test.main()
+"""
+"""The tool has no option for threads, and takes as many as there are processors."""
+
+
+def said(command: list[str]) -> str:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+
+
+TOOLS: dict[str, dict[str, Tool]] = {
+    "ONNX Runtime": {
+        "dna-deploy verify": verified(ONNX_RUNTIME), "MLPerf LoadGen, SingleStream": loadgen,
+        "onnxruntime.tools.onnxruntime_test (mean)": onnxruntime_test,
+    },
+    "OpenVINO": {"dna-deploy verify": verified(OPENVINO), "benchmark_app": benchmark_app},
+}  # fmt: skip
+"""The first of each runtime is ours."""
+
+
+def compare(name: str, model: Path) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for runtime, tools in TOOLS.items():
+        passes = [{tool: measure(model) for tool, measure in tools.items()} for _ in range(PASSES)]
+        ours = statistics.median(one["dna-deploy verify"] for one in passes)
+        for tool in tools:
+            found = [one[tool] for one in passes]
+            middle = statistics.median(found)
+            spread = f"{min(found) / middle - 1:+.1%} to {max(found) / middle - 1:+.1%}"
+            rows.append((name, runtime, tool, Duration(middle), spread, f"{middle / ours - 1:+.1%}"))
+    return rows
+
+
+def main() -> None:
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("onnxruntime", "openvino"))
+    print(
+        f"{versions}; processor {PROCESSOR} of {os.cpu_count()}, load {os.getloadavg()[0]:.1f} at the start; {PASSES} passes\n"
+    )
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, line in NETWORKS.items():
+            space = find_space(name)
+            exported = export_architecture(space, space.parse(line), None, Path(folder) / name)
+            rows += compare(name, exported.path)
+    headers = ("network", "runtime", "measured by", "p50", "passes", "against ours")
+    print(tabulate(rows, headers=headers, disable_numparse=True))
+    print(
+        "\nONNX Runtime's onnxruntime_perf_test is a C++ program that no package of PyPI or Debian 12 ships, so it is missing;"
+    )
+    print(
+        "the test tool that its Python package does ship tells means only, and was given sessions of one thread from outside."
+    )
+
+
+if __name__ == "__main__":
+    main()
