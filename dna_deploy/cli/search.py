@@ -114,11 +114,16 @@ def search(
         refined, refinement = refine_outcome(outcome, rating_table, refine)
         outcome, changed = refined, refinement_view(refinement, outcome)
     outcome.write(output)
+    best = outcome.best
     if json:
-        promise = {"promise": promise_values(kept)} if kept else {}
-        print_json("search", outcome=outcome.model_dump(mode="json"), **promise)
+        promise: dict[str, Any] = {"promise": promise_values(kept)} if kept else {}
+        accuracy = {"predicted_accuracy": 1 - best.rating / 100} if rating_table.is_calibrated else {}
+        print_json("search", outcome=outcome.model_dump(mode="json"), **accuracy, **promise)
         return
     print_result(search_view(outcome))
+    if rating_table.is_calibrated:
+        error = best.rating_standard_error
+        print_result(f"\npredicted accuracy after a short training: {100 - best.rating:.1f} ± {error:.1f} %")
     if changed:
         print_result(f"\n{changed}")
     note(f"wrote {output} · next: dna-deploy train {output}")

@@ -16,7 +16,7 @@ from dna_deploy.rating.rank_statistics import tau
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_calibration import CalibrationNetwork, RatingCalibration, ShortTraining
-from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
+from dna_deploy.records.rating_table import CALIBRATED, BlockRatings, CellRatings, RatingTable
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.recipe import Recipe
@@ -132,5 +132,5 @@ def calibrated_table(space: SearchSpace, ratings: RatingTable, model: Calibrated
             )
             start = of.stop
         blocks.append(BlockRatings(cells=tuple(cells)))
-    update = {"provenance": Provenance.now(), "method": f"calibrated {ratings.method}", "blocks": tuple(blocks)}
+    update = {"provenance": Provenance.now(), "method": f"{CALIBRATED} {ratings.method}", "blocks": tuple(blocks)}
     return ratings.model_copy(update=update)

@@ -12,6 +12,9 @@ from dna_deploy.spaces.architecture import Architecture, BlockChoice
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.space import SearchSpace
 
+CALIBRATED = "calibrated"
+"""The first word of the method of a calibrated table."""
+
 
 class CellRatings(Part):
     """Ratings of a cell's candidates, in the order of `Cell.candidates`, with their standard errors."""
@@ -53,6 +56,11 @@ class RatingTable(Record):
     def holds_for(self, space: SearchSpace) -> bool:
         """Whether these are ratings of this space. Blocks are rated without the last layer, for any number of classes."""
         return self.space_digest in (space.digest, _of_catalogue(space))
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether the rating of a network is the share of wrong answers that is expected of it, in percent."""
+        return self.method.startswith(f"{CALIBRATED} ")
 
     def check_space(self, space: SearchSpace) -> None:
         """Raises `TableError` unless every candidate of ``space`` is rated here, in its order."""
