@@ -14,13 +14,13 @@ from dna_deploy.export.card import make_card
 from dna_deploy.export.card_file import card_path, write_card
 from dna_deploy.export.formats import Conversion, Format, find_format
 from dna_deploy.export.judge import JUDGES, Images
-from dna_deploy.export.model_file import MODEL_NAME, ExportResult, export_architecture
+from dna_deploy.export.model_file import ExportResult, export_architecture
 from dna_deploy.export.normalised import images_and_labels
 from dna_deploy.export.parity import check_parity
 from dna_deploy.export.source import Source
 from dna_deploy.export.staging import staged
 from dna_deploy.records.files import digest_of
-from dna_deploy.records.model_card import Absent, Accuracy, ModelCard, Parity
+from dna_deploy.records.model_card import Absent, Accuracy, ModelCard, Parity, PredictedLatency
 
 NOT_MEASURED = Absent(reason="not yet; dna-deploy verify does it")
 _NOISE_IMAGES = 32
@@ -128,7 +128,7 @@ def _card(source: Source, result: ExportResult, parity: Parity | Absent, data: I
         source.space,
         source.architecture,
         asked=source.asked,
-        predicted=source.predicted if result.path.name == MODEL_NAME else Absent(reason="latency tables are for plain ONNX"),
+        predicted=_prediction(source, result),
         measured=NOT_MEASURED,
         parity=parity,
         accuracy=_accuracy(source, parity, data),
@@ -138,6 +138,15 @@ def _card(source: Source, result: ExportResult, parity: Parity | Absent, data: I
         digests=source.digests,
         reproduce=reproduce,
     )
+
+
+def _prediction(source: Source, result: ExportResult) -> PredictedLatency | Absent:
+    """What the latency table says of this file: tables are of ONNX files in the precision of their target."""
+    if isinstance(source.predicted, Absent):
+        return source.predicted
+    if result.path.suffix != ".onnx" or result.info.precision != source.predicted_in:
+        return Absent(reason=f"latency tables are for plain ONNX, this one for {source.predicted_in}")
+    return source.predicted
 
 
 def _accuracy(source: Source, parity: Parity | Absent, data: ImageData | None) -> Accuracy | Absent:

@@ -19,6 +19,7 @@ from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.targets.target import Precision
 
 LARGEST = "largest network that fits the budget"
 
@@ -39,6 +40,8 @@ class Source:
     deviation: tuple[float, ...] = ()
     asked: AskedLatency | Absent = NOT_ASKED
     predicted: PredictedLatency | Absent = NOT_PREDICTED
+    predicted_in: Precision = "fp32"
+    """The precision of the files that the prediction speaks of."""
     baselines: tuple[Baseline, ...] = ()
     dataset: DatasetFacts | Absent = UNKNOWN_DATA
     seeds: Mapping[str, int] = field(default_factory=dict)
@@ -75,9 +78,8 @@ class Source:
             latency_s=table.predict(self.space, self.architecture, quantile).seconds,
             relative_error=table.calibration(quantile).relative_error,
         )
-        return replace(
-            self, predicted=predicted, digests={**self.digests, f"latency table of {table.target.name}": table.digest}
-        )
+        digests = {**self.digests, f"latency table of {table.target.name}": table.digest}
+        return replace(self, predicted=predicted, predicted_in=table.target.precision, digests=digests)
 
 
 def source_of_record(path: Path) -> Source:

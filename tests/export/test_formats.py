@@ -19,7 +19,7 @@ from dna_deploy.export.model_file import ExportResult, export_architecture
 from dna_deploy.export.parity import LIMITS, check_parity
 from dna_deploy.export.runtimes.onnx_runtime import read_notes
 from dna_deploy.export.source import Source
-from dna_deploy.records.model_card import Absent, ModelCard
+from dna_deploy.records.model_card import Absent, ModelCard, PredictedLatency
 from dna_deploy.spaces.catalog.fashion import FASHION
 from tests.export.networks import images, lively_weights, tiny
 from tests.export.test_delivery import made_up_data
@@ -134,10 +134,12 @@ def test_unknown_format_names_the_nearest() -> None:
 
 
 def test_every_format_gets_its_own_card_beside_it(exported: ExportResult, tmp_path: Path) -> None:
-    done = deliver(Source(FASHION, tiny()), tmp_path / "out", data=made_up_data(), formats=("openvino", "onnx-fp16"), images=16)
+    source = Source(FASHION, tiny(), predicted=PredictedLatency(latency_s=1e-3, relative_error=0.01), predicted_in="fp16")
+    done = deliver(source, tmp_path / "out", data=made_up_data(), formats=("openvino", "onnx-fp16"), images=16)
     cards = [ModelCard.read(one.card_file) for one in (done, *done.others)]
     assert [card.model for card in cards] == ["model.onnx", "model.openvino.xml", "model.fp16.onnx"]
     assert cards[1].model_bytes > cards[0].parameters * 4 * 0.9, "the weights lie in a second file, and count"
     assert "model.openvino.bin" in cards[1].digests
     assert cards[2].precision == "fp16"
-    assert cards[2].predicted == Absent(reason="latency tables are for plain ONNX")
+    assert cards[2].predicted == source.predicted
+    assert cards[0].predicted == cards[1].predicted == Absent(reason="latency tables are for plain ONNX, this one for fp16")
