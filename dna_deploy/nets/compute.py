@@ -5,17 +5,18 @@ What does change results, by rounding, is named by `Compute.rounding`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Literal
+from typing import Literal, ParamSpec, TypeVar
 
 import torch
 from pydantic import Field, field_validator
-from torch import nn
 
 from dna_deploy.errors import DependencyError, UsageError
 from dna_deploy.records.files import Part
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -27,7 +28,10 @@ class Compute(Part):
     threads: int = Field(1, ge=1, description="a process; two or more are slower than one on a busy machine")
     workers: int = Field(0, ge=0, description="threads that prepare batches ahead; 0 prepares each when it is needed")
     precision: Precision = Field("float32", description="of training; bfloat16 is autocast: fast on GPUs and dense layers")
-    compile: bool = Field(False, description="torch.compile: a slow start, then faster steps on GPUs")
+    compile: bool = Field(False, description="torch.compile for the teacher: a slow start, then faster steps on GPUs")
+    feature_cache_bytes: int = Field(
+        0, ge=0, description="on disk, for features of the teacher, which it rounds to 16 bits; 0: they are computed each time"
+    )
     checkpoint_seconds: float = Field(15.0, ge=0, description="what a kill can cost")
 
     @field_validator("device")
@@ -44,7 +48,12 @@ class Compute(Part):
     @property
     def rounding(self) -> str:
         """What rounds otherwise than plain 32-bit arithmetic does; empty for the defaults."""
-        return " ".join([*([self.precision] if self.precision != "float32" else []), *(["compiled"] if self.compile else [])])
+        said = {
+            self.precision: self.precision != "float32",
+            "compiled": self.compile,
+            "float16-features": self.feature_cache_bytes > 0,
+        }
+        return " ".join(name for name, is_so in said.items() if is_so)
 
     def for_process(self, number: int) -> Compute:
         """The same for one of several processes on this machine: plain ``cuda`` becomes a GPU of its own."""
@@ -58,15 +67,9 @@ class Compute(Part):
             return nullcontext()
         return torch.autocast(torch.device(self.device).type, torch.bfloat16)
 
-    def place(self, module: nn.Module) -> nn.Module:
-        """The module on the device, in the memory order in which convolutions are fast, compiled where that is wanted.
-
-        It is changed in place, and its state has the names that it had.
-        """
-        module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if self.compile:
-            module.compile()
-        return module
+    def compiled(self, function: Callable[P, T]) -> Callable[P, T]:
+        """The function, compiled where that is wanted. It must not depend on hooks, which a compiled one may miss."""
+        return torch.compile(function) if self.compile else function
 
     @contextmanager
     def limited_threads(self) -> Iterator[None]:

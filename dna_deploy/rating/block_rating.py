@@ -6,8 +6,9 @@ commensurable, so that their ratings add. Candidates share prefixes, and batch n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,11 +17,14 @@ from scipy.stats import t as student_t
 from dna_deploy.data.batches import in_order
 from dna_deploy.errors import DivergedError, UsageError
 from dna_deploy.nets.batch_norm import batch_statistics
+from dna_deploy.nets.memory import Portions
 from dna_deploy.nets.supernet import SupernetBlock
 from dna_deploy.nets.tensor_file import TensorFile
 from dna_deploy.progress import OnProgress, Progress
+from dna_deploy.rating.teacher_features import Features, features_of
 from dna_deploy.rating.work import BlockWork
 
+_STEP = "rating"
 _FEWEST_BATCHES = 4
 """Batches from which a spread can be told at all."""
 
@@ -78,23 +82,25 @@ class BatchRatings:
         return rows.std(0) / len(rows) ** 0.5 if len(rows) > 1 else torch.zeros_like(rows[0])
 
 
-def relative_l1(wanted: torch.Tensor, found: torch.Tensor, deviation: torch.Tensor | None = None) -> torch.Tensor:
-    """``mean|wanted - found| / deviation(wanted)``: 0 for a perfect imitation, about 0.8 for the constant mean.
+def relative_l1(wanted: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
+    """``mean|wanted - found| / deviation(wanted)``: 0 for a perfect imitation, about 0.8 for the constant mean."""
+    return spent_error(wanted, found.clone()) / wanted.std()
 
-    Many candidates share what is wanted: its deviation may be given.
-    """
-    return (wanted - found).abs_().mean() / (wanted.std() if deviation is None else deviation)
+
+def spent_error(wanted: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
+    """``mean|wanted - found|``; ``found`` is overwritten, since a candidate's output serves for nothing else."""
+    return found.sub_(wanted).abs_().mean()
 
 
 @torch.no_grad()
 def rate_batch(supernet: SupernetBlock, before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
     """The rating of every candidate of a block on one batch, in the order of `Block.candidates`, 64-bit."""
-    ratings: dict[int, list[torch.Tensor]] = {}
-    deviation = after.std()
+    errors: dict[int, list[torch.Tensor]] = {}
     with batch_statistics(supernet):
         for cell, output in supernet.walk(before):
-            ratings.setdefault(cell, []).append(relative_l1(after, output, deviation))
-    return torch.stack([rating for cell in sorted(ratings) for rating in ratings[cell]]).double().cpu()
+            errors.setdefault(cell, []).append(spent_error(after, output))
+    ratings = torch.stack([error for cell in sorted(errors) for error in errors[cell]]) / after.std()
+    return ratings.double().cpu()
 
 
 def rate_blocks(work: BlockWork, supernets: Mapping[int, SupernetBlock], on_progress: OnProgress) -> dict[int, BatchRatings]:
@@ -111,22 +117,33 @@ def rate_blocks(work: BlockWork, supernets: Mapping[int, SupernetBlock], on_prog
     def is_finished(ratings: BatchRatings) -> bool:
         return len(ratings.rows) == batches or ratings.is_settled(top)
 
-    if all(map(is_finished, found.values())):
-        return found
-    for number, features in enumerate(_teacher_features(work)):
+    teach, portions = features_of(work, _STEP, on_progress), Portions("rating", work.config.rating_batch)
+    for number, batch in enumerate(in_order(work.data.rating, work.data, work.config.rating_batch, work.compute.device)):
+        if all(is_finished(ratings) for ratings in found.values()):
+            return found
+        if all(number < len(ratings.rows) for ratings in found.values()):
+            continue
+        said = portions.remark
+        features = portions.run(partial(_features, teach, batch.inputs))
         for index, supernet in supernets.items():
             if number < len(found[index].rows) or is_finished(found[index]):
                 continue
-            row = rate_batch(supernet, features[index], features[index + 1])
+            row = portions.run(partial(_rate_in_portions, supernet, features[index], features[index + 1]))
             if not bool(row.isfinite().all()):
                 raise DivergedError(f"block {index + 1}: a rating is not a number", "rate again with a lower learning rate")
             found[index].append(row)
             done = sum(batches if is_finished(ratings) else len(ratings.rows) for ratings in found.values())
-            on_progress(Progress("rating", done, batches * len(found), f"best {row.min():.3f}"))
+            notice, said = "" if portions.remark == said else portions.remark, portions.remark
+            on_progress(Progress(_STEP, done, batches * len(found), f"best {row.min():.3f}", notice))
     return found
 
 
-def _teacher_features(work: BlockWork) -> Iterator[list[torch.Tensor]]:
-    """For every batch of the rating slice: the images, then the teacher's features after every block."""
-    for batch in in_order(work.data.rating, work.data, work.config.rating_batch, work.compute.device):
-        yield [batch.inputs, *work.teacher.features(batch.inputs)]
+def _features(teach: Features, images: torch.Tensor, portions: int) -> list[torch.Tensor]:
+    found = [teach(portion) for portion in images.chunk(portions)]
+    return found[0] if portions == 1 else [torch.cat(parts) for parts in zip(*found, strict=True)]
+
+
+def _rate_in_portions(supernet: SupernetBlock, before: torch.Tensor, after: torch.Tensor, portions: int) -> torch.Tensor:
+    """The rating of every candidate on a batch: the mean over its portions."""
+    pairs = zip(before.chunk(portions), after.chunk(portions), strict=True)
+    return torch.stack([len(x) / len(before) * rate_batch(supernet, x, wanted) for x, wanted in pairs]).sum(0)

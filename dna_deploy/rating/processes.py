@@ -1,4 +1,4 @@
-"""Trains and rates blocks, in this process or spread over several.
+"""Trains and rates blocks, in this process or spread over several: those started here, or those of torchrun.
 
 Processes share nothing but files, so the result is that of one process, bit for bit.
 """
@@ -14,7 +14,7 @@ from multiprocessing.context import SpawnProcess
 from typing import TYPE_CHECKING, TypeAlias
 
 from dna_deploy.errors import DnaDeployError
-from dna_deploy.nets.memory import memory_for
+from dna_deploy.nets.ranks import Ranks
 from dna_deploy.progress import OnProgress, Progress
 from dna_deploy.rating.block_rating import BatchRatings, rate_blocks
 from dna_deploy.rating.block_training import train_blocks
@@ -31,19 +31,21 @@ def run_blocks(work: BlockWork, indices: Sequence[int], on_progress: OnProgress)
     """Trains and rates some blocks in this process."""
     with work.compute.limited_threads():
         work.teacher.network.to(work.compute.device)
-        with memory_for("training supernets", work.config.batch):
-            supernets = train_blocks(work, indices, on_progress)
-        with memory_for("rating", work.config.rating_batch):
-            return rate_blocks(work, supernets, on_progress)
+        return rate_blocks(work, train_blocks(work, indices, on_progress), on_progress)
 
 
 def run_all_blocks(work: BlockWork, on_progress: OnProgress) -> dict[int, BatchRatings]:
-    """Trains and rates all blocks in as many processes as asked for.
+    """Trains and rates all blocks in as many processes as asked for, or as torchrun started.
 
     Raises:
         DnaDeployError: what a process met; the others stop, and what they saved is kept.
     """
-    if work.compute.jobs > 1:
+    ranks = Ranks.here()
+    if ranks.count > 1:
+        if share := dict(enumerate(work.shares(ranks.count))).get(ranks.rank):
+            run_blocks(work.for_process(ranks.local_rank), share, on_progress)
+        ranks.wait()
+    elif work.compute.jobs > 1:
         _run_shares(work, on_progress)
     return run_blocks(work, range(len(work.space.blocks)), on_progress)  # after processes, this only gathers
 
@@ -52,8 +54,8 @@ def _run_shares(work: BlockWork, on_progress: OnProgress) -> None:
     context = multiprocessing.get_context("spawn")  # a fork would inherit threads and locks
     messages: Messages = context.Queue()
     processes = [
-        context.Process(target=_work, args=(work, share, number, messages), daemon=True)
-        for number, share in enumerate(work.shares())
+        context.Process(target=_work, args=(work.for_process(number), share, number, messages), daemon=True)
+        for number, share in enumerate(work.shares(work.compute.jobs))
     ]
     for process in processes:
         process.start()
@@ -101,7 +103,7 @@ class _SumOfSteps:
             done, total = (sum(getattr(one, field) for one in latest.values()) for field in ("done", "total"))
             if len(latest) < self._processes or done < total:
                 remarks = " ".join(one.remark for _, one in sorted(latest.items()))
-                return Progress(step, done, total, remarks)
+                return Progress(step, done, total, remarks, progress.notice)
         return progress
 
 

@@ -39,7 +39,7 @@ def rate_space(
     compute = compute or Compute()
     teacher.check_fits(space)
     config.check_blocks(len(space.blocks))
-    identity = rating_identity(space, teacher, data, config)
+    identity = rating_identity(space, teacher, data, config, compute)
     work = BlockWork(space, teacher, data, config, folder, identity, compute)
     write_run(work)
     found = run_all_blocks(work, on_progress)
@@ -51,16 +51,22 @@ def rate_space(
         teacher=work.teacher_label,
         dataset=work.data_label,
         images=min(len(data.rating), config.rating_batch * max(len(ratings.rows) for ratings in found.values())),
-        blocks=tuple(_block_ratings(block, found[index]) for index, block in enumerate(space.blocks)),
+        blocks=tuple(block_ratings(block, found[index]) for index, block in enumerate(space.blocks)),
     )
 
 
-def rating_identity(space: SearchSpace, teacher: Teacher, data: ImageData, config: RatingConfig) -> str:
+def rating_identity(
+    space: SearchSpace, teacher: Teacher, data: ImageData, config: RatingConfig, compute: Compute | None = None
+) -> str:
     """Names everything that the ratings depend on."""
-    return digest_of(f"{METHOD} {space.digest} {teacher.digest} {data.digest} {config.model_dump_json()}".encode())
+    parts = [METHOD, space.digest, teacher.digest, data.digest, config.model_dump_json()]
+    if compute is not None and compute.rounding:
+        parts.append(compute.rounding)
+    return digest_of(" ".join(parts).encode())
 
 
-def _block_ratings(block: Block, found: BatchRatings) -> BlockRatings:
+def block_ratings(block: Block, found: BatchRatings) -> BlockRatings:
+    """The ratings of a block's candidates, cell by cell, as a table holds them."""
     means, errors = found.means.tolist(), found.standard_errors.tolist()
     cells, start = [], 0
     for cell in block.cells:

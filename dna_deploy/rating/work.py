@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dna_deploy.data.splits import ImageData
@@ -36,6 +36,10 @@ class BlockWork:
         """The images, as rating tables name them."""
         return f"{self.data.name} ({self.data.digest[:19]})"
 
+    def for_process(self, number: int) -> BlockWork:
+        """The same work for one of several processes on this machine."""
+        return replace(self, compute=self.compute.for_process(number))
+
     def cost(self, index: int) -> float:
         """What block ``index`` costs relative to others: operations of an average path of each of its cells."""
         block, total = self.space.blocks[index], 0.0
@@ -48,9 +52,9 @@ class BlockWork:
                 input = placed[0].output
         return total
 
-    def shares(self) -> list[list[int]]:
-        """The blocks divided over the processes, the costliest first to whoever has least."""
-        shares: list[list[int]] = [[] for _ in range(min(self.compute.jobs, len(self.space.blocks)))]
+    def shares(self, processes: int) -> list[list[int]]:
+        """The blocks divided over processes, the costliest first to whoever has least; none is without a block."""
+        shares: list[list[int]] = [[] for _ in range(min(processes, len(self.space.blocks)))]
         for index in sorted(range(len(self.space.blocks)), key=self.cost, reverse=True):
             min(shares, key=lambda share: sum(map(self.cost, share))).append(index)
         return [sorted(share) for share in shares if share]

@@ -17,7 +17,7 @@ def test_the_defaults_compute_plainly() -> None:
     network = nn.Conv2d(3, 4, 3)
     wanted = network(images)
     with compute.autocast():
-        assert torch.equal(compute.place(network)(images), wanted)
+        assert torch.equal(compute.compiled(network)(images), wanted)
     assert compute.rounding == ""
 
 
@@ -30,11 +30,11 @@ def test_bfloat16_is_that_of_products_and_not_of_losses() -> None:
     assert compute.rounding == "bfloat16"
 
 
-def test_a_placed_module_keeps_the_names_of_its_state() -> None:
-    names = list(nn.Sequential(nn.Conv2d(3, 4, 3)).state_dict())
-    placed = Compute(compile=True).place(nn.Sequential(nn.Conv2d(3, 4, 3)))
-    assert list(placed.state_dict()) == names
-    assert placed[0].weight.is_contiguous(memory_format=torch.channels_last)  # type: ignore[index]
+def test_functions_are_compiled_where_that_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", lambda function: ("compiled", function))
+    assert Compute().compiled(len) is len
+    assert Compute(compile=True).compiled(len) == ("compiled", len)
+    assert Compute(compile=True).rounding == "compiled"
 
 
 def test_every_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,10 +18,13 @@ import torch.nn.functional as F
 from dna_deploy.data.batches import in_order
 from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.compute import Compute
+from dna_deploy.nets.network import Network
 from dna_deploy.nets.supernet import SupernetBlock
+from dna_deploy.nets.teacher import Teacher
 from dna_deploy.progress import silent
+from dna_deploy.rating.block_in_training import build_supernet
 from dna_deploy.rating.block_rating import BatchRatings, rate_batch, relative_l1
-from dna_deploy.rating.block_training import build_supernet, train_blocks
+from dna_deploy.rating.block_training import train_blocks
 from dna_deploy.rating.processes import run_blocks
 from dna_deploy.rating.rate import rate_space
 from dna_deploy.rating.work import BlockWork
@@ -65,17 +68,34 @@ def naive_ratings(supernet: SupernetBlock, before: torch.Tensor, after: torch.Te
     return ratings
 
 
-def test_a_perfect_imitation_has_loss_and_rating_zero() -> None:
-    supernet = build_supernet(SPACE, 1, toy_teacher(), CONFIG)
-    before, _ = some_features(1)
-    with torch.no_grad(), batch_statistics(supernet):
-        imitated = supernet(before, 1, (0, 1, 2))
-    ratings = rate_batch(supernet, before, imitated)
-    perfect = 3 + (0 * 9 + 1 * 3 + 2)
-    with torch.no_grad(), batch_statistics(supernet):
-        assert float(F.mse_loss(supernet(before, 1, (0, 1, 2)), imitated)) == 0
-    assert ratings[perfect] == 0
+@torch.no_grad()
+def test_a_student_into_which_the_teacher_is_copied_has_loss_and_rating_zero() -> None:
+    network = Network(SPACE, SPACE.parse("8:k5e2,p1/16:k3e1,k5e2,p1/16:k5e2,k3e1"))
+    teacher = Teacher.freeze("network", "network", network, SPACE.input)
+    supernet = build_supernet(SPACE, 1, teacher, CONFIG.model_copy(update={"edges": "teacher"}))
+    for depth, operation in enumerate((0, 1, 2)):
+        supernet.trunks[1].layers[depth][operation].load_state_dict(network.blocks[1][depth].state_dict())  # type: ignore
+    data = toy_data()
+    images = next(in_order(data.rating, data, 40)).inputs
+    before, after = teacher.features(images)[:2]
+    assert float(F.mse_loss(supernet.eval()(before, 1, (0, 1, 2)), after)) == 0
+    with batch_statistics(network):  # the student's batch norms see the batch: so must the teacher's
+        before, after = teacher.features(images)[:2]
+    ratings = rate_batch(supernet, before, after)
+    assert ratings[3 + (0 * 9 + 1 * 3 + 2)] == 0
     assert (ratings > 0).sum() == len(ratings) - 1
+
+
+@torch.no_grad()
+def test_ratings_ignore_a_common_scale_of_teacher_and_student_and_see_the_students_own() -> None:
+    supernet = build_supernet(SPACE, 1, toy_teacher(), CONFIG)
+    before, after = some_features(1)
+    ratings = rate_batch(supernet, before, after)
+    for leave in supernet.exits.values():
+        leave.weight.mul_(8)  # type: ignore[operator, union-attr]
+        leave.bias.mul_(8)  # type: ignore[operator, union-attr]
+    assert torch.equal(rate_batch(supernet, before, 8 * after), ratings)
+    assert float((rate_batch(supernet, before, after) - ratings).abs().min()) > 0.1
 
 
 def test_rating_ignores_a_common_scale_and_sees_the_students_own() -> None:

@@ -13,8 +13,8 @@ from dna_deploy.data.splits import DataConfig, load_data
 from dna_deploy.nets.compute import Compute
 from dna_deploy.nets.teacher import load_teacher
 from dna_deploy.progress import silent
+from dna_deploy.rating.block_in_training import build_supernet
 from dna_deploy.rating.block_rating import rate_blocks
-from dna_deploy.rating.block_training import build_supernet
 from dna_deploy.rating.config import RatingConfig
 from dna_deploy.rating.processes import run_blocks
 from dna_deploy.rating.work import BlockWork
