@@ -18,6 +18,7 @@ DATASETS = {
     "mnist": "dna_deploy.data.torchvision_sets:mnist",
     "kmnist": "dna_deploy.data.torchvision_sets:kmnist",
     "image-folder": "dna_deploy.data.image_folder:image_folder",
+    "webdataset": "dna_deploy.data.webdataset_shards:webdataset_shards",
 }
 """Name -> a function from (folder or None, image shape) to a `Dataset`. Others: entry points ``dna_deploy.datasets``."""
 
@@ -30,7 +31,7 @@ def dataset_names() -> tuple[str, ...]:
 
 
 def load_dataset(name: str, folder: Path | None, shape: FeatureMap) -> Dataset:
-    """The data set called ``name``, or the images in the folder that ``name`` is a path of.
+    """The data set called ``name``, or the images or shards in the folder that ``name`` is a path of.
 
     Raises:
         UsageError: an unknown name, or images that cannot be used at this shape.
@@ -38,6 +39,7 @@ def load_dataset(name: str, folder: Path | None, shape: FeatureMap) -> Dataset:
     if name not in dataset_names() and (Path(name).is_dir() or len(Path(name).parts) > 1):
         if folder is not None:
             raise UsageError(f"two folders are given: {name} and {folder}", "give one of them")
-        name, folder = "image-folder", Path(name)
+        folder = Path(name)
+        name = "webdataset" if any(folder.glob("*.tar")) else "image-folder"
     load: DatasetLoader = load_plugin("dataset", name, DATASETS)
     return load(folder, shape)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dna_deploy.data import image_folder as image_folder_module
+from dna_deploy.data import encoded_images
 from dna_deploy.data.catalog import load_dataset
 from dna_deploy.data.decoding import decode
 from dna_deploy.data.fashion_mnist import SYSTEM_FOLDER
@@ -116,7 +116,7 @@ def test_imagenet_layout_keeps_its_validation_folder_for_the_test(tmp_path: Path
 def test_large_folders_are_decoded_when_they_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = class_folders(tmp_path, "cat", "dog")
     stored = load_dataset(str(folder), None, COLOUR)
-    monkeypatch.setattr(image_folder_module, "STORED_BYTES", 0)
+    monkeypatch.setattr(encoded_images, "STORED_BYTES", 0)
     decoded = load_dataset(str(folder), None, COLOUR)
     some = torch.tensor([5, 0, 17])
     assert torch.equal(stored.training.images(some), decoded.training.images(some))
