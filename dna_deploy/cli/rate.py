@@ -10,6 +10,7 @@ import typer
 from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.journey_view import journey_view
 from dna_deploy.cli.rate_methods import check_method, parse_config, rate_without_teacher
+from dna_deploy.errors import UsageError
 
 if TYPE_CHECKING:
     from dna_deploy.records.rating_table import RatingTable
@@ -45,7 +46,13 @@ def rate(
     teacher_epochs: Annotated[int, typer.Option(min=1, help="Epochs of teacher training, if it is trained here.")] = 4,
     teacher_images: Annotated[int | None, typer.Option(min=1, help="... for the teacher; by default at most 20000.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes over which blocks are spread.")] = 1,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu or cuda; every process takes a GPU of its own.")] = "cpu",
+    precision: Annotated[str, typer.Option(help="Of training: float32, or bfloat16, fast on GPUs.")] = "float32",
+    compile: Annotated[bool, typer.Option("--compile", help="Compile the teacher: a slow start, then faster.")] = False,
+    workers: Annotated[int, typer.Option(min=0, help="Threads that prepare batches ahead.")] = 0,
+    feature_cache: Annotated[
+        str, typer.Option(help="Room on disk for features of the teacher, such as 4GiB; it rounds them to 16 bits.")
+    ] = "",
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
     folder: Annotated[Path, typer.Option(help="Where checkpoints are kept; the same command resumes.")] = Path("runs"),
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The rating table; default: ratings/SPACE.json.")] = None,
@@ -56,12 +63,15 @@ def rate(
     Example: dna-deploy rate --space fashion --dataset fashion-mnist --jobs 2
 
     Example: dna-deploy rate --method one-shot
+
+    Example: torchrun --standalone --nproc-per-node 8 -m dna_deploy.cli.app rate --space mbconv --dataset ./photos --device cuda
     """
     from functools import partial
 
     from dna_deploy.data.catalog import load_dataset
     from dna_deploy.data.splits import DataConfig, divide_up_to
     from dna_deploy.nets.compute import Compute
+    from dna_deploy.nets.ranks import Ranks
     from dna_deploy.nets.teacher import load_teacher
     from dna_deploy.rating.config import RatingConfig
     from dna_deploy.rating.rate import rate_space, rating_identity
@@ -69,9 +79,16 @@ def rate(
     from dna_deploy.training.recipe import Recipe
     from dna_deploy.training.teacher import TeacherConfig, teacher_identity
     from dna_deploy.training.teachers import make_teacher
+    from dna_deploy.units import Bytes
 
     found = find_space(space)
-    compute = Compute(device=device, jobs=jobs)
+    compute = parse_config(
+        Compute, device=device, jobs=jobs, precision=precision, compile=compile, workers=workers,
+        feature_cache_bytes=Bytes.parse(feature_cache).count if feature_cache else 0,
+    )  # fmt: skip
+    ranks = Ranks.here()
+    if ranks.count > 1 and method != "dna":
+        raise UsageError(f"--method {method} runs in one process, not in the {ranks.count} of torchrun", "start it without")
     whole = load_dataset(dataset, None, found.input)
     taught_space = found.with_classes(len(whole.classes))  # blocks are rated without a head: for every number of classes
     divided = partial(divide_up_to, whole, DataConfig(dataset=dataset, rating_images=rating_images, seed=seed))
@@ -88,12 +105,17 @@ def rate(
     config = parse_config(RatingConfig, **common, edges=edges)
     with journey_view() as view:
         place = folder / f"teacher-{_short(teacher_identity(teacher_config, taught_space, teacher_data))}"
-        taught = load_teacher(
-            make_teacher(teacher_config, taught_space, teacher_data, place, on_progress=view, compute=compute)
-        )
-        place = folder / f"rate-{_short(rating_identity(found, taught, data, config))}"
+        with ranks.first_goes_first():
+            path = make_teacher(teacher_config, taught_space, teacher_data, place, on_progress=view, compute=compute)
+        taught = load_teacher(path)
+        place = folder / f"rate-{_short(rating_identity(found, taught, data, config, compute))}"
         table = rate_space(found, taught, data, config, place, on_progress=view, compute=compute)
-    path = out or Path("ratings") / f"{found.name}.json"
+    if ranks.is_first:
+        _leave(table, found, out or Path("ratings") / f"{found.name}.json", place, json=json)
+
+
+def _leave(table: RatingTable, found: SearchSpace, path: Path, place: Path, *, json: bool) -> None:
+    """Writes the table and says what is in it."""
     table.write(path)
     if json:
         print_json("rate", table=str(path), digest=table.digest, teacher=table.teacher, folder=str(place))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+from PIL import Image
 
 from dna_deploy.cli.app import main
 from dna_deploy.records.latency_table import LatencyTable
@@ -30,6 +31,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "broken.onnx").write_bytes(b"\x08\x07not a model")
     (tmp_path / "photos" / "cat").mkdir(parents=True)
     (tmp_path / "photos" / "cat" / "1.png").write_bytes(b"no image")
+    for name in ("cat", "dog"):
+        (tmp_path / "tiny" / name).mkdir(parents=True)
+        Image.new("L", (4, 4)).save(tmp_path / "tiny" / name / "1.png")
+    (tmp_path / "shards").mkdir()
+    (tmp_path / "shards" / "train-0.tar").write_bytes(b"rubbish")
+    (tmp_path / "pickle.pt").write_bytes(b"\x80\x02}q\x00.")
     (tmp_path / "notes.txt").write_text("hello")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -62,6 +69,11 @@ def said(arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: 
         ("rate --space fashion --dataset ./nowhere", 2, "nowhere", ""),
         ("rate --space fashion --dataset ./photos", 2, "photos", ""),
         ("rate --space fashion --teacher resnet5000", 2, "resnet5000", ""),
+        ("rate --space fashion --teacher pickle.pt", 2, "teacher pickle.pt is a pickle", "save the weights as safetensors"),
+        ("rate --space fashion --dataset ./tiny", 2, "cat/1.png has 4x4 pixels; at least 8x8 are needed", "remove the file"),
+        ("rate --space fashion --dataset ./shards", 2, "shards/train-0.tar is no tar archive", "plain tar files"),
+        ("rate --space fashion --precision float8", 2, "--precision 'float8'", "dna-deploy rate --help"),
+        ("rate --space fashion --feature-cache 4", 2, "size '4' has no unit", "write it like 12MiB"),
         ("profile --space fashion --target jetsno", 2, "there is no target 'jetsno'", ""),
         ("profile broken.onnx", 4, "broken.onnx", ""),
         ("profile nowhere.kit", 4, "nowhere.kit", ""),
