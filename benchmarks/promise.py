@@ -37,7 +37,9 @@ from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.units import Duration
 
-PASSES = 5
+PASSES = 3
+PLAN = SamplingPlan(least_s=2.0)
+"""Of small networks more samples, over two seconds."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def find(space: SearchSpace, ratings: RatingTable, table: LatencyTable, budget: 
         return search(space, ratings, [with_table], [limit], prefer_cheaper=False)
 
     first = best(table).best.architecture
-    measure = measure_untrained(space, table.target, SamplingPlan(), "p50")
+    measure = measure_untrained(space, table.target, PLAN, "p50")
     try:
         kept = keep_promise(space, best, table, budget, "p50", measure)
     except PromiseError:
@@ -103,8 +105,7 @@ def measured_again(space: SearchSpace, table: LatencyTable, found: list[Found]) 
             for number, line in enumerate(networks)
         }
         passes = [
-            {line: measure_model(file, table.target, SamplingPlan()).p50.seconds for line, file in files.items()}
-            for _ in range(PASSES)
+            {line: measure_model(file, table.target, PLAN).p50.seconds for line, file in files.items()} for _ in range(PASSES)
         ]
     return {line: Duration(median(one[line] for one in passes)) for line in networks}
 

@@ -17,6 +17,10 @@ from dna_deploy.records.samples import Samples
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
 
+LEAST_S = 2.0
+"""One small model needs no longer, where its plan asks for a least time: all the rounds of it may pass in a tenth of a second,
+which is too short to be typical."""
+
 
 def measure_model(
     path: Path, target: Target, plan: SamplingPlan | None = None, on_progress: OnProgress = silent
@@ -33,7 +37,8 @@ def measure_model(
         TableError: the file cannot be read, loaded or run.
         UnstableMeasurementError: the clock of this machine cannot be used.
     """
-    plan = (plan or SamplingPlan()).model_copy(update={"least_s": 0.0})
+    plan = plan or SamplingPlan()
+    plan = plan.model_copy(update={"least_s": min(plan.least_s, LEAST_S)})
     digest = digest_of(read_bytes(path, "model"))
     load, heat, stalled = OtherLoad(), Heat(), 0
     visits: list[tuple[int, ...]] = []
