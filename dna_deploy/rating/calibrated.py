@@ -136,7 +136,7 @@ def _outer(vector: Values) -> Values:
 
 def _quadratic(design: Values, covariance: Values) -> Values:
     """``row @ covariance @ row`` for every row."""
-    return np.einsum("ni,ij,nj->n", design, covariance, design)
+    return np.asarray(np.einsum("ni,ij,nj->n", design, covariance, design))
 
 
 def leave_one_out(features: CandidateFeatures, chosen: npt.NDArray[np.intp], accuracies: Values) -> Prediction:
