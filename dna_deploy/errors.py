@@ -59,6 +59,10 @@ class DivergedError(DnaDeployError):
     exit_code = 2
 
 
+class CollapsedError(DivergedError):
+    """What a self-supervised training learns no longer tells one image from another."""
+
+
 class PromiseError(DnaDeployError):
     """A measured file takes longer than it may."""
 

@@ -11,14 +11,16 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import rankdata
 
+from dna_deploy.data.splits import ImageData
 from dna_deploy.errors import TableError
 from dna_deploy.progress import OnProgress, silent
-from dna_deploy.rating.stitched import rate_stitched
+from dna_deploy.rating.stitched import StitchedRating, rate_stitched
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.refinement import RefinedNetwork, Refinement
 from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.space import SearchSpace
 
 
 def refine(
@@ -40,8 +42,15 @@ def refine(
         if rated != here:
             raise TableError(f"the {what} of the ratings, {rated}, are not those of the supernets, {here}", "rate again")
     stitched = rate_stitched(work, architectures, with_labels=with_labels, on_progress=on_progress)
-    ratings = [table.of(work.space, architecture) for architecture in architectures]
-    layers = [work.space.place(architecture) for architecture in architectures]
+    return by_mean_rank(work.space, table, stitched, teacher=work.teacher.digest, data=work.data)
+
+
+def by_mean_rank(
+    space: SearchSpace, table: RatingTable, stitched: Sequence[StitchedRating], *, teacher: str, data: ImageData
+) -> Refinement:
+    """Networks with all that is known about them, best first by the mean of their ranks."""
+    ratings = [table.of(space, found.architecture) for found in stitched]
+    layers = [space.place(found.architecture) for found in stitched]
     parameters = [sum(layer.parameters for layer in placed) for placed in layers]
     columns = ([found.divergence for found in stitched], ratings, [-count for count in parameters])
     mean_ranks = np.mean([rankdata(column) for column in columns], axis=0)
@@ -60,11 +69,11 @@ def refine(
     ]
     return Refinement(
         provenance=Provenance.now(),
-        space=work.space.name,
-        space_digest=work.space.digest,
+        space=space.name,
+        space_digest=space.digest,
         ratings=table.digest,
-        teacher=work.teacher.digest,
-        dataset=work.data.digest,
-        images=len(work.data.rating),
+        teacher=teacher,
+        dataset=data.digest,
+        images=len(data.rating),
         networks=tuple(sorted(networks, key=lambda network: (network.mean_rank, network.divergence))),
     )

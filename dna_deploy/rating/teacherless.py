@@ -37,6 +37,11 @@ class TeacherlessWork(Generic[ConfigT]):
         return digest_of(parts.encode())
 
     @property
+    def short_name(self) -> str:
+        """The beginning of the identity, for names of folders."""
+        return self.identity.removeprefix("sha256:")[:8]
+
+    @property
     def data_label(self) -> str:
         """The images, as rating tables name them."""
         return f"{self.data.name} ({self.data.digest[:19]})"

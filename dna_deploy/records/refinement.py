@@ -13,7 +13,10 @@ class RefinedNetwork(Part):
     """One network of the shortlist with all that is known about it."""
 
     architecture: str
-    divergence: float = Field(description="KL divergence of its scores from the teacher's, nats; stitched, without training")
+    divergence: float = Field(
+        description="KL divergence of its scores from the teacher's, nats; without a teacher (dna++), the squared distance of "
+        "its embeddings from the population's centre; stitched, without training"
+    )
     standard_error: float = Field(ge=0, description="of the divergence, over batches")
     rating: float = Field(description="the sum of its blocks' ratings: the first stage")
     parameters: int
@@ -31,7 +34,7 @@ class Refinement(Record):
     space: str
     space_digest: str
     ratings: str = Field(description="digest of the rating table of the first stage")
-    teacher: str
+    teacher: str = Field(description="the digest of the teacher; 'none' for dna++")
     dataset: str
     images: int
     networks: tuple[RefinedNetwork, ...] = Field(min_length=1)
