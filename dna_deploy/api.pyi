@@ -27,6 +27,12 @@ from dna_deploy.progress import OnProgress as OnProgress
 from dna_deploy.progress import Progress as Progress
 from dna_deploy.progress import silent as silent
 from dna_deploy.rating.config import RatingConfig as RatingConfig
+from dna_deploy.rating.one_shot import OneShotConfig as OneShotConfig
+from dna_deploy.rating.one_shot import one_shot_work as one_shot_work
+from dna_deploy.rating.one_shot import train_one_shot as train_one_shot
+from dna_deploy.rating.one_shot_rating import rate_one_shot as rate_one_shot
+from dna_deploy.rating.population import PopulationConfig as PopulationConfig
+from dna_deploy.rating.population_rating import rate_population as rate_population
 from dna_deploy.rating.rate import rate_space as rate_space
 from dna_deploy.records.latency_table import LatencyTable as LatencyTable
 from dna_deploy.records.measurement import Measurement as Measurement

@@ -32,11 +32,14 @@ def rank_check(
         typer.Option(help="A folder that rate named: adds the stitched, or the one-shot rating. May be repeated."),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many of the best-rated networks count for the gain.")] = 5,
+    plot: Annotated[Path | None, typer.Option(help="Draw accuracy over every score into this PNG.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Compare ratings with known accuracies, beside parameters, MACs and chance; all with 95 % intervals.
+    """Compare ratings with known accuracies, beside operator counts, parameters, MACs and chance; with 95 % intervals.
 
-    Example: dna-deploy rank-check accuracies.csv --ratings ratings/fashion.json
+    Operator counts are fitted on the accuracies, each network's predicted from all others.
+
+    Example: dna-deploy rank-check accuracies.csv --ratings ratings/fashion.json --plot ranks.png
     """
     import numpy as np
 
@@ -48,6 +51,11 @@ def rank_check(
     networks = read_accuracies(accuracies, found_space)
     accuracy = np.array([network.accuracy for network in networks])
     scores = _scores(found_space, networks, ratings, run or [])
+    if plot is not None:
+        from dna_deploy.report.rank_plot import write_rank_plot
+
+        write_rank_plot(plot, scores, [network.accuracies for network in networks])
+        note(f"wrote {plot}")
     costs = (np.array(scores["MACs"]), np.array(scores["parameters"]))
     reports = [rank_report(name, np.array(score), accuracy, costs, top=top) for name, score in scores.items()]
     ceiling = tau_between_seeds(np.array([network.accuracies for network in networks]))
@@ -68,14 +76,20 @@ def _scores(
     """Every score, more is better."""
     import random
 
+    import numpy as np
+
+    from dna_deploy.rating.operator_counts import left_one_out, operator_counts
     from dna_deploy.records.rating_table import RatingTable
 
     table = RatingTable.read(ratings or Path("ratings") / f"{space.name}.json")
     table.check_space(space)
-    placed = [space.place(network.architecture) for network in networks]
-    scores = {"block rating": [-table.of(space, network.architecture) for network in networks]}
+    architectures = [network.architecture for network in networks]
+    placed = [space.place(architecture) for architecture in architectures]
+    scores = {"block rating": [-table.of(space, architecture) for architecture in architectures]}
     for run in runs:
-        scores |= _of_run(space, [network.architecture for network in networks], run)
+        scores |= _of_run(space, architectures, run)
+    accuracy = np.array([network.accuracy for network in networks])
+    scores["operator counts"] = left_one_out(operator_counts(architectures), accuracy).tolist()
     scores["parameters"] = [float(sum(layer.parameters for layer in layers)) for layers in placed]
     scores["MACs"] = [float(sum(layer.macs for layer in layers)) for layers in placed]
     rng = random.Random(0)  # the same chance every time

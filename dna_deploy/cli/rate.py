@@ -9,10 +9,12 @@ import typer
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.journey_view import journey_view
-from dna_deploy.cli.rate_methods import check_method, parse_config, rate_without_teacher
+from dna_deploy.cli.rate_methods import check_method, parse_config, rate_without_labels
+from dna_deploy.cli.rate_one_shot import rate_with_one_shot
 from dna_deploy.errors import UsageError
 
 if TYPE_CHECKING:
+    from dna_deploy.progress import OnProgress
     from dna_deploy.records.rating_table import RatingTable
     from dna_deploy.spaces.space import SearchSpace
 
@@ -28,7 +30,10 @@ def rate(
         str, typer.Option("--dataset", "-d", help="A data set by name, or a folder of images.")
     ] = "fashion-mnist",
     method: Annotated[
-        str, typer.Option(help="dna: blocks imitate a teacher. one-shot: the baseline, one supernet trained with labels.")
+        str,
+        typer.Option(
+            help="dna: blocks imitate a teacher. dna++: no teacher, no labels. one-shot: a baseline, one supernet with labels."
+        ),
     ] = "dna",
     teacher: Annotated[str, typer.Option(help="A teacher by name or file; 'residual' is trained here first.")] = "residual",
     teacher_weights: Annotated[Path | None, typer.Option(help="A file instead of a teacher's published weights.")] = None,
@@ -62,7 +67,7 @@ def rate(
 
     Example: dna-deploy rate --space fashion --dataset fashion-mnist --jobs 2
 
-    Example: dna-deploy rate --method one-shot
+    Example: dna-deploy rate --method dna++
 
     Example: torchrun --standalone --nproc-per-node 8 -m dna_deploy.cli.app rate --space mbconv --dataset ./photos --device cuda
     """
@@ -87,29 +92,36 @@ def rate(
         feature_cache_bytes=Bytes.parse(feature_cache).count if feature_cache else 0,
     )  # fmt: skip
     ranks = Ranks.here()
-    if ranks.count > 1 and method != "dna":
-        raise UsageError(f"--method {method} runs in one process, not in the {ranks.count} of torchrun", "start it without")
     whole = load_dataset(dataset, None, found.input)
     taught_space = found.with_classes(len(whole.classes))  # blocks are rated without a head: for every number of classes
     divided = partial(divide_up_to, whole, DataConfig(dataset=dataset, rating_images=rating_images, seed=seed))
     data = divided(images, IMAGES)
     common = {"epochs": epochs, "batch": batch, "learning_rate": learning_rate, "seed": seed}
+    if ranks.count > 1 and method != "dna":
+        raise UsageError(f"--method {method} runs in one process, not in the {ranks.count} of torchrun", "start it without")
     check_method(method, has_teacher=teacher != "residual" or teacher_weights is not None or bool(teacher_cuts))
-    if method != "dna":
-        rate_without_teacher(method, found, data, common, folder, compute, json=json)
+    if method == "one-shot":
+        rate_with_one_shot(found, data, common, folder, compute, json=json)
         return
     teacher_data = divided(teacher_images, TEACHER_IMAGES)
     cuts = tuple(filter(None, teacher_cuts.split(",")))
     recipe = Recipe(epochs=teacher_epochs, seed=seed)
     teacher_config = TeacherConfig(name=teacher, recipe=recipe, weights=teacher_weights, cuts=cuts)
     config = parse_config(RatingConfig, **common, edges=edges)
-    with journey_view() as view:
+
+    def rate_with_teacher(view: OnProgress) -> tuple[RatingTable, Path]:
         place = folder / f"teacher-{_short(teacher_identity(teacher_config, taught_space, teacher_data))}"
         with ranks.first_goes_first():
             path = make_teacher(teacher_config, taught_space, teacher_data, place, on_progress=view, compute=compute)
         taught = load_teacher(path)
         place = folder / f"rate-{_short(rating_identity(found, taught, data, config, compute))}"
-        table = rate_space(found, taught, data, config, place, on_progress=view, compute=compute)
+        return rate_space(found, taught, data, config, place, on_progress=view, compute=compute), place
+
+    with journey_view() as view:
+        if method == "dna++":
+            table, place = rate_without_labels(found, data, common, folder, compute, view)
+        else:
+            table, place = rate_with_teacher(view)
     if ranks.is_first:
         _leave(table, found, out or Path("ratings") / f"{found.name}.json", place, json=json)
 

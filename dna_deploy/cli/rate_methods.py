@@ -12,12 +12,14 @@ from dna_deploy.plugins import suggest
 if TYPE_CHECKING:
     from dna_deploy.data.splits import ImageData
     from dna_deploy.nets.compute import Compute
+    from dna_deploy.progress import OnProgress
     from dna_deploy.records.files import Part
+    from dna_deploy.records.rating_table import RatingTable
     from dna_deploy.spaces.space import SearchSpace
 
     ConfigT = TypeVar("ConfigT", bound=Part)
 
-METHODS = ("dna", "one-shot")
+METHODS = ("dna", "dna++", "one-shot")
 
 
 def check_method(method: str, *, has_teacher: bool) -> None:
@@ -28,23 +30,16 @@ def check_method(method: str, *, has_teacher: bool) -> None:
         raise UsageError(f"--method {method} has no teacher", "leave out --teacher and its settings, or take --method dna")
 
 
-def rate_without_teacher(
-    method: str,
-    space: SearchSpace,
-    data: ImageData,
-    asked: Mapping[str, object],
-    folder: Path,
-    compute: Compute,
-    *,
-    json: bool,
-) -> None:
-    """Rates by a method that has no teacher; ``asked`` holds what all methods are asked for."""
-    from dna_deploy.cli.rate_one_shot import rate_with_one_shot
-    from dna_deploy.rating.one_shot import OneShotConfig
+def rate_without_labels(
+    space: SearchSpace, data: ImageData, asked: Mapping[str, object], folder: Path, compute: Compute, on_progress: OnProgress
+) -> tuple[RatingTable, Path]:
+    """The ratings of DNA++, and the folder below ``folder`` that keeps its population."""
+    from dna_deploy.rating.population import PopulationConfig, population_work
+    from dna_deploy.rating.population_rating import rate_population
 
-    if compute.jobs > 1:
-        raise UsageError(f"--method {method} trains one supernet, in one process", "leave out --jobs")
-    rate_with_one_shot(space, data, parse_config(OneShotConfig, **asked), folder, compute, json=json)
+    config = parse_config(PopulationConfig, **asked)
+    place = folder / f"population-{population_work(space, data, config, folder, compute).short_name}"
+    return rate_population(space, data, config, place, on_progress=on_progress, compute=compute), place
 
 
 def parse_config(kind: type[ConfigT], **values: object) -> ConfigT:

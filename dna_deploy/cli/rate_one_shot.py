@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.journey_view import journey_view
+from dna_deploy.cli.rate_methods import parse_config
+from dna_deploy.errors import UsageError
 
 if TYPE_CHECKING:
     from dna_deploy.data.splits import ImageData
     from dna_deploy.nets.compute import Compute
-    from dna_deploy.rating.one_shot import OneShotConfig
     from dna_deploy.rating.one_shot_rating import OneShotRating
     from dna_deploy.spaces.architecture import Architecture
     from dna_deploy.spaces.space import SearchSpace
@@ -23,17 +24,19 @@ SHOWN = 8
 
 
 def rate_with_one_shot(
-    space: SearchSpace, data: ImageData, config: OneShotConfig, folder: Path, compute: Compute, *, json: bool
+    space: SearchSpace, data: ImageData, asked: Mapping[str, object], folder: Path, compute: Compute, *, json: bool
 ) -> None:
     """Trains the supernet in a folder of its own below ``folder`` and prints how it rates a few networks."""
     from dataclasses import replace
 
-    from dna_deploy.rating.one_shot import one_shot_work
+    from dna_deploy.rating.one_shot import OneShotConfig, one_shot_work
     from dna_deploy.rating.one_shot_rating import rate_one_shot
 
-    work = one_shot_work(space, data, config, folder, compute)
-    place = folder / f"one-shot-{work.identity.removeprefix('sha256:')[:8]}"
-    rng = random.Random(config.seed)
+    if compute.jobs > 1:
+        raise UsageError("--method one-shot trains one supernet, in one process", "leave out --jobs")
+    work = one_shot_work(space, data, parse_config(OneShotConfig, **asked), folder, compute)
+    place = folder / f"one-shot-{work.short_name}"
+    rng = random.Random(work.config.seed)
     with journey_view() as view:
         ratings = rate_one_shot(replace(work, folder=place), [space.sample(rng) for _ in range(SHOWN)], on_progress=view)
     if json:

@@ -9,8 +9,11 @@ import typer
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.journey_view import journey_view
+from dna_deploy.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dna_deploy.records.rating_table import RatingTable
     from dna_deploy.records.refinement import Refinement
     from dna_deploy.records.search_outcome import SearchOutcome
@@ -50,19 +53,34 @@ def refine_outcome(
     outcome: SearchOutcome, table: RatingTable, run: Path, *, with_labels: bool = False
 ) -> tuple[SearchOutcome, Refinement]:
     """The outcome with its shortlist in the order of the second stage, and that stage's numbers."""
-    from dna_deploy.rating.refine import refine as refine_shortlist
-    from dna_deploy.rating.run import open_run
-
-    work = open_run(run)
     shortlist = {network.architecture: network for network in (outcome.best, *outcome.others)}
-    architectures = [work.space.parse(line) for line in shortlist]
-    with journey_view() as view:
-        refinement = refine_shortlist(work, table, architectures, with_labels=with_labels, on_progress=view)
+    refinement = _refined(tuple(shortlist), table, run, with_labels=with_labels)
     best, *others = (shortlist[network.architecture] for network in refinement.networks)
     chosen = best.architecture.split("/")
     reasons = tuple(reason for reason in outcome.blocks if reason.choice in chosen)  # the others explain another network
     update = {"best": best, "others": tuple(others), "blocks": reasons, "ties": ()}  # ties are of block sums
     return outcome.model_copy(update=update), refinement
+
+
+def _refined(lines: Sequence[str], table: RatingTable, run: Path, *, with_labels: bool) -> Refinement:
+    """The second stage of the method whose supernets are in a folder."""
+    from dna_deploy.rating.population import METHOD, PopulationConfig
+    from dna_deploy.rating.population_stitched import refine_population
+    from dna_deploy.rating.refine import refine as refine_shortlist
+    from dna_deploy.rating.run import open_run
+    from dna_deploy.rating.teacherless import method_in, open_teacherless
+
+    if method_in(run) is None:
+        work = open_run(run)
+        networks = [work.space.parse(line) for line in lines]
+        with journey_view() as view:
+            return refine_shortlist(work, table, networks, with_labels=with_labels, on_progress=view)
+    if with_labels:
+        raise UsageError("a population has no head, so that no label can be right", "leave out --with-labels")
+    population = open_teacherless(run, METHOD, PopulationConfig)
+    with journey_view() as view:
+        networks = [population.space.parse(line) for line in lines]
+        return refine_population(population, table, networks, on_progress=view)
 
 
 def refinement_view(refinement: Refinement, before: SearchOutcome) -> str:

@@ -75,6 +75,10 @@ class Journey:
     def model_file(self) -> Path:
         return self.folder / "model" / "model.onnx"
 
+    @property
+    def has_teacher(self) -> bool:
+        return self.settings.method == "dna"
+
     @cached_property
     def space(self) -> SearchSpace:
         """The space, with as many classes as the data set has."""
@@ -111,7 +115,8 @@ class Journey:
 
     def stages(self) -> tuple[Stage, ...]:
         """Every stage, in order."""
-        return (self._profile(), self._teach(), self._rate(), self._search(), self._train(), self._export(), self._verify())
+        rate = (self._teach(), self._rate()) if self.has_teacher else (self._rate_without_labels(),)
+        return (self._profile(), *rate, self._search(), self._train(), self._export(), self._verify())
 
     def _profile(self) -> Stage:
         asked = self.settings.profile
@@ -192,6 +197,26 @@ class Journey:
         estimate_s = 20 + asked.epochs * asked.images / 500
         return Stage("rate", "train block supernets, rate every candidate", estimate_s, inputs, (self.ratings_file,), run)
 
+    def _rate_without_labels(self) -> Stage:
+        from dna_deploy.rating.population import PopulationConfig
+
+        asked = self.settings.rate
+        config = PopulationConfig(epochs=asked.epochs, seed=self.settings.seed)
+
+        def inputs() -> Inputs:
+            images = self._data(asked.images).digest
+            return {"space": self.space.digest, "images": images, "config": config.model_dump_json()}
+
+        def run(work: Path, on_progress: OnProgress) -> None:
+            from dna_deploy.rating.population_rating import rate_population
+
+            space, data = find_space(self.settings.space), self._data(asked.images)
+            rate_population(space, data, config, work, on_progress=on_progress).write(self.ratings_file)
+
+        estimate_s = 60 + asked.epochs * self._images(asked.images) / 100
+        summary = "train a population without labels, rate every candidate"
+        return Stage("rate", summary, estimate_s, inputs, (self.ratings_file,), run)
+
     def _search(self) -> Stage:
         def inputs() -> Inputs:
             return {
@@ -241,7 +266,7 @@ class Journey:
         def inputs() -> Inputs:
             return {
                 "architecture": SearchOutcome.read(self.outcome_file).best.architecture,
-                "teacher": published_digest(self.teacher_file),
+                "teacher": published_digest(self.teacher_file) if self.has_teacher else "none",
                 "images": self._data(asked.images).digest,
                 "config": config.model_dump_json(),
             }
@@ -250,11 +275,12 @@ class Journey:
             from dna_deploy.nets.teacher import load_teacher
 
             architecture = SearchOutcome.read(self.outcome_file).network(self.space)
-            teacher = load_teacher(self.teacher_file)
-            answers = teacher.classes == self.space.classes  # a teacher of other classes shapes blocks, but has no answers
+            teacher = load_teacher(self.teacher_file) if self.has_teacher else None
+            if teacher and teacher.classes != self.space.classes:  # it shapes blocks, but has no answers
+                teacher = None
             record = train_architecture(
                 self.space, architecture, self._data(asked.images), config, work,
-                teacher=teacher if answers else None, on_progress=on_progress,
+                teacher=teacher, on_progress=on_progress,
             )  # fmt: skip
             for name in (record.weights, self.trained_file.name, FILE_NAME):
                 publish(work / name, self.trained_file.parent / name)

@@ -8,7 +8,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
@@ -77,6 +77,9 @@ class Settings(Part):
 
     space: str = Field("fashion", description="what may be chosen; see `dna-deploy spaces`")
     dataset: str = Field("fashion-mnist", description="a data set by name, or a folder with one folder of images a class")
+    method: Literal["dna", "dna++"] = Field(
+        "dna", description="how candidates are rated: dna imitates a teacher; dna++ needs no teacher and no labels"
+    )
     latency: str = Field("50%", description="the promise: 20ms, or a share of the way from the fastest to the best network")
     quantile: Quantile = Field("p50", description="which quantile of the latency keeps the promise: p50, p90 or p99")
     keep_promise: bool = Field(True, description="measure what search finds, and search again until it keeps the promise")

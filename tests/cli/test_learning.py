@@ -66,8 +66,9 @@ def test_rank_check_prints_every_score_with_its_interval(tmp_path: Path) -> None
     csv.write_text("architecture,accuracy\n" + "".join(f"{line},0.{80 + n},0.{81 + n}\n" for n, line in enumerate(LINES)))
     found = json.loads(run("rank-check", str(csv), "--ratings", str(tmp_path / "ratings.json"), "--json"))
     assert (found["networks"], found["noise_ceiling_tau"]) == (6, pytest.approx(1))
-    assert [score["score"] for score in found["scores"]] == ["block rating", "parameters", "MACs", "chance"]
-    printed = run("rank-check", str(csv), "--ratings", str(tmp_path / "ratings.json"))
+    assert [score["score"] for score in found["scores"]] == ["block rating", "operator counts", "parameters", "MACs", "chance"]
+    printed = run("rank-check", str(csv), "--ratings", str(tmp_path / "ratings.json"), "--plot", str(tmp_path / "ranks.png"))
+    assert (tmp_path / "ranks.png").read_bytes().startswith(b"\x89PNG")
     assert "block rating, better to the right" in printed
     assert printed.count("•") >= 5
 
