@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from dna_deploy import api, errors
 from dna_deploy.cli.app import app
+from dna_deploy.cli.json_outputs import OUTPUTS, output_schema
 from dna_deploy.pipeline.settings import Settings, settings_file
 from dna_deploy.records.files import Record
 
@@ -49,11 +50,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "reference/commands.md": commands_page(),
         "reference/settings.md": settings_page(),
         "reference/files.md": files_page(),
+        "reference/json.md": json_page(),
         "reference/exit-codes.md": exit_codes_page(),
         "reference/api.md": api_page(),
     }
     for record in records():
         pages[f"reference/schemas/{record.KIND}.json"] = json.dumps(schema(record), indent=1)
+    for command in OUTPUTS:
+        pages[f"reference/schemas/output-{command.replace(' ', '-')}.json"] = json.dumps(output_schema(command), indent=1)
     for path, content in pages.items():
         files.append(File.generated(config, path, content=content))
     return files
@@ -170,6 +174,25 @@ def _type_of(of: dict[str, Any]) -> str:
     if of.get("type") == "array":
         return f"list of {_type_of(of['items'])}" if "items" in of else "list"
     return str(of.get("type", "any"))
+
+
+def json_page() -> str:
+    """What every command prints with ``--json``."""
+    lines = [
+        NOTE, "# JSON output", "",
+        "With `--json` a command prints one JSON object on standard output and nothing else there; `--quiet` silences",
+        "standard error as well. Every object has `schema_version` and `command`. Numbers are in SI units, the unit stands",
+        "in the key. A key that is not in every output is marked as such. `demo` prints what `run` prints.", "",
+    ]  # fmt: skip
+    for command, keys in OUTPUTS.items():
+        name = command.replace(" ", "-")
+        rows = []
+        for key, text in keys.items():
+            kind, _, meaning = text.partition(": ")
+            rows.append(f"| `{key.rstrip('?')}` | {kind} | {meaning}{' (not always)' if key.endswith('?') else ''} |")
+        lines += [f"## {command}", "", "| key | type | what it is |", "|---|---|---|", *rows, ""]
+        lines += [f"[JSON Schema](schemas/output-{name}.json)", ""]
+    return "\n".join(lines)
 
 
 def exit_codes_page() -> str:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 JSON_SCHEMA_VERSION = 1
+WIDTH = 80
+_GAP, _PADDING = 2, 2
+"""Columns that tabulate puts between columns, and beside a header."""
+
 _QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 
 
@@ -50,8 +54,25 @@ def is_quiet() -> bool:
 
 
 def aligned(rows: Sequence[Sequence[object]], headers: Sequence[str] = ()) -> str:
-    """Rows as an aligned table; numbers that are already text keep their digits."""
-    return tabulate(rows, headers=headers, tablefmt="simple" if headers else "plain", disable_numparse=True)
+    """Rows as an aligned table of 80 columns, if that can be; numbers that are already text keep their digits."""
+    kind, texts = "simple" if headers else "plain", [[str(cell) for cell in row] for row in rows]
+    return tabulate(texts, headers, kind, disable_numparse=True, maxcolwidths=_limits(texts, headers))
+
+
+def _limits(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> list[int | None] | None:
+    """How wide columns may be so that the table fits: the widest gives way first, and no word is broken."""
+    columns = list(zip(*rows, strict=True))
+    widths = [max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
+    taken = [max(width, len(headers[index]) + _PADDING if headers else 0) for index, width in enumerate(widths)]
+    excess = sum(taken) + _GAP * (len(taken) - 1) - WIDTH
+    limits: list[int | None] = [None] * len(columns)
+    for index in sorted(range(len(columns)), key=lambda index: -widths[index]):
+        if excess <= 0:
+            break
+        longest = max(len(word) for cell in columns[index] for word in cell.split() or [""])
+        limits[index] = max(longest, taken[index] - excess, 1)
+        excess -= taken[index] - max(limits[index] or 0, len(headers[index]) + _PADDING if headers else 0)
+    return limits if any(limits) else None
 
 
 def error_console() -> Console:

@@ -27,6 +27,7 @@ def init(
     latency: Annotated[str, typer.Option(help="The promise, such as 20ms, or 50% of the way to the best network.")] = "50%",
     target: Annotated[str, typer.Option(help="The device and runtime.")] = "cpu-1thread",
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite a file that is there.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Write a settings file in which every key is explained.
 
@@ -42,12 +43,15 @@ def init(
     if path.exists() and not replace:
         raise UsageError(f"{path} is there already", "edit it, or overwrite it with --replace")
     write_atomically(path, settings_file(settings).encode())
-    print_result(str(path))
+    if json:
+        print_json("init", path=str(path))
+    else:
+        print_result(str(path))
     note("next: dna-deploy run --dry-run, then dna-deploy run")
 
 
 def run(
-    path: Annotated[Path, typer.Argument(help="The settings file.")] = SETTINGS_FILE,
+    path: Annotated[Path, typer.Argument(help="The settings file, or the folder that it lies in.")] = SETTINGS_FILE,
     *,
     folder: Annotated[
         Path | None, typer.Option(help="Where the journey keeps its files, instead of what the file says.")
@@ -65,7 +69,8 @@ def run(
     """
     from dna_deploy.pipeline.settings import load_settings
 
-    settings = load_settings(path)
+    path = _settings_file(path)
+    settings = load_settings(path).seen_from(path.parent)
     place = folder or path.parent / settings.folder
     journey = _journey(settings, place, path.parent / "profiles", f"dna-deploy run {path}")
     if dry_run:
@@ -89,6 +94,20 @@ def demo(
     settings = parse_settings({"latency": latency}, "the command line")
     journey = _journey(settings, folder, Path("profiles"), f"dna-deploy demo --latency {latency}")
     _walk(journey, None, None, json=json)
+
+
+def _settings_file(path: Path) -> Path:
+    """The settings file that was meant.
+
+    Raises:
+        UsageError: it is not there, but a folder above has one.
+    """
+    found = path / SETTINGS_FILE if path.is_dir() else path
+    if path == SETTINGS_FILE and not found.exists():
+        above = next((folder for folder in Path.cwd().parents if (folder / SETTINGS_FILE).exists()), None)
+        if above is not None:
+            raise UsageError(f"there is no {SETTINGS_FILE} in this folder", f"the one above: dna-deploy run {above}")
+    return found
 
 
 def _journey(settings: Settings, folder: Path, profiles: Path, reproduce: str) -> Journey:

@@ -37,5 +37,5 @@ def spaces(json: Annotated[bool, typer.Option("--json", help="Print one JSON obj
          len(space.rows()))
         for space in found
     ]  # fmt: skip
-    print_result(aligned(table, ("space", "input", "classes", "candidates a block", "networks", "layers to profile")))
+    print_result(aligned(table, ("space", "input", "classes", "candidates a block", "networks", "layers")))
     note("other sizes: NAME@RESOLUTION, such as mbconv@128 · next: dna-deploy profile --space fashion")

@@ -47,7 +47,7 @@ def tables(
         print_json("tables", tables=[_table_values(path, table) for path, table in found])
         return
     if found:
-        headers = ("table", "space", "target", "layers", "grade", "off by", "made")
+        headers = ("table", "layers", "grade", "off by", "made")
         print_result(aligned([_table_cells(path, table) for path, table in found], headers))
         note(f"next: dna-deploy tables show {found[0][0]}")
     else:
@@ -57,7 +57,7 @@ def tables(
 def _table_cells(path: Path, table: LatencyTable) -> tuple[object, ...]:
     off = next((f"{one.relative_error:.1%}" for one in table.calibrations), "unknown")
     made = table.provenance.created_at[:10]
-    return path.name, table.space, table.target.name, len(table.rows), table.grade, off, made
+    return path.name, len(table.rows), table.grade, off, made
 
 
 def _table_values(path: Path, table: LatencyTable) -> dict[str, object]:

@@ -46,6 +46,6 @@ def targets(
     table = [(*row[:-1], row[-1] or "ready") for row in rows]
     print_result(aligned(table, ("target", "runtime", "precision", "threads", "here")))
     print_result("")
-    lines = [(of.runtime, of.version, " ".join(of.providers) or of.reason) for of in runtimes]
-    print_result(aligned(lines, ("runtime", "version", "providers, or why it cannot be used")))
+    lines = [(of.runtime, of.version.partition("-")[0], " ".join(of.providers) or of.reason) for of in runtimes]
+    print_result(aligned(lines, ("runtime", "version", "providers, or why it cannot run here")))
     note("next: dna-deploy profile --space fashion --target " + str(rows[0][0]))

@@ -98,20 +98,26 @@ class Journey:
     def _loaded(self) -> dict[int, ImageData]:
         return {}
 
-    def _data(self, train_images: int) -> ImageData:
-        """The data set with so many training images; rating, validation and test parts are always the same."""
-        from dna_deploy.data.splits import DataConfig, load_data
+    def _data(self, most_images: int) -> ImageData:
+        """The data set with at most so many training images; rating, validation and test parts are always the same."""
+        from dna_deploy.data.catalog import load_dataset
+        from dna_deploy.data.splits import DataConfig, divide_up_to
 
-        if train_images not in self._loaded:
+        if most_images not in self._loaded:
+            asked, whole = self.settings, load_dataset(self.settings.dataset, None, find_space(self.settings.space).input)
+            tenth = max(1, len(whole.training) // 10)
             config = DataConfig(
-                dataset=self.settings.dataset,
-                train_images=train_images,
-                rating_images=self.settings.rate.rating_images,
-                validation_images=self.settings.train.validation_images,
-                seed=self.settings.seed,
+                dataset=asked.dataset,
+                rating_images=min(asked.rate.rating_images, tenth),
+                validation_images=min(asked.train.validation_images, tenth),
+                seed=asked.seed,
             )
-            self._loaded[train_images] = load_data(config, find_space(self.settings.space).input)
-        return self._loaded[train_images]
+            self._loaded[most_images] = divide_up_to(whole, config, None, most_images)
+        return self._loaded[most_images]
+
+    def _images(self, most: int) -> int:
+        """How many images a training sees."""
+        return len(self._data(most).train)
 
     def stages(self) -> tuple[Stage, ...]:
         """Every stage, in order."""
@@ -168,7 +174,9 @@ class Journey:
             if (history := work / FILE_NAME).exists():  # a teacher that was taken has none
                 publish(history, self.teacher_file.parent / FILE_NAME)
 
-        return Stage("teach", "make the teacher", asked.epochs * asked.images / 900, inputs, (self.teacher_file,), run)
+        return Stage(
+            "teach", "make the teacher", asked.epochs * self._images(asked.images) / 900, inputs, (self.teacher_file,), run
+        )
 
     def _rate(self) -> Stage:
         from dna_deploy.rating.config import RatingConfig
@@ -189,12 +197,12 @@ class Journey:
             from dna_deploy.rating.rate import rate_space
 
             table = rate_space(
-                self.space, load_teacher(self.teacher_file), self._data(asked.images), config, work,
+                find_space(self.settings.space), load_teacher(self.teacher_file), self._data(asked.images), config, work,
                 on_progress=on_progress, compute=_compute(asked.jobs),
             )  # fmt: skip
             table.write(self.ratings_file)
 
-        estimate_s = 20 + asked.epochs * asked.images / 500
+        estimate_s = 20 + asked.epochs * self._images(asked.images) / 300
         return Stage("rate", "train block supernets, rate every candidate", estimate_s, inputs, (self.ratings_file,), run)
 
     def _rate_without_labels(self) -> Stage:
@@ -286,7 +294,9 @@ class Journey:
                 publish(work / name, self.trained_file.parent / name)
 
         outputs = (self.trained_file.parent / "weights.safetensors", self.trained_file)
-        return Stage("train", "train the chosen network", recipe.epochs * asked.images / 900, inputs, outputs, run)
+        return Stage(
+            "train", "train the chosen network", recipe.epochs * self._images(asked.images) / 900, inputs, outputs, run
+        )
 
     def _export(self) -> Stage:
         def inputs() -> Inputs:

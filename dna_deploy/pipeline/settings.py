@@ -8,7 +8,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
@@ -37,23 +37,25 @@ class TeacherSettings(Part):
         "residual", description="'residual' is trained here; else a file, or SOURCE:MODEL of `dna-deploy teachers`"
     )
     epochs: int = Field(3, ge=1, description="passes over its training images")
-    images: int = Field(20_000, ge=100, description="training images it sees")
+    images: int = Field(20_000, ge=100, description="training images it sees, at most")
 
 
 class RateSettings(Part):
     """Training of the block supernets, and rating of every candidate."""
 
     epochs: int = Field(3, ge=1, description="passes over the training images")
-    images: int = Field(12_000, ge=100, description="training images the supernets see")
-    rating_images: int = Field(2_000, ge=50, description="held-out training images on which candidates are rated")
+    images: int = Field(12_000, ge=100, description="training images the supernets see, at most")
+    rating_images: int = Field(2_000, ge=50, description="held-out training images to rate on; at most a tenth of all")
     jobs: int = Field(2, ge=1, description="processes; the result does not depend on it")
 
 
 class TrainSettings(Part):
     """Final training of the network that search found."""
 
-    images: int = Field(20_000, ge=100, description="training images")
-    validation_images: int = Field(2_000, ge=50, description="held-out training images that choose the best epoch")
+    images: int = Field(20_000, ge=100, description="training images, at most")
+    validation_images: int = Field(
+        2_000, ge=50, description="held-out training images that choose the best epoch; at most a tenth of all"
+    )
     preset: str = Field("short", description="the recipe: short, or imagenet; what follows replaces what it says")
     epochs: int | None = Field(None, description="passes over the training images")
     batch: int | None = Field(None, description="images a step")
@@ -96,6 +98,15 @@ class Settings(Part):
     def _is_a_budget(cls, text: str) -> str:
         read_budget(text)
         return text
+
+    def seen_from(self, folder: Path) -> Self:
+        """The settings with their paths, which are relative to ``folder``, as they are reached from the current folder."""
+        changes: dict[str, object] = {}
+        if (folder / self.dataset).is_dir():
+            changes["dataset"] = str(folder / self.dataset)
+        if (folder / self.teacher.name).is_file():
+            changes["teacher"] = self.teacher.model_copy(update={"name": str(folder / self.teacher.name)})
+        return self.model_copy(update=changes)
 
     @property
     def budget(self) -> Duration | float:

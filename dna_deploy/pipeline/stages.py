@@ -139,10 +139,11 @@ def _forced(stages: Sequence[Stage], start_from: str | None, only: str | None) -
 
 def judge(stage: Stage, folder: Path) -> Verdict:
     """Whether a stage has to run: its inputs differ from last time's, or its outputs are not what it left."""
+    path = _record_path(folder, stage)
     try:
-        finished = FinishedStage.read(_record_path(folder, stage))
-    except TableError:
-        return Verdict(is_due=True, why="not finished before")
+        finished = FinishedStage.read(path)
+    except TableError as error:
+        return Verdict(is_due=True, why=error.message if path.exists() else "not finished before")
     inputs = dict(stage.inputs())
     for name in sorted(inputs.keys() | finished.inputs.keys()):
         if inputs.get(name) != finished.inputs.get(name):
