@@ -32,9 +32,9 @@ def test_the_best_is_shown_first() -> None:
 @pytest.mark.slow
 def test_a_rating_is_calibrated_and_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    few = ("--epochs", "1", "--images", "400", "--rating-images", "50", "--teacher-epochs", "1", "--teacher-images", "200")
+    few = ("--epochs", "1", "--images", "640", "--rating-images", "50", "--teacher-epochs", "1", "--teacher-images", "200")
     folder = json.loads(run("rate", *few, "--json"))["folder"]
-    found = json.loads(run("calibrate", folder, "--networks", "6", "--epochs", "4", "--json"))
+    found = json.loads(run("calibrate", folder, "--networks", "6", "--epochs", "1", "--json"))
     assert len(found["calibration"]["networks"]) == 6
     search = ("search", "--macs", "2M", "--ratings", found["table"])
     best = json.loads(run(*search, "--json"))
