@@ -3,9 +3,22 @@
 Name a subclass ``Test...``, set what it is about, and pytest collects it; pytest itself is not imported here.
 """
 
+from dna_deploy.contracts.dataset import DatasetContract
+from dna_deploy.contracts.export_format import FormatContract
+from dna_deploy.contracts.judge import JudgeContract
 from dna_deploy.contracts.module import ModuleContract
 from dna_deploy.contracts.operation import OperationContract
 from dna_deploy.contracts.runner import RunnerContract
 from dna_deploy.contracts.space import SpaceContract
+from dna_deploy.contracts.teacher import TeacherContract
 
-__all__ = ["ModuleContract", "OperationContract", "RunnerContract", "SpaceContract"]
+__all__ = [
+    "DatasetContract",
+    "FormatContract",
+    "JudgeContract",
+    "ModuleContract",
+    "OperationContract",
+    "RunnerContract",
+    "SpaceContract",
+    "TeacherContract",
+]

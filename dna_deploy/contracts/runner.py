@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from dna_deploy.contracts.tiny import is_refused, tiny_model
 from dna_deploy.errors import DnaDeployError
 from dna_deploy.latency.runners import Runner, open_runner
-from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap
-from dna_deploy.spaces.space import Block, Cell, FixedLayer, SearchSpace
 from dna_deploy.targets.target import Target
 
-_TINY = SearchSpace(
-    "tiny",
-    FeatureMap(1, 8, 8),
-    stem=(),
-    blocks=(Block(2, (Cell.uniform(4, 1, (Conv(3),)),)),),
-    head=(FixedLayer(ClassifierHead(4), 2),),
-)
 _RUNS = 5
 
 
@@ -34,8 +24,8 @@ class RunnerContract:
         assert all(isinstance(value, str) for value in runner.libraries.values()), f"not all text: {runner.libraries}"
 
     def test_it_times_every_run(self) -> None:
-        with _model() as path:
-            session = self._opened().load(path)
+        with tiny_model() as model:
+            session = self._opened().load(model.path)
             session.run()
             times = session.time_runs(_RUNS)
         assert len(times) == _RUNS, f"{len(times)} times for {_RUNS} runs"
@@ -43,19 +33,19 @@ class RunnerContract:
 
     def test_two_models_can_be_loaded_at_once(self) -> None:
         runner = self._opened()
-        with _model() as path:
-            sessions = [runner.load(path) for _ in range(2)]
+        with tiny_model() as model:
+            sessions = [runner.load(model.path) for _ in range(2)]
             assert all(len(session.time_runs(1)) == 1 for session in (*sessions, *sessions))
 
     def test_what_is_no_model_is_not_loaded(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.onnx"
             path.write_bytes(b"no model")
-            assert _is_refused(lambda: self._opened().load(path), Exception), "it loaded a file that is no model"
+            assert is_refused(lambda: self._opened().load(path), Exception), "it loaded a file that is no model"
 
-    def test_a_provider_that_is_not_there_is_refused(self) -> None:
+    def test_a_provider_that_is_not_thereis_refused(self) -> None:
         target = self.target.model_copy(update={"provider": "no-such-provider"})
-        assert _is_refused(lambda: open_runner(target), DnaDeployError), "an unknown provider must be refused by name"
+        assert is_refused(lambda: open_runner(target), DnaDeployError), "an unknown provider must be refused by name"
 
     def test_its_provider_is_one_that_it_names(self) -> None:
         known = self._opened().providers()
@@ -68,24 +58,3 @@ class RunnerContract:
 
     def _opened(self) -> Runner:
         return open_runner(self.target)
-
-
-@contextmanager
-def _model() -> Iterator[Path]:
-    """A tiny network as an ONNX file."""
-    from dna_deploy.export.onnx_graph import export_onnx
-    from dna_deploy.nets.network import Network
-
-    (architecture,) = _TINY.architectures()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
-        path.write_bytes(export_onnx(Network(_TINY, architecture), _TINY.input).SerializeToString())
-        yield path
-
-
-def _is_refused(attempt: Callable[[], object], kind: type[Exception]) -> bool:
-    try:
-        attempt()
-    except kind:
-        return True
-    return False

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from dna_deploy.contracts import ModuleContract, RunnerContract, SpaceContract
+from dna_deploy.contracts import (
+    DatasetContract,
+    FormatContract,
+    JudgeContract,
+    ModuleContract,
+    RunnerContract,
+    SpaceContract,
+    TeacherContract,
+)
+from dna_deploy.export.formats import FORMATS
+from dna_deploy.export.judge import JUDGES
 from dna_deploy.latency.runners import RUNNERS
 from dna_deploy.nets.layers import MODULES
+from dna_deploy.nets.teacher_sources import TEACHERS
 from dna_deploy.spaces.catalog import SPACES
-from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Pointwise
+from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv, Pointwise
 from dna_deploy.spaces.placed import OPERATIONS
 from dna_deploy.targets.target import Target
+from tests.data.test_sources import class_folders
 
 
 class TestMBConvSpace(SpaceContract):
@@ -61,7 +75,64 @@ class TestOpenVino(RunnerContract):
     target = Target(name="here", runtime="openvino", provider="CPU")
 
 
+@pytest.mark.slow
+class TestOnnxRuntimeJudge(JudgeContract):
+    name = "onnxruntime"
+
+
+@pytest.mark.slow
+class TestOpenVinoJudge(JudgeContract):
+    name = "openvino"
+
+
+@pytest.mark.slow
+class TestReferenceJudge(JudgeContract):
+    name = "onnx-reference"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(name for name in FORMATS if name != "tensorrt" and not name.endswith("-pictures")))
+class TestFormats(FormatContract):
+    @pytest.fixture(autouse=True)
+    def _of(self, name: str) -> None:
+        self.name = name
+
+
+class TestFashionMnist(DatasetContract):
+    name = "fashion-mnist"
+    shape = FeatureMap(1, 28, 28)
+
+
+class TestImageFolder(DatasetContract):
+    name = "image-folder"
+    shape = FeatureMap(3, 24, 24)
+
+    @pytest.fixture(autouse=True)
+    def _in(self, tmp_path: Path) -> None:
+        class_folders(tmp_path, "bags", "boots", images=12)
+        self.folder = tmp_path
+
+
+@pytest.mark.slow
+class TestTimm(TeacherContract):
+    name = "timm:resnet18"
+    space = "mbconv@64"
+
+
+@pytest.mark.slow
+class TestTorchvision(TeacherContract):
+    name = "torchvision:resnet18"
+    space = "mbconv@64"
+
+
+@pytest.mark.slow
+class TestEfficientNetLite(TeacherContract):
+    name = "efficientnet-lite:0"
+    space = "mbconv@64"
+
+
 NEED_A_GPU = {"tensorrt", "tensorrt_rtx"}
+JUDGES_OF_ENGINES = {"polygraphy"}
 
 
 def test_no_part_is_left_out() -> None:
@@ -75,3 +146,7 @@ def test_no_part_is_left_out() -> None:
     assert operations == {path.partition(":")[2] for path in OPERATIONS.values()}
     assert set(MODULES) == set(OPERATIONS)
     assert runners | NEED_A_GPU == set(RUNNERS)
+    judges = {cls.name for cls in covered if issubclass(cls, JudgeContract) and cls is not JudgeContract}
+    sources = {cls.name.partition(":")[0] for cls in covered if issubclass(cls, TeacherContract) and cls is not TeacherContract}
+    assert judges | {"polygraphy"} == set(JUDGES), "polygraphy needs a GPU"
+    assert sources == set(TEACHERS)

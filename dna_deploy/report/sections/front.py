@@ -72,7 +72,7 @@ def _data(front: TradeOff) -> Mapping[str, object]:
         "decimals": scale.decimals,
         "ratingDecimals": rating_decimals(point.rating for point in front.points),
         "latency": "predicted" if front.confidence is None else "planned",
-        "asked": front.budget_s,
+        "asked": front.budget_s if _buys_the_answer(front) else None,
         "start": start_of(front),
         "answer": positions(front.answer) if front.answer else None,
         "choices": [[_spaced(text) for text in texts] for texts in choices],
@@ -80,6 +80,13 @@ def _data(front: TradeOff) -> Mapping[str, object]:
             [point.latency_s, point.rating, *_sizes(front, point), *positions(point)] for point in front.points
         ],
     }  # fmt: skip
+
+
+def _buys_the_answer(front: TradeOff) -> bool:
+    """Whether the asked budget buys the answer; not where a cheaper network that ties with the optimum was preferred."""
+    start = start_of(front)
+    following = front.points[start + 1 : start + 2]
+    return front.budget_s is not None and all(point.latency_s > front.budget_s for point in following)
 
 
 def _answer(front: TradeOff) -> tuple[Network, ...]:
