@@ -17,6 +17,7 @@ from dna_deploy.cli.app import app
 from dna_deploy.errors import TableError, UsageError
 from dna_deploy.report.evidence import select
 from dna_deploy.report.findings import KINDS, gather
+from dna_deploy.report.sections.curves import curves_section
 from dna_deploy.report.shares import shares_of
 from dna_deploy.report.trade_off import TradeOff, find_trade_off
 from dna_deploy.report.write import Written, plots_of, sections_of, write_report
@@ -113,6 +114,14 @@ def test_a_missing_record_is_named_and_everything_else_is_shown(kind: str, tmp_p
         assert title in text
         assert missing.reason.endswith(".")
     assert all(f'id="{key}"' in text for key in ("front", "search", "milliseconds", "prediction", "card", "origin"))
+
+
+def test_a_block_without_a_curve_is_named(tmp_path: Path) -> None:
+    folder = write_story(tmp_path / "run")
+    (of_block_2,) = (path for path in folder.rglob("*.json") if '"subject": "block 2"' in path.read_text())
+    of_block_2.unlink()
+    section = curves_section(select(gather([folder])))
+    assert [missing.reason for missing in section.missing] == ["There is no training history of block 2."]
 
 
 def test_a_whole_story_lacks_nothing(written: Written, page: str) -> None:

@@ -28,6 +28,7 @@ def curves_section(evidence: Evidence) -> Section:
     pieces: list[Piece] = []
     if blocks:
         pieces.append(_block_plot(blocks))
+        pieces += _lacking(blocks, evidence)
     else:
         pieces.append(Missing("There is no training history of the blocks.", f"dna-deploy rate --space {evidence.space_name}"))
     pieces += [_network_plot(history) for history in wholes]
@@ -40,6 +41,19 @@ def curves_section(evidence: Evidence) -> Section:
         "A curve that still falls at its end says that more epochs would help."
     )
     return Section("curves", TITLE, lead if blocks or wholes else "", tuple(pieces))
+
+
+def _lacking(blocks: tuple[TrainingHistory, ...], evidence: Evidence) -> list[Piece]:
+    """The blocks without a curve."""
+    known = {history.block for history in blocks}
+    lacking = [str(block + 1) for block in range(len(evidence.space.blocks) if evidence.space else 0) if block not in known]
+    if not lacking:
+        return []
+    return [
+        Missing(
+            f"There is no training history of block {', '.join(lacking)}.", f"dna-deploy rate --space {evidence.space_name}"
+        )
+    ]
 
 
 def _trained(network: TrainedNetwork) -> Facts:
