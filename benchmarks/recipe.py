@@ -1,7 +1,7 @@
 """Which default recipe for small data? Batch, learning rate and shift, chosen by validation images alone.
 
 First every batch with every learning rate, then every shift with the best of them; each on two networks, a small one and
-one of middle size. No test image is read. Every training is kept in a file, so that the same command resumes.
+one of middle size. No test image is read. Every training is kept in a file, so that the same command goes on.
 
     python benchmarks/recipe.py > benchmarks/results/recipe.txt
 """
@@ -35,6 +35,7 @@ from dna_deploy.training.recipe import Recipe
 NETWORKS = ("24:k3e3/40:k5e3,p1/80:k3e3", "24:k5e3,k3e3/32:k5e6,k3e3,p1/80:k5e6,k3e3")
 BATCHES, RATES, SHIFTS = (32, 64, 128), (2.5e-3, 5e-3, 1e-2), (0, 1, 2)
 IMAGES, VALIDATION, EPOCHS = 20_000, 5_000, 4
+KEPT = Path(__file__).parent / "results" / "recipe"
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def accuracy(setting: Setting, number: int, seed: int, folder: Path) -> float:
         print(f"training {name}", file=sys.stderr, flush=True)
         return train(setting, number, seed, folder / name)
 
-    found = kept(folder / f"{name}.json", make)
+    found = kept(KEPT / f"{name}.json", make)
     return float(found["correct"]) / float(found["images"])
 
 

@@ -27,6 +27,12 @@ def export(
             "--format", help="A further format, and once more for each: onnx-fp16, onnx-int8, openvino, tensorrt-rtx, ..."
         ),
     ] = None,
+    with_preprocessing: Annotated[
+        str | None,
+        typer.Option(
+            help="Also a file that takes pictures (bytes, channels last) of HEIGHTxWIDTH or 'any' size and gives probabilities."
+        ),
+    ] = None,
     space: Annotated[str, typer.Option(help="The space of an architecture's line.")] = "fashion",
     weights: Annotated[Path | None, typer.Option(help="Weights as safetensors; none gives random ones.")] = None,
     outcome: Annotated[Path | None, typer.Option(help="The search outcome that the network comes from.")] = None,
@@ -46,18 +52,26 @@ def export(
 
     Example: dna-deploy export trained.json --format onnx-int8 --format openvino
 
+    Example: dna-deploy export trained.json --with-preprocessing 480x640
+
     Example: dna-deploy export 24:k3e1/40:k5e3,p1/80:k3e3 --space fashion --out untrained
     """
     from dna_deploy.export.delivery import deliver
+    from dna_deploy.export.preprocessing import PictureSize
 
+    wanted, pictures = list(formats or ()), None
+    if with_preprocessing is not None:
+        pictures = PictureSize.parse(with_preprocessing)
+        wanted += ["onnx-pictures", *(["openvino-pictures"] if "openvino" in wanted else [])]
     source = _source(network, space, weights, outcome, table)
     data = _data(source, dataset)
     if data is not None:
         source = source.with_labels(data.classes, data.normalisation.mean, data.normalisation.deviation)
     note(f"exporting {source.architecture}")
     done = deliver(
-        source, out, formats=formats or (), data=data, images=images, batch=_batch(batch), seed=seed, replace=replace
-    )
+        source, out, formats=wanted, data=data, images=images, batch=_batch(batch), seed=seed, replace=replace,
+        pictures=pictures,
+    )  # fmt: skip
     written = (done, *done.others)
     if json:
         models = [

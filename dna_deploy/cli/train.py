@@ -12,6 +12,7 @@ from dna_deploy.cli.journey_view import journey_view
 
 if TYPE_CHECKING:
     from dna_deploy.spaces.space import SearchSpace
+    from dna_deploy.training.network import Start
 
 
 def train(
@@ -25,6 +26,9 @@ def train(
     ] = "fashion-mnist",
     teacher: Annotated[Path | None, typer.Option(help="A teacher's file: its soft targets are learnt beside labels.")] = None,
     preset: Annotated[str, typer.Option(help="The recipe: short, or imagenet. What follows replaces what it says.")] = "short",
+    inherit: Annotated[
+        Path | None, typer.Option(help="Begin with what the blocks learnt in the supernets: the folder that rate named.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs over the training images.")] = None,
     images: Annotated[int | None, typer.Option(min=1, help="Training images; all by default.")] = None,
     batch: Annotated[int | None, typer.Option(help="Images a step, over all processes and pieces.")] = None,
@@ -79,6 +83,7 @@ def train(
             config,
             out,
             teacher=load_teacher(teacher) if teacher else None,
+            start=_inherited(inherit, found, line) if inherit else None,
             on_progress=view,
             compute=Compute(device=device),
         )
@@ -96,6 +101,24 @@ def train(
         print_result(aligned(rows))
     note(f"wrote {out / RECORD} and its weights")
     note(f"next: dna-deploy export {out / RECORD}")
+
+
+def _inherited(folder: Path, space: SearchSpace, line: str) -> Start:
+    """The network with the weights of its supernet layers."""
+    from dna_deploy.errors import UsageError
+    from dna_deploy.nets.inherit import inherited_network
+    from dna_deploy.progress import silent
+    from dna_deploy.rating.block_training import train_blocks
+    from dna_deploy.rating.run import open_run
+    from dna_deploy.training.network import Start
+
+    work = open_run(folder)
+    if work.space.digest != space.digest:
+        raise UsageError(f"the supernets in {folder} are of another space or number of classes", "train without --inherit")
+    supernets = train_blocks(work, range(len(space.blocks)), silent)
+    network, fresh = inherited_network(space, space.parse(line), supernets)
+    note(f"inherits from {folder}; {', '.join((*fresh, 'head'))} begin anew")
+    return Start(network, work.identity)
 
 
 def _network(network: str, space: str) -> tuple[SearchSpace, str]:

@@ -45,7 +45,7 @@ def verify(
 
     Example: dna-deploy verify model/model.onnx --fail-over 20ms --quantile p90
     """
-    from dna_deploy.export.verification import complete_card, find_promise
+    from dna_deploy.export.verification import complete_card, find_promise, without_preprocessing
     from dna_deploy.targets.target_file import find_target
     from dna_deploy.units import Duration
 
@@ -55,11 +55,19 @@ def verify(
     plan = found.plan if rounds is None else found.plan.model_copy(update={"rounds": rounds})
     result = _measured(model, found.target, plan, promise)
     tuning = _tuned(model, found.target, plan) if tune else None
-    card = complete_card(result, tuning)
+    alone = without_preprocessing(model)
+    plain = _measured(alone, found.target, plan, promise) if alone else None
+    card = complete_card(result, tuning, plain)
     if json:
-        print_json("verify", **_values(result), tuning=_tuning_values(tuning) if tuning else None)
+        print_json(
+            "verify",
+            **_values(result),
+            tuning=_tuning_values(tuning) if tuning else None,
+            without_preprocessing=_values(plain) if plain else None,
+        )
     else:
-        print_result(aligned(_rows(result)))
+        rows = [*_rows(result), *([("without pre-processing", str(plain.latency))] if plain else [])]
+        print_result(aligned(rows))
         if tuning:
             print_result("\n" + _tuning_text(tuning))
     for doubt in result.measurement.doubts:

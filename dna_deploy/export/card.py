@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from dna_deploy.export.model_file import ExportResult
+from dna_deploy.export.model_file import WEIGHTS_SUFFIX, ExportResult
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.model_card import (
     Absent,
@@ -60,7 +60,8 @@ def make_card(
     """
     provenance = Provenance.now()
     layers = space.place(architecture)
-    beside = [path for path in [result.path.with_suffix(".bin")] if path.exists()]  # where OpenVINO keeps the weights
+    places = (result.path.with_suffix(".bin"), result.path.with_name(result.path.name + WEIGHTS_SUFFIX))
+    beside = [path for path in places if path.exists()]  # where OpenVINO, and ONNX beyond 2 GiB, keep the weights
     return ModelCard(
         provenance=provenance,
         model=result.path.name,

@@ -82,6 +82,8 @@ def _measurement(card: ModelCard) -> Iterator[str]:
         f"Measured on target `{target.name}`: {machine.runtime_version}, {target.provider}, "
         f"{target.precision}, {target.threads} thread(s), batch {target.batch}, on {machine.processor} ({machine.system})."
     )
+    if not isinstance(card.without_preprocessing, Absent):
+        yield f"Without pre-processing inside: {_time(card.without_preprocessing.p50_s)} (p50)."
     for doubt in found.doubts:
         yield f"- doubt `{doubt.name}` (grade {doubt.grade}): {doubt.message}. {doubt.advice}"
 

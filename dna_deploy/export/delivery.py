@@ -10,13 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from dna_deploy.data.splits import ImageData
+from dna_deploy.errors import DependencyError
 from dna_deploy.export.card import make_card
 from dna_deploy.export.card_file import card_path, write_card
 from dna_deploy.export.formats import Conversion, Format, find_format
-from dna_deploy.export.judge import JUDGES, Images
+from dna_deploy.export.judge import ONNX_JUDGES, Images
 from dna_deploy.export.model_file import ExportResult, export_architecture
 from dna_deploy.export.normalised import images_and_labels
 from dna_deploy.export.parity import check_parity
+from dna_deploy.export.picture_parity import check_pictures
+from dna_deploy.export.preprocessing import PictureSize
 from dna_deploy.export.source import Source
 from dna_deploy.export.staging import staged
 from dna_deploy.records.files import digest_of
@@ -57,6 +60,7 @@ def deliver(
     seed: int = 0,
     replace: bool = False,
     reproduce: str = "",
+    pictures: PictureSize | None = None,
 ) -> Delivery:
     """Exports a network into a folder that appears as a whole or not at all.
 
@@ -70,6 +74,7 @@ def deliver(
         seed: For random weights, where the source has none.
         replace: Allow the folder to hold an earlier model.
         reproduce: The command that makes it again; the current one where empty.
+        pictures: Of which size pictures are, in formats with pre-processing inside; of any size by default.
 
     Raises:
         ParityError: the file does not compute what torch does; nothing is written.
@@ -82,10 +87,14 @@ def deliver(
             source.space, source.architecture, source.weights, work,
             labels=source.labels, mean=source.mean, deviation=source.deviation, batch=batch, seed=seed,
         )  # fmt: skip
-        made = [(result, _compare(result, evidence, tuple(JUDGES)))]
+        made = [(result, _compare(result, evidence, ONNX_JUDGES))]
         for kind in wanted.values():
-            converted = _converted(result, kind, data)
-            made.append((converted, _compare(converted, evidence, kind.judges)))
+            size = (pictures or PictureSize()) if kind.takes_pictures else None
+            converted = _converted(result, kind, data, size)
+            parity = (
+                _compare(converted, evidence, kind.judges) if size is None else _compare_pictures(converted, kind, data, size)
+            )
+            made.append((converted, parity))
         cards = [_card(source, one, parity, data, reproduce) for one, parity in made]
         for card in cards:
             write_card(card, work)
@@ -93,22 +102,33 @@ def deliver(
     return dataclasses.replace(first, others=tuple(others))
 
 
-def _converted(result: ExportResult, kind: Format, data: ImageData | None) -> ExportResult:
+def _converted(result: ExportResult, kind: Format, data: ImageData | None, size: PictureSize | None) -> ExportResult:
     """The same network in another format, beside the plain file."""
-    info = result.info.model_copy(update={"precision": kind.precision})
+    info = result.info.model_copy(update={"precision": kind.precision, "pictures": "" if size is None else str(size)})
     path = result.path.with_suffix(kind.suffix)
     calibration = None if data is None else images_and_labels(data, data.train)[0]
-    kind.convert(Conversion(result.path, info, calibration), path)
+    kind.convert(Conversion(result.path, info, calibration, size), path)
     return ExportResult(path, digest_of(path.read_bytes()), info, result.network)
 
 
 def _compare(result: ExportResult, evidence: _Evidence, judges: Sequence[str]) -> Parity | Absent:
     if not judges:
         return Absent(reason="the engine needs an NVIDIA GPU to run")
-    return check_parity(
-        result.network, result.path, evidence.images, evidence.labels,
-        source=evidence.source, precision=result.info.precision, judges=judges,
-    )  # fmt: skip
+    try:
+        return check_parity(
+            result.network, result.path, evidence.images, evidence.labels,
+            source=evidence.source, precision=result.info.precision, judges=judges,
+        )  # fmt: skip
+    except DependencyError as error:
+        if result.path.suffix != ".engine":
+            raise
+        return Absent(reason=error.message)  # engines are often built where they cannot run
+
+
+def _compare_pictures(result: ExportResult, kind: Format, data: ImageData | None, size: PictureSize) -> Parity | Absent:
+    if data is None:
+        return Absent(reason="there are no pictures: no data set was given")
+    return check_pictures(result.network, result.path, data, size, kind.judges)
 
 
 def _evidence(source: Source, data: ImageData | None, limit: int | None) -> _Evidence:

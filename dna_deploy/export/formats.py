@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dna_deploy.export.judge import Images
 from dna_deploy.export.metadata import ModelInfo
 from dna_deploy.plugins import load_plugin, plugin_names
 from dna_deploy.targets.target import Precision
 
+if TYPE_CHECKING:
+    from dna_deploy.export.preprocessing import PictureSize
+
 FORMATS = {
     "onnx-fp16": "dna_deploy.export.runtimes.onnx_runtime:FP16",
     "onnx-int8": "dna_deploy.export.runtimes.onnx_runtime:INT8",
+    "onnx-pictures": "dna_deploy.export.preprocessing:PICTURES",
     "openvino": "dna_deploy.export.runtimes.openvino:IR",
     "openvino-fp16": "dna_deploy.export.runtimes.openvino:IR_FP16",
+    "openvino-pictures": "dna_deploy.export.runtimes.openvino:IR_PICTURES",
     "tensorrt": "dna_deploy.export.runtimes.tensorrt:ENGINE",
     "tensorrt-rtx": "dna_deploy.export.runtimes.tensorrt:RTX_ENGINE",
 }
@@ -30,6 +36,8 @@ class Conversion:
     info: ModelInfo
     calibration: Images | None
     """Training images, normalised, for precisions that need to see the range of every activation."""
+    pictures: PictureSize | None = None
+    """Which pictures a file with pre-processing inside takes; any size where nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,8 @@ class Format:
     """Who can run it here, for parity."""
     convert: Callable[[Conversion, Path], None]
     """Writes the file that it is given the path of."""
+    takes_pictures: bool = False
+    """Whether crop, resize, normalisation and softmax are inside."""
 
 
 def format_names() -> tuple[str, ...]:

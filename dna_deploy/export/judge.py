@@ -28,8 +28,12 @@ JUDGES = {
     "onnxruntime": "dna_deploy.export.runtimes.onnx_runtime:judge",
     "openvino": "dna_deploy.export.runtimes.openvino:judge",
     "onnx-reference": "dna_deploy.export.runtimes.onnx_reference:judge",
+    "polygraphy": "dna_deploy.export.runtimes.polygraphy:judge",
 }
 """Name -> function from a model's path to a `Judge`. Others: entry points ``dna_deploy.judges``."""
+
+ONNX_JUDGES = ("onnxruntime", "openvino", "onnx-reference")
+"""Who runs a plain ONNX file."""
 
 PACKAGES = {"onnx-reference": "onnx"}
 """The package behind a judge that is called otherwise."""

@@ -34,10 +34,13 @@ class ModelInfo(Part):
     deviation: tuple[float, ...]
     weights: str = Field(description="digest of the checkpoint, or 'untrained'")
     precision: Precision = "fp32"
+    pictures: str = Field(
+        "", description="the size of pictures (bytes, channels last) where pre-processing and softmax are inside, or 'any size'"
+    )
 
     def pairs(self) -> dict[str, str]:
         """The facts as text pairs, each under its own key."""
-        values = self.model_dump(mode="json")
+        values = self.model_dump(mode="json", exclude=None if self.pictures else {"pictures"})
         return {PREFIX + key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 
     @classmethod

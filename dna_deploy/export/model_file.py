@@ -18,12 +18,14 @@ from dna_deploy.nets.network import Network
 from dna_deploy.records.files import digest_of, write_atomically
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
-from dna_deploy.units import Bytes
 
 MODEL_NAME = "model.onnx"
 
 MOST_BYTES = 2**31 - 2**24
 """A protobuf message, which an ONNX file is, ends at 2 GiB; the rest is for all that is not weights."""
+
+WEIGHTS_SUFFIX = ".data"
+"""Of the second file that holds larger weights, as ONNX knows it (external data)."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ def export_architecture(
 ) -> ExportResult:
     """Writes ``folder/model.onnx``: ``input`` ``(batch, *space.input)`` -> ``output`` ``(batch, classes)``.
 
+    Weights beyond 2 GiB lie beside it, in ``model.onnx.data``.
+
     Args:
         space: Where the architecture comes from, with the right number of classes.
         architecture: The network.
@@ -64,7 +68,6 @@ def export_architecture(
     Raises:
         UsageError: weights, labels and architecture do not belong together, or the folder cannot be written.
     """
-    _check_size(space, architecture)
     names = tuple(labels) or tuple(map(str, range(space.classes)))
     if len(names) != space.classes:
         raise UsageError(f"{len(names)} labels for a network with {space.classes} classes", "give one label a class")
@@ -80,28 +83,45 @@ def export_architecture(
         deviation=tuple(deviation),
         weights=digest,
     )
-    content = checked_bytes(export_onnx(network, space.input, batch), info)
     path = folder / MODEL_NAME
-    write_atomically(path, content)
-    return ExportResult(path, digest_of(content), info, network)
+    weights_bytes = 4 * sum(layer.deployed_parameters for layer in space.place(architecture))
+    _write(export_onnx(network, space.input, batch), info, path, weights_bytes)
+    return ExportResult(path, digest_of(path.read_bytes()), info, network)
 
 
-def _check_size(space: SearchSpace, architecture: Architecture) -> None:
-    size = 4 * sum(layer.deployed_parameters for layer in space.place(architecture))
-    if size > MOST_BYTES:
+def _write(model: onnx.ModelProto, info: ModelInfo, path: Path, weights_bytes: int) -> None:
+    """One file; or two, where the weights do not fit in one."""
+    if weights_bytes <= MOST_BYTES:
+        write_atomically(path, checked_bytes(model, info))
+        return
+    weights = path.with_name(path.name + WEIGHTS_SUFFIX)
+    _describe(model, info)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        weights.unlink(missing_ok=True)  # onnx would write behind what is there
+        onnx.save_model(model, path, save_as_external_data=True, location=weights.name)
+    except OSError as error:
         raise UsageError(
-            f"the weights take {Bytes(size)}; one ONNX file holds {Bytes(MOST_BYTES)}",
-            "choose a smaller network, or fewer classes",
-        )
+            f"cannot write {weights}: {error.strerror or error}", "free some space, or choose another folder"
+        ) from error
+    _check(str(path))
 
 
 def checked_bytes(model: onnx.ModelProto, info: ModelInfo) -> bytes:
     """The model's file with its provenance inside, passed by ONNX's own checker."""
+    _describe(model, info)
+    _check(model)
+    return bytes(model.SerializeToString())
+
+
+def _describe(model: onnx.ModelProto, info: ModelInfo) -> None:
     name_after_layers(model)
     onnx.helper.set_model_props(model, info.pairs())
     model.producer_name, model.producer_version = "dna-deploy", info.tool_version
+
+
+def _check(model: onnx.ModelProto | str) -> None:
     try:
         onnx.checker.check_model(model, full_check=True)
     except onnx.checker.ValidationError as error:
         raise UsageError(f"the exported model is not valid ONNX: {error}") from error
-    return bytes(model.SerializeToString())

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from dna_deploy.errors import UsageError
+from dna_deploy.export.onnx_lacks import lacking
 from dna_deploy.spaces.operations import FeatureMap
 
 OPSET = 18
@@ -27,7 +27,7 @@ def export_onnx(module: nn.Module, input: FeatureMap, batch: int | None = 1) -> 
     The module itself is not changed. A ``batch`` of None is left open in the model.
 
     Raises:
-        UsageError: the exporter lacks an operator that the module uses; the message names it.
+        UsageError: the exporter lacks an operator that the module uses; message and hint name it and its layer.
     """
     folded = fold_batch_norms(copy.deepcopy(module).eval())
     return _export(folded, (_example(input, batch or 2),), (INPUT_NAME,), (OUTPUT_NAME,), open_batch=batch is None)
@@ -76,7 +76,7 @@ def _export(
                 verbose=False, external_data=False, dynamic_shapes=shapes,
             )  # fmt: skip
         except torch.onnx.errors.OnnxExporterError as error:
-            raise UsageError(f"cannot export {type(module).__name__} to ONNX: {error}") from error
+            raise lacking(error, module, examples) from error
     assert program is not None
     model: onnx.ModelProto = program.model_proto
     return model

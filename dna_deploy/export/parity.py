@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from dna_deploy.errors import DependencyError, ParityError, UsageError
-from dna_deploy.export.judge import JUDGES, PACKAGES, Array, Images, Judge, open_judge
+from dna_deploy.export.judge import ONNX_JUDGES, PACKAGES, Array, Images, Judge, open_judge
 from dna_deploy.export.onnx_names import layers_with
 from dna_deploy.records.model_card import Absent, Accuracy, JudgeParity, Parity
 from dna_deploy.targets.target import Precision
@@ -50,7 +50,7 @@ def check_parity(
     *,
     source: str = "some images",
     precision: Precision = "fp32",
-    judges: Sequence[str] = tuple(JUDGES),
+    judges: Sequence[str] = ONNX_JUDGES,
 ) -> Parity:
     """Compares a file's scores with torch's.
 
@@ -69,9 +69,9 @@ def check_parity(
     """
     if not len(images):
         raise UsageError("parity needs at least one image", "give some test images")
-    opened, absent = _open(judges, path)
-    network_accuracy, largest_score = _Tally(), 0.0
-    tallies = {name: _Tally() for name in opened}
+    opened, absent = open_judges(judges, path)
+    network_accuracy, largest_score = Tally(), 0.0
+    tallies = {name: Tally() for name in opened}
     for batch, truth in _batches(images, labels):
         seen = network_accuracy.images
         reference = _torch_scores(network, batch)
@@ -86,16 +86,16 @@ def check_parity(
         source=source,
         largest_score=largest_score,
         accuracy=network_accuracy.accuracy,
-        judges=tuple(_verdict(name, tally) for name, tally in tallies.items()),
+        judges=tuple(verdict(name, tally) for name, tally in tallies.items()),
         absent_judges=absent,
     )
     check_limits(parity, path.name)
     return parity
 
 
-def check_limits(parity: Parity, name: str) -> None:
-    """Raises `ParityError` if a judge is beyond the limits of the precision."""
-    limits = LIMITS[parity.precision]
+def check_limits(parity: Parity, name: str, limits: Limits | None = None) -> None:
+    """Raises `ParityError` if a judge is beyond the limits; those of the precision where none are given."""
+    limits = limits or LIMITS[parity.precision]
     allowed = limits.relative_error * parity.largest_score
     for judge in parity.judges:
         if not judge.max_absolute_error <= allowed:
@@ -119,7 +119,7 @@ _HINTS: dict[Precision, str] = {
 
 
 @dataclass
-class _Tally:
+class Tally:
     """Running sums of the comparison with one judge."""
 
     images: int = 0
@@ -130,6 +130,7 @@ class _Tally:
     correct: int | None = field(default=None)
 
     def add(self, found: Array, reference: Array, labels: Array | None) -> None:
+        """Scores ``(images, classes)`` of a judge and of torch, and the classes where they are known."""
         difference = np.abs(found.astype(np.float64) - reference)
         self.images += len(found)
         self.scores += difference.size
@@ -145,7 +146,13 @@ class _Tally:
         return _NO_LABELS if self.correct is None else Accuracy(correct=self.correct, images=self.images)
 
 
-def _open(names: Sequence[str], path: Path) -> tuple[dict[str, Judge], dict[str, str]]:
+def open_judges(names: Sequence[str], path: Path) -> tuple[dict[str, Judge], dict[str, str]]:
+    """The judges that are here, with the file loaded, and why others are not.
+
+    Raises:
+        UsageError: a judge cannot run the file; the hint names the layers with the operator that it lacks.
+        DependencyError: no judge is here.
+    """
     opened, absent = {}, {}
     for name in names:
         try:
@@ -174,7 +181,8 @@ def _torch_scores(network: nn.Module, images: Array) -> Array:
     return np.asarray(scores.float().cpu().numpy())
 
 
-def _verdict(name: str, tally: _Tally) -> JudgeParity:
+def verdict(name: str, tally: Tally) -> JudgeParity:
+    """What a card says of a judge."""
     if not isfinite(tally.maximum):
         raise ParityError(f"under {name} some scores are not numbers", "export in fp32, and check the weights")
     return JudgeParity(

@@ -86,6 +86,11 @@ def verify_model(
         UnstableMeasurementError: the clock cannot be used.
     """
     info = ModelInfo.parse(read_notes(path), str(path)) if path.suffix == ".onnx" else None
+    if info is not None and info.pictures == "any size":
+        raise UsageError(
+            f"{path.name} takes pictures of any size, which take different times",
+            "export it for the size that the device sees: --with-preprocessing 480x640",
+        )
     if info is not None and info.precision != target.precision:
         target = target.model_copy(update={"precision": info.precision})
     measurement = measure_model(path, target, plan_for(promise.quantile, plan), on_progress)
@@ -124,8 +129,19 @@ def card_of(model: Path) -> ModelCard | None:
     return card if card.model_digest == digest_of(read_bytes(model, "model")) else None
 
 
-def complete_card(verification: Verification, tuning: Tuning | None = None) -> tuple[Path, Path] | None:
-    """Writes what was measured, and tuned, into the card beside the model; None where there is no card of this very file."""
+def without_preprocessing(path: Path) -> Path | None:
+    """The file with the network alone, beside one that has pre-processing inside; None for other files."""
+    plain = path.with_name(path.name.replace(".pictures.", "."))
+    return plain if plain != path and plain.exists() else None
+
+
+def complete_card(
+    verification: Verification, tuning: Tuning | None = None, plain: Verification | None = None
+) -> tuple[Path, Path] | None:
+    """Writes what was measured, and tuned, into the card beside the model; None where there is no card of this very file.
+
+    ``plain`` is what the network alone took, where the model has pre-processing inside.
+    """
     card = card_of(verification.path)
     if card is None:
         return None
@@ -134,6 +150,8 @@ def complete_card(verification: Verification, tuning: Tuning | None = None) -> t
     changes: dict[str, object] = {"measured": measured}
     if tuning is not None:
         changes["tuning"] = tuning
+    if plain is not None:
+        changes["without_preprocessing"] = MeasuredLatency.of(plain.measurement, promise.quantile)
     if promise.asked is not None:
         changes["asked"] = AskedLatency(latency_s=promise.asked.seconds, quantile=promise.quantile)
     return write_card(card.model_copy(update=changes), verification.path.parent)

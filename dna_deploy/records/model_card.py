@@ -24,6 +24,7 @@ class Absent(Part):
 
 
 NOT_TUNED = Absent(reason="not tuned; dna-deploy verify --tune does it")
+NOTHING_INSIDE = Absent(reason="no pre-processing is inside")
 
 
 class Accuracy(Part):
@@ -208,6 +209,9 @@ class ModelCard(Record):
     predicted: PredictedLatency | Absent
     measured: MeasuredLatency | Absent
     tuning: Tuning | Absent = NOT_TUNED
+    without_preprocessing: MeasuredLatency | Absent = Field(
+        NOTHING_INSIDE, description="what the file beside it took, which has the network alone inside"
+    )
     parity: Parity | Absent
     accuracy: Accuracy | Absent = Field(description="of the exported file on the untouched test images")
     baselines: tuple[Baseline, ...]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import dataclass
 from pathlib import Path
 
 from dna_deploy.data.randomness import seeded
@@ -32,6 +34,14 @@ class TrainingConfig(Part):
     recipe: Recipe = Recipe()
 
 
+@dataclass(frozen=True)
+class Start:
+    """Where a training begins, if not from scratch: a network with weights, and what names them."""
+
+    network: Network
+    digest: str
+
+
 def train_architecture(
     space: SearchSpace,
     architecture: Architecture,
@@ -40,10 +50,13 @@ def train_architecture(
     folder: Path,
     *,
     teacher: Teacher | None = None,
+    start: Start | None = None,
     on_progress: OnProgress = silent,
     compute: Compute | None = None,
 ) -> TrainedNetwork:
     """A trained network: its record, and beside it in ``folder`` its weights. The same folder resumes.
+
+    With a ``start``, such as the network that inherits what its blocks learnt in the supernets, training begins there.
 
     Raises:
         DivergedError: the loss is no longer a number.
@@ -60,12 +73,14 @@ def train_architecture(
         )
     taught_by = teacher.digest if teacher is not None else None
     parts = f"network {space.digest} {architecture} {taught_by} {data.digest} {config.model_dump_json()}"
+    if start is not None:
+        parts += f" {start.digest}"
     run = Run("training", digest_of(parts.encode()), folder, compute)
     if finished := _finished(run):
         return finished
     with compute.limited_threads(), team(compute.device) as together:
         with seeded(config.recipe.seed, "network"):
-            network = Network(space, architecture)
+            network = Network(space, architecture) if start is None else copy.deepcopy(start.network)
         if teacher is not None:
             teacher.network.to(together.device)
         objective = Objective(config.recipe, teacher)
@@ -73,7 +88,10 @@ def train_architecture(
         if together.is_first:
             TensorFile(network.state_dict(), {"identity": run.identity}).write(folder / WEIGHTS)
             test = measure_accuracy(network, data.test, data, together.device)
-            _record(space, architecture, data, config, folder, taught_by, fitted, test).write(folder / RECORD)
+            record = _record(space, architecture, data, config, folder, taught_by, fitted, test)
+            if start is not None:
+                record = record.model_copy(update={"recipe": {**record.recipe, "start": start.digest}})
+            record.write(folder / RECORD)
         together.wait()
     return TrainedNetwork.read(folder / RECORD)
 

@@ -23,7 +23,7 @@ from dna_deploy.records.training_history import TrainingHistory
 from dna_deploy.training.accuracy import measure_accuracy
 from dna_deploy.training.dropping import drop_parts
 from dna_deploy.training.lessons import Lessons
-from dna_deploy.training.network import TrainingConfig, train_architecture
+from dna_deploy.training.network import Start, TrainingConfig, train_architecture
 from dna_deploy.training.presets import IMAGENET, SHORT, make_recipe
 from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.schedule import Schedule, make_optimiser
@@ -101,6 +101,18 @@ def test_the_running_mean_of_the_weights_is_what_is_judged_and_kept(tmp_path: Pa
         name = "head.0.classifier.weight"
         torch.testing.assert_close(network.state_dict()[name], kept[f"module.average.{name}"])
         assert not torch.equal(network.state_dict()[name], kept[f"module.network.{name}"])
+
+
+def test_a_training_begins_where_it_is_told_to_and_says_so(tmp_path: Path) -> None:
+    start, config = Start(Network(SPACE, ARCHITECTURE), "elsewhere"), TrainingConfig(recipe=Recipe(epochs=1, batch=16))
+    still = config.model_copy(update={"recipe": config.recipe.model_copy(update={"learning_rate": 1e-12})})
+    trained = train_architecture(SPACE, ARCHITECTURE, toy_data(), still, tmp_path, start=start, compute=SAVING)
+    found = TensorFile.read(tmp_path / trained.weights).tensors
+    for name, weights in start.network.named_parameters():
+        torch.testing.assert_close(found[name], weights.detach())
+    assert trained.recipe["start"] == "elsewhere"
+    with pytest.raises(UsageError, match="made from other settings"):
+        train_architecture(SPACE, ARCHITECTURE, toy_data(), still, tmp_path, compute=SAVING)
 
 
 TORCHRUN = """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +46,21 @@ def convert_to_fp16(conversion: Conversion, path: Path) -> None:
     _convert(conversion, path, compress_to_fp16=True)
 
 
+def convert_pictures(conversion: Conversion, path: Path) -> None:
+    """Writes ``path`` (``.xml``) with pre-processing and softmax inside; pictures are resized as Pillow does it."""
+    import onnx
+
+    from dna_deploy.export.preprocessing import with_preprocessing
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "pictures.onnx")
+        onnx.save(with_preprocessing(conversion), file)
+        _convert(dataclasses.replace(conversion, onnx_file=file), path, compress_to_fp16=False)
+
+
 IR = Format(".openvino.xml", "fp32", ("openvino",), convert)
 IR_FP16 = Format(".openvino-fp16.xml", "fp16", ("openvino",), convert_to_fp16)
+IR_PICTURES = Format(".pictures.openvino.xml", "fp32", ("openvino",), convert_pictures, takes_pictures=True)
 
 
 def _convert(conversion: Conversion, path: Path, *, compress_to_fp16: bool) -> None:
@@ -54,12 +69,28 @@ def _convert(conversion: Conversion, path: Path, *, compress_to_fp16: bool) -> N
         model = openvino.convert_model(str(conversion.onnx_file))
     except RuntimeError as error:
         raise UsageError(f"OpenVINO cannot convert {conversion.onnx_file}: {' '.join(str(error).split())}") from error
+    if conversion.pictures is not None:
+        _resize_as_pillow(model)
     for key, value in conversion.info.pairs().items():
         model.set_rt_info(value, key.split("."))
     try:
         openvino.save_model(model, str(path), compress_to_fp16=compress_to_fp16)
     except RuntimeError as error:
         raise UsageError(f"cannot write {path}: {' '.join(str(error).split())}", "free some space") from error
+
+
+def _resize_as_pillow(model: Any) -> None:
+    """OpenVINO reads ONNX's antialiased resize but does not antialias; it has an operation of its own for that."""
+    from openvino import opset13
+
+    for node in model.get_ops():
+        if node.get_type_name() == "Interpolate":
+            height, width = (node.get_output_partial_shape(0)[axis].get_length() for axis in (2, 3))
+            size, none = opset13.constant(np.array([height, width])), [0, 0, 0, 0]
+            resized = opset13.interpolate(
+                node.input_value(0), size, "bilinear_pillow", "sizes", none, none, axes=opset13.constant(np.array([2, 3]))
+            )
+            node.output(0).replace(resized.output(0))
 
 
 def _openvino() -> Any:

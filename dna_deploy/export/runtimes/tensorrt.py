@@ -56,7 +56,7 @@ def convert(package: str, conversion: Conversion, path: Path) -> None:
     write_atomically(path, bytes(engine))
 
 
-ENGINE = Format(".tensorrt.engine", "fp32", (), partial(convert, "tensorrt"))
+ENGINE = Format(".tensorrt.engine", "fp32", ("polygraphy",), partial(convert, "tensorrt"))
 RTX_ENGINE = Format(".tensorrt-rtx.engine", "fp32", (), partial(convert, "tensorrt_rtx"))
 
 
