@@ -76,6 +76,6 @@ def _as_array(picture: Image.Image) -> Array:
 
 @torch.inference_mode()
 def _torch_probabilities(network: nn.Module, picture: Image.Image, data: ImageData) -> Array:
-    pixels = torch.from_numpy(fitted(picture, data.shape))[None]
+    pixels = torch.from_numpy(fitted(picture, data.shape).copy())[None]  # Pillow lends grey pixels for reading only
     device = next(network.parameters()).device
     return np.asarray(network.eval()(data.normalisation(pixels).to(device)).softmax(1).cpu().numpy())
