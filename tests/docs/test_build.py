@@ -61,6 +61,18 @@ def test_public_names_are_documented_with_their_arguments(site: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "words"), [("new-space", "SearchSpace"), ("new-layer", "class Ghost"), ("new-runtime", "class R")]
+)
+def test_pages_show_the_files_of_the_example_that_they_include(site: Path, page: str, words: str) -> None:
+    text = Text()
+    text.feed((site / "how-to" / f"{page}.html").read_text())
+    shown = "".join(text.words)
+    assert words in shown
+    assert "--8" not in shown
+
+
+@pytest.mark.slow
 def test_pages_load_nothing_from_elsewhere(site: Path) -> None:
     for path in site.rglob("*.html"):
         page = Text()
