@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import statistics
 import subprocess
 import sys
@@ -42,7 +43,7 @@ ENVIRONMENTS = {
     "pymoo-nsga2": "solvers", "ofa": "ofa", "random": None, "greedy": None,
 }  # fmt: skip
 COSTS = (Latency("one"), Latency("two"), Macs())
-PATIENCE_S = 20
+PATIENCE_S, IMPORTING_S = 20, 180
 
 
 def simple_space() -> SearchSpace:
@@ -90,13 +91,15 @@ def peer(name: str, path: Path) -> tuple[float | None, float | None]:
     python = str(HERE / ".environments" / environment / "bin" / "python") if environment else sys.executable
     try:
         ran = subprocess.run(
-            [python, str(HERE / "search_peers.py"), name, str(path)],
+            [python, str(HERE / "search_peers.py"), name, str(path), str(PATIENCE_S)],
             capture_output=True,
             text=True,
-            timeout=PATIENCE_S + 10,
+            timeout=PATIENCE_S + IMPORTING_S,
             check=False,
         )
     except subprocess.TimeoutExpired:
+        raise SystemExit(f"{name} did not even begin to search in {IMPORTING_S} s") from None
+    if ran.returncode == -signal.SIGALRM:
         return None, None
     if ran.returncode:
         raise SystemExit(f"{name} failed: {ran.stderr[-800:]}")

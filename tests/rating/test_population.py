@@ -152,6 +152,14 @@ def test_without_the_term_against_it_a_joint_population_collapses_and_is_stopped
     assert [look.collapsed for look in history.looks if look.block == history.looks[-1].block][-3:] == [True] * 3
 
 
+@pytest.mark.slow
+def test_with_the_term_the_same_population_does_not(tmp_path: Path) -> None:
+    train_population(work(tmp_path, **{**COLLAPSING, "divergence": 1.0}))
+    history = EmbeddingHistory.read(tmp_path / FILE_NAME)
+    assert history.stopped_at is None
+    assert not history.looks[-1].collapsed
+
+
 def test_a_collapsed_training_collapses_again_from_its_last_good_checkpoint(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(DnaDeployError, match="embeddings collapsed"):
