@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from dna_deploy.targets.target_file import find_target
 from tests.docs.commands import ROOT, Command, blocks_of, commands_of, inline_commands_of, lines_of, pages
 
 SMALL = {
-    "profile": ("--rounds", "24"),
+    "profile": ("--rounds", "24", "--accept-noise"),
     "verify": ("--rounds", "24", "--accept-noise"),
     "export": ("--images", "20"),
     "train": ("--epochs", "1", "--images", "200"),
@@ -42,7 +41,7 @@ SMALL_JOURNEY = {
     "DNA_DEPLOY_TRAIN_IMAGES": "100",
     "DNA_DEPLOY_TRAIN_VALIDATION_IMAGES": "50",
 }
-ELSEWHERE = ("pip ", "make ", "scp ", "ssh-copy-id ", "sudo ")
+ELSEWHERE = ("pip ", "make ", "scp ", "ssh-copy-id ", "sudo ", "torchrun ")
 """What a page may tell the reader to run besides dna-deploy, on machines that these tests are not."""
 
 WITH_COMMANDS = [page for page in pages() if commands_of(page, "bash")]
@@ -62,17 +61,48 @@ def draw_photos(folder: Path) -> None:
             Image.fromarray(pixels.astype(np.uint8)).save(folder / label / f"{number:04}.png")
 
 
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the reader's images, and the current folder; settings from the environment make journeys small."""
+    draw_photos(tmp_path / "photos")
+    monkeypatch.chdir(tmp_path)
+    for key, value in SMALL_JOURNEY.items():
+        monkeypatch.setenv(key, value)
+    return tmp_path
+
+
+def run_small(command: Command) -> None:
+    """Runs a command in this process, which spares the imports of a new one."""
+    arguments = [*command.arguments, *SMALL.get(command.arguments[0], ())]
+    ran = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert ran.exit_code == 0, f"{command}\n{ran.output}"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=name)
-def test_the_commands_of_a_page_run_in_order(page: Path, tmp_path: Path) -> None:
-    draw_photos(tmp_path / "photos")
+def test_the_commands_of_a_page_run_in_order(page: Path, project: Path) -> None:
     for command in commands_of(page, "bash"):
-        arguments = [*command.arguments, *SMALL.get(command.arguments[0], ())]
-        ran = subprocess.run(
-            [sys.executable, "-m", "dna_deploy.cli.app", *arguments],
-            cwd=tmp_path, env=os.environ | SMALL_JOURNEY, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert ran.returncode == 0, f"{command}\n{ran.stdout}{ran.stderr}"
+        run_small(command)
+
+
+@pytest.mark.slow
+def test_the_table_of_the_readme_walks_the_journey_from_kit_to_verify(project: Path) -> None:
+    """In the space `fashion`, since rating `mbconv` takes a GPU or patience; `init` and `run` are those of the tutorial."""
+    readme = (ROOT / "README.md").read_text()
+    calls = [
+        shlex.split(text.replace("mbconv", "fashion")) for text in re.findall(r"^\| `(dna-deploy [^`]*)`", readme, re.MULTILINE)
+    ]
+    stages = [Command(ROOT / "README.md", tuple(call[1:])) for call in calls]
+    assert [one.arguments[0] for one in stages][:7] == ["kit", "profile", "rate", "search", "train", "export", "verify"]
+    for command in (one for one in stages if one.arguments[0] not in ("init", "run")):
+        run_small(command)
+    assert (project / "model" / "model.card.json").exists()
+
+
+def test_targets_of_make_that_pages_name_are_there() -> None:
+    named = {line.split()[1] for page in pages() for line in lines_of(page, "console") if line.startswith("make ")}
+    known = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {"demo", "test"} <= named <= known
 
 
 @pytest.mark.parametrize("page", pages(), ids=name)
