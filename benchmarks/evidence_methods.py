@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from evidence_calibrated import calibrated, fine_tuned
 from evidence_chain import rate_chain, train_chain
+from evidence_successors import dna_plus, dna_plus_plus
 from ground_truth_records import NetworkList
 from torch import nn
 
@@ -102,12 +103,12 @@ class Bench:
 
 def dna(bench: Bench) -> Scores:
     """As the tool rates by default: the sum over blocks, and whole networks stitched from them."""
-    return _two_stages(bench, bench.teacher())
+    return two_stages(bench, bench.teacher())
 
 
 def dna_wide_teacher(bench: Bench) -> Scores:
     """Another teacher: deeper and wider."""
-    return _two_stages(bench, bench.teacher(WIDE_TEACHER, "wide-teacher"))
+    return two_stages(bench, bench.teacher(WIDE_TEACHER, "wide-teacher"))
 
 
 def random_teacher(bench: Bench) -> Scores:
@@ -117,14 +118,14 @@ def random_teacher(bench: Bench) -> Scores:
         network = ResidualNetwork(config)
     some = Split(bench.data.train.source, bench.data.train.indices[:256])
     recalibrate(network, (batch.inputs for batch in in_order(some, bench.data, 64)))
-    return _two_stages(bench, Teacher.freeze("random", f"random {bench.seed}", network, bench.space.input))
+    return two_stages(bench, Teacher.freeze("random", f"random {bench.seed}", network, bench.space.input))
 
 
 def permuted_targets(bench: Bench) -> Scores:
     """Control: every block learns the features of another image."""
     teacher = bench.teacher()
     network = Permuted(teacher.network)
-    return _two_stages(bench, Teacher.freeze("permuted", f"permuted {teacher.digest}", network, bench.space.input))
+    return two_stages(bench, Teacher.freeze("permuted", f"permuted {teacher.digest}", network, bench.space.input))
 
 
 class Permuted(nn.Module):
@@ -143,7 +144,7 @@ class Permuted(nn.Module):
         return scores
 
 
-def _two_stages(bench: Bench, teacher: Teacher) -> Scores:
+def two_stages(bench: Bench, teacher: Teacher) -> Scores:
     work = bench.work(teacher)
     with bench.compute.limited_threads():
         supernets = train_blocks(work, range(len(bench.space.blocks)), silent)
@@ -197,6 +198,8 @@ METHODS: dict[str, tuple[Callable[[Bench], Scores], tuple[int, ...]]] = {
     "chain-3": (chain(((0,), (1,), (2,))), (0,)),
     "chain-2": (chain(((0,), (1, 2))), (0,)),
     "chain-1": (chain(((0, 1, 2),)), (0,)),
+    "dna++": (dna_plus_plus, (0, 1, 2)),
+    "dna+": (dna_plus, (0, 1)),
     "permuted-targets": (permuted_targets, (0,)),
     "dna-wide-teacher": (dna_wide_teacher, (0,)),
     "fine-tuned": (fine_tuned, (0,)),

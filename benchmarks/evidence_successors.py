@@ -1,0 +1,91 @@
+"""The successors of DNA as methods of the evidence: DNA+ (the winner, made larger, teaches) and DNA++ (nobody teaches)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from dna_deploy.data.splits import Split
+from dna_deploy.nets.batch_norm import batch_statistics
+from dna_deploy.nets.population import Population
+from dna_deploy.nets.scaled import ScaledConfig
+from dna_deploy.nets.supernet import path_of
+from dna_deploy.nets.teacher import load_teacher
+from dna_deploy.pipeline.round import Growth
+from dna_deploy.rating.embedding import distance
+from dna_deploy.rating.population import PopulationConfig, PopulationWork, population_work
+from dna_deploy.rating.population_rating import population_of, rating_views
+from dna_deploy.rating.population_stitched import rate_chained
+from dna_deploy.rating.population_training import train_population
+from dna_deploy.rating.rate import rate_space
+from dna_deploy.records.latency_table import LatencyTable
+from dna_deploy.search import Constraint, Latency, search
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.scaling import Scaling, grown
+from dna_deploy.training.scaled import train_scaled
+
+if TYPE_CHECKING:
+    from evidence_methods import Bench, Scores
+
+TABLE = Path(__file__).parent.parent / "latency_tables" / "fashion.cpu-1thread.json"
+POPULATION_EPOCHS = 4
+"""Two views, and members that only make the centre: a step costs more than twice one of DNA."""
+
+
+def dna_plus(bench: Bench) -> Scores:
+    """A second round: what the first round's ratings find in the slowest band, made larger and trained, is the teacher.
+
+    The first round is the method ``dna`` with the same seed. The whole table, which only the search needs, is rated on one
+    batch of images.
+    """
+    from evidence_methods import TEACHER, two_stages
+
+    space, some = bench.space, bench.data.rating
+    work = replace(bench.work(bench.teacher()), folder=bench.folder.parent / f"dna-{bench.seed}")
+    data = replace(bench.data, rating=Split(some.source, some.indices[: work.config.rating_batch]))
+    table = rate_space(space, work.teacher, data, work.config, work.folder, compute=bench.compute)
+    slowest = max(network.predicted_s for network in bench.listed.networks)
+    found = search(space, table, [LatencyTable.read(TABLE)], [Constraint(Latency(), at_most=slowest)]).network(space)
+    growth = Growth()
+    heir = grown(space, found, Scaling(growth.depth, growth.width, growth.resolution), growth.parameters)
+    shape, name = ScaledConfig.for_space(space, heir), f"heir of {found}"
+    path = train_scaled(shape, TEACHER.recipe, bench.data, bench.folder / "heir", name=name, compute=bench.compute)
+    teacher = load_teacher(path)
+    bench.tell_accuracy(teacher)
+    return two_stages(bench, teacher)
+
+
+def dna_plus_plus(bench: Bench) -> Scores:
+    """No teacher and no label: distances to the centre of the population, block by block and chained."""
+    from evidence_methods import BATCH
+
+    config = PopulationConfig(epochs=POPULATION_EPOCHS, batch=BATCH, seed=bench.seed)
+    work = population_work(bench.space, bench.data, config, bench.folder, bench.compute)
+    with bench.compute.limited_threads():
+        population = train_population(work)
+        sums = [-sum(of) for of in zip(*rate_choices(work, population, bench.architectures), strict=True)]
+    chained = rate_chained(work, bench.architectures)
+    return {"block sum": sums, "stitched": [-one.divergence for one in chained]}
+
+
+@torch.no_grad()
+def rate_choices(work: PopulationWork, population: Population, listed: tuple[Architecture, ...]) -> list[list[float]]:
+    """For every block, what `rate_population` says about the choices of some networks, without rating all others."""
+    blocks = range(len(work.space.blocks))
+    ratings = [dict.fromkeys((architecture.blocks[index] for architecture in listed), 0.0) for index in blocks]
+    every = list(rating_views(work))
+    for views in every:
+        features = views
+        for index in blocks:
+            centre, emitted = population_of(work, population, index, features)
+            seen, wanted = features.chunk(2)[0], centre.chunk(2)[1]
+            (block, _), predictor = population.pair(index), population.predictors[index]
+            with batch_statistics(block), batch_statistics(predictor):
+                for choice in ratings[index]:
+                    made = block.supernet(seen, *path_of(work.space.blocks[index], choice))
+                    ratings[index][choice] += float(distance(predictor(block.embed(made)), wanted)) / len(every)
+            features = emitted
+    return [[ratings[index][architecture.blocks[index]] for architecture in listed] for index in blocks]
