@@ -246,7 +246,8 @@ def describe(table: np.ndarray) -> tuple[str, ...]:
     count = (str(len(table)), str(len(whole)))
     if len(whole) < 3:
         return (*count, "-", "-", "-", "-", "-")
-    noise = float(np.sqrt(whole.var(axis=1, ddof=1).mean()))
+    left = whole - whole.mean(1, keepdims=True) - whole.mean(0) + whole.mean()  # a seed's luck with all networks is no noise
+    noise = float(np.sqrt((left**2).sum() / (len(whole) - 1) / (whole.shape[1] - 1)))
     between = float(np.sqrt(max(0.0, whole.mean(1).var(ddof=1) - noise**2 / whole.shape[1])))
     ceiling = tau(whole[:, 0], whole[:, 1])
     mean = f"{whole.mean():.1%}"
