@@ -13,6 +13,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from dna_deploy.cli.app import app
+from dna_deploy.errors import TableError
 from dna_deploy.latency.runners import RUNNERS
 from dna_deploy.targets.target_file import find_target
 from tests.docs.commands import ROOT, Command, blocks_of, commands_of, inline_commands_of, lines_of, pages
@@ -23,7 +24,20 @@ SMALL = {
     "export": ("--images", "20"),
     "train": ("--epochs", "1", "--images", "200"),
     "rate": ("--epochs", "1", "--images", "100", "--rating-images", "50", "--teacher-epochs", "1", "--teacher-images", "200"),
-    "evolve": ("--rounds", "1", "--epochs", "1", "--images", "100", "--train-epochs", "1", "--train-images", "200"),
+    "evolve": (
+        "--dataset",
+        "photos",
+        "--rounds",
+        "1",
+        "--epochs",
+        "1",
+        "--images",
+        "100",
+        "--train-epochs",
+        "1",
+        "--train-images",
+        "100",
+    ),
     "report": ("--no-png",),
 }
 """What is appended to a command of a page, so that it ends soon; the last of two equal flags counts."""
@@ -56,7 +70,7 @@ def draw_photos(folder: Path) -> None:
     rng = np.random.default_rng(0)
     for brightness, label in ((40, "boots"), (110, "bags"), (180, "shirts")):
         (folder / label).mkdir(parents=True)
-        for number in range(100):
+        for number in range(110):
             pixels = rng.integers(0, 70, (32, 40)) + brightness
             Image.fromarray(pixels.astype(np.uint8)).save(folder / label / f"{number:04}.png")
 
@@ -74,7 +88,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run_small(command: Command) -> None:
     """Runs a command in this process, which spares the imports of a new one."""
     arguments = [*command.arguments, *SMALL.get(command.arguments[0], ())]
-    ran = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    try:
+        ran = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    except TableError as verdict:
+        # Whether this machine is at this moment what it was when the table was made is not the page's claim.
+        assert command.arguments[:2] == ("tables", "recheck"), f"{command}\n{verdict}"
+        assert "rows take" in verdict.message
+        return
     assert ran.exit_code == 0, f"{command}\n{ran.output}"
 
 
