@@ -122,8 +122,11 @@ def maximise(trellis: Trellis) -> Dual:
 def _beside(trellis: Trellis, priced: NDArray[np.intp], best: Cut) -> Iterator[Cut]:
     """Cuts at prices somewhat off the best: they drop labels that spend too much or too little of one limit so far.
 
-    The best prices weigh a saving here and a loss there alike, however uneven; what is left of a network may not.
+    The best prices weigh a saving here and a loss there alike, however uneven; what is left of a network may not. Under one
+    limit that happens too seldom to pay for them.
     """
+    if priced.size == 1:
+        return
     for limit, price in enumerate(best.weights[priced]):
         for factor in _BESIDE if price else ():
             prices = best.weights[priced].copy()

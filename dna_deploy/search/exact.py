@@ -54,7 +54,7 @@ def solve_trellis(trellis: Trellis, top: int = 1) -> Solution:
         return Solution(np.empty((0, len(trellis.stages) - 1), np.intp), 0, 0)
     worst = float(trellis.start[0, 0] + trellis.most[0][0, 0])
     reached = dual.upper if top == 1 else math.inf
-    step = (min(dual.upper, worst) - dual.lower) / max(1.0, len(trellis.stages) ** 2 / 9)
+    step = (min(dual.upper, worst) - dual.lower) / max(1.0, len(trellis.stages) ** 2 / 30)
     states = expanded = 0
     while True:
         threshold = min(dual.lower + step, reached)
