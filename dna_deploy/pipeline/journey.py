@@ -16,7 +16,7 @@ from dna_deploy.pipeline.published import publish, published_digest
 from dna_deploy.pipeline.settings import Settings
 from dna_deploy.pipeline.stages import Inputs, Stage
 from dna_deploy.progress import OnProgress, Progress
-from dna_deploy.records.latency_table import LatencyTable, Quantile
+from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.model_card import PredictedLatency
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
@@ -232,12 +232,13 @@ class Journey:
                 "ratings": published_digest(self.ratings_file),
                 "latency": f"{self.settings.latency} {self.settings.quantile}",
                 "keep promise": str(self.settings.keep_promise),
+                "prefer cheaper": str(self.settings.prefer_cheaper),
             }
 
         def run(work: Path, on_progress: OnProgress) -> None:
             table, ratings = LatencyTable.read(self.table_file), RatingTable.read(self.ratings_file)
             budget = set_budget(self.space, ratings, table, self.settings)
-            outcome = find_best(self.space, ratings, table, budget, self.settings.quantile)
+            outcome = find_best(self.space, ratings, table, budget, self.settings)
             if self.settings.keep_promise:
                 outcome = self._kept(ratings, table, budget, on_progress) or outcome
             outcome.write(self.outcome_file)
@@ -253,7 +254,7 @@ class Journey:
         quantile = self.settings.quantile
 
         def again(corrected: LatencyTable) -> SearchOutcome:
-            return find_best(self.space, ratings, corrected, budget, quantile)
+            return find_best(self.space, ratings, corrected, budget, self.settings)
 
         measure = measure_untrained(self.space, self.target.target, self.target.plan, quantile, on_progress)
         try:
@@ -352,12 +353,13 @@ def set_budget(space: SearchSpace, ratings: RatingTable, table: LatencyTable, se
 
 
 def find_best(
-    space: SearchSpace, ratings: RatingTable, table: LatencyTable, budget: Duration, quantile: Quantile
+    space: SearchSpace, ratings: RatingTable, table: LatencyTable, budget: Duration, settings: Settings
 ) -> SearchOutcome:
-    """The best network that the table predicts to be within the budget."""
+    """The best network that the table predicts to be within the budget, or a cheaper one that ties with it."""
     from dna_deploy.search import Constraint, Latency, search
 
-    return search(space, ratings, [table], [Constraint(Latency(table.target.name, quantile), at_most=budget.seconds)])
+    within = Constraint(Latency(table.target.name, settings.quantile), at_most=budget.seconds)
+    return search(space, ratings, [table], [within], prefer_cheaper=settings.prefer_cheaper)
 
 
 def _compute(jobs: int) -> Compute:
