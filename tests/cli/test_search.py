@@ -145,6 +145,7 @@ def test_portfolio_serves_both_devices(
 
 RATE = """
 import os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs that a shell put in the background are born deaf to it
 calls = 0
 def rate(network):
     global calls
@@ -180,6 +181,7 @@ def test_rate_with_is_interrupted_in_one_line_and_resumes_from_its_log(project: 
 
 INTERRUPTED = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from dna_deploy.search import labels
 wanted, seen = labels.non_dominated, []
 def interrupting(*arguments):
