@@ -120,11 +120,12 @@ def compare(title: str, cases: list[tuple[CostModel, list[Constraint], int]]) ->
     print(f"\n{title}: {len(cases)} problems")
     print(f"{'searcher':14} {'mean gap':>9} {'worst gap':>9} {'median':>11}   against ours")
     optima, own, files = [], [], []
+    folder = Path(tempfile.mkdtemp(prefix="search-"))  # of its own, or two runs would solve each other's problems
     for number, (model, constraints, seed) in enumerate(cases):
         solution, seconds = timed(lambda model=model, constraints=constraints: solve(model, (Rating(),), constraints))
         optima.append(model.rating(solution.choices[0].tolist())[0] if len(solution.choices) else None)
         own.append(seconds)
-        files.append(Path(tempfile.gettempdir()) / f"search-problem-{number}.json")
+        files.append(folder / f"{number}.json")
         write_problem(model, constraints, seed, files[-1])
     median = statistics.median(own)
     gap, worst = ("0 %", "0 %") if optima[0] else ("none", "exists")
