@@ -5,9 +5,7 @@ Randomness needs no place in it: it is a function of the seed and the step (`dna
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,22 +63,3 @@ def _below(prefix: str, tensors: Any) -> dict[str, torch.Tensor]:
 def _as_weights_lie(tensor: torch.Tensor) -> torch.Tensor:
     """Moments in the memory order of their weights: another order could round differently."""
     return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
-
-
-@dataclass
-class Interval:
-    """Says when to save again: whenever ``seconds`` have gone by since the last time."""
-
-    seconds: float
-    clock: Callable[[], float] = time.monotonic
-    _last: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._last = self.clock()
-
-    def is_over(self) -> bool:
-        """Whether the time has gone by; if so, the next interval begins."""
-        if self.clock() - self._last < self.seconds:
-            return False
-        self._last = self.clock()
-        return True

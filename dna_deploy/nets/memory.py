@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import torch
@@ -41,6 +41,8 @@ class Portions:
     what: str
     batch: int
     count: int = 1
+    smallest: int = _SMALLEST
+    _said: str = field(default="", init=False)
 
     def run(self, work: Callable[[int], Found]) -> Found:
         """What ``work`` returns, which is given the number of portions. It is called again where memory was short.
@@ -48,7 +50,7 @@ class Portions:
         Raises:
             OutOfMemoryError: the smallest portions do not fit either.
         """
-        while self.batch // (2 * self.count) >= _SMALLEST:
+        while self.batch // (2 * self.count) >= self.smallest:
             try:
                 return work(self.count)
             except (torch.OutOfMemoryError, RuntimeError) as error:
@@ -67,6 +69,11 @@ class Portions:
             return ""
         size = -(-self.batch // self.count)
         return f"memory is short: batches of {self.batch} are run in portions of {size}, whose batch norms see {size} images"
+
+    def news(self) -> str:
+        """The remark, once whenever it has changed; for a progress event's notice."""
+        said, self._said = self._said, self.remark
+        return "" if self.remark == said else self.remark
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:

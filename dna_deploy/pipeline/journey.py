@@ -156,7 +156,7 @@ class Journey:
         return Stage("profile", "measure every layer on this machine", estimate_s, inputs, (self.table_file,), run)
 
     def _teach(self) -> Stage:
-        from dna_deploy.training.course import FILE_NAME
+        from dna_deploy.nets.course import FILE_NAME
         from dna_deploy.training.recipe import Recipe
         from dna_deploy.training.teacher import TeacherConfig
 
@@ -264,7 +264,7 @@ class Journey:
             return None
 
     def _train(self) -> Stage:
-        from dna_deploy.training.course import FILE_NAME
+        from dna_deploy.nets.course import FILE_NAME
         from dna_deploy.training.network import TrainingConfig, train_architecture
         from dna_deploy.training.presets import make_recipe
 

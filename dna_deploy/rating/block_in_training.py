@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 
 from dna_deploy.data.randomness import generator, seeded
-from dna_deploy.errors import DivergedError
 from dna_deploy.nets.checkpoint import Checkpoint
+from dna_deploy.nets.course import Course, block_history
 from dna_deploy.nets.schedule import parameter_groups, set_learning_rate, warm_cosine
-from dna_deploy.nets.supernet import Path as Choices
-from dna_deploy.nets.supernet import SupernetBlock, Trunk
+from dna_deploy.nets.soundness import check_loss, check_weights
+from dna_deploy.nets.supernet import Path, SupernetBlock, Trunk
 from dna_deploy.nets.teacher import Teacher
 from dna_deploy.rating.config import RatingConfig
 from dna_deploy.rating.work import BlockWork
-from dna_deploy.records.files import Provenance
-from dna_deploy.records.training_history import TrainingHistory, thinned
 from dna_deploy.spaces.space import SearchSpace
 
 MEASURE = "mean squared error to the teacher's features"
@@ -28,10 +24,7 @@ MEASURE = "mean squared error to the teacher's features"
 
 @dataclass
 class BlockInTraining:
-    """A block, after ``step`` of ``total`` steps; ``losses`` are those of the latest steps, all where none is missing.
-
-    ``remark`` says what was unusual about them, such as portions of a batch where memory was short.
-    """
+    """A block after some of ``total`` steps, and their course; ``saved`` is the step that the checkpoint holds."""
 
     work: BlockWork
     index: int
@@ -39,9 +32,7 @@ class BlockInTraining:
     supernet: SupernetBlock
     optimiser: torch.optim.Optimizer
     checkpoint: Checkpoint
-    step: int
-    losses: list[float]
-    remark: str
+    course: Course
     saved: int
     _loss: torch.Tensor = field(default_factory=lambda: torch.zeros(()))
 
@@ -52,9 +43,18 @@ class BlockInTraining:
         groups = parameter_groups(supernet, work.config.weight_decay)
         optimiser = torch.optim.Adam(groups, lr=work.config.learning_rate_of(index))
         checkpoint = Checkpoint(work.folder / f"supernet-{index + 1}.safetensors", work.identity)
-        facts = checkpoint.resume(supernet, optimiser)
-        step, losses, remark = int(facts["step"]), list(facts.get("losses", ())), str(facts.get("remark", ""))
-        return cls(work, index, total, supernet, optimiser, checkpoint, step, losses, remark, step)
+        course = Course.of_facts(checkpoint.resume(supernet, optimiser))
+        return cls(work, index, total, supernet, optimiser, checkpoint, course, course.step)
+
+    @property
+    def name(self) -> str:
+        """What a reader calls it."""
+        return f"block {self.index + 1}"
+
+    @property
+    def step(self) -> int:
+        """How many steps were taken."""
+        return self.course.step
 
     def begin_step(self) -> None:
         """Forgets gradients: those of the step before, or of a step that did not fit in memory."""
@@ -82,52 +82,37 @@ class BlockInTraining:
             DivergedError: the loss is no longer a number. Weights are as before the step.
         """
         loss = float(self._loss)
-        if not math.isfinite(loss):
-            raise self._diverged(f"the loss became {loss}")
+        check_loss(loss, self.name, self.step, self.total)
         set_learning_rate(self.optimiser, self.work.config.learning_rate_of(self.index) * warm_cosine(self.step, self.total))
         self.optimiser.step()
-        self.step += 1
-        self.losses.append(loss)
+        self.course.losses.append(loss)
         return loss
 
     def save(self, remark: str) -> None:
-        """Saves where the block stands, unless that is saved already, and what is to be remarked about this process.
+        """Saves where the block stands, unless that is saved already, and its history so far.
+
+        ``remark`` is what is unusual about this process.
 
         Raises:
             DivergedError: a weight is no longer a number. What was saved before stays.
         """
         if self.saved == self.step:
             return
-        if not all(bool(parameter.isfinite().all()) for parameter in self.supernet.parameters()):
-            raise self._diverged("a weight is no longer a number")
-        self.remark = remark or self.remark
-        self.checkpoint.save(self.step, self.supernet, self.optimiser, losses=self.losses, remark=self.remark)
+        check_weights(self.supernet, self.name, self.step, self.total)
+        self.course.remark = remark or self.course.remark
+        self._write_history()
+        self.checkpoint.save(self.step, self.supernet, self.optimiser, **self.course.facts)
         self.saved = self.step
 
-    def write_history(self, steps_per_epoch: int) -> None:
-        """Writes how the training went, once it has ended."""
-        path = history_path(self.work.folder, self.index)
-        if path.exists() or not self.losses:  # supernets of older versions did not keep their losses
-            return
-        TrainingHistory(
-            provenance=Provenance.now(),
-            subject=f"block {self.index + 1}",
-            measure=f"{MEASURE}; {self.remark}" if self.remark else MEASURE,
-            steps=self.total,
-            steps_per_epoch=steps_per_epoch,
-            losses=thinned(self.losses, self.step - len(self.losses) + 1),
-        ).write(path)
+    def restore_history(self) -> None:
+        """Writes the history again if it is lost; supernets of earlier versions kept no losses."""
+        if self.course.losses and not block_history(self.work.folder, self.index).exists():
+            self._write_history()
 
-    def _diverged(self, what: str) -> DivergedError:
-        return DivergedError(
-            f"block {self.index + 1}: {what} at step {self.step + 1} of {self.total}",
-            "lower the learning rate; the last good checkpoint is kept",
-        )
-
-
-def history_path(folder: Path, index: int) -> Path:
-    """Where the history of a block's training lies."""
-    return folder / f"history-{index + 1}.json"
+    def _write_history(self) -> None:
+        epochs = self.work.config.epochs
+        history = self.course.history(self.name, MEASURE, self.total, self.total // epochs)
+        history.write(block_history(self.work.folder, self.index))
 
 
 def build_supernet(space: SearchSpace, index: int, teacher: Teacher, config: RatingConfig) -> SupernetBlock:
@@ -137,7 +122,7 @@ def build_supernet(space: SearchSpace, index: int, teacher: Teacher, config: Rat
     return supernet.to(memory_format=torch.channels_last)
 
 
-def sample_paths(trunks: Sequence[Trunk], index: int, seed: int, step: int) -> list[Choices]:
+def sample_paths(trunks: Sequence[Trunk], index: int, seed: int, step: int) -> list[Path]:
     """For every trunk of a block, a path drawn uniformly."""
     rng, cells = generator(seed, "paths", index, step), [trunk.cell for trunk in trunks]
     return [tuple(int(torch.randint(len(operations), (), generator=rng)) for operations in cell.layers) for cell in cells]

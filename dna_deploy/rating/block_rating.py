@@ -123,7 +123,6 @@ def rate_blocks(work: BlockWork, supernets: Mapping[int, SupernetBlock], on_prog
             return found
         if all(number < len(ratings.rows) for ratings in found.values()):
             continue
-        said = portions.remark
         features = portions.run(partial(_features, teach, batch.inputs))
         for index, supernet in supernets.items():
             if number < len(found[index].rows) or is_finished(found[index]):
@@ -133,8 +132,7 @@ def rate_blocks(work: BlockWork, supernets: Mapping[int, SupernetBlock], on_prog
                 raise DivergedError(f"block {index + 1}: a rating is not a number", "rate again with a lower learning rate")
             found[index].append(row)
             done = sum(batches if is_finished(ratings) else len(ratings.rows) for ratings in found.values())
-            notice, said = "" if portions.remark == said else portions.remark, portions.remark
-            on_progress(Progress(_STEP, done, batches * len(found), f"best {row.min():.3f}", notice))
+            on_progress(Progress(_STEP, done, batches * len(found), f"best {row.min():.3f}", portions.news()))
     return found
 
 

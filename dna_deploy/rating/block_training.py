@@ -11,9 +11,8 @@ from collections.abc import Sequence
 import torch
 
 from dna_deploy.data.batches import TrainingBatches
-from dna_deploy.nets.checkpoint import Interval
-from dna_deploy.nets.interrupt import interrupts_held
 from dna_deploy.nets.memory import Portions, memory_for
+from dna_deploy.nets.resumable import run_steps
 from dna_deploy.nets.supernet import SupernetBlock
 from dna_deploy.progress import OnProgress, Progress
 from dna_deploy.rating.block_in_training import BlockInTraining
@@ -26,31 +25,32 @@ _STEP = "supernets"
 def train_blocks(work: BlockWork, indices: Sequence[int], on_progress: OnProgress) -> dict[int, SupernetBlock]:
     """The trained supernets of some blocks. Those that were trained before are loaded, others resumed.
 
-    Beside each its history is written. Where memory is short, batches are run in portions, which progress and history say.
+    Beside each lies its history so far. Where memory is short, batches are run in portions, which progress and history say.
 
     Raises:
         DivergedError: a block's loss or weights are no longer numbers; its last good checkpoint stays.
         OutOfMemoryError: the smallest portions of a batch do not fit either.
     """
     batches = training_batches(work)
-    total, interval = work.config.epochs * batches.steps_per_epoch, Interval(work.compute.checkpoint_seconds)
+    total = work.config.epochs * batches.steps_per_epoch
     blocks = [BlockInTraining.begin(work, index, total) for index in indices]
     portions = Portions("training supernets", work.config.batch)
     features = _autocast(features_of(work, _STEP, on_progress), work)
     steps = range(min(block.step for block in blocks), total)
-    with interrupts_held() as interrupted:
-        for step, batch in zip(steps, batches.over(steps, work.compute.workers), strict=True):
-            said = portions.remark
-            losses = _train_step([block for block in blocks if block.step == step], batch.inputs, features, portions)
-            if interrupted() or interval.is_over() or step + 1 == total:
-                for block in blocks:
-                    block.save(portions.remark)
-            remark = f"loss {' '.join(f'{loss:.3f}' for loss in losses)}"
-            on_progress(Progress(_STEP, step + 1, total, remark, "" if portions.remark == said else portions.remark))
-            if interrupted():
-                raise KeyboardInterrupt
+    prepared = batches.over(steps, work.compute.workers)
+
+    def advance(step: int) -> Progress:
+        due = [block for block in blocks if block.step == step]
+        losses = _train_step(due, next(prepared).inputs, features, portions)
+        return Progress(_STEP, step + 1, total, f"loss {' '.join(f'{loss:.3f}' for loss in losses)}", portions.news())
+
+    def save() -> None:
+        for block in blocks:
+            block.save(portions.remark)
+
+    run_steps(steps, advance, save, work.compute.checkpoint_seconds, on_progress)
     for block in blocks:
-        block.write_history(batches.steps_per_epoch)
+        block.restore_history()
     return {block.index: block.supernet for block in blocks}
 
 

@@ -47,7 +47,7 @@ class CollapseWatch:
             CollapsedError: the block was found collapsed so many times in a row that it will not recover.
         """
         limits = self.work.config.limits
-        if step % limits.every:
+        if step % limits.every or not bool(centre.isfinite().all()):  # what is no number, the loss will say
             return
         spread = Spread.of(centre.detach()[: len(centre) // 2])
         self.looks.append(

@@ -5,9 +5,9 @@ A path is a cell of every block, each as likely as the others, then an operation
 
 from __future__ import annotations
 
-import math
 import random
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -18,21 +18,23 @@ from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.data.batches import TrainingBatches
 from dna_deploy.data.randomness import derived_seed, seeded
 from dna_deploy.data.splits import ImageData
-from dna_deploy.errors import DivergedError
-from dna_deploy.nets.checkpoint import Checkpoint, Interval
+from dna_deploy.nets.checkpoint import Checkpoint
 from dna_deploy.nets.compute import Compute
-from dna_deploy.nets.interrupt import interrupts_held
-from dna_deploy.nets.memory import memory_for
+from dna_deploy.nets.course import FILE_NAME, Course
+from dna_deploy.nets.memory import Portions, memory_for
 from dna_deploy.nets.one_shot import OneShotSupernet
+from dna_deploy.nets.resumable import run_steps
 from dna_deploy.nets.schedule import parameter_groups, set_learning_rate, warm_cosine
+from dna_deploy.nets.soundness import check_loss, check_weights
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.teacherless import TeacherlessWork
 from dna_deploy.records.files import Part
+from dna_deploy.records.training_history import ONE_SHOT
 from dna_deploy.spaces.architecture import Architecture, BlockChoice
 from dna_deploy.spaces.space import SearchSpace
 
 METHOD = "one-shot"
-_STEP = "one-shot supernet"
+MEASURE = "cross entropy with the labels, along one path a step"
 
 
 class OneShotConfig(Part):
@@ -68,23 +70,19 @@ def one_shot_work(
 def train_one_shot(work: OneShotWork, on_progress: OnProgress = silent) -> OneShotSupernet:
     """The trained supernet. One that was trained before is loaded, one that was begun is resumed.
 
+    Beside it lies its history so far. Where memory is short, batches are run in portions, which progress and history say.
+
     Raises:
-        DivergedError: the loss is no longer a number; the last good checkpoint stays.
+        DivergedError: the loss or a weight is no longer a number; the last good checkpoint stays.
+        OutOfMemoryError: the smallest portions of a batch do not fit either.
         UsageError: the folder holds the supernet of other inputs.
     """
     with work.compute.limited_threads():
         training = _Training.begin(work)
         work.write_run()
-        total, interval = training.steps, Interval(work.compute.checkpoint_seconds)
-        with interrupts_held() as interrupted:
-            for step in range(training.step, total):
-                with memory_for("training the one-shot supernet", work.config.batch):
-                    loss = training.advance()
-                if interrupted() or interval.is_over() or step + 1 == total:
-                    training.save()
-                on_progress(Progress(_STEP, step + 1, total, f"loss {loss:.3f}"))
-                if interrupted():
-                    raise KeyboardInterrupt
+        steps = range(training.course.step, training.steps)
+        run_steps(steps, training.advance, training.save, work.compute.checkpoint_seconds, on_progress)
+        training.restore_history()
     return training.supernet
 
 
@@ -104,14 +102,15 @@ def sample_path(space: SearchSpace, seed: int, step: int) -> Architecture:
 
 @dataclass
 class _Training:
-    """A supernet, how far it is, and where it is saved."""
+    """A supernet, the course of its training, and where it is saved."""
 
     work: OneShotWork
     supernet: OneShotSupernet
     optimiser: torch.optim.Optimizer
     checkpoint: Checkpoint
     batches: TrainingBatches
-    step: int
+    course: Course
+    portions: Portions
 
     @classmethod
     def begin(cls, work: OneShotWork) -> _Training:
@@ -119,9 +118,9 @@ class _Training:
         supernet = build_one_shot(work).to(device).train()
         optimiser = torch.optim.Adam(parameter_groups(supernet, config.weight_decay), lr=config.learning_rate)
         checkpoint = Checkpoint(work.folder / "one-shot.safetensors", work.identity)
-        step = int(checkpoint.resume(supernet, optimiser)["step"])
+        course = Course.of_facts(checkpoint.resume(supernet, optimiser))
         batches = TrainingBatches(data.train, data.normalisation, config.augmentation, config.batch, config.seed, device)
-        return cls(work, supernet, optimiser, checkpoint, batches, step)
+        return cls(work, supernet, optimiser, checkpoint, batches, course, Portions(f"training the {ONE_SHOT}", config.batch))
 
     @property
     def steps(self) -> int:
@@ -129,25 +128,44 @@ class _Training:
         return self.work.config.epochs * self.batches.steps_per_epoch
 
     def save(self) -> None:
-        self.checkpoint.save(self.step, self.supernet, self.optimiser)
+        """Saves where the training stands, and its history so far."""
+        check_weights(self.supernet, ONE_SHOT, self.course.step, self.steps)
+        self.course.remark = self.portions.remark or self.course.remark
+        self._write_history()
+        self.checkpoint.save(self.course.step, self.supernet, self.optimiser, **self.course.facts)
 
-    def advance(self) -> float:
-        """One step along one path; layers off the path have no gradient and stay as they are. Returns the loss."""
-        config, batch = self.work.config, self.batches.at(self.step)
-        path = self.supernet.path(sample_path(self.work.space, config.seed, self.step))
-        with self.work.compute.autocast():
-            scores = path(batch.inputs)
-        loss = F.cross_entropy(scores.float(), batch.labels(), label_smoothing=config.label_smoothing)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise DivergedError(
-                f"the one-shot supernet's loss became {value} at step {self.step + 1} of {self.steps}",
-                "lower the learning rate; the last good checkpoint is kept",
-            )
-        share = warm_cosine(self.step, self.steps, config.warm_up)
-        set_learning_rate(self.optimiser, config.learning_rate * share)
+    def restore_history(self) -> None:
+        """Writes the history again if it is lost; supernets of earlier versions kept none."""
+        if self.course.losses and not (self.work.folder / FILE_NAME).exists():
+            self._write_history()
+
+    def _write_history(self) -> None:
+        history = self.course.history(ONE_SHOT, MEASURE, self.steps, self.batches.steps_per_epoch)
+        history.write(self.work.folder / FILE_NAME)
+
+    def advance(self, step: int) -> Progress:
+        """One step along one path; layers off the path have no gradient and stay as they are."""
+        loss = self.portions.run(partial(self._learn, step))
+        check_loss(loss, ONE_SHOT, step, self.steps)
+        share = warm_cosine(step, self.steps, self.work.config.warm_up)
+        set_learning_rate(self.optimiser, self.work.config.learning_rate * share)
+        with memory_for(self.portions.what, self.portions.batch):  # an optimiser's first step takes memory as well
+            self.optimiser.step()
+        self.course.losses.append(loss)
+        return Progress(ONE_SHOT, step + 1, self.steps, f"loss {loss:.3f}", self.portions.news())
+
+    def _learn(self, step: int, portions: int) -> float:
+        """Gathers the gradients of a step's batch, which is run in so many portions. Returns the loss."""
+        config, batch = self.work.config, self.batches.at(step)
+        path = self.supernet.path(sample_path(self.work.space, config.seed, step))
         self.optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        self.optimiser.step()
-        self.step += 1
-        return value
+        total = 0.0
+        pairs = zip(batch.inputs.tensor_split(portions), batch.labels().tensor_split(portions), strict=True)
+        for images, labels in pairs:
+            with self.work.compute.autocast():
+                scores = path(images)
+            loss = F.cross_entropy(scores.float(), labels, label_smoothing=config.label_smoothing)
+            loss = len(images) / len(batch.inputs) * loss
+            torch.autograd.backward(loss)
+            total += float(loss.detach())
+        return total

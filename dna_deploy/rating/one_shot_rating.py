@@ -6,14 +6,17 @@ Batch statistics gathered under mixed paths are true for none of them, so each p
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from dna_deploy.data.splits import Split
 from dna_deploy.errors import UsageError
 from dna_deploy.nets.batch_norm import recalibrate
+from dna_deploy.nets.memory import Portions
 from dna_deploy.nets.one_shot import OneShotSupernet
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.one_shot import OneShotWork, train_one_shot
@@ -45,7 +48,8 @@ def rate_one_shot(
     ratings = []
     for number, architecture in enumerate(architectures, 1):
         ratings.append(rater.rate(architecture))
-        on_progress(Progress("one-shot networks", number, len(architectures), f"accuracy {ratings[-1].accuracy:.1%}"))
+        remark, notice = f"accuracy {ratings[-1].accuracy:.1%}", rater.portions.news()
+        on_progress(Progress("one-shot networks", number, len(architectures), remark, notice))
     return tuple(ratings)
 
 
@@ -55,7 +59,8 @@ class OneShotRater:
 
     work: OneShotWork
     supernet: OneShotSupernet
-    _pixels: dict[str, torch.Tensor] = field(default_factory=dict)
+    portions: Portions
+    _pixels: dict[str, torch.Tensor]
 
     @classmethod
     def open(cls, work: OneShotWork, on_progress: OnProgress = silent) -> OneShotRater:
@@ -65,28 +70,36 @@ class OneShotRater:
             raise UsageError(f"{calibrating} training and {len(work.data.rating)} rating images are too few to rate on")
         supernet = train_one_shot(work, on_progress)
         parts = {"calibration": (work.data.train, calibrating), "rating": (work.data.rating, len(work.data.rating))}
-        return cls(work, supernet, {name: split.images(torch.arange(count)) for name, (split, count) in parts.items()})
+        pixels = {name: split.images(torch.arange(count)) for name, (split, count) in parts.items()}
+        return cls(work, supernet, Portions("rating", work.config.rating_batch), pixels)
 
     def __call__(self, architecture: Architecture) -> float:
         return 1 - self.rate(architecture).accuracy
 
     @torch.no_grad()
     def rate(self, architecture: Architecture) -> OneShotRating:
-        """The rating of one network."""
+        """The rating of one network.
+
+        Raises:
+            OutOfMemoryError: the smallest portions of a batch do not fit in memory.
+        """
         path = self.supernet.path(architecture)
         with self.work.compute.limited_threads():
-            recalibrate(path, self._batches("calibration"))
-            scores = torch.cat([path(images) for images in self._batches("rating")])
+            scores = self.portions.run(partial(self._scores, path))
         labels = _labels(self.work.data.rating).to(scores.device)
         right = (scores.argmax(1) == labels).double()
         losses = F.cross_entropy(scores, labels, reduction="none").double()
         (accuracy, accuracy_error), (loss, loss_error) = _mean(right), _mean(losses)
         return OneShotRating(architecture, accuracy, accuracy_error, loss, loss_error)
 
-    def _batches(self, part: str) -> Iterator[torch.Tensor]:
+    def _scores(self, path: nn.Sequential, portions: int) -> torch.Tensor:
+        recalibrate(path, self._batches("calibration", portions))
+        return torch.cat([path(images) for images in self._batches("rating", portions)])
+
+    def _batches(self, part: str, portions: int) -> Iterator[torch.Tensor]:
         """Images kept as bytes, a quarter of what networks take; in batches of about one size, whose statistics weigh alike."""
         kept = self._pixels[part]
-        for pixels in kept.chunk(-(-len(kept) // self.work.config.rating_batch)):
+        for pixels in kept.chunk(-(-len(kept) // self.work.config.rating_batch) * portions):
             yield self.work.data.normalisation(pixels.to(self.work.compute.device))
 
 

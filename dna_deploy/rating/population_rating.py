@@ -6,7 +6,8 @@ prefixes, and batch norms use the batch's own statistics. A block receives the m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,19 +17,19 @@ from dna_deploy.data.splits import ImageData
 from dna_deploy.errors import DivergedError
 from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.compute import Compute
-from dna_deploy.nets.memory import memory_for
+from dna_deploy.nets.memory import Portions
 from dna_deploy.nets.population import Population, on_sphere
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.block_rating import BatchRatings
 from dna_deploy.rating.embedding import distance
 from dna_deploy.rating.population import METHOD, PopulationConfig, PopulationWork, population_work
-from dna_deploy.rating.population_training import TwoViews, draw_paths, train_population
+from dna_deploy.rating.population_draws import TwoViews, draw_paths
+from dna_deploy.rating.population_training import train_population
 from dna_deploy.rating.rate import block_ratings
 from dna_deploy.records.files import Provenance
-from dna_deploy.records.rating_table import RatingTable
+from dna_deploy.records.rating_table import NO_TEACHER, RatingTable
 from dna_deploy.spaces.space import SearchSpace
 
-NO_TEACHER = "none"
 RATING = -1
 """In the place of a training step: the paths whose candidates make the centre that is rated against."""
 
@@ -49,11 +50,12 @@ def rate_population(
     Raises:
         CollapsedError: the embeddings of a block no longer tell images apart.
         DivergedError: a loss or a rating is no longer a number.
+        OutOfMemoryError: a batch of training, or the smallest portions of one that is rated, do not fit in memory.
         UsageError: the folder belongs to other inputs, or several processes are asked for.
     """
     work = population_work(space, data, config, folder, compute)
     population = train_population(work, on_progress)
-    with work.compute.limited_threads(), memory_for("rating", 2 * config.rating_batch):
+    with work.compute.limited_threads():
         found = _rate_blocks(work, population, on_progress)
     return RatingTable(
         provenance=Provenance.now(),
@@ -107,26 +109,44 @@ def _rate_blocks(work: PopulationWork, population: Population, on_progress: OnPr
     """Rates every block on the rating slice, batch after batch; a batch that was rated is not again."""
     count = len(work.space.blocks)
     found = [BatchRatings.resume(_path(work, index), work.identity) for index in range(count)]
-    batches = -(-len(work.data.rating) // work.config.rating_batch)
+    batches, portions = -(-len(work.data.rating) // work.config.rating_batch), Portions("rating", work.config.rating_batch)
 
     def is_finished(ratings: BatchRatings) -> bool:
         return len(ratings.rows) == batches or ratings.is_settled(work.config.settled_top)
 
     for number, views in enumerate(rating_views(work)):
         due = [index for index in range(count) if number >= len(found[index].rows) and not is_finished(found[index])]
-        features = views
+        for index, row in portions.run(partial(_rate_views, work, population, due, views)).items():
+            if not bool(row.isfinite().all()):
+                raise DivergedError(f"block {index + 1}: a rating is not a number", "rate again with a lower learning rate")
+            found[index].append(row)
+            done = sum(batches if is_finished(ratings) else len(ratings.rows) for ratings in found)
+            on_progress(Progress("rating", done, batches * count, f"best {row.min():.3f}", portions.news()))
+    return found
+
+
+def _rate_views(
+    work: PopulationWork, population: Population, due: Sequence[int], views: torch.Tensor, portions: int
+) -> dict[int, torch.Tensor]:
+    """The ratings of the blocks that are due on a batch in both views: means over its portions."""
+    rows: dict[int, torch.Tensor] = {}
+    for portion in _portions_of(views, portions):
+        share, features = len(portion) / len(views), portion
         for index in range(max(due, default=-1) + 1):  # a block receives what all before it emit
             centre, emitted = population_of(work, population, index, features)
             if index in due:
-                first_view, second_view = features.chunk(2)[0], centre.chunk(2)[1]
-                row = rate_batch(population, index, first_view, second_view)
-                if not bool(row.isfinite().all()):
-                    raise DivergedError(f"block {index + 1}: a rating is not a number", "rate again with a lower learning rate")
-                found[index].append(row)
-                done = sum(batches if is_finished(ratings) else len(ratings.rows) for ratings in found)
-                on_progress(Progress("rating", done, batches * count, f"best {row.min():.3f}"))
+                row = share * rate_batch(population, index, features.chunk(2)[0], centre.chunk(2)[1])
+                rows[index] = rows[index] + row if index in rows else row
             features = emitted
-    return found
+    return rows
+
+
+def _portions_of(views: torch.Tensor, count: int) -> list[torch.Tensor]:
+    """A batch in both views as smaller ones."""
+    if count == 1:
+        return [views]
+    first, second = views.chunk(2)
+    return [torch.cat(pair) for pair in zip(first.tensor_split(count), second.tensor_split(count), strict=True)]
 
 
 def _path(work: PopulationWork, index: int) -> Path:

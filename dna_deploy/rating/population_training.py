@@ -6,51 +6,48 @@ features; no gradient passes from block to block, and no label is read.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
-from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.data.batches import TrainingBatches
-from dna_deploy.data.randomness import generator, seeded
-from dna_deploy.errors import DivergedError
-from dna_deploy.nets.checkpoint import Checkpoint, Interval
-from dna_deploy.nets.interrupt import interrupts_held
+from dna_deploy.data.randomness import seeded
+from dna_deploy.nets.checkpoint import Checkpoint
+from dna_deploy.nets.course import Course, block_history
 from dna_deploy.nets.memory import memory_for
 from dna_deploy.nets.population import Population, centre_of
+from dna_deploy.nets.resumable import run_steps
 from dna_deploy.nets.schedule import parameter_groups, set_learning_rate, warm_cosine
-from dna_deploy.nets.supernet import Path, Trunk
+from dna_deploy.nets.soundness import check_loss, check_weights
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.collapse import CollapseWatch
 from dna_deploy.rating.embedding import distance, divergence
 from dna_deploy.rating.population import PopulationWork
+from dna_deploy.rating.population_draws import TwoViews, draw_paths, other_view
+from dna_deploy.records.training_history import CENTRE
 
+MEASURE = f"{CENTRE}, and lack of spread"
 _STEP = "population"
 
 
 def train_population(work: PopulationWork, on_progress: OnProgress = silent) -> Population:
     """The trained population. One that was trained before is loaded, one that was begun is resumed.
 
+    Beside it lies the history of every block so far. A batch is never run in portions: its images are compared with each
+    other, so that a portion of it would teach something else.
+
     Raises:
         CollapsedError: the embeddings of a block no longer tell images apart; the history says since when.
-        DivergedError: the loss is no longer a number. In both cases the last good checkpoint stays.
+        DivergedError: a loss or a weight is no longer a number. In both cases the last good checkpoint stays.
+        OutOfMemoryError: a batch does not fit in memory.
         UsageError: the folder holds the population of other inputs.
     """
     with work.compute.limited_threads():
         training = _Training.begin(work)
         work.write_run()
-        total, interval = training.steps, Interval(work.compute.checkpoint_seconds)
-        with interrupts_held() as interrupted:
-            for step in range(training.step, total):
-                with memory_for("training the population", work.config.batch):
-                    losses = training.advance()
-                if (training.watch.is_calm and (interrupted() or interval.is_over())) or step + 1 == total:
-                    training.save()
-                on_progress(Progress(_STEP, step + 1, total, f"loss {' '.join(f'{loss:.3f}' for loss in losses)}"))
-                if interrupted():
-                    raise KeyboardInterrupt
+        steps = range(training.step, training.steps)
+        run_steps(steps, training.advance, training.save, work.compute.checkpoint_seconds, on_progress)
+        training.restore_histories()
         training.watch.write_history(stopped_at=None)
     return training.population
 
@@ -69,22 +66,9 @@ def build_population(work: PopulationWork) -> Population:
     return population.to(memory_format=torch.channels_last)
 
 
-def draw_paths(trunks: Sequence[Trunk], index: int, seed: int, step: int, draws: int) -> list[list[Path]]:
-    """For every draw, a path a trunk. Each is uniform; in a layer, draws repeat an operation only after all others."""
-    rng = generator(seed, "population paths", index, step)
-
-    def shuffled(operations: int) -> list[int]:
-        rounds = [torch.randperm(operations, generator=rng) for _ in range(-(-draws // operations))]
-        order: list[int] = torch.cat(rounds)[:draws].tolist()
-        return order
-
-    layers = [[shuffled(len(operations)) for operations in trunk.cell.layers] for trunk in trunks]
-    return [[tuple(layer[draw] for layer in trunk) for trunk in layers] for draw in range(draws)]
-
-
 @dataclass
 class _Training:
-    """A population, how far it is, where it is saved, and who watches it."""
+    """A population, the course of every block, where it is saved, and who watches it."""
 
     work: PopulationWork
     population: Population
@@ -92,7 +76,7 @@ class _Training:
     checkpoint: Checkpoint
     batches: TrainingBatches
     watch: CollapseWatch
-    step: int
+    courses: list[Course]
 
     @classmethod
     def begin(cls, work: PopulationWork) -> _Training:
@@ -104,7 +88,14 @@ class _Training:
         views = TwoViews(config.views)
         batches = TrainingBatches(data.train, data.normalisation, views, config.batch, config.seed, device)
         watch = CollapseWatch.resume(work, config.epochs * batches.steps_per_epoch, facts.get("looks", ()))
-        return cls(work, population, optimiser, checkpoint, batches, watch, int(facts["step"]))
+        kept = facts.get("courses", [{}] * len(work.space.blocks))  # populations of earlier versions kept none
+        courses = [Course.of_facts({"step": facts["step"], **course}) for course in kept]
+        return cls(work, population, optimiser, checkpoint, batches, watch, courses)
+
+    @property
+    def step(self) -> int:
+        """How many were taken."""
+        return self.courses[0].step
 
     @property
     def steps(self) -> int:
@@ -112,30 +103,51 @@ class _Training:
         return self.watch.steps
 
     def save(self) -> None:
-        self.checkpoint.save(self.step, self.population, self.optimiser, looks=self.watch.facts)
+        """Saves where the training stands, and the histories so far; but no state that may be about to collapse."""
+        if not self.watch.is_calm and self.step < self.steps:
+            return
+        check_weights(self.population, _STEP, self.step, self.steps)
+        self._write_histories()
+        courses = [course.facts for course in self.courses]
+        self.checkpoint.save(self.step, self.population, self.optimiser, looks=self.watch.facts, courses=courses)
 
-    def advance(self) -> list[float]:
-        """One step of all blocks along a few paths; the loss of every block."""
+    def restore_histories(self) -> None:
+        """Writes the histories again if one is lost; populations of earlier versions kept no losses."""
+        paths = [block_history(self.work.folder, index) for index in range(len(self.courses))]
+        if self.courses[0].losses and not all(path.exists() for path in paths):
+            self._write_histories()
+
+    def _write_histories(self) -> None:
+        for index, course in enumerate(self.courses):
+            history = course.history(f"block {index + 1}", MEASURE, self.steps, self.batches.steps_per_epoch)
+            history.write(block_history(self.work.folder, index))
+
+    def advance(self, step: int) -> Progress:
+        """One step of all blocks along a few paths."""
+        with memory_for("training the population", self.work.config.batch):
+            losses = self._advance(step)
+        for course, loss in zip(self.courses, losses, strict=True):
+            course.losses.append(loss)
+        return Progress(_STEP, step + 1, self.steps, f"loss {' '.join(f'{loss:.3f}' for loss in losses)}")
+
+    def _advance(self, step: int) -> list[float]:
+        """The loss of every block, before the weights were changed by it."""
         config = self.work.config
-        features = self.batches.at(self.step).inputs
+        features = self.batches.at(step).inputs
         losses = []
         for index in range(len(self.work.space.blocks)):
             with self.work.compute.autocast():
                 loss, features = self._learn(index, features)
             losses.append(loss)
-        total = torch.stack(losses).sum()
-        if not math.isfinite(float(total.detach())):
-            raise DivergedError(
-                f"the population's loss became {float(total.detach())} at step {self.step + 1} of {self.steps}",
-                "lower the learning rate; the last good checkpoint is kept",
-            )
-        set_learning_rate(self.optimiser, config.learning_rate * warm_cosine(self.step, self.steps))
+        found = [float(loss.detach()) for loss in losses]
+        for index, value in enumerate(found):
+            check_loss(value, f"block {index + 1}", step, self.steps)
+        set_learning_rate(self.optimiser, config.learning_rate * warm_cosine(step, self.steps))
         self.optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(total)
+        torch.autograd.backward(torch.stack(losses).sum())
         self.optimiser.step()
-        self.population.follow(momentum_at(self.step, self.steps, config.momentum))
-        self.step += 1
-        return [float(loss.detach()) for loss in losses]
+        self.population.follow(momentum_at(step, self.steps, config.momentum))
+        return found
 
     def _learn(self, index: int, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The loss of a block on the features before it, in two views, and the features behind it."""
@@ -155,21 +167,6 @@ class _Training:
         near = torch.stack([distance(predict(one), wanted) for one in embedded]).mean()
         apart = torch.stack([divergence(one.float(), config.decorrelation) for one in embedded]).mean()
         return near + config.divergence * apart, torch.stack(emitted).mean(0).detach()
-
-
-@dataclass(frozen=True)
-class TwoViews:
-    """Every image changed twice: all first views, then all second ones."""
-
-    augmentation: Augmentation
-
-    def __call__(self, pixels: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-        return torch.cat([self.augmentation(pixels, rng), self.augmentation(pixels, rng)])
-
-
-def other_view(embeddings: torch.Tensor) -> torch.Tensor:
-    """For every one of `TwoViews` what the other view of its image has."""
-    return embeddings.roll(len(embeddings) // 2, 0)
 
 
 def momentum_at(step: int, steps: int, first: float) -> float:

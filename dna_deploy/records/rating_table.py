@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -14,6 +15,10 @@ from dna_deploy.spaces.space import SearchSpace
 
 CALIBRATED = "calibrated"
 """The first word of the method of a calibrated table."""
+
+
+NO_TEACHER = "none"
+"""In the place of a teacher, where there is none."""
 
 
 class CellRatings(Part):
@@ -62,6 +67,11 @@ class RatingTable(Record):
         """Whether the rating of a network is the share of wrong answers that is expected of it, in percent."""
         return self.method.startswith(f"{CALIBRATED} ")
 
+    @property
+    def is_teacherless(self) -> bool:
+        """Whether no teacher was imitated."""
+        return self.teacher == NO_TEACHER
+
     def check_space(self, space: SearchSpace) -> None:
         """Raises `TableError` unless every candidate of ``space`` is rated here, in its order."""
         if not self.holds_for(space):
@@ -77,16 +87,26 @@ class RatingTable(Record):
 
     def of_choice(self, space: SearchSpace, index: int, choice: BlockChoice) -> float:
         """The rating of one candidate of block ``index``."""
+        cell, position = self._place(space, index, choice)
+        return cell.ratings[position]
+
+    def of(self, space: SearchSpace, architecture: Architecture) -> float:
+        """The summed rating of a network."""
+        return sum(self.of_choice(space, index, choice) for index, choice in enumerate(architecture.blocks))
+
+    def standard_error(self, space: SearchSpace, architecture: Architecture) -> float:
+        """The standard error of that sum, from those of its blocks."""
+        places = (self._place(space, index, choice) for index, choice in enumerate(architecture.blocks))
+        return math.hypot(*(cell.standard_errors[position] for cell, position in places))
+
+    def _place(self, space: SearchSpace, index: int, choice: BlockChoice) -> tuple[CellRatings, int]:
+        """The cell of a candidate of block ``index``, and its number there."""
         block = space.blocks[index]
         cell = block.cell_of(choice)
         position = 0
         for operation, operations in zip(choice.operations, cell.layers, strict=True):
             position = position * len(operations) + operations.index(operation)
-        return self.blocks[index].cells[block.cells.index(cell)].ratings[position]
-
-    def of(self, space: SearchSpace, architecture: Architecture) -> float:
-        """The summed rating of a network."""
-        return sum(self.of_choice(space, index, choice) for index, choice in enumerate(architecture.blocks))
+        return self.blocks[index].cells[block.cells.index(cell)], position
 
 
 def _of_catalogue(space: SearchSpace) -> str | None:

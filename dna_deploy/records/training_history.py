@@ -10,6 +10,12 @@ from pydantic import Field, model_validator
 from dna_deploy.records.files import Part, Provenance, Record
 from dna_deploy.records.model_card import Accuracy
 
+ONE_SHOT = "one-shot supernet"
+"""The subject of a training of the whole space in one."""
+
+CENTRE = "distance from the population's centre"
+"""How the measure of a training without a teacher begins."""
+
 MOST_POINTS = 300
 """A curve is read by eye: more points than a line has pixels say nothing."""
 
@@ -34,7 +40,7 @@ class TrainingHistory(Record):
     KIND: ClassVar[str] = "training-history"
 
     provenance: Provenance
-    subject: str = Field(description="'block 1', 'block 2', ..., 'teacher' or 'network'")
+    subject: str = Field(description="'block 1', 'block 2', ..., 'teacher', 'network' or 'one-shot supernet'")
     measure: str = Field(description="what the loss is, such as 'mean squared error to the features of the teacher'")
     steps: int = Field(ge=1, description="how many steps were planned")
     steps_per_epoch: int = Field(ge=1)

@@ -6,7 +6,6 @@ uninterrupted one.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,16 +13,15 @@ import torch
 from torch import nn
 
 from dna_deploy.data.splits import ImageData, Split
-from dna_deploy.errors import DivergedError
-from dna_deploy.nets.checkpoint import Checkpoint, Interval
+from dna_deploy.nets.checkpoint import Checkpoint
 from dna_deploy.nets.compute import Compute
-from dna_deploy.nets.interrupt import interrupts_held
-from dna_deploy.nets.memory import memory_for
+from dna_deploy.nets.course import FILE_NAME, Course
+from dna_deploy.nets.resumable import run_steps
+from dna_deploy.nets.soundness import check_loss, check_weights
 from dna_deploy.nets.tensor_file import TensorFile
-from dna_deploy.progress import OnProgress, Progress
+from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.model_card import Accuracy
 from dna_deploy.training.accuracy import measure_accuracy
-from dna_deploy.training.course import FILE_NAME, Course
 from dna_deploy.training.learner import Learner
 from dna_deploy.training.lessons import Lessons
 from dna_deploy.training.objective import Objective
@@ -73,44 +71,44 @@ def fit(
         team: the processes that train it together; this one alone where there is none.
 
     Raises:
-        DivergedError: the loss is no longer a number. The last good checkpoint stays.
+        DivergedError: the loss or a weight is no longer a number. The last good checkpoint stays.
+        OutOfMemoryError: the smallest portions of a batch do not fit in memory.
         UsageError: the batch cannot be divided over the processes.
     """
     team = team or Team(device=run.compute.device)
     network.to(team.device).to(memory_format=torch.channels_last)
     piece = recipe.piece(team.size)
     lessons = Lessons(data, recipe, recipe.batch // piece, team.device)
-    learner = Learner(network, objective, lessons, recipe, team)
+    learner = Learner(network, objective, lessons, recipe, team, what=run.name)
     checkpoint = Checkpoint(run.folder / "checkpoint.safetensors", run.identity)
     facts = checkpoint.resume(learner.kept, learner.optimiser)
     learner.resume(facts)
     best = _Best(run.folder / "best.safetensors", len(data.validation), *facts.get("best", (0, 0)))
-    course, interval = Course.of_facts(facts), Interval(run.compute.checkpoint_seconds)
+    course = Course.of_facts(facts)
     network.train()
-    with interrupts_held() as interrupted:
-        for step in range(facts["step"], learner.total):
-            with memory_for(run.name, piece):
-                loss = learner.step(step)
-            if not math.isfinite(loss):
-                raise DivergedError(
-                    f"{run.name}: the loss became {loss} at step {step + 1} of {learner.total}",
-                    "lower the learning rate; the last good checkpoint is kept",
-                )
-            course.add(loss)
-            epoch, rest = divmod(step + 1, lessons.steps_per_epoch)
-            if rest == 0:
-                course.right[epoch] = _count_right(learner.judged, data, team)
-                best.consider(learner.judged, course.right[epoch], epoch, is_written=team.is_first)
-            if team.is_first:
-                if interrupted() or interval.is_over():
-                    kept = {"best": (best.correct, best.epoch), **course.facts, **learner.facts}
-                    checkpoint.save(step + 1, learner.kept, learner.optimiser, **kept)
-                on_progress(Progress(run.name, step + 1, learner.total, f"loss {loss:.3f}{best}"))
-            if interrupted():
-                raise KeyboardInterrupt
+
+    def advance(step: int) -> Progress:
+        loss = learner.step(step)
+        check_loss(loss, run.name, step, learner.total)
+        course.losses.append(loss)
+        course.remark = learner.portions.remark or course.remark
+        epoch, rest = divmod(step + 1, lessons.steps_per_epoch)
+        if rest == 0:
+            course.right[epoch] = _count_right(learner.judged, data, team)
+            best.consider(learner.judged, course.right[epoch], epoch, is_written=team.is_first)
+        return Progress(run.name, step + 1, learner.total, f"loss {loss:.3f}{best}", learner.portions.news())
+
+    def save() -> None:
+        if team.is_first:
+            check_weights(learner.kept, run.name, course.step, learner.total)
+            kept = {"best": (best.correct, best.epoch), **course.facts, **learner.facts}
+            checkpoint.save(course.step, learner.kept, learner.optimiser, **kept)
+
+    tell = on_progress if team.is_first else silent
+    run_steps(range(course.step, learner.total), advance, save, run.compute.checkpoint_seconds, tell)
     if team.is_first:
-        steps = (learner.total, lessons.steps_per_epoch)
-        history = course.history(run.subject, objective.measure, *steps, best.images, learner.schedule.rate)
+        shape = (learner.total, lessons.steps_per_epoch)
+        history = course.history(run.subject, objective.measure, *shape, images=best.images, rate=learner.schedule.rate)
         history.write(run.folder / FILE_NAME)
     team.wait()
     network.load_state_dict(dict(TensorFile.read(best.path).tensors))

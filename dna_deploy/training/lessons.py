@@ -24,6 +24,11 @@ class Lesson:
     inputs: torch.Tensor
     targets: torch.Tensor
 
+    def portions(self, count: int) -> list[Lesson]:
+        """The same, divided into so many of about one size."""
+        pairs = zip(self.inputs.tensor_split(count), self.targets.tensor_split(count), strict=True)
+        return [Lesson(inputs, targets) for inputs, targets in pairs]
+
 
 @dataclass(frozen=True)
 class Lessons:

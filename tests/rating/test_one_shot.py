@@ -138,7 +138,7 @@ def test_training_learns(tmp_path: Path) -> None:
 
 
 def test_a_diverged_training_is_stopped_and_named(tmp_path: Path) -> None:
-    with pytest.raises(DivergedError, match="one-shot supernet's loss became nan at step"):
+    with pytest.raises(DivergedError, match=r"one-shot supernet: (the loss became nan|a weight is no longer a number)"):
         train_one_shot(work(tmp_path, learning_rate=1e30, epochs=10))
 
 

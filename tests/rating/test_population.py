@@ -17,9 +17,10 @@ from dna_deploy.progress import Progress
 from dna_deploy.rating.collapse import FILE_NAME
 from dna_deploy.rating.embedding import Spread, distance, divergence
 from dna_deploy.rating.population import CollapseLimits, PopulationConfig, PopulationWork, population_work
+from dna_deploy.rating.population_draws import TwoViews, draw_paths
 from dna_deploy.rating.population_rating import population_of, rate_batch, rate_population, rating_views
 from dna_deploy.rating.population_stitched import rate_chained
-from dna_deploy.rating.population_training import TwoViews, build_population, draw_paths, momentum_at, train_population
+from dna_deploy.rating.population_training import build_population, momentum_at, train_population
 from dna_deploy.records.embedding_history import EmbeddingHistory
 from dna_deploy.search import search
 from tests.toy import SPACE, toy_data

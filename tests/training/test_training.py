@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from dna_deploy.errors import DivergedError, UsageError
+from dna_deploy.errors import DivergedError, OutOfMemoryError, UsageError
 from dna_deploy.nets.compute import Compute
 from dna_deploy.nets.network import Network
 from dna_deploy.nets.schedule import warm_cosine
@@ -20,12 +20,16 @@ from dna_deploy.nets.teacher import load_teacher
 from dna_deploy.nets.tensor_file import TensorFile
 from dna_deploy.progress import Progress
 from dna_deploy.records.trained_network import TrainedNetwork
+from dna_deploy.records.training_history import TrainingHistory
 from dna_deploy.training.accuracy import measure_accuracy
+from dna_deploy.training.learner import Learner
+from dna_deploy.training.lessons import Lessons
 from dna_deploy.training.network import TrainingConfig, train_architecture
-from dna_deploy.training.objective import soft_divergence
+from dna_deploy.training.objective import Objective, soft_divergence
 from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.teacher import TeacherConfig, train_teacher
 from dna_deploy.training.teachers import make_teacher
+from dna_deploy.training.team import Team
 from tests.toy import SPACE, toy_data, toy_teacher
 
 ARCHITECTURE = SPACE.parse("8:k3e1,p1/12:k5e2/16:k5e2,k3e1")
@@ -104,10 +108,73 @@ def test_another_training_in_the_same_folder_is_refused(tmp_path: Path) -> None:
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
     config = TrainingConfig(recipe=Recipe(epochs=3, batch=16, learning_rate=1e30))
-    with pytest.raises(DivergedError, match=r"training: the loss became (nan|inf) at step \d+ of 9"):
+    with pytest.raises(DivergedError, match=r"training: (the loss became|a weight is no longer a number).* at step \d+ of 9"):
         train_architecture(SPACE, ARCHITECTURE, toy_data(), config, tmp_path, compute=SAVING)
     kept = TensorFile.read(tmp_path / "checkpoint.safetensors")
     assert kept.facts["step"] >= 1
+
+
+def let_memory_hold(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more images than so many can be learnt from at once."""
+    forward = Network.forward
+
+    def limited(network: Network, images: torch.Tensor) -> torch.Tensor:
+        if network.training and len(images) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.50 GiB")
+        return forward(network, images)
+
+    monkeypatch.setattr(Network, "forward", limited)
+
+
+def test_short_memory_is_met_with_portions_and_said_once_and_for_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_memory_hold(5, monkeypatch)
+    heard: list[Progress] = []
+    train(tmp_path, on_progress=heard.append)
+    (notice,) = (progress.notice for progress in heard if progress.notice)
+    assert notice.startswith("memory is short: batches of 16 are run in portions of 4")
+    assert notice in TrainingHistory.read(tmp_path / "training-history.json").measure
+
+
+def test_memory_that_no_portion_fits_is_an_error_with_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_memory_hold(1, monkeypatch)
+    with pytest.raises(OutOfMemoryError, match="training with batches of 2 images does not fit in memory") as caught:
+        train(tmp_path)
+    assert "take a smaller batch" in caught.value.hint
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_gradients_of_portions_add_up_to_those_of_the_batch(accumulate: int) -> None:
+    recipe = Recipe(batch=16, accumulate=accumulate, mixup=0.2)
+    data, network = toy_data(), Network(SPACE, ARCHITECTURE).eval()  # batch norms would see other statistics in a portion
+    learner = Learner(network, Objective(recipe, toy_teacher()), Lessons(data, recipe, accumulate), recipe, Team(), what="it")
+
+    def gathered(portions: int) -> tuple[float, dict[str, torch.Tensor]]:
+        loss = learner._gather(0, portions)
+        return loss, {name: weight.grad.clone() for name, weight in network.named_parameters() if weight.grad is not None}
+
+    (whole_loss, whole), (loss, parts) = gathered(1), gathered(3)
+    assert loss == pytest.approx(whole_loss, rel=1e-5)
+    for name, gradient in whole.items():
+        torch.testing.assert_close(parts[name], gradient, rtol=1e-4, atol=1e-6)
+
+
+class TwoOnPaper(Team):
+    """A team whose other process is not there."""
+
+    def joined(self, network: torch.nn.Module) -> torch.nn.Module:
+        return network
+
+
+def test_a_team_takes_no_portions_since_its_others_would_wait_elsewhere() -> None:
+    recipe, network = Recipe(batch=16), Network(SPACE, ARCHITECTURE)
+    team = TwoOnPaper(size=2)
+    learner = Learner(network, Objective(recipe), Lessons(toy_data(), recipe, 2), recipe, team, what="training")
+
+    def refuse(portions: int) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.50 GiB")
+
+    with pytest.raises(OutOfMemoryError, match="training with batches of 8 images does not fit in memory"):
+        learner.portions.run(refuse)
 
 
 def test_a_teacher_trained_here_resumes_and_loads(tmp_path: Path) -> None:

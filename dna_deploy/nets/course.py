@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 from dna_deploy.records.files import Provenance
@@ -15,29 +16,42 @@ FILE_NAME = "training-history.json"
 
 @dataclass
 class Course:
-    """A loss a step from ``first_step`` on, and how many validation images were right after each epoch."""
+    """A loss a step from ``first_step`` on, and how many validation images were right after each epoch.
+
+    ``remark`` says what was unusual, such as portions of a batch where memory was short.
+    """
 
     first_step: int = 1
     losses: list[float] = field(default_factory=list)
     right: dict[int, int] = field(default_factory=dict)
+    remark: str = ""
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any]) -> Self:
         """What a checkpoint kept; one of an earlier version kept nothing, so that the curve begins where it stood."""
         losses = list(facts.get("losses", ()))
-        return cls(facts["step"] - len(losses) + 1, losses, dict(facts.get("right", ())))
+        return cls(int(facts["step"]) - len(losses) + 1, losses, dict(facts.get("right", ())), facts.get("remark", ""))
 
     @property
     def facts(self) -> dict[str, Any]:
         """For a checkpoint."""
-        return {"losses": self.losses, "right": list(self.right.items())}
+        scores = {"right": list(self.right.items())} if self.right else {}
+        return {"losses": self.losses, "remark": self.remark, **scores}
 
-    def add(self, loss: float) -> None:
-        """Notes the loss of the next step, to six digits: it is for the eye."""
-        self.losses.append(float(f"{loss:.6g}"))
+    @property
+    def step(self) -> int:
+        """How many steps were taken."""
+        return self.first_step + len(self.losses) - 1
 
     def history(
-        self, subject: str, measure: str, steps: int, steps_per_epoch: int, images: int, rate: Callable[[int], float]
+        self,
+        subject: str,
+        measure: str,
+        steps: int,
+        steps_per_epoch: int,
+        *,
+        images: int = 0,
+        rate: Callable[[int], float] | None = None,
     ) -> TrainingHistory:
         """The record.
 
@@ -54,10 +68,15 @@ class Course:
         return TrainingHistory(
             provenance=Provenance.now(),
             subject=subject,
-            measure=measure,
+            measure=f"{measure}; {self.remark}" if self.remark else measure,
             steps=steps,
             steps_per_epoch=steps_per_epoch,
             losses=points,
             scores=tuple(scores),
-            learning_rates=tuple(rate(point.step - 1) for point in points),
+            learning_rates=tuple(rate(point.step - 1) for point in points) if rate else (),
         )
+
+
+def block_history(folder: Path, index: int) -> Path:
+    """Where the history of a block's training lies, beside its supernet."""
+    return folder / f"history-{index + 1}.json"
