@@ -1,8 +1,10 @@
 """Do networks keep their budget when they are measured? Ten budgets spread over the front, with the promise loop and without.
 
 For every budget there are two networks: what search finds first (what a user gets without ``--keep-promise``), and what the
-promise loop chooses. In the end all of them are measured again, apart from the loop, in passes over all of them; the median
-of the passes counts. Search answers with the optimum itself, since a cheaper network that ties with it would leave slack.
+promise loop chooses. Right after the loop both are measured again as ``verify`` does, in processes of their own, three times in
+turns; the median counts. A reference network takes its turn with them: where it takes longer than it did at the beginning, the
+machine has changed its pace since it was profiled, and nothing but the loop can know. Search answers with the optimum itself,
+since a cheaper network that ties with it would leave slack.
 
     dna-deploy profile --space fashion
     python benchmarks/promise.py fashion latency_tables/fashion.cpu-1thread.json > benchmarks/results/promise_fashion.txt
@@ -16,6 +18,7 @@ import argparse
 import json
 import os
 import tempfile
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -44,13 +47,17 @@ PLAN = SamplingPlan(least_s=2.0)
 
 @dataclass(frozen=True)
 class Found:
-    """One budget and what was found for it."""
+    """One budget, what was found for it, and what that took when it was measured again (seconds, medians)."""
 
     budget_s: float
     first: str
     chosen: str | None
     """None: the loop found no network that kept it."""
     rounds: int
+    first_s: float
+    chosen_s: float | None
+    reference_s: float
+    """The slowest network of the front, measured in turns with them."""
 
 
 def main() -> None:
@@ -67,38 +74,37 @@ def main() -> None:
     ratings = rating_table(space, asked.seed)
     known = asked.work.read_text().splitlines() if asked.work and asked.work.exists() else []
     found = [Found(**json.loads(line)) for line in known]
-    budgets = spread(space, ratings, table, asked.budgets)
+    points = search(space, ratings, [table]).front.points
+    budgets = spread(points[0].costs[0], points[-1].costs[0], asked.budgets)
     for budget in budgets[len(found) :][: asked.some]:
-        found.append(find(space, ratings, table, budget))
+        found.append(find(space, ratings, table, budget, points[-1].architecture))
         if asked.work:
             with asked.work.open("a") as file:
                 file.write(json.dumps(asdict(found[-1])) + "\n")
     if len(found) == len(budgets) and asked.some is None:
-        report(table, found, measured_again(space, table, found))
+        report(table, found)
 
 
-def spread(space: SearchSpace, ratings: RatingTable, table: LatencyTable, count: int) -> list[Duration]:
-    front = search(space, ratings, [table]).front.points
-    fastest, slowest = front[0].costs[0], front[-1].costs[0]
-    return [Duration(float(fastest + share * (slowest - fastest))) for share in (np.arange(count) + 0.5) / count]
+def spread(fastest_s: float, slowest_s: float, count: int) -> list[Duration]:
+    return [Duration(float(fastest_s + share * (slowest_s - fastest_s))) for share in (np.arange(count) + 0.5) / count]
 
 
-def find(space: SearchSpace, ratings: RatingTable, table: LatencyTable, budget: Duration) -> Found:
+def find(space: SearchSpace, ratings: RatingTable, table: LatencyTable, budget: Duration, reference: str) -> Found:
     def best(with_table: LatencyTable) -> SearchOutcome:
         limit = Constraint(Latency(), at_most=budget.seconds)
         return search(space, ratings, [with_table], [limit], prefer_cheaper=False)
 
-    first = best(table).best.architecture
+    first, chosen, rounds = best(table).best.architecture, None, 0
     measure = measure_untrained(space, table.target, PLAN, "p50")
-    try:
+    with suppress(PromiseError):
         kept = keep_promise(space, best, table, budget, "p50", measure)
-    except PromiseError:
-        return Found(budget.seconds, first, None, 0)
-    return Found(budget.seconds, first, kept.chosen.architecture, len(kept.attempts))
+        chosen, rounds = kept.chosen.architecture, len(kept.attempts)
+    took = measured_again(space, table, [line for line in (first, chosen, reference) if line])
+    return Found(budget.seconds, first, chosen, rounds, took[first], took[chosen] if chosen else None, took[reference])
 
 
-def measured_again(space: SearchSpace, table: LatencyTable, found: list[Found]) -> dict[str, Duration]:
-    networks = list(dict.fromkeys(line for one in found for line in (one.first, one.chosen) if line is not None))
+def measured_again(space: SearchSpace, table: LatencyTable, architectures: list[str]) -> dict[str, float]:
+    networks = list(dict.fromkeys(architectures))
     with tempfile.TemporaryDirectory() as folder:
         files = {
             line: export_architecture(space, space.parse(line), None, Path(folder) / str(number)).path
@@ -107,30 +113,37 @@ def measured_again(space: SearchSpace, table: LatencyTable, found: list[Found]) 
         passes = [
             {line: measure_model(file, table.target, PLAN).p50.seconds for line, file in files.items()} for _ in range(PASSES)
         ]
-    return {line: Duration(median(one[line] for one in passes)) for line in networks}
+    return {line: median(one[line] for one in passes) for line in networks}
 
 
-def report(table: LatencyTable, results: list[Found], latencies: dict[str, Duration]) -> None:
+def report(table: LatencyTable, found: list[Found]) -> None:
     machine, off = table.fingerprint, table.calibration("p50").relative_error
     print(f"space {table.space}, target {table.target.name} ({machine.processor}, {machine.runtime_version})")
     print(f"table grade {table.grade}, off by {off:.1%} on networks left out; load {os.getloadavg()[0]:.1f} at the end\n")
-    found = [(one, latencies[one.first], latencies[one.chosen] if one.chosen else None) for one in results]
+    pace = found[0].reference_s
     rows = [
-        (Duration(one.budget_s), first, _left(one, first), one.rounds or "-", chosen or "none", _left(one, chosen))
-        for one, first, chosen in found
+        (
+            *(Duration(one.budget_s), Duration(one.first_s), left(one.budget_s, one.first_s), one.rounds or "-"),
+            *(Duration(one.chosen_s) if one.chosen_s else "none", left(one.budget_s, one.chosen_s)),
+            f"{one.reference_s / pace - 1:+.1%}",
+        )
+        for one in found
     ]
-    headers = ("asked", "without loop", "left", "rounds", "with loop", "left")
+    headers = ("asked", "without loop", "left", "rounds", "with loop", "left", "reference")
     print(tabulate(rows, headers=headers, disable_numparse=True))
     print()
-    for name, column in (("without", 1), ("with", 2)):
-        left = [1 - row[column].seconds / row[0].budget_s for row in found if row[column]]
-        met = [one for one in left if one >= 0]
+    for name, pairs in (
+        ("without", [(one.budget_s, one.first_s) for one in found]),
+        ("with", [(one.budget_s, one.chosen_s) for one in found if one.chosen_s]),
+    ):
+        shares = [1 - took_s / budget_s for budget_s, took_s in pairs]
+        met = [share for share in shares if share >= 0]
         slack = f", mean slack of those {np.mean(met):.1%}" if met else ""
-        print(f"{name} the loop: {len(met)} of {len(results)} budgets met{slack}")
+        print(f"{name} the loop: {len(met)} of {len(found)} budgets met{slack}; at worst {min(shares):+.1%}")
 
 
-def _left(one: Found, took: Duration | None) -> str:
-    return "-" if took is None else f"{1 - took.seconds / one.budget_s:+.1%}"
+def left(budget_s: float, took_s: float | None) -> str:
+    return "-" if took_s is None else f"{1 - took_s / budget_s:+.1%}"
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Statistic: TypeAlias = Literal["min", "p10", "p25", "p50"]
 
 
-MOST_TIMES = 8
+MOST_TIMES = 32
 """How many times the rounds of a plan may be done to use its least time."""
 
 
