@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from evidence_calibrated import calibrated, fine_tuned
 from evidence_chain import rate_chain, train_chain
+from evidence_joint import dna_joint, dna_joint_long
 from evidence_successors import dna_plus, dna_plus_plus
 from ground_truth_records import NetworkList
 from torch import nn
@@ -194,6 +195,8 @@ def chain(groups: tuple[tuple[int, ...], ...]) -> Callable[[Bench], Scores]:
 METHODS: dict[str, tuple[Callable[[Bench], Scores], tuple[int, ...]]] = {
     "dna": (dna, (0, 1, 2)),
     "spos": (spos, (0, 1, 2)),
+    "dna-joint": (dna_joint, (0, 1, 2)),
+    "dna-joint-long": (dna_joint_long, (0,)),
     "random-teacher": (random_teacher, (0,)),
     "chain-3": (chain(((0,), (1,), (2,))), (0,)),
     "chain-2": (chain(((0,), (1, 2))), (0,)),

@@ -99,9 +99,15 @@ def rows_of(truth: Truth, found: Sequence[MethodScores]) -> list[Row]:
         for kind, values in one.scores.items():
             kinds.setdefault((one.method, kind), []).append(values)
     rows += [Row(f"{method}: {kind}", np.array(values)) for (method, kind), values in kinds.items()]
-    for method in {method for method, kind in kinds if kind == "stitched"}:
+    for method in dict.fromkeys(method for method, kind in kinds if kind == "stitched" and (method, "block sum") in kinds):
         parts = (np.array(kinds[method, "stitched"]), np.array(kinds[method, "block sum"]))
         rows.append(Row(f"{method}: rank average", rank_average(*parts, np.tile(truth.parameters, (len(parts[0]), 1)))))
+    sums, joint = (np.array(kinds.get(of, ())) for of in (("dna", "block sum"), ("dna-joint", "stitched")))
+    if len(joint):
+        rows.append(
+            Row("dna-joint: rank average", rank_average(joint, sums[: len(joint)], np.tile(truth.parameters, (len(joint), 1))))
+        )
+        rows.append(Row("dna-joint: with parameters", rank_average(joint, np.tile(truth.parameters, (len(joint), 1)))))
     return rows
 
 
@@ -186,6 +192,12 @@ def compare(truth: Truth, pairs: Sequence[tuple[Row, Row]]) -> str:
 
 
 PAIRS = (
+    ("dna-joint: stitched", "dna: stitched"),
+    ("dna-joint: stitched", "spos: accuracy"),
+    ("dna-joint: stitched", "spos: minus loss"),
+    ("dna-joint: stitched", "MACs"),
+    ("dna-joint: stitched", "operator counts, fitted on all other networks"),
+    ("dna: stitched accuracy", "spos: accuracy"),
     ("dna: rank average", "spos: accuracy"),
     ("dna: block sum", "spos: accuracy"),
     ("dna: stitched", "spos: accuracy"),
@@ -201,8 +213,8 @@ DRAWN = (
     "MACs",
     "dna: block sum",
     "dna: stitched",
-    "dna: rank average",
-    "spos: accuracy",
+    "dna-joint: stitched",
+    "spos: minus loss",
     "random-teacher: stitched",
 )
 

@@ -2,6 +2,7 @@
 teacher's head, against the teacher's answers.
 
 It sees what a sum over blocks cannot: how errors of one block reach the next. Networks that begin alike share that part.
+Blocks may learn to work together before (`dna_deploy.rating.joint`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.supernet import SupernetBlock, path_of
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.block_training import train_blocks
+from dna_deploy.rating.joint import JointConfig, train_joint
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
@@ -35,13 +37,19 @@ class StitchedRating:
 
 
 def rate_stitched(
-    work: BlockWork, architectures: Sequence[Architecture], *, with_labels: bool = False, on_progress: OnProgress = silent
+    work: BlockWork,
+    architectures: Sequence[Architecture],
+    *,
+    joint: JointConfig | None = None,
+    with_labels: bool = False,
+    on_progress: OnProgress = silent,
 ) -> tuple[StitchedRating, ...]:
     """The stitched rating of some networks on the rating slice, in their order. Less is better.
 
     Args:
         work: a rating whose supernets are trained; those that are not are trained first.
         architectures: networks of its space.
+        joint: how the blocks learn to work together first; without it they are stitched as they learnt apart.
         with_labels: also count how often a stitched network is right. Labels are touched only then.
         on_progress: hears of every batch.
 
@@ -54,7 +62,10 @@ def rate_stitched(
         raise UsageError("there is no network to rate")
     with work.compute.limited_threads():
         work.teacher.network.to(work.compute.device)
-        supernets = train_blocks(work, range(len(work.space.blocks)), on_progress)
+        if joint:
+            supernets = train_joint(work, joint, on_progress)
+        else:
+            supernets = train_blocks(work, range(len(work.space.blocks)), on_progress)
         rows, right = _all_batches(work, supernets, architectures, with_labels, on_progress)
     divergences = torch.tensor([[row[architecture] for architecture in architectures] for row in rows], dtype=torch.float64)
     errors = divergences.std(0) / len(rows) ** 0.5 if len(rows) > 1 else torch.zeros(len(architectures))
