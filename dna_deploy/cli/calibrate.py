@@ -36,6 +36,7 @@ def calibrate(
     from dna_deploy.nets.compute import Compute
     from dna_deploy.pipeline.calibrate import calibrate as calibrate_ratings
     from dna_deploy.rating.run import open_run
+    from dna_deploy.records.rating_calibration import calibration_beside
     from dna_deploy.records.rating_table import RatingTable
     from dna_deploy.search.spread import spread
     from dna_deploy.training.recipe import Recipe
@@ -46,7 +47,7 @@ def calibrate(
     with journey_view() as view:
         found = calibrate_ratings(work, table, chosen, Recipe(epochs=epochs), run / "short-trainings", on_progress=view)
     path = out or Path("ratings") / f"{work.space.name}.calibrated.json"
-    beside = path.with_suffix(".calibration.json")
+    beside = calibration_beside(path)
     found.table.write(path)
     found.record.write(beside)
     if json:

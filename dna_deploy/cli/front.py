@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dna_deploy.cli.accuracy import accuracy_of
 from dna_deploy.cli.console import aligned, note, print_json, print_result
 
 if TYPE_CHECKING:
@@ -51,39 +52,42 @@ def front(
     level, tables = read_quantile(quantile), read_tables(find_space(space), table)
     found_space = as_profiled(find_space(space), tables)
     asked = {"latency": latency, "parameters": parameters, "macs": macs, "size": size, "memory": memory}
+    rating_table = read_ratings(found_space, ratings)
     found = pareto_front(
         found_space,
-        read_ratings(found_space, ratings),
+        rating_table,
         tables,
         [read_quantity(axis, level) for axis in axes],
         read_constraints(asked, level),
         confidence=None if confidence is None else read_share(confidence),
     )
     if json:
-        print_json("front", **_as_json(found))
+        print_json("front", **_as_json(found, is_accuracy=rating_table.is_calibrated))
         return
-    print_result(_view(found, found_space, rows))
+    print_result(_view(found, found_space, rows, is_accuracy=rating_table.is_calibrated))
     note("next: dna-deploy search --latency BOUND -o outcome.json for one of them; --json has their architectures")
 
 
-def _as_json(found: TradeOff) -> dict[str, object]:
+def _as_json(found: TradeOff, *, is_accuracy: bool) -> dict[str, object]:
     points = zip(found.architectures, found.ratings.tolist(), found.costs.T.tolist(), strict=True)
     return {
         "axes": [str(axis) for axis in found.axes],
         "epsilon": found.epsilon,
-        "points": [{"architecture": str(line), "rating": rating, "costs": costs} for line, rating, costs in points],
+        "points": [
+            {"architecture": str(line), "rating": rating, "costs": costs}
+            | ({"predicted_accuracy": accuracy_of(rating)} if is_accuracy else {})
+            for line, rating, costs in points
+        ],
     }
 
 
-def _view(found: TradeOff, space: SearchSpace, most: int) -> str:
+def _view(found: TradeOff, space: SearchSpace, most: int, *, is_accuracy: bool = False) -> str:
     """Networks evenly spread over the front, the cheapest and the best-rated among them, and how complete it is."""
     count = len(found.ratings)
     shown = sorted({round(row * (count - 1) / (most - 1)) for row in range(most)})
-    rows = [
-        (*(axis.format(costs[at]) for axis, costs in zip(found.axes, found.costs, strict=True)), f"{found.ratings[at]:.5g}")
-        for at in shown
-    ]
-    table = aligned(rows, (*map(str, found.axes), "rating"))
+    rated = [f"{accuracy_of(rating):.2%}" if is_accuracy else f"{rating:.5g}" for rating in found.ratings.tolist()]
+    rows = [(*(axis.format(costs[at]) for axis, costs in zip(found.axes, found.costs, strict=True)), rated[at]) for at in shown]
+    table = aligned(rows, (*map(str, found.axes), "predicted accuracy" if is_accuracy else "rating"))
     some = f", {len(shown)} shown" if len(shown) < count else ""
     return f"{table}\n\n{count:,} networks{some}, of {space.count():.3g} in the space: {_completeness(found)}"
 

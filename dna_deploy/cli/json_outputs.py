@@ -26,7 +26,8 @@ OUTPUTS: Mapping[str, Mapping[str, str]] = {
     "front": {
         "axes": "array: the costs, by name",
         "epsilon": "number: the front is exact up to this factor of a cost; 0 is exact",
-        "points": "array: one object a network: `architecture`, `rating`, `costs` in the order of the axes",
+        "points": "array: one object a network: `architecture`, `rating`, `costs` in the order of the axes; and"
+        " `predicted_accuracy` where the ratings are calibrated",
     },
     "init": {"path": "string: the settings file"},
     "kit": {
@@ -96,6 +97,9 @@ OUTPUTS: Mapping[str, Mapping[str, str]] = {
     "search": {
         "outcome": "search-outcome: the answer",
         "predicted_accuracy?": "number: where the ratings are calibrated, the share of right answers that they predict",
+        "predicted_accuracy_standard_error?": "number: of that, from the errors of the blocks' ratings",
+        "predicted_accuracy_interval?": "array: its 95 % interval, where the calibration's record lies beside the ratings",
+        "leave_one_out_error?": "number: how far predictions of unseen networks are off (root mean square)",
         "promise?": "object: with --keep-promise: `rounds`, `asked_s`, `measured_s`, `slack`",
     },
     "spaces": {"spaces": "array: one object a space: `name`, `input`, `classes`, `candidates`, `networks`, `layers`, `digest`"},

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dna_deploy.cli.accuracy import accuracy_line, accuracy_values
 from dna_deploy.cli.console import note, print_json, print_result
 from dna_deploy.cli.project import found_in_project
 from dna_deploy.cli.promise import keep, promise_values
@@ -117,13 +118,12 @@ def search(
     best = outcome.best
     if json:
         promise: dict[str, Any] = {"promise": promise_values(kept)} if kept else {}
-        accuracy = {"predicted_accuracy": 1 - best.rating / 100} if rating_table.is_calibrated else {}
+        accuracy = accuracy_values(best, rating_table, ratings_file(found_space, ratings))
         print_json("search", outcome=outcome.model_dump(mode="json"), **accuracy, **promise)
         return
     print_result(search_view(outcome))
-    if rating_table.is_calibrated:
-        error = best.rating_standard_error
-        print_result(f"\npredicted accuracy after a short training: {100 - best.rating:.1f} ± {error:.1f} %")
+    if accuracy_text := accuracy_line(best, rating_table, ratings_file(found_space, ratings)):
+        print_result(f"\n{accuracy_text}")
     if changed:
         print_result(f"\n{changed}")
     note(f"wrote {output} · next: dna-deploy train {output}")
@@ -173,14 +173,20 @@ def read_tables(space: SearchSpace, paths: list[Path] | None) -> list[LatencyTab
 
 def read_ratings(space: SearchSpace, path: Path | None) -> RatingTable:
     """The ratings that were named, else ``ratings/<space>.json`` here or in the project's run."""
-    from dna_deploy.errors import TableError
     from dna_deploy.records.rating_table import RatingTable
+
+    return RatingTable.read(ratings_file(space, path))
+
+
+def ratings_file(space: SearchSpace, path: Path | None) -> Path:
+    """Where those ratings lie."""
+    from dna_deploy.errors import TableError
 
     found = [path] if path else found_in_project(f"ratings/{space.name}.json")
     if not found or not found[0].exists():
         missing = path or Path("ratings") / f"{space.name}.json"
         raise TableError(f"there is no rating table {missing}", f"make one with: dna-deploy rate --space {space.name}")
-    return RatingTable.read(found[0])
+    return found[0]
 
 
 def as_profiled(space: SearchSpace, tables: Sequence[LatencyTable]) -> SearchSpace:

@@ -54,9 +54,10 @@ def calibrate(
         on_progress: hears of every step.
 
     Raises:
-        TableError: the ratings are for another space.
+        TableError: the ratings are for another space, teacher or data set than the supernets.
         UsageError: too few networks.
     """
+    work.check_ratings(ratings)
     features = CandidateFeatures.of(work.space, ratings)
     trained = train_all(work, architectures, recipe, folder, on_progress)
     chosen = positions(work.space, architectures)

@@ -12,7 +12,6 @@ import numpy as np
 from scipy.stats import rankdata
 
 from dna_deploy.data.splits import ImageData
-from dna_deploy.errors import TableError
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.stitched import StitchedRating, rate_stitched
 from dna_deploy.rating.work import BlockWork
@@ -37,10 +36,7 @@ def refine(
         TableError: the ratings are for another space, teacher or data set than the supernets.
         UsageError: an architecture is not in the space.
     """
-    table.check_space(work.space)
-    for what, rated, here in (("teacher", table.teacher, work.teacher_label), ("images", table.dataset, work.data_label)):
-        if rated != here:
-            raise TableError(f"the {what} of the ratings, {rated}, are not those of the supernets, {here}", "rate again")
+    work.check_ratings(table)
     stitched = rate_stitched(work, architectures, with_labels=with_labels, on_progress=on_progress)
     return by_mean_rank(work.space, table, stitched, teacher=work.teacher.digest, data=work.data)
 

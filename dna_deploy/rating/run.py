@@ -9,6 +9,7 @@ from dna_deploy.errors import TableError
 from dna_deploy.nets.compute import Compute
 from dna_deploy.nets.teacher import load_teacher
 from dna_deploy.rating.config import RatingConfig
+from dna_deploy.rating.teacherless import method_in
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_run import RatingRun
@@ -41,6 +42,8 @@ def open_run(folder: Path, compute: Compute | None = None) -> BlockWork:
     Raises:
         TableError: there is none, or its space, images or teacher are not what they were.
     """
+    if method := method_in(folder):
+        raise TableError(f"{folder} holds a supernet of {method}, not blocks that a teacher taught", "name another folder")
     run = RatingRun.read(folder / FILE_NAME)
     space = find_space(run.space).with_classes(run.classes)
     teacher = load_teacher(Path(run.teacher_file))

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dna_deploy.data.splits import ImageData
+from dna_deploy.errors import TableError
 from dna_deploy.nets.compute import Compute
 from dna_deploy.nets.supernet import trunks_of
 from dna_deploy.nets.teacher import Teacher
 from dna_deploy.rating.config import RatingConfig
+from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.space import SearchSpace
 
@@ -35,6 +37,13 @@ class BlockWork:
     def data_label(self) -> str:
         """The images, as rating tables name them."""
         return f"{self.data.name} ({self.data.digest[:19]})"
+
+    def check_ratings(self, table: RatingTable) -> None:
+        """Raises `TableError` unless the table is of this space, and was made with this teacher and these images."""
+        table.check_space(self.space)
+        for what, rated, here in (("teacher", table.teacher, self.teacher_label), ("images", table.dataset, self.data_label)):
+            if rated != here:
+                raise TableError(f"the {what} of the ratings, {rated}, are not those of the supernets, {here}", "rate again")
 
     def for_process(self, number: int) -> BlockWork:
         """The same work for one of several processes on this machine."""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
 
 from dna_deploy.records.files import Part, Provenance, Record
 from dna_deploy.records.model_card import Accuracy
+
+
+def calibration_beside(table: Path) -> Path:
+    """Where the record of a calibrated rating table lies."""
+    return table.with_suffix(".calibration.json")
 
 
 class ShortTraining(Record):
@@ -53,6 +60,18 @@ class RatingCalibration(Record):
     networks: tuple[CalibrationNetwork, ...]
     tau_of_sum: float = Field(description="Kendall's tau between the plain sum and accuracy, over these networks")
     tau_of_prediction: float = Field(description="the same of the predictions, each without the network itself")
+
+    @property
+    def error(self) -> float:
+        """How far predictions of networks that the model had not seen are off: the root of their mean square, a share."""
+        squares = ((network.predicted - network.accuracy.fraction) ** 2 for network in self.networks)
+        return math.sqrt(sum(squares) / len(self.networks))
+
+    def reach(self, standard_error: float) -> float:
+        """Half of the 95 % interval of a predicted accuracy, a share: from its own error and that of unseen networks."""
+        from scipy.stats import t  # late: it is slow to import
+
+        return float(t.ppf(0.975, len(self.networks) - 1)) * math.hypot(standard_error, self.error)
 
     @property
     def covered(self) -> int:

@@ -17,12 +17,14 @@ from dna_deploy.records.latency_table import Calibration, LatencyTable
 from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.model_card import Absent, ModelCard
 from dna_deploy.records.profile_run import ProfileRun
+from dna_deploy.records.rating_calibration import RatingCalibration
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.samples import Quantile
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
-from dna_deploy.records.training_history import TrainingHistory
+from dna_deploy.records.training_history import CENTRE, TrainingHistory
 from dna_deploy.report.findings import AnyRecord, Findings
+from dna_deploy.report.merit import Merit
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.space import SearchSpace
@@ -108,6 +110,21 @@ class Evidence:
         return known.get(self.quantile) or next(iter(known.values()), uncalibrated)
 
     @property
+    def merit(self) -> Merit:
+        """How to tell the ratings of the outcome; without one, those of the rating table."""
+        if self.outcome is not None:
+            return self.merit_of(self.outcome.ratings)
+        return self.merit_of(self.ratings.digest) if self.ratings else Merit()
+
+    def merit_of(self, ratings: str) -> Merit:
+        """How to tell the ratings of the table with a digest."""
+        known = (one for one in self.findings.of(RatingCalibration) if one.calibrated == ratings)
+        calibration, table = next(known, None), self.ratings
+        return Merit(
+            calibration is not None or (table is not None and table.digest == ratings and table.is_calibrated), calibration
+        )
+
+    @property
     def budget_s(self) -> float | None:
         """The latency that was asked for."""
         if self.card and not isinstance(self.card.asked, Absent):
@@ -133,7 +150,8 @@ class Evidence:
             yield self.trained.architecture
 
     def _about_a_space(self) -> Iterator[OfSpace]:
-        records = (self.outcome, self.ratings, *self.tables, self.card, self.trained, *self.runs)
+        calibrations = self.findings.of(RatingCalibration)
+        records = (self.outcome, self.ratings, *self.tables, self.card, self.trained, *self.runs, *calibrations)
         return (record for record in records if record is not None)
 
 
@@ -154,7 +172,7 @@ def select(findings: Findings) -> Evidence:
         ratings=ratings,
         tables=tables,
         trained=_named(findings.of(TrainedNetwork), known),
-        histories=_newest_by_subject(findings.of(TrainingHistory)),
+        histories=_newest_by_subject(_of_method(findings.of(TrainingHistory), ratings)),
         measurement=_measurement(findings, card),
         doubts=tuple(doubts),
     )
@@ -205,6 +223,15 @@ def _tables(
     if card and not isinstance(card.measured, Absent):
         first = card.measured.target.name
     return tuple(sorted(by_target.values(), key=lambda table: table.target.name != first))
+
+
+def _of_method(histories: tuple[TrainingHistory, ...], ratings: RatingTable | None) -> tuple[TrainingHistory, ...]:
+    """Without those of blocks that learnt with a teacher where the ratings have none, or the other way round."""
+    if ratings is None:
+        return histories
+    return tuple(
+        history for history in histories if history.block is None or (CENTRE in history.measure) == ratings.is_teacherless
+    )
 
 
 def _newest_by_subject(histories: tuple[TrainingHistory, ...]) -> tuple[TrainingHistory, ...]:

@@ -9,18 +9,21 @@ from pathlib import Path
 from typing import TypeVar
 
 from dna_deploy.errors import TableError
+from dna_deploy.records.embedding_history import EmbeddingHistory
 from dna_deploy.records.files import Record, read_bytes
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.model_card import ModelCard
 from dna_deploy.records.profile_run import ProfileRun
+from dna_deploy.records.rating_calibration import RatingCalibration
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.records.training_history import TrainingHistory
 
 KINDS: tuple[type[Record], ...] = (
-    LatencyTable, Measurement, ModelCard, ProfileRun, RatingTable, SearchOutcome, TrainedNetwork, TrainingHistory,
+    EmbeddingHistory, LatencyTable, Measurement, ModelCard, ProfileRun, RatingCalibration, RatingTable, SearchOutcome,
+    TrainedNetwork, TrainingHistory,
 )  # fmt: skip
 _BY_KIND = {kind.KIND: kind for kind in KINDS}
 _OF_OTHERS = {"node_modules", "site-packages", "__pycache__", "venv"}

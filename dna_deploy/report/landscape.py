@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean, median
 
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.report.evidence import Evidence
@@ -57,6 +57,11 @@ class Landscape:
         """Evenly many of the candidates, and all that are worth their cost."""
         step = -(-len(self.candidates) // MOST_DOTS)
         return tuple(dict.fromkeys((*self.candidates[::step], *self.useful)))
+
+    @property
+    def mean(self) -> float:
+        """The mean rating."""
+        return fmean(candidate.rating for candidate in self.candidates)
 
     @property
     def noise(self) -> float:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dna_deploy.records.model_card import Absent
+from dna_deploy.records.search_outcome import FoundNetwork
 from dna_deploy.report.evidence import Evidence
+from dna_deploy.report.merit import Merit
 from dna_deploy.report.numbers import count_text, share_text, time_text
 from dna_deploy.units import Bytes, Count
 
@@ -102,8 +104,15 @@ def _quality(evidence: Evidence) -> Iterator[Tile]:
         low, high = accuracy.interval
         yield Tile("accuracy", share_text(accuracy.fraction, 2), f"{100 * low:.2f} to {share_text(high, 2)}")
     if outcome:
-        yield Tile("rating", f"{outcome.best.rating:.4g}", f"± {outcome.best.rating_standard_error:.2g}, lower is better")
+        yield _rating(evidence.merit, outcome.best)
     sizes = card or (outcome.best if outcome else None)
     if sizes:
         yield Tile("parameters", str(Count(sizes.parameters)), f"{Bytes(card.model_bytes)} file" if card else "")
         yield Tile("MACs", str(Count(sizes.macs)), "for one image")
+
+
+def _rating(merit: Merit, best: FoundNetwork) -> Tile:
+    spread = merit.spread(best.rating, best.rating_standard_error)
+    if merit.is_calibrated:
+        return Tile(merit.name, merit.text(best.rating, 1), f"{spread}, after a short training")
+    return Tile(merit.name, f"{best.rating:.4g}", f"{spread}, lower is better")

@@ -8,6 +8,7 @@ from dna_deploy.errors import DnaDeployError, TableError
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import FoundNetwork
 from dna_deploy.report.evidence import Evidence
+from dna_deploy.report.merit import Merit
 from dna_deploy.search.cost_model import CostModel
 from dna_deploy.search.front import trade_off
 from dna_deploy.search.quantities import Latency, Rating
@@ -33,6 +34,8 @@ class Network:
 class TradeOff:
     """The front by ascending latency, so by descending (better) rating, and what stands out on or beside it."""
 
+    merit: Merit
+    """How its ratings are told."""
     space: SearchSpace
     target: str
     quantile: str
@@ -67,16 +70,19 @@ def find_trade_off(evidence: Evidence) -> TradeOff | str:
         return f"the space {evidence.space_name!r} of these records is not known here, or has changed since"
     points, epsilon, is_limited = _from_outcome(evidence, space)
     confidence = evidence.outcome.confidence if evidence.outcome and points else None
+    merit = evidence.merit
     if not points:
         if evidence.ratings is None or table is None:
             return _lacking(evidence)
         try:
             points, epsilon, is_limited = _from_tables(evidence, space, evidence.ratings), 0.0, False
+            merit = evidence.merit_of(evidence.ratings.digest)
         except DnaDeployError as error:
             return error.message
     if not points:
         return "no network of the space has both a rating and a predicted latency"
     return TradeOff(
+        merit=merit,
         space=space,
         target=evidence.target or "the target",
         quantile=evidence.quantile,

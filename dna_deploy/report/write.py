@@ -57,6 +57,7 @@ def write_report(paths: Sequence[Path], html: Path, pictures: Path | None = None
 
 def sections_of(evidence: Evidence) -> Sections:
     """Every section of the report, in the order of the page."""
+    from dna_deploy.report.sections.accuracy import accuracy_section
     from dna_deploy.report.sections.card import card_section
     from dna_deploy.report.sections.curves import curves_section
     from dna_deploy.report.sections.front import front_section
@@ -68,10 +69,10 @@ def sections_of(evidence: Evidence) -> Sections:
     from dna_deploy.report.sections.search import search_section
 
     makers = (
-        front_section, search_section, milliseconds_section, prediction_section, landscape_section, curves_section,
-        table_section, card_section, origin_section,
+        front_section, search_section, milliseconds_section, prediction_section, accuracy_section, landscape_section,
+        curves_section, table_section, card_section, origin_section,
     )  # fmt: skip
-    return tuple(make(evidence) for make in makers)
+    return tuple(section for make in makers if (section := make(evidence)) is not None)
 
 
 def plots_of(sections: Sections) -> tuple[Plot, ...]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import pytest
 
 from dna_deploy.cli.calibrate import calibration_view
-from dna_deploy.records.rating_calibration import RatingCalibration
-from tests.cli.test_learning import run
+from dna_deploy.records.rating_calibration import RatingCalibration, calibration_beside
+from dna_deploy.records.rating_table import RatingTable
+from dna_deploy.records.supernet_run import SupernetRun
+from dna_deploy.spaces.catalog import find_space
+from tests.cli.test_learning import fails, run
 from tests.records.collect_samples import SAMPLES
+from tests.search.instances import random_ratings
 
 RECORD = RatingCalibration.read(SAMPLES / "v1" / "rating-calibration.json")
 
@@ -41,3 +46,57 @@ def test_a_rating_is_calibrated_and_searched(tmp_path: Path, monkeypatch: pytest
     assert best["predicted_accuracy"] == pytest.approx(1 - best["outcome"]["best"]["rating"] / 100)
     assert 0 < best["predicted_accuracy"] < 1
     assert "predicted accuracy after a short training: " in run(*search)
+
+
+@pytest.fixture
+def calibrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RatingTable:
+    """A calibrated table with its record beside it, in the current folder."""
+    space = find_space("fashion")
+    table = random_ratings(space, random.Random(0), error=0.2).model_copy(update={"method": "calibrated dna"})
+    table.write(tmp_path / "ratings" / "fashion.calibrated.json")
+    record = RECORD.model_copy(update={"space": space.name, "space_digest": space.digest, "calibrated": table.digest})
+    record.write(calibration_beside(tmp_path / "ratings" / "fashion.calibrated.json"))
+    monkeypatch.chdir(tmp_path)
+    return table
+
+
+SEARCH = ("search", "--macs", "4M", "--ratings", "ratings/fashion.calibrated.json")
+
+
+def test_search_speaks_of_accuracy_with_its_interval(calibrated: RatingTable) -> None:
+    found = json.loads(run(*SEARCH, "--json"))
+    accuracy, error = found["predicted_accuracy"], found["predicted_accuracy_standard_error"]
+    assert accuracy == pytest.approx(1 - found["outcome"]["best"]["rating"] / 100)
+    assert error == pytest.approx(found["outcome"]["best"]["rating_standard_error"] / 100)
+    low, high = found["predicted_accuracy_interval"]
+    assert found["leave_one_out_error"] == pytest.approx(RECORD.error)
+    assert high == pytest.approx(min(1.0, accuracy + RECORD.reach(error)))
+    said = run(*SEARCH)
+    assert f"predicted accuracy after a short training: {accuracy:.1%}, 95 % interval {low:.1%} to {high:.1%}" in said
+    assert f"networks left out of the fit were predicted {RECORD.error:.1%} off" in said
+    assert max(map(len, said.splitlines())) <= 80
+
+
+def test_without_the_record_search_has_the_standard_error_alone(calibrated: RatingTable) -> None:
+    beside = calibration_beside(Path("ratings/fashion.calibrated.json"))
+    RECORD.write(beside)  # of another table
+    assert "predicted_accuracy_interval" not in json.loads(run(*SEARCH, "--json"))
+    beside.unlink()
+    assert "% (standard error)" in run(*SEARCH)
+
+
+def test_the_front_speaks_of_accuracy(calibrated: RatingTable) -> None:
+    front = ("front", "macs", "--ratings", "ratings/fashion.calibrated.json")
+    points = json.loads(run(*front, "--json"))["points"]
+    assert [point["predicted_accuracy"] for point in points] == pytest.approx([1 - point["rating"] / 100 for point in points])
+    assert f"{points[-1]['predicted_accuracy']:.2%}" in run(*front)
+    calibrated.model_copy(update={"method": "dna"}).write(Path("ratings/fashion.json"))
+    assert "predicted_accuracy" not in json.loads(run("front", "macs", "--json"))["points"][0]
+
+
+def test_supernets_that_no_teacher_taught_are_refused(tmp_path: Path) -> None:
+    sample = SupernetRun.read(SAMPLES / "v1" / "supernet-run.json")
+    sample.write(tmp_path / "supernet-run.json")
+    error = fails("calibrate", str(tmp_path))
+    assert f"holds a supernet of {sample.method}, not blocks that a teacher taught" in error.message
+    assert error.hint == "name another folder"

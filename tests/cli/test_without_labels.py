@@ -34,6 +34,12 @@ def test_several_processes_are_refused(tmp_path: Path) -> None:
     assert error.hint == "take one job"
 
 
+def test_a_teacher_that_would_not_be_asked_is_refused(tmp_path: Path) -> None:
+    error = fails("rate", "--method", "dna++", "--teacher", "timm:resnet18", "--folder", str(tmp_path))
+    assert error.message == "--method dna++ has no teacher"
+    assert error.hint
+
+
 @pytest.mark.parametrize(("method", "stages"), [("dna", ["teach", "rate"]), ("dna++", ["rate"])])
 def test_a_journey_without_a_teacher_teaches_none(tmp_path: Path, method: str, stages: list[str]) -> None:
     journey = Journey(parse_settings({"method": method}, "a test"), tmp_path)

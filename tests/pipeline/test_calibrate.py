@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from dna_deploy.errors import TableError
 from dna_deploy.pipeline.calibrate import calibrate
 from dna_deploy.progress import Progress
 from dna_deploy.rating.candidate_features import positions
@@ -17,6 +19,7 @@ from dna_deploy.search.spread import spread
 from dna_deploy.training.recipe import Recipe
 from tests.rating.test_checks import work
 from tests.rating.test_stitched import identity_in
+from tests.search.instances import random_ratings
 from tests.toy import CONFIG, SPACE, toy_data, toy_teacher
 
 RECIPE = Recipe(epochs=2, batch=16, learning_rate=1e-2)
@@ -50,3 +53,12 @@ def test_a_calibrated_table_adds_up_to_wrong_answers_in_percent(tmp_path: Path) 
     heard: list[Progress] = []
     again = calibrate(done, table, networks, RECIPE, tmp_path / "short", on_progress=heard.append)
     assert (again.record.networks, heard) == (found.record.networks, [])
+
+
+@pytest.mark.parametrize(("field", "what"), [("teacher", "teacher"), ("dataset", "images")])
+def test_ratings_of_another_teacher_or_data_set_are_refused(tmp_path: Path, field: str, what: str) -> None:
+    done = work(tmp_path)
+    made = {"teacher": done.teacher_label, "dataset": done.data_label, field: "another"}
+    table = random_ratings(SPACE, random.Random(0)).model_copy(update=made)
+    with pytest.raises(TableError, match=f"the {what} of the ratings, another, are not those of the supernets"):
+        calibrate(done, table, [], RECIPE, tmp_path)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dna_deploy.report.write import Written, write_report
-from tests.report.story import write_story
+from tests.report.story import write_calibrated_story, write_story
 
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
@@ -24,6 +24,13 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     """The report of a finished journey."""
     folder = tmp_path_factory.mktemp("report")
     return write_report([write_story(folder / "run")], folder / "report.html", folder / "pictures")
+
+
+@pytest.fixture(scope="session")
+def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """The report of a journey whose ratings were calibrated."""
+    folder = tmp_path_factory.mktemp("calibrated")
+    return write_report([write_calibrated_story(folder / "run")], folder / "report.html")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 from dna_deploy.report.write import Written
 from dna_deploy.spaces.catalog import find_space
 from tests.report.conftest import Browser
-from tests.report.story import outcome_of
+from tests.report.story import calibrated_outcome_of, outcome_of
 
 SLIDER, NUMBER, TILES = "#budget-slider", "#budget-number", "#budget-tiles"
 
@@ -56,6 +56,23 @@ def test_arrow_keys_go_to_the_next_network_and_everything_follows(browser: Brows
     browser.press(SLIDER, "\ue010")  # End
     assert numbers(browser)["network"] == f"{len(points)} of {len(points)}"
     assert "No network of the space rates better" in browser.text("#budget-flips")
+
+
+@pytest.mark.slow
+def test_calibrated_ratings_are_told_as_accuracies_in_points(browser: Browser, calibrated: Written) -> None:
+    browser.open(calibrated.html)
+    points = calibrated_outcome_of(find_space("fashion")).front.points
+    browser.press(SLIDER, "\ue011", "\ue014")  # Home, right arrow
+    accuracy, spread = numbers(browser)["predicted accuracy"].split(" ± ")
+    assert math.isclose(float(accuracy), 100 - points[1].rating, abs_tol=6e-3)
+    assert 0 < float(spread.removesuffix(" %")) < 10
+    gained = re.search(r"rates ([\d.]+) points better", browser.text("#budget-flips"))
+    assert gained is not None
+    assert math.isclose(float(gained[1]), points[0].rating - points[1].rating, abs_tol=6e-3)
+    assert f"predicted accuracy {accuracy} %" in browser.run(
+        "return document.querySelector('#budget-slider').getAttribute('aria-valuetext')"
+    )
+    assert browser.console() == []
 
 
 @pytest.mark.slow

@@ -24,7 +24,7 @@ def card_section(evidence: Evidence) -> Section:
         missing = Missing("There is no model card.", "dna-deploy export, then dna-deploy verify")
         return Section("card", TITLE, "", (missing, *_measured(evidence.measurement)))
     lead = f"{card.model}, {Bytes(card.model_bytes)}, {card.precision}: the file to deploy, and what is known about it."
-    return Section("card", TITLE, lead, tuple(_pieces(card)))
+    return Section("card", TITLE, lead, tuple(_pieces(card, _predicted(evidence))))
 
 
 def accuracy_text(accuracy: Accuracy | Absent) -> str:
@@ -46,14 +46,22 @@ def _measured(found: Measurement | None) -> Iterator[Piece]:
     yield Doubts(f"{found.model}: grade {found.grade}", found.grade, MEANINGS[found.grade], rows)
 
 
-def _pieces(card: ModelCard) -> Iterator[Piece]:
+def _predicted(evidence: Evidence) -> tuple[tuple[str, str], ...]:
+    """The accuracy that a calibrated rating predicted of the card's network."""
+    card, outcome, merit = evidence.card, evidence.outcome, evidence.merit
+    if not merit.is_calibrated or card is None or outcome is None or outcome.best.architecture != card.architecture:
+        return ()
+    return (("accuracy predicted by the search", merit.with_spread(outcome.best.rating, outcome.best.rating_standard_error)),)
+
+
+def _pieces(card: ModelCard, predicted: tuple[tuple[str, str], ...]) -> Iterator[Piece]:
     yield Facts("Latency", tuple(_latency(card)))
     if not isinstance(card.measured, Absent):
         yield from (
             Remark(f"{doubt.name} (grade {doubt.grade}): {doubt.message}. {doubt.advice}", "doubt")
             for doubt in card.measured.doubts
         )
-    yield Facts("Quality", tuple(_quality(card)))
+    yield Facts("Quality", (*predicted, *_quality(card)))
     if isinstance(card.parity, Absent):
         yield Missing(f"Parity with torch was not checked: {card.parity.reason}.")
     else:

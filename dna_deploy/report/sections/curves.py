@@ -1,15 +1,17 @@
-"""Training curves: the supernet of every block, the teacher, and the final network."""
+"""Training curves: the supernet of every block or of the whole space, the teacher, and the final network."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dna_deploy.records.embedding_history import EmbeddingHistory
 from dna_deploy.records.trained_network import TrainedNetwork
-from dna_deploy.records.training_history import TrainingHistory
+from dna_deploy.records.training_history import CENTRE, ONE_SHOT, TrainingHistory
 from dna_deploy.report.content import Facts, Missing, Piece, Plot, Section, Table
 from dna_deploy.report.evidence import Evidence
 from dna_deploy.report.numbers import NOTHING, share_text, signed
 from dna_deploy.report.sections.card import accuracy_text
+from dna_deploy.report.sections.embeddings import embeddings_plot
 from dna_deploy.report.theme import LIGHT, Shape, series
 
 if TYPE_CHECKING:
@@ -29,15 +31,17 @@ def curves_section(evidence: Evidence) -> Section:
     if blocks:
         pieces.append(_block_plot(blocks))
         pieces += _lacking(blocks, evidence)
-    else:
+    elif not any(history.subject == ONE_SHOT for history in wholes):
         pieces.append(Missing("There is no training history of the blocks.", f"dna-deploy rate --space {evidence.space_name}"))
+    if blocks and CENTRE in blocks[0].measure:
+        pieces += [embeddings_plot(history) for history in evidence.findings.of(EmbeddingHistory)[:1] if history.looks]
     pieces += [_network_plot(history) for history in wholes]
     if not any(history.subject == "network" for history in wholes):
         pieces.append(Missing("There is no training history of the final network.", "dna-deploy train outcome.json"))
     if evidence.trained:
         pieces.append(_trained(evidence.trained))
     lead = (
-        "Every block learns by itself to imitate its part of the teacher; then the chosen network learns as a whole. "
+        "Every block learns by itself what the title of its curve names; then the chosen network learns as a whole. "
         "A curve that still falls at its end says that more epochs would help."
     )
     return Section("curves", TITLE, lead if blocks or wholes else "", tuple(pieces))
@@ -99,7 +103,7 @@ def _draw_blocks(figure: Figure, shape: Shape, histories: tuple[TrainingHistory,
 
 
 def _network_plot(history: TrainingHistory) -> Plot:
-    name = "Final network" if history.subject == "network" else history.subject.capitalize()
+    subject = "Final network" if history.subject == "network" else history.subject.capitalize()
     words = f"The loss falls from {_first(history):.3g} to {_last(history):.3g}."
     if history.scores:
         best = max(history.scores, key=lambda score: score.accuracy.fraction)
@@ -109,14 +113,13 @@ def _network_plot(history: TrainingHistory) -> Plot:
         for score in history.scores
     )
     numbers = (
-        Table(f"{name}: validation accuracy", ("epoch", "accuracy", "images right"), rows, frozenset({0, 1, 2}))
+        Table(f"{subject}: validation accuracy", ("epoch", "accuracy", "images right"), rows, frozenset({0, 1, 2}))
         if rows
         else None
     )
-    title = f"{name}: {history.measure}" + (" and validation accuracy" if rows else "")
-    return Plot(
-        f"training-{history.subject}", title, words, lambda figure, shape: _draw_network(figure, shape, history), numbers
-    )
+    title = f"{subject}: {history.measure}" + (" and validation accuracy" if rows else "")
+    name = f"training-{history.subject.replace(' ', '-')}"
+    return Plot(name, title, words, lambda figure, shape: _draw_network(figure, shape, history), numbers)
 
 
 def _draw_network(figure: Figure, shape: Shape, history: TrainingHistory) -> None:

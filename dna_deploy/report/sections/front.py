@@ -1,12 +1,13 @@
-"""The exact front between rating and latency, with a slider over the budget and a strip of which blocks flip where."""
+"""The exact front of rating, or predicted accuracy, over latency: with a budget slider, and a strip of where blocks flip."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.report.content import Missing, Piece, Plot, Remark, Section, Slider, Table
 from dna_deploy.report.evidence import Evidence
-from dna_deploy.report.numbers import NOTHING, count_text, rating_decimals
+from dna_deploy.report.numbers import NOTHING, count_text
 from dna_deploy.report.sections.front_plot import draw_front, start_of, time_scale
 from dna_deploy.report.trade_off import Network, TradeOff, find_trade_off
 from dna_deploy.units import Count
@@ -21,42 +22,47 @@ def front_section(evidence: Evidence) -> Section:
     if isinstance(front, str):
         missing = Missing(f"The front cannot be drawn: {front}.", "dna-deploy search --latency 20ms -o outcome.json")
         return Section("front", TITLE, "", (missing,))
-    plot = Plot(
-        "front", f"Rating over latency on {front.target}", _words(front), lambda figure, shape: draw_front(figure, shape, front)
-    )
-    return Section("front", TITLE, _lead(front), (*_remarks(front), Slider(_data(front), plot), _table(front)))
+    title = f"{front.merit.name.capitalize()} over latency on {front.target}"
+    plot = Plot("front", title, _words(front), lambda figure, shape: draw_front(figure, shape, front))
+    slider = Slider(_data(front, evidence.ratings), plot)
+    return Section("front", TITLE, _lead(front), (*_remarks(front), slider, _table(front)))
 
 
 def _lead(front: TradeOff) -> str:
     how = "exact: no network of the space is better" if front.epsilon == 0 else f"complete up to {front.epsilon:.2%} of latency"
     return (
         f"Every network that none of the {count_text(front.space.count())} networks of the space {front.space.name} beats "
-        f"in rating and in {front.axis} at once. The front is {how}. "
-        "A lower rating is better. Move the budget to see which network it buys."
+        f"in {front.merit.name} and in {front.axis} at once. The front is {how}. "
+        f"{front.merit.advice} Move the budget to see which network it buys."
     )
 
 
 def _remarks(front: TradeOff) -> tuple[Piece, ...]:
+    found: list[Piece] = []
     if front.is_limited:
-        return (Remark("All networks of this front also meet the other constraints of the search."),)
-    return ()
+        found.append(Remark("All networks of this front also meet the other constraints of the search."))
+    if front.merit.error_text:
+        found.append(Remark(f"{front.merit.error_text} The intervals below hold that, and the error of each prediction."))
+    return tuple(found)
 
 
 def _words(front: TradeOff) -> str:
     first, last, scale = front.points[0], front.points[-1], time_scale(front)
-    digits = rating_decimals(point.rating for point in front.points)
-    words = (
-        f"A falling staircase of {len(front.points)} networks, from {scale.text(first.latency_s)} with rating "
-        f"{first.rating:.{digits}f} to {scale.text(last.latency_s)} with rating {last.rating:.{digits}f}."
-    )
+    digits = front.merit.decimals(point.rating for point in front.points)
+
+    def told(network: Network) -> str:
+        return f"{scale.text(network.latency_s)} with {front.merit.name} {front.merit.text(network.rating, digits)}"
+
+    way = "rising" if front.merit.is_calibrated else "falling"
+    words = f"A {way} staircase of {len(front.points)} networks, from {told(first)} to {told(last)}."
     if front.answer:
-        words += f" The chosen network takes {scale.text(front.answer.latency_s)} with rating {front.answer.rating:.{digits}f}."
+        words += f" The chosen network takes {told(front.answer)}."
     flips = [sum(block in front.flips(index) for index in range(len(front.points))) for block in range(len(front.space.blocks))]
     counts = ", ".join(f"block {block} {count} times" for block, count in enumerate(flips, start=1))
     return f"{words} Along the front, blocks flip: {counts}."
 
 
-def _data(front: TradeOff) -> Mapping[str, object]:
+def _data(front: TradeOff, ratings: RatingTable | None) -> Mapping[str, object]:
     """What the page's script shows, every network as its numbers and the position of each block in ``choices``."""
     scale = time_scale(front)
     choices = [
@@ -70,16 +76,28 @@ def _data(front: TradeOff) -> Mapping[str, object]:
         "unit": scale.unit,
         "seconds": scale.seconds,
         "decimals": scale.decimals,
-        "ratingDecimals": rating_decimals(point.rating for point in front.points),
+        "merit": {"name": front.merit.name, "unit": front.merit.unit, "gain": " points" if front.merit.is_calibrated else ""},
+        "reaches": _reaches(front, ratings),
+        "ratingDecimals": front.merit.decimals(point.rating for point in front.points),
         "latency": "predicted" if front.confidence is None else "planned",
         "asked": front.budget_s if _buys_the_answer(front) else None,
         "start": start_of(front),
         "answer": positions(front.answer) if front.answer else None,
         "choices": [[_spaced(text) for text in texts] for texts in choices],
         "points": [
-            [point.latency_s, point.rating, *_sizes(front, point), *positions(point)] for point in front.points
+            [point.latency_s, front.merit.shown(point.rating), *_sizes(front, point), *positions(point)]
+            for point in front.points
         ],
     }  # fmt: skip
+
+
+def _reaches(front: TradeOff, ratings: RatingTable | None) -> list[float] | None:
+    """Half of the 95 % interval of every point's accuracy; None where ratings are none, or it is not known."""
+    if front.merit.calibration is None:
+        return None
+    table = ratings if ratings is not None and ratings.digest == front.merit.calibration.calibrated else None
+    errors = (table.standard_error(front.space, point.architecture) if table else 0.0 for point in front.points)
+    return [round(front.merit.reach(error) or 0.0, 4) for error in errors]
 
 
 def _buys_the_answer(front: TradeOff) -> bool:
@@ -104,14 +122,15 @@ def _spaced(block: str) -> str:
 
 
 def _table(front: TradeOff) -> Table:
-    scale, digits = time_scale(front), rating_decimals(point.rating for point in front.points)
+    scale, digits = time_scale(front), front.merit.decimals(point.rating for point in front.points)
     step = -(-len(front.points) // _MOST_ROWS)
     shown = range(0, len(front.points), step)
     some = "" if step == 1 else f", one in {step} of {len(front.points)}"
     rows = tuple(
-        (scale.bare(front.points[at].latency_s), f"{front.points[at].rating:.{digits}f}", *_sizes(front, front.points[at]),
+        (scale.bare(front.points[at].latency_s), front.merit.text(front.points[at].rating, digits),
+         *_sizes(front, front.points[at]),
          ", ".join(str(block + 1) for block in front.flips(at)) or NOTHING, str(front.points[at].architecture))
         for at in shown
     )  # fmt: skip
-    headers = (f"latency ({scale.unit})", "rating", "parameters", "MACs", "blocks that flip", "architecture")
+    headers = (f"latency ({scale.unit})", front.merit.name, "parameters", "MACs", "blocks that flip", "architecture")
     return Table(f"The networks of the front{some}", headers, rows, frozenset({0, 1, 2, 3}), is_folded=True)

@@ -1,4 +1,4 @@
-"""Draws the front: rating over latency, and below it in which networks each block flips."""
+"""Draws the front: rating or accuracy over latency, and below it in which networks each block flips."""
 
 from __future__ import annotations
 
@@ -42,11 +42,12 @@ def draw_front(figure: Figure, shape: Shape, front: TradeOff) -> None:
 
 def _draw_staircase(axes: Axes, front: TradeOff) -> None:
     scale = time_scale(front)
-    times, ratings = [scale.value(point.latency_s) for point in front.points], [point.rating for point in front.points]
+    times = [scale.value(point.latency_s) for point in front.points]
+    ratings = [front.merit.shown(point.rating) for point in front.points]
     axes.step(times, ratings, where="post", color=LIGHT["blue"])
     if len(times) <= _MOST_DOTS:
         axes.plot(times, ratings, "o", color=LIGHT["blue"], markersize=3.5)
-    axes.set_ylabel("rating (lower is better)")
+    axes.set_ylabel(front.merit.axis)
     low, high = min(times), max(times)
     margin = 0.03 * (high - low or 1)
     axes.set_xlim(low - margin, high + margin)
@@ -56,12 +57,12 @@ def _draw_staircase(axes: Axes, front: TradeOff) -> None:
         _label(axes, asked, f"asked {scale.text(front.budget_s)}", 0.97)
     for network, name, marker in ((front.largest, "most MACs that fit", "s"), (front.answer, "chosen", "D")):
         if network is not None and low <= scale.value(network.latency_s) <= high:
-            _mark(axes, scale.value(network.latency_s), network.rating, name, marker)
+            _mark(axes, scale.value(network.latency_s), front.merit.shown(network.rating), name, marker)
     start = front.points[start_of(front)]
     axes.axvline(scale.value(start.latency_s), color=LIGHT["orange"], linewidth=1.5, gid=role("cursor-line"), clip_on=False)
     axes.plot(
-        [scale.value(start.latency_s)], [start.rating], "o", color=LIGHT["orange"], markersize=9, gid=role("cursor-dot"),
-        clip_on=False, zorder=5,
+        [scale.value(start.latency_s)], [front.merit.shown(start.rating)], "o", color=LIGHT["orange"], markersize=9,
+        gid=role("cursor-dot"), clip_on=False, zorder=5,
     )  # fmt: skip
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from dna_deploy.report.content import Missing, Plot, Section, Table
 from dna_deploy.report.evidence import Evidence
-from dna_deploy.report.landscape import MOST_DOTS, Landscape, landscape_of
-from dna_deploy.report.numbers import TimeScale, rating_decimals
+from dna_deploy.report.landscape import MOST_DOTS, Candidate, Landscape, landscape_of
+from dna_deploy.report.merit import Merit
+from dna_deploy.report.numbers import TimeScale
 from dna_deploy.report.theme import LIGHT, Shape, series
 from dna_deploy.units import Count
 
@@ -31,16 +33,24 @@ def landscape_section(evidence: Evidence) -> Section:
     found = tuple(landscape_of(evidence, space, ratings, block) for block in range(len(space.blocks)))
     found = tuple(landscape for landscape in found if landscape.candidates)
     cost = f"its predicted time on {evidence.table.target.name}" if evidence.table else "its multiply-accumulates"
+    merit = evidence.merit_of(ratings.digest)
     lead = (
-        f"Every candidate of every block: {cost}, and its rating by the method {ratings.method!r} on {ratings.images:,} "
-        "images (lower is better). The line joins the candidates that are worth their cost: none of the same width is both "
-        "cheaper and better. The bar at the right is one standard error of a rating up and down."
+        f"Every candidate of every block: {cost}, and {_rating(merit)} by the method {ratings.method!r} on "
+        f"{ratings.images:,} images. The line joins the candidates that are worth their cost: none of the same width is both "
+        "cheaper and better. The bar at the right is one standard error up and down."
         f"{_sample(found)}"
     )
     plot = Plot(
-        "landscape", "Candidates of each block", _words(found), lambda figure, shape: _draw(figure, shape, found), _table(found)
-    )
+        "landscape", "Candidates of each block", _words(found, merit),
+        lambda figure, shape: _draw(figure, shape, found, merit), _table(found, merit),
+    )  # fmt: skip
     return Section("landscape", TITLE, lead, (plot,))
+
+
+def _rating(merit: Merit) -> str:
+    if merit.is_calibrated:
+        return "what it adds to the predicted accuracy, against the mean candidate of its block,"
+    return "its rating (lower is better)"
 
 
 def _sample(found: tuple[Landscape, ...]) -> str:
@@ -49,57 +59,66 @@ def _sample(found: tuple[Landscape, ...]) -> str:
     return f" Of blocks with more than {MOST_DOTS} candidates only some are drawn: those worth their cost, and a sample."
 
 
-def _words(found: tuple[Landscape, ...]) -> str:
+def _words(found: tuple[Landscape, ...], merit: Merit) -> str:
     sentences = []
     for landscape in found:
         best = min(landscape.candidates, key=lambda candidate: candidate.rating)
         words = (
             f"Block {landscape.block + 1}: {len(landscape.candidates)} candidates, {len(landscape.useful)} worth their cost, "
-            f"best rating {best.rating:.4g}"
+            f"best {merit.part} {_number(merit, landscape, best)}"
         )
         if landscape.chosen:
-            words += f", chosen {landscape.chosen.choice} with {landscape.chosen.rating:.4g}"
+            words += f", chosen {landscape.chosen.choice} with {_number(merit, landscape, landscape.chosen)}"
         sentences.append(f"{words}.")
     return " ".join(sentences)
 
 
-def _draw(figure: Figure, shape: Shape, found: tuple[Landscape, ...]) -> None:
+def _number(merit: Merit, landscape: Landscape, candidate: Candidate) -> str:
+    digits = merit.decimals(one.rating for one in landscape.candidates)
+    return merit.part_text(candidate.rating, landscape.mean, digits)
+
+
+def _draw(figure: Figure, shape: Shape, found: tuple[Landscape, ...], merit: Merit) -> None:
     columns = 1 if shape.is_narrow else min(len(found), 3)
     rows = -(-len(found) // columns)
     figure.set_size_inches(figure.get_figwidth(), (290 * rows + 20) / 72)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for index, (axes, landscape) in enumerate(zip(panels, found, strict=False)):
-        _draw_block(axes, landscape)
+        _draw_block(axes, landscape, merit)
         if index % columns == 0:
-            axes.set_ylabel("rating")
+            axes.set_ylabel(merit.part)
     for axes in panels[len(found) :]:
         axes.remove()
 
 
-def _draw_block(axes: Axes, landscape: Landscape) -> None:
-    scale = TimeScale.of(candidate.cost for candidate in landscape.candidates)
+def _draw_block(axes: Axes, landscape: Landscape, merit: Merit) -> None:
+    scale, mean = TimeScale.of(candidate.cost for candidate in landscape.candidates), landscape.mean
     show = scale.value if landscape.is_timed else lambda macs: macs / 1e6
+
+    def worth(of: Iterable[Candidate]) -> list[float]:
+        return [merit.shown_part(candidate.rating, mean) for candidate in of]
+
     groups = sorted({(candidate.choice.depth, candidate.choice.width) for candidate in landscape.candidates})
     for index, (depth, width) in enumerate(groups):
         of = [one for one in landscape.drawn if (one.choice.depth, one.choice.width) == (depth, width)]
         colour, marker = series(index)
-        axes.plot([show(one.cost) for one in of], [one.rating for one in of], marker, color=colour, markersize=3.6,
+        axes.plot([show(one.cost) for one in of], worth(of), marker, color=colour, markersize=3.6,
                   alpha=0.55, markeredgewidth=0, label=f"{_layers(depth)}, width {width}")  # fmt: skip
     useful = sorted(landscape.useful, key=lambda candidate: candidate.cost)
     for width in sorted({one.choice.width for one in useful}):
         line = [one for one in useful if one.choice.width == width]
-        axes.step(
-            [show(one.cost) for one in line], [one.rating for one in line], where="post", color=LIGHT["ink"], linewidth=1.1
-        )
+        axes.step([show(one.cost) for one in line], worth(line), where="post", color=LIGHT["ink"], linewidth=1.1)
     if landscape.chosen:
-        axes.plot([show(landscape.chosen.cost)], [landscape.chosen.rating], "o", color=LIGHT["orange"], markersize=11,
+        axes.plot([show(landscape.chosen.cost)], worth([landscape.chosen]), "o", color=LIGHT["orange"], markersize=11,
                   markerfacecolor="none", markeredgewidth=2.2, label="chosen")  # fmt: skip
     axes.errorbar(
         [0.96], [0.5], yerr=_fraction(axes, landscape.noise), transform=axes.transAxes, color=LIGHT["muted"], capsize=3
     )
     axes.set_title(f"Block {landscape.block + 1}")
     axes.set_xlabel(f"time ({scale.unit})" if landscape.is_timed else "million MACs")
-    axes.legend(loc="upper right", handletextpad=0.2, borderaxespad=0.1, markerscale=1.4)
+    axes.legend(
+        loc="lower right" if merit.is_calibrated else "upper right", handletextpad=0.2, borderaxespad=0.1, markerscale=1.4
+    )
 
 
 def _fraction(axes: Axes, rating: float) -> float:
@@ -112,17 +131,17 @@ def _layers(depth: int) -> str:
     return "1 layer" if depth == 1 else f"{depth} layers"
 
 
-def _table(found: tuple[Landscape, ...]) -> Table:
+def _table(found: tuple[Landscape, ...], merit: Merit) -> Table:
     rows = []
     for landscape in found:
         scale = TimeScale.of(candidate.cost for candidate in landscape.candidates)
-        digits = rating_decimals(candidate.rating for candidate in landscape.candidates)
+        digits = merit.decimals(candidate.rating for candidate in landscape.candidates)
         best = min(landscape.candidates, key=lambda candidate: candidate.rating)
         fastest = min(landscape.candidates, key=lambda candidate: candidate.cost)
-        for name, one in (("chosen", landscape.chosen), ("best rating", best), ("cheapest", fastest)):
+        for name, one in (("chosen", landscape.chosen), ("best", best), ("cheapest", fastest)):
             if one is not None:
                 cost = scale.text(one.cost) if landscape.is_timed else f"{Count(round(one.cost))} MACs"
-                rows.append((str(landscape.block + 1), name, str(one.choice), cost, f"{one.rating:.{digits}f}",
+                rows.append((str(landscape.block + 1), name, str(one.choice), cost, _number(merit, landscape, one),
                              f"{one.standard_error:.{digits}f}"))  # fmt: skip
-    headers = ("block", "which", "candidate", "cost", "rating", "± standard error")
+    headers = ("block", "which", "candidate", "cost", merit.part, "± standard error")
     return Table("Chosen, best and cheapest candidate of each block", headers, tuple(rows), frozenset({0, 3, 4, 5}))

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dna_deploy.records.search_outcome import AskedConstraint, FoundNetwork, SearchOutcome
 from dna_deploy.report.content import Facts, Missing, Piece, Section, Table
 from dna_deploy.report.evidence import Evidence
-from dna_deploy.report.numbers import NOTHING, TimeScale, count_text, rating_decimals, time_text
+from dna_deploy.report.merit import Merit
+from dna_deploy.report.numbers import NOTHING, TimeScale, count_text, time_text
 from dna_deploy.units import Bytes, Count
 
 TITLE = "What the search found"
@@ -20,9 +21,11 @@ def search_section(evidence: Evidence) -> Section:
     if outcome is None:
         missing = Missing("There is no search outcome.", "dna-deploy search --latency 20ms -o outcome.json")
         return Section("search", TITLE, "", (missing,))
+    merit = evidence.merit
     what = "network with" if outcome.passed_over is None else "cheapest network that ties with"
-    lead = f"The {what} the smallest {outcome.objective} that meets every constraint. {_proven(outcome)}"
-    return Section("search", TITLE, lead, tuple(_pieces(outcome)))
+    best = f"highest {merit.name}" if merit.is_calibrated and outcome.objective == "rating" else f"smallest {outcome.objective}"
+    lead = f"The {what} the {best} that meets every constraint. {_proven(outcome)}"
+    return Section("search", TITLE, lead, tuple(_pieces(outcome, merit)))
 
 
 def _proven(outcome: SearchOutcome) -> str:
@@ -44,26 +47,26 @@ def quantity_text(quantity: str, value: float) -> str:
     return f"{value:.5g}" if quantity == "rating" else str(Count(round(value)))
 
 
-def _pieces(outcome: SearchOutcome) -> Iterator[Piece]:
-    yield Facts("The answer", tuple(_answer(outcome.best)))
+def _pieces(outcome: SearchOutcome, merit: Merit) -> Iterator[Piece]:
+    yield Facts("The answer", tuple(_answer(outcome.best, merit)))
     if outcome.constraints:
         rows = tuple(
             (demand.quantity, _bounds(demand), quantity_text(demand.quantity, demand.found)) for demand in outcome.constraints
         )
         yield Table("Asked and found", ("quantity", "asked", "found"), rows, frozenset({1, 2}))
     if outcome.blocks:
-        yield _reasons(outcome)
-    yield from _ties(outcome)
-    yield from _beside(outcome)
+        yield _reasons(outcome, merit)
+    yield from _ties(outcome, merit)
+    yield from _beside(outcome, merit)
     yield from _never(outcome)
     if outcome.excluded:
         layers = tuple((layer,) for layer in outcome.excluded)
         yield Table("Layers without a latency: networks with them were not considered", ("layer",), layers, is_folded=True)
 
 
-def _answer(best: FoundNetwork) -> Iterator[tuple[str, str]]:
+def _answer(best: FoundNetwork, merit: Merit) -> Iterator[tuple[str, str]]:
     yield "architecture", best.architecture
-    yield "rating", f"{best.rating:.5g} ± {best.rating_standard_error:.2g} (standard error; lower is better)"
+    yield merit.name, merit.with_spread(best.rating, best.rating_standard_error)
     for place in best.targets:
         planned = "" if place.planned_s == place.latency_s else f", planned with {time_text(place.planned_s)}"
         yield f"latency {place.quantile} on {place.target}", f"{time_text(place.latency_s)}{planned}"
@@ -77,12 +80,13 @@ def _bounds(demand: AskedConstraint) -> str:
     return " and ".join(bounds)
 
 
-def _reasons(outcome: SearchOutcome) -> Table:
+def _reasons(outcome: SearchOutcome, merit: Merit) -> Table:
     axis = outcome.front.axes[0] if outcome.front.axes else "cost"
-    digits = rating_decimals(
+    digits = merit.decimals(
         value for reason in outcome.blocks for value in (reason.rating, reason.runner_up_rating or reason.rating)
     )
-    step = "" if outcome.step is None else f"{quantity_text(axis, outcome.step)} more buys"
+    rating, gain = ("wrong answers (%)", " (points)") if merit.is_calibrated else ("rating", "")
+    step = "" if outcome.step is None else f"{quantity_text(axis, outcome.step)} more buys{gain}"
     costs = TimeScale.of([reason.cost for reason in outcome.blocks if reason.cost is not None])
     unit = f" ({costs.unit})" if axis.startswith(_IS_TIME) else ""
 
@@ -99,22 +103,22 @@ def _reasons(outcome: SearchOutcome) -> Table:
     headers = (
         "block",
         "chosen",
-        "rating",
+        rating,
         f"cost{unit}",
         "runner-up",
-        "its rating",
+        f"its {rating}",
         f"its cost{unit}",
         *([step] if step else []),
     )
     return Table("Why each block has its candidate, all others as they are", headers, rows, frozenset({0, 2, 3, 5, 6, 7}))
 
 
-def _ties(outcome: SearchOutcome) -> Iterator[Piece]:
+def _ties(outcome: SearchOutcome, merit: Merit) -> Iterator[Piece]:
     if outcome.ties:
         axis = outcome.front.axes[0]
-        rows = tuple((quantity_text(axis, one.costs[0]), f"{one.rating:.5g}", one.architecture) for one in outcome.ties)
-        caption = "Networks whose ratings cannot be told from the optimum's, which is the last; cheapest first"
-        headers = (axis.partition(" ")[0], "rating", "architecture")
+        rows = tuple((quantity_text(axis, one.costs[0]), merit.text(one.rating), one.architecture) for one in outcome.ties)
+        caption = f"Networks whose {merit.name} cannot be told from the optimum's, which is the last; cheapest first"
+        headers = (axis.partition(" ")[0], merit.name, "architecture")
         yield Table(caption, headers, rows, frozenset({0, 1}), is_folded=len(rows) > 8)
 
 
@@ -129,15 +133,15 @@ def _never(outcome: SearchOutcome) -> Iterator[Piece]:
         yield Table("What could be left out of the space", headers, rows, frozenset({0, 1}), is_folded=True)
 
 
-def _beside(outcome: SearchOutcome) -> Iterator[Table]:
+def _beside(outcome: SearchOutcome, merit: Merit) -> Iterator[Table]:
     largest = [("most MACs that fit", outcome.largest)] if outcome.largest else []
     rows = [*largest, *((f"place {place}", one) for place, one in enumerate(outcome.others, start=2))]
     if rows:
-        headers = ("network", "rating", "latency", "parameters", "MACs", "architecture")
-        found = tuple((name, *_numbers(network)) for name, network in (("the answer", outcome.best), *rows))
+        headers = ("network", merit.name, "latency", "parameters", "MACs", "architecture")
+        found = tuple((name, *_numbers(network, merit)) for name, network in (("the answer", outcome.best), *rows))
         yield Table("Other networks within the constraints", headers, found, frozenset({1, 2, 3, 4}))
 
 
-def _numbers(network: FoundNetwork) -> tuple[str, ...]:
+def _numbers(network: FoundNetwork, merit: Merit) -> tuple[str, ...]:
     latency = time_text(network.targets[0].latency_s) if network.targets else NOTHING
-    return f"{network.rating:.5g}", latency, str(Count(network.parameters)), str(Count(network.macs)), network.architecture
+    return merit.text(network.rating), latency, str(Count(network.parameters)), str(Count(network.macs)), network.architecture

@@ -11,7 +11,10 @@
   let shown = -1;
 
   const time = (seconds) => `${(seconds / data.seconds).toFixed(data.decimals)} ${data.unit}`;
-  const rating = (value) => value.toFixed(data.ratingDecimals).replace("-", "−");
+  const bare = (value) => value.toFixed(data.ratingDecimals).replace("-", "−");
+  const rating = (value) => bare(value) + data.merit.unit;
+  const gained = (from, to) => bare(Math.abs(points[from][RATING] - points[to][RATING])) + data.merit.gain;
+  const reach = (index) => data.reaches ? ` ± ${bare(data.reaches[index])}` : "";
   const words = (blocks) => blocks.map((choice, block) => data.choices[block][choice]);
   const blocksOf = (index) => points[index].slice(BLOCKS);
 
@@ -36,7 +39,7 @@
     return element;
   };
 
-  const price = (from, to) => [time(points[to][LATENCY] - points[from][LATENCY]), rating(points[from][RATING] - points[to][RATING])];
+  const price = (from, to) => [time(points[to][LATENCY] - points[from][LATENCY]), gained(from, to)];
 
   const listed = (names) => names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 
@@ -60,7 +63,7 @@
   };
 
   const showTiles = (index, budget) => {
-    const values = [["budget", time(budget)], [data.latency, time(points[index][LATENCY])], ["rating", rating(points[index][RATING])],
+    const values = [["budget", time(budget)], [data.latency, time(points[index][LATENCY])], [data.merit.name, bare(points[index][RATING]) + reach(index) + data.merit.unit],
       ["parameters", points[index][PARAMETERS]], ["MACs", points[index][MACS]],
       ["network", `${index + 1} of ${points.length}`]];
     document.getElementById("budget-tiles").replaceChildren(...values.map(([name, value]) => {
@@ -104,7 +107,7 @@
     slider.value = budget;
     if (!typed) number.value = (budget / data.seconds).toFixed(data.decimals);
     const best = points[index];
-    slider.setAttribute("aria-valuetext", `${time(budget)}: ${data.latency} ${time(best[LATENCY])}, rating ${rating(best[RATING])}, ` +
+    slider.setAttribute("aria-valuetext", `${time(budget)}: ${data.latency} ${time(best[LATENCY])}, ${data.merit.name} ${rating(best[RATING])}, ` +
       `${best[PARAMETERS]} parameters. ${describeFlips(index)}`);
     showTiles(index, budget);
     moveCursor(index, budget);
