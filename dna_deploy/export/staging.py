@@ -9,15 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dna_deploy.errors import UsageError
+from dna_deploy.records.files import make_folder, settle
 
 
 @contextmanager
 def staged(folder: Path, *, replace: bool = False) -> Iterator[Path]:
-    """Gives a folder to work in; its files move to ``folder`` if the work succeeds, and vanish if it fails.
+    """Gives a folder to work in; it becomes ``folder`` if the work succeeds, and vanishes if it fails.
 
     Args:
         folder: Where the files shall be.
-        replace: Allow ``folder`` to hold files already; those of the same names are replaced.
+        replace: Allow ``folder`` to hold files already; those of the same names are replaced, one by one.
 
     Raises:
         UsageError: the folder holds something, or cannot be written.
@@ -27,7 +28,7 @@ def staged(folder: Path, *, replace: bool = False) -> Iterator[Path]:
             raise UsageError(f"{folder} is a file", "choose a folder")
         if folder.exists() and any(folder.iterdir()) and not replace:
             raise UsageError(f"the folder {folder} is not empty", "choose another one, or replace what is there with --replace")
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.parent)
         work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     except OSError as error:
         raise UsageError(f"cannot write to {folder}: {error.strerror or error}", "choose another folder") from error
@@ -40,8 +41,11 @@ def staged(folder: Path, *, replace: bool = False) -> Iterator[Path]:
 
 def _move(work: Path, folder: Path) -> None:
     try:
-        folder.mkdir(exist_ok=True)
+        if not folder.exists() or not any(folder.iterdir()):
+            work.chmod(0o755)
+            settle(work, folder)
+            return
         for path in sorted(work.iterdir()):
-            path.replace(folder / path.name)
+            settle(path, folder / path.name)
     except OSError as error:
         raise UsageError(f"cannot write to {folder}: {error.strerror or error}", "choose another folder") from error

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-from dna_deploy.records.files import digest_of, read_bytes
+from dna_deploy.records.files import digest_of, read_bytes, write_atomically
 
 
 def publish(file: Path, place: Path) -> None:
     """Copies a finished file to where later stages and people look for it."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = place.with_name(f".{place.name}.part")
-    shutil.copyfile(file, temporary)
-    temporary.replace(place)
+    write_atomically(place, read_bytes(file, "result of this stage"))
 
 
 def published_digest(path: Path) -> str:

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from dna_deploy.errors import TableError, UsageError
 from dna_deploy.plugins import suggest
 from dna_deploy.progress import OnProgress, Progress
-from dna_deploy.records.files import Provenance, Record, digest_of, read_bytes
+from dna_deploy.records.files import Provenance, Record, digest_of, make_folder, read_bytes
 
 Inputs: TypeAlias = Mapping[str, str]
 
@@ -165,7 +165,7 @@ def seconds_of(stage: Stage, folder: Path) -> float:
 def run_lock(folder: Path) -> Iterator[None]:
     """Keeps a second process out of a run folder. The system drops the lock of a process that dies."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         lock = FileLock(folder / ".lock", timeout=0)
         lock.acquire()
     except Timeout:

@@ -1,6 +1,7 @@
 """Reads, validates and writes record files. A record is one JSON object that names its kind, schema version and digest.
 
-Writing is atomic: a reader sees the old file or the new one, and a failure leaves no half-written file.
+Writing is atomic: a reader sees the old file or the new one, also after a power cut, and a failure leaves no half-written
+file. What `write_atomically` has written before it returns, a power cut does not take away.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import platform
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -31,15 +33,14 @@ def write_atomically(path: Path, content: bytes) -> None:
         UsageError: the folder cannot be written or the disk is full.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             temporary = Path(file.name)
             try:
                 file.write(content)
                 file.flush()
-                os.fsync(file.fileno())
                 temporary.chmod(0o644)
-                temporary.replace(path)
+                settle(temporary, path)
             except BaseException:
                 temporary.unlink(missing_ok=True)
                 raise
@@ -47,6 +48,35 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise UsageError(
             f"cannot write {path}: {error.strerror or error}", "free some space, or choose another folder"
         ) from error
+
+
+def settle(file: Path, path: Path) -> None:
+    """Moves a finished file, or a folder of files, to its place for good: first what it holds is on the disk, then its name."""
+    for inside in file.iterdir() if file.is_dir() else ():
+        _sync(inside)
+    _sync(file)
+    file.replace(path)
+    with suppress(OSError):  # some file systems cannot sync a folder
+        _sync(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder, and those above it that are missing, for good."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    with suppress(OSError):
+        _sync(folder.parent)
+
+
+def _sync(path: Path) -> None:
+    """Brings what a file holds, or which names a folder holds, from the system's memory to the disk."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def read_bytes(path: Path, what: str) -> bytes:
