@@ -113,8 +113,8 @@ def _inherited(folder: Path, space: SearchSpace, line: str) -> Start:
     from dna_deploy.training.network import Start
 
     work = open_run(folder)
-    if work.space.digest != space.digest:
-        raise UsageError(f"the supernets in {folder} are of another space or number of classes", "train without --inherit")
+    if work.space.with_classes(space.classes).digest != space.digest:  # blocks know no classes
+        raise UsageError(f"the supernets in {folder} are of another space", "train without --inherit")
     supernets = train_blocks(work, range(len(space.blocks)), silent)
     network, fresh = inherited_network(space, space.parse(line), supernets)
     note(f"inherits from {folder}; {', '.join((*fresh, 'head'))} begin anew")

@@ -1,9 +1,11 @@
-"""Every command in the documentation works: run in order in a small project, or, where it needs a device, parsed."""
+"""Every command in the documentation works: run in the order of its page, with the stand-ins of `stand_ins`."""
 
 from __future__ import annotations
 
 import re
 import shlex
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,52 +15,32 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from dna_deploy.cli.app import app
-from dna_deploy.errors import TableError
 from dna_deploy.latency.runners import RUNNERS
 from dna_deploy.targets.target_file import find_target
-from tests.docs.commands import ROOT, Command, blocks_of, commands_of, inline_commands_of, lines_of, pages
+from tests.docs.commands import (
+    DOCS,
+    ROOT,
+    Command,
+    TargetText,
+    blocks_of,
+    commands_of,
+    inline_commands_of,
+    lines_of,
+    pages,
+    steps_of,
+)
+from tests.docs.stand_ins import FOLDER_OF_SUPERNETS, NOT_RUN, SMALL_JOURNEY, WORDS
+from tests.docs.walk import PROGRAMS, Walk, run_small, with_stand_ins
+from tests.latency.ssh_server import HAS_SSHD, WITHOUT_SSHD, other_machine
 
-SMALL = {
-    "profile": ("--rounds", "24", "--accept-noise"),
-    "verify": ("--rounds", "24", "--accept-noise"),
-    "export": ("--images", "20"),
-    "train": ("--epochs", "1", "--images", "200"),
-    "rate": ("--epochs", "1", "--images", "100", "--rating-images", "50", "--teacher-epochs", "1", "--teacher-images", "200"),
-    "evolve": (
-        "--dataset",
-        "photos",
-        "--rounds",
-        "1",
-        "--epochs",
-        "1",
-        "--images",
-        "100",
-        "--train-epochs",
-        "1",
-        "--train-images",
-        "100",
-    ),
-    "report": ("--no-png",),
-}
-"""What is appended to a command of a page, so that it ends soon; the last of two equal flags counts."""
+PHOTOS_A_CLASS = 110
+COMMITTED_TABLE = "latency_tables/fashion.cpu-1thread.json"
+ELSEWHERE = ("scp ", "ssh-copy-id ", "ssh://")
+"""Marks of a line that needs another machine."""
 
-SMALL_JOURNEY = {
-    "DNA_DEPLOY_PROFILE_ROUNDS": "24",
-    "DNA_DEPLOY_PROFILE_VALIDATION_NETWORKS": "2",
-    "DNA_DEPLOY_TEACHER_EPOCHS": "1",
-    "DNA_DEPLOY_TEACHER_IMAGES": "100",
-    "DNA_DEPLOY_RATE_EPOCHS": "1",
-    "DNA_DEPLOY_RATE_IMAGES": "100",
-    "DNA_DEPLOY_RATE_RATING_IMAGES": "50",
-    "DNA_DEPLOY_RATE_JOBS": "1",
-    "DNA_DEPLOY_TRAIN_EPOCHS": "1",
-    "DNA_DEPLOY_TRAIN_IMAGES": "100",
-    "DNA_DEPLOY_TRAIN_VALIDATION_IMAGES": "50",
-}
-ELSEWHERE = ("pip ", "make ", "scp ", "ssh-copy-id ", "sudo ", "torchrun ")
-"""What a page may tell the reader to run besides dna-deploy, on machines that these tests are not."""
-
-WITH_COMMANDS = [page for page in pages() if commands_of(page, "bash")]
+HOW_TO = DOCS / "how-to"
+CALIBRATE, TRAINING, CI_GATE, JETSON = (HOW_TO / f"{name}.md" for name in ("calibrate", "training", "ci-gate", "jetson"))
+WALKED = [page for page in pages() if any(line.text not in NOT_RUN for line in lines_of(page)) and page != CALIBRATE]
 
 
 def name(page: Path) -> str:
@@ -70,7 +52,7 @@ def draw_photos(folder: Path) -> None:
     rng = np.random.default_rng(0)
     for brightness, label in ((40, "boots"), (110, "bags"), (180, "shirts")):
         (folder / label).mkdir(parents=True)
-        for number in range(110):
+        for number in range(PHOTOS_A_CLASS):
             pixels = rng.integers(0, 70, (32, 40)) + brightness
             Image.fromarray(pixels.astype(np.uint8)).save(folder / label / f"{number:04}.png")
 
@@ -78,63 +60,100 @@ def draw_photos(folder: Path) -> None:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the reader's images, and the current folder; settings from the environment make journeys small."""
-    draw_photos(tmp_path / "photos")
-    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "project"
+    draw_photos(folder / "photos")
+    (tmp_path / "stick").mkdir()
+    monkeypatch.chdir(folder)
     for key, value in SMALL_JOURNEY.items():
         monkeypatch.setenv(key, value)
-    return tmp_path
+    return folder
 
 
-def run_small(command: Command) -> None:
-    """Runs a command in this process, which spares the imports of a new one."""
-    arguments = [*command.arguments, *SMALL.get(command.arguments[0], ())]
-    try:
-        ran = CliRunner().invoke(app, arguments, catch_exceptions=False)
-    except TableError as verdict:
-        # Whether this machine is at this moment what it was when the table was made is not the page's claim.
-        assert command.arguments[:2] == ("tables", "recheck"), f"{command}\n{verdict}"
-        assert "rows take" in verdict.message
-        return
-    assert ran.exit_code == 0, f"{command}\n{ran.output}"
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the page about calibration leaves in the project of a reader who has profiled."""
+    folder = tmp_path_factory.mktemp("calibrated")
+    draw_photos(folder / "photos")
+    (folder / COMMITTED_TABLE).parent.mkdir()
+    shutil.copy(ROOT / COMMITTED_TABLE, folder / COMMITTED_TABLE)
+    with pytest.MonkeyPatch.context() as patch:
+        walk = Walk(folder, folder, patch)
+        assert all(walk.take(step) for step in steps_of(CALIBRATE))
+    return folder
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", WITH_COMMANDS, ids=name)
-def test_the_commands_of_a_page_run_in_order(page: Path, project: Path) -> None:
-    for command in commands_of(page, "bash"):
-        run_small(command)
+def test_the_commands_about_calibration_run_in_order(calibrated: Path) -> None:
+    assert (calibrated / "ratings" / "fashion.calibrated.json").exists()
+    assert (calibrated / "outcome.json").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", WALKED, ids=name)
+def test_the_commands_of_a_page_run_in_order(
+    page: Path, project: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    if page == TRAINING:  # it goes on with its outcome and supernets
+        shutil.copytree(request.getfixturevalue("calibrated"), project, dirs_exist_ok=True)
+    if page == CI_GATE:  # its workflow runs on the Jetson, in a project that holds the target
+        (target,) = (step for step in steps_of(JETSON) if isinstance(step, TargetText))
+        Walk(project, project, monkeypatch).take(target)
+    if any(mark in line.text for line in lines_of(page) for mark in ELSEWHERE):
+        walk = Walk(project, request.getfixturevalue("other_home"), monkeypatch)
+    else:
+        walk = Walk(project, project, monkeypatch)
+    left_out = [step for step in steps_of(page) if not walk.take(step)]
+    assert {step.text for step in left_out} <= set(NOT_RUN)
+
+
+@pytest.fixture
+def other_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The home on the other machine, which is this one by ssh."""
+    if not HAS_SSHD:
+        pytest.skip(WITHOUT_SSHD)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "stick").symlink_to(tmp_path / "stick")
+    with other_machine(tmp_path / "other", monkeypatch) as machine:
+        yield machine.home
 
 
 @pytest.mark.slow
 def test_the_table_of_the_readme_walks_the_journey_from_kit_to_verify(project: Path) -> None:
     """In the space `fashion`, since rating `mbconv` takes a GPU or patience; `init` and `run` are those of the tutorial."""
     readme = (ROOT / "README.md").read_text()
-    calls = [
-        shlex.split(text.replace("mbconv", "fashion")) for text in re.findall(r"^\| `(dna-deploy [^`]*)`", readme, re.MULTILINE)
-    ]
-    stages = [Command(ROOT / "README.md", tuple(call[1:])) for call in calls]
-    assert [one.arguments[0] for one in stages][:7] == ["kit", "profile", "rate", "search", "train", "export", "verify"]
-    for command in (one for one in stages if one.arguments[0] not in ("init", "run")):
-        run_small(command)
+    calls = [shlex.split(with_stand_ins(text))[1:] for text in re.findall(r"^\| `(dna-deploy [^`]*)`", readme, re.MULTILINE)]
+    assert [call[0] for call in calls][:7] == ["kit", "profile", "rate", "search", "train", "export", "verify"]
+    for call in (one for one in calls if one[0] not in ("init", "run")):
+        run_small(call)
     assert (project / "model" / "model.card.json").exists()
 
 
+def test_every_line_is_run_or_listed_with_a_reason() -> None:
+    texts = {line.text for page in pages() for line in lines_of(page)}
+    not_run = {text for text in texts if shlex.split(text)[0] not in ("dna-deploy", *PROGRAMS)}
+    assert not_run == set(NOT_RUN)
+
+
+def test_every_stand_in_stands_for_something() -> None:
+    text = "".join(page.read_text() for page in pages())
+    assert [written for written in (*WORDS, FOLDER_OF_SUPERNETS) if written not in text] == []
+
+
+def test_commands_are_in_blocks_that_are_run() -> None:
+    for page in pages():
+        for line in "".join(blocks_of(page, "text")).splitlines():
+            assert not line.removeprefix("$ ").startswith(("dna-deploy ", *PROGRAMS)), f"{page}: {line}"
+
+
 def test_targets_of_make_that_pages_name_are_there() -> None:
-    named = {line.split()[1] for page in pages() for line in lines_of(page, "console") if line.startswith("make ")}
+    named = {line.words[1] for page in pages() for line in lines_of(page) if line.words[0] == "make"}
     known = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {"demo", "test"} <= named <= known
 
 
 @pytest.mark.parametrize("page", pages(), ids=name)
-def test_blocks_hold_nothing_that_is_not_checked(page: Path) -> None:
-    unknown = [line for line in lines_of(page, "bash") if not line.startswith("dna-deploy ")]
-    unknown += [line for line in lines_of(page, "console") if not line.startswith(("dna-deploy ", *ELSEWHERE))]
-    assert page.name == "README.md" or not unknown
-
-
-@pytest.mark.parametrize("page", pages(), ids=name)
-def test_commands_for_other_machines_and_in_sentences_can_be_parsed(page: Path) -> None:
-    for command in (*commands_of(page, "console"), *inline_commands_of(page), *commands_of(page, "bash")):
+def test_commands_in_blocks_and_sentences_can_be_parsed_as_they_are_written(page: Path) -> None:
+    for command in (*commands_of(page), *inline_commands_of(page)):
         assert parse_problem(command) == "", str(command)
 
 
@@ -149,11 +168,7 @@ def parse_problem(command: Command) -> str:
 
 
 def test_every_command_is_in_the_documentation() -> None:
-    written = {
-        command.arguments[0]
-        for page in pages()
-        for command in (*commands_of(page, "bash"), *commands_of(page, "console"), *inline_commands_of(page))
-    }
+    written = {command.arguments[0] for page in pages() for command in (*commands_of(page), *inline_commands_of(page))}
     assert set(get_command(app).commands) <= written
 
 

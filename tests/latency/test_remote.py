@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import shutil
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,51 +15,14 @@ from dna_deploy.latency.workshop import Folders, profile_space_remotely
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.targets.target_file import TargetFile
 from tests.latency.pretend import PLAN, TARGET, make_kit, offer_runtime
-
-SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-
-needs_sshd = pytest.mark.skipif(
-    SSHD is None or shutil.which("ssh") is None, reason="OpenSSH's server or client is not installed here"
-)
+from tests.latency.ssh_server import LOGIN, OtherMachine, needs_sshd, other_machine
 
 
 @pytest.fixture
-def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A server that lets this user in, and an ``ssh`` that knows its key."""
-    assert SSHD is not None
-    keys = tmp_path / "keys"
-    keys.mkdir(mode=0o700)
-    for name in ("host", "user"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", keys / name], check=True)
-    shutil.copy(keys / "user.pub", keys / "authorized")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    (keys / "sshd_config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {keys / 'host'}\nAuthorizedKeysFile {keys / 'authorized'}\n"
-        f"PidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin prohibit-password\n"
-    )
-    (keys / "ssh_config").write_text(
-        f"Host *\n IdentityFile {keys / 'user'}\n IdentitiesOnly yes\n StrictHostKeyChecking no\n"
-        f" UserKnownHostsFile {keys / 'known'}\n LogLevel ERROR\n"
-    )
-    ssh = tmp_path / "bin" / "ssh"
-    ssh.parent.mkdir()
-    ssh.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {keys / "ssh_config"} "$@"\n')
-    ssh.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{ssh.parent}:{os.environ['PATH']}")
-    Path("/run/sshd").mkdir(exist_ok=True) if os.getuid() == 0 else None
-    server = subprocess.Popen([SSHD, "-D", "-e", "-f", keys / "sshd_config"], stderr=subprocess.PIPE)
-    try:
-        deadline = time.monotonic() + 20
-        while socket.socket().connect_ex(("127.0.0.1", port)):
-            if server.poll() is not None or time.monotonic() > deadline:
-                assert server.stderr is not None
-                pytest.skip(f"sshd does not start here: {server.stderr.read().decode()[:200]}")
-        yield port
-    finally:
-        server.kill()
-        server.communicate()
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OtherMachine]:
+    (tmp_path / "other").mkdir()
+    with other_machine(tmp_path / "other", monkeypatch) as found:
+        yield found
 
 
 def command_there(tmp_path: Path) -> str:
@@ -77,12 +35,12 @@ def command_there(tmp_path: Path) -> str:
 
 @pytest.mark.slow
 @needs_sshd
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_the_kit_goes_there_the_run_comes_back_and_nothing_is_left(
-    port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    machine: OtherMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offer_runtime(tmp_path, monkeypatch)
-    remote = Remote.parse(f"ssh://{getpass.getuser()}@127.0.0.1:{port}", command_there(tmp_path))
+    address = f"ssh://{LOGIN}@127.0.0.1:{machine.port}"
+    remote = Remote.parse(address, command_there(tmp_path))
     folders = Folders(tmp_path / "profiles", tmp_path / "tables")
     kit, fashion = make_kit(), find_space("fashion")
     done = profile_space_remotely(remote, kit, fashion, TargetFile(TARGET, PLAN), folders, 3, accept_noise=True)
@@ -91,8 +49,8 @@ def test_the_kit_goes_there_the_run_comes_back_and_nothing_is_left(
     assert len(done.run.of("validation")) == 3
     assert len(done.table.rows) == len(fashion.rows())
     assert done.table_path.exists()
-    assert not (Path.home() / ".cache/dna-deploy/remote" / kit.digest.partition(":")[2][:16]).exists()
-    missing = Remote.parse(f"ssh://{getpass.getuser()}@127.0.0.1:{port}", "no-such-command")
+    assert list((machine.home / ".cache/dna-deploy/remote").iterdir()) == []
+    missing = Remote.parse(address, "no-such-command")
     with pytest.raises(DependencyError, match="there is no 'no-such-command'"):
         missing.profile(kit, TARGET, PLAN, 0)
 
