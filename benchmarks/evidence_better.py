@@ -4,7 +4,7 @@
     python benchmarks/evidence_better.py                (writes benchmarks/results/evidence_better.md)
     python benchmarks/evidence_better.py --unfinished   (prints what the trainings done so far say)
 
-Nothing is fitted on the ground truth. A shortlist is the best of each band by the rank average of DNA; from it the short
+Nothing is fitted on the ground truth. A shortlist is the best of each band by the second stage of DNA; from it the short
 trainings choose, as the last rung of successive halving would.
 """
 
@@ -22,7 +22,7 @@ from ground_truth_records import LIST, NetworkList, accuracies
 from scipy.stats import rankdata
 
 RESULT = Path(__file__).parent / "results" / "evidence_better.md"
-BASE = "dna: rank average"
+BASE = "dna: second stage"
 SHORTLISTS = (4, 8)
 
 Values = npt.NDArray[np.float64]
@@ -34,11 +34,11 @@ def mended(truth: Truth, found: Sequence[MethodScores]) -> list[Row]:
     wanted = ("MACs", "dna: block sum", "dna: stitched", BASE, "chain-2: stitched", "chain-3: stitched")
     chosen = [rows[name] for name in wanted if name in rows]
     chosen += [row for name, row in rows.items() if name.startswith("calibrated: ")]
-    for kind in ("block sum", "stitched", "rank average"):
+    for kind in ("block sum", "stitched", "second stage"):
         names = (f"dna: {kind}", f"dna-wide-teacher: {kind}")
         if set(names) <= rows.keys():
             both = [
-                rows[name].scores.mean(0, keepdims=True) if kind == "rank average" else rows[name].scores[:1] for name in names
+                rows[name].scores.mean(0, keepdims=True) if kind == "second stage" else rows[name].scores[:1] for name in names
             ]
             chosen.append(Row(f"two teachers: {kind}", rank_average(*both)))
     if "fine-tuned: accuracy" in rows and BASE in rows:
@@ -49,10 +49,10 @@ def mended(truth: Truth, found: Sequence[MethodScores]) -> list[Row]:
 def fine_tuned_rows(truth: Truth, tuned: Row, base: Row) -> list[Row]:
     """What an epoch of every network says, alone, with the rating, and on shortlists of the rating."""
     first = base.scores[: len(tuned.scores)]
-    found = [tuned, Row("fine-tuned and rank average", rank_average(tuned.scores, first))]
+    found = [tuned, Row("fine-tuned and second stage", rank_average(tuned.scores, first))]
     for size in SHORTLISTS:
         halved = [halve(one, other, truth.listed.bands, size) for one, other in zip(first, tuned.scores, strict=True)]
-        found.append(Row(f"the best {size} of a band by rank average, fine-tuned", np.array(halved)))
+        found.append(Row(f"the best {size} of a band by the second stage, fine-tuned", np.array(halved)))
     return found
 
 

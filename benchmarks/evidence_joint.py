@@ -1,62 +1,45 @@
 """Blocks that learn to work together: the supernets of DNA, chained whole, follow the teacher's answers for a while longer.
 
-No label is used in training; the rating says what networks do on the rating slice, as the stitched rating does.
+A block has learnt from the teacher's clean features alone, never from what the blocks before it make of them. Here every step
+draws a network, runs its blocks end to end into the teacher's head, and lessens the divergence from the teacher's answers. No
+label is used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
 import torch
 import torch.nn.functional as F
-from evidence_calibrated import dna_work
 from torch import nn
 
-from dna_deploy.data.batches import in_order
-from dna_deploy.nets.batch_norm import batch_statistics
-from dna_deploy.nets.supernet import SupernetBlock
-from dna_deploy.rating.joint import JointConfig, train_joint
-from dna_deploy.rating.stitched import stitched_features
+from dna_deploy.data.randomness import derived_seed
+from dna_deploy.nets.schedule import parameter_groups, set_learning_rate, warm_cosine
+from dna_deploy.nets.supernet import SupernetBlock, path_of
+from dna_deploy.progress import silent
+from dna_deploy.rating.block_training import train_blocks, training_batches
+from dna_deploy.rating.one_shot import sample_path
 from dna_deploy.rating.work import BlockWork
-from dna_deploy.spaces.architecture import Architecture
 
-if TYPE_CHECKING:
-    from evidence_methods import Bench, Scores
-
-LONG = JointConfig(epochs=18)
+LEARNING_RATE, WARM_UP = 2e-3, 0.05
 
 
-def dna_joint(bench: Bench, config: JointConfig | None = None) -> Scores:
-    """DNA's block supernets after some epochs of learning together."""
-    work = dna_work(bench)
-    supernets = train_joint(work, config or JointConfig())
-    with bench.compute.limited_threads():
-        return rate_together(work, supernets, bench.architectures)
-
-
-def dna_joint_long(bench: Bench) -> Scores:
-    """Whether longer is better."""
-    return dna_joint(bench, LONG)
-
-
-@torch.no_grad()
-def rate_together(work: BlockWork, supernets: dict[int, SupernetBlock], architectures: Sequence[Architecture]) -> Scores:
-    """How near to the teacher's answers, how often right, and how surprised by the labels, on the rating slice."""
-    divergence, accuracy, surprise = (dict.fromkeys(architectures, 0.0) for _ in range(3))
-    ordered = sorted(set(architectures), key=str)
-    with batch_statistics(nn.ModuleList(supernets.values())):
-        for batch in in_order(work.data.rating, work.data, work.config.rating_batch):
-            share = len(batch.inputs) / len(work.data.rating)
-            wanted = F.log_softmax(work.teacher.scores(batch.inputs), 1)
-            for architecture, features in stitched_features(work.space, supernets, ordered, batch.inputs):
-                found = F.log_softmax(work.teacher.scores_from(features), 1)
-                labels = batch.labels()
-                divergence[architecture] += share * float(F.kl_div(found, wanted, reduction="batchmean", log_target=True))
-                accuracy[architecture] += share * float((found.argmax(1) == labels).float().mean())
-                surprise[architecture] += share * float(F.nll_loss(found, labels))
-    return {
-        "stitched": [-divergence[of] for of in architectures],
-        "accuracy": [accuracy[of] for of in architectures],
-        "minus loss": [-surprise[of] for of in architectures],
-    }
+def train_joint(work: BlockWork, epochs: int) -> dict[int, SupernetBlock]:
+    """The supernets of all blocks after they learnt together; those of the files stay as they are."""
+    supernets = train_blocks(work, range(len(work.space.blocks)), silent)
+    every = nn.ModuleList(supernets[index] for index in sorted(supernets)).train()
+    optimiser = torch.optim.Adam(parameter_groups(every, work.config.weight_decay))
+    batches, seed = training_batches(work), derived_seed(work.config.seed, "joint")
+    total = epochs * batches.steps_per_epoch
+    with work.compute.limited_threads():
+        for step in range(total):
+            images = batches.at(step).inputs
+            wanted = F.log_softmax(work.teacher.scores(images), 1)
+            features, network = images, sample_path(work.space, seed, step)
+            for supernet, block, choice in zip(every, work.space.blocks, network.blocks, strict=True):
+                features = supernet(features, *path_of(block, choice))
+            found = F.log_softmax(work.teacher.network.head(features), 1)  # type: ignore[operator]
+            loss = F.kl_div(found, wanted, reduction="batchmean", log_target=True)
+            set_learning_rate(optimiser, LEARNING_RATE * warm_cosine(step, total, WARM_UP))
+            optimiser.zero_grad(set_to_none=True)
+            torch.autograd.backward(loss)
+            optimiser.step()
+    return supernets

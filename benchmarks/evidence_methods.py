@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from evidence_calibrated import calibrated, fine_tuned
+from evidence_calibrated import calibrated, dna_work, fine_tuned
 from evidence_chain import rate_chain, train_chain
-from evidence_joint import dna_joint, dna_joint_long
+from evidence_joint import train_joint
 from evidence_successors import dna_plus, dna_plus_plus
 from ground_truth_records import NetworkList
 from torch import nn
@@ -33,7 +33,7 @@ from dna_deploy.rating.config import RatingConfig
 from dna_deploy.rating.one_shot import OneShotConfig, one_shot_work
 from dna_deploy.rating.one_shot_rating import rate_one_shot
 from dna_deploy.rating.rate import rating_identity
-from dna_deploy.rating.stitched import rate_stitched
+from dna_deploy.rating.stitched import StitchedRating, rate_stitched, stitch
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
@@ -154,9 +154,30 @@ def two_stages(bench: Bench, teacher: Teacher) -> Scores:
     return {
         **{f"block {index + 1}": [-rating for rating in of] for index, of in enumerate(ratings)},
         "block sum": [-sum(of) for of in zip(*ratings, strict=True)],
-        "stitched": [-one.divergence for one in stitched],
-        "stitched accuracy": [one.accuracy or 0.0 for one in stitched],
+        **stitched_scores(stitched),
     }
+
+
+def stitched_scores(found: Sequence[StitchedRating]) -> Scores:
+    """What stitched networks say: divergence and agreement know no label, accuracy does."""
+    return {
+        "stitched": [-one.divergence for one in found],
+        "stitched agreement": [one.agreement or 0.0 for one in found],
+        "stitched accuracy": [one.accuracy or 0.0 for one in found],
+    }
+
+
+def dna_joint(bench: Bench, epochs: int = 6) -> Scores:
+    """DNA's block supernets after some epochs of learning together."""
+    work = dna_work(bench)
+    supernets = train_joint(work, epochs)
+    with bench.compute.limited_threads():
+        return stitched_scores(stitch(work, supernets, bench.architectures, with_labels=True))
+
+
+def dna_joint_long(bench: Bench) -> Scores:
+    """Whether longer is better."""
+    return dna_joint(bench, 18)
 
 
 @torch.no_grad()

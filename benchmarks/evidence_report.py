@@ -99,15 +99,13 @@ def rows_of(truth: Truth, found: Sequence[MethodScores]) -> list[Row]:
         for kind, values in one.scores.items():
             kinds.setdefault((one.method, kind), []).append(values)
     rows += [Row(f"{method}: {kind}", np.array(values)) for (method, kind), values in kinds.items()]
-    for method in dict.fromkeys(method for method, kind in kinds if kind == "stitched" and (method, "block sum") in kinds):
-        parts = (np.array(kinds[method, "stitched"]), np.array(kinds[method, "block sum"]))
-        rows.append(Row(f"{method}: rank average", rank_average(*parts, np.tile(truth.parameters, (len(parts[0]), 1)))))
-    sums, joint = (np.array(kinds.get(of, ())) for of in (("dna", "block sum"), ("dna-joint", "stitched")))
-    if len(joint):
-        rows.append(
-            Row("dna-joint: rank average", rank_average(joint, sums[: len(joint)], np.tile(truth.parameters, (len(joint), 1))))
-        )
-        rows.append(Row("dna-joint: with parameters", rank_average(joint, np.tile(truth.parameters, (len(joint), 1)))))
+    for method in dict.fromkeys(method for method, kind in kinds if kind == "stitched agreement"):
+        parts = [np.array(kinds[method, kind]) for kind in ("stitched", "stitched agreement")]
+        every = np.tile(truth.parameters, (len(parts[0]), 1))
+        rows.append(Row(f"{method}: second stage", rank_average(*parts, every)))
+        if (method, "block sum") in kinds:
+            with_sum = rank_average(parts[0], np.array(kinds[method, "block sum"]), every)
+            rows.append(Row(f"{method}: with the block sum for the agreement", with_sum))
     return rows
 
 
@@ -192,17 +190,17 @@ def compare(truth: Truth, pairs: Sequence[tuple[Row, Row]]) -> str:
 
 
 PAIRS = (
+    ("dna: second stage", "spos: minus loss"),
+    ("dna: second stage", "parameters"),
+    ("dna: second stage", "random-teacher: second stage"),
+    ("dna-joint: second stage", "dna: second stage"),
     ("dna-joint: stitched", "dna: stitched"),
-    ("dna-joint: stitched", "spos: accuracy"),
     ("dna-joint: stitched", "spos: minus loss"),
-    ("dna-joint: stitched", "MACs"),
-    ("dna-joint: stitched", "operator counts, fitted on all other networks"),
-    ("dna: stitched accuracy", "spos: accuracy"),
-    ("dna: rank average", "spos: accuracy"),
+    ("dna: second stage", "spos: accuracy"),
     ("dna: block sum", "spos: accuracy"),
     ("dna: stitched", "spos: accuracy"),
-    ("dna: rank average", "MACs"),
-    ("dna: rank average", "operator counts, fitted on all other networks"),
+    ("dna: second stage", "MACs"),
+    ("dna: second stage", "operator counts, fitted on all other networks"),
     ("dna: block sum", "random-teacher: block sum"),
     ("dna: stitched", "random-teacher: stitched"),
     ("dna: block sum", "permuted-targets: block sum"),
@@ -213,9 +211,9 @@ DRAWN = (
     "MACs",
     "dna: block sum",
     "dna: stitched",
-    "dna-joint: stitched",
+    "dna: second stage",
     "spos: minus loss",
-    "random-teacher: stitched",
+    "random-teacher: second stage",
 )
 
 

@@ -205,7 +205,7 @@ def _plot(rows: list[Row]) -> None:
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
     roles = dict.fromkeys(CHANCE if row[0].role.startswith(CHANCE) else row[0].role for row in rows)
-    for role, marker in zip(roles, "sDP^vox", strict=False):
+    for role, marker in zip(roles, "sD^vox", strict=False):
         chosen = [row for row in rows if row[0].role.startswith(role)]
         x, y = [row[2] * 1e6 for row in chosen], [100 * float(np.mean(row[3])) for row in chosen]
         spread = [[100 * (np.mean(row[3]) - min(row[3])), 100 * (max(row[3]) - np.mean(row[3]))] for row in chosen]

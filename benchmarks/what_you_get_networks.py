@@ -12,7 +12,6 @@ from dna_deploy.data.splits import DataConfig, ImageData, load_data
 from dna_deploy.nets.compute import Compute
 from dna_deploy.nets.teacher import load_teacher
 from dna_deploy.rating.config import RatingConfig
-from dna_deploy.rating.joint import JointConfig
 from dna_deploy.rating.one_shot import OneShotConfig, one_shot_work
 from dna_deploy.rating.one_shot_rating import OneShotRater
 from dna_deploy.rating.rate import rate_space, rating_identity
@@ -124,9 +123,7 @@ def _within(workshop: Workshop, budget_s: float, tell: Callable[[str], None]) ->
     outcome = search(space, workshop.ratings, [table], limits, top=SHORTLIST, prefer_cheaper=False)
     yield "searched by block ratings", outcome.network(space)
     shortlist = [space.parse(network.architecture) for network in (outcome.best, *outcome.others)]
-    for role, joint in (("searched and refined", None), ("searched, learnt together, refined", JointConfig())):
-        refined = refine(workshop.blocks, workshop.ratings, shortlist, joint=joint)
-        yield role, space.parse(refined.networks[0].architecture)
+    yield "searched and refined", space.parse(refine(workshop.blocks, workshop.ratings, shortlist).networks[0].architecture)
     assert outcome.largest is not None
     yield "largest that fits", space.parse(outcome.largest.architecture)
     yield "chosen by SPOS", _by_one_shot(workshop, limits, budget_s, tell).network(space)

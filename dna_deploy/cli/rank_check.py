@@ -109,7 +109,10 @@ def _of_run(space: SearchSpace, architectures: Sequence[Architecture], run: Path
         return {"one-shot": [-rater(architecture) for architecture in architectures]}
     with journey_view() as view:
         found = rate_stitched(open_run(run), architectures, on_progress=view)
-    return {"stitched": [-rating.divergence for rating in found]}
+    return {
+        "stitched, divergence": [-rating.divergence for rating in found],
+        "stitched, agreement": [rating.agreement or 0.0 for rating in found],
+    }
 
 
 def _table(reports: Sequence[RankReport], top: int) -> str:

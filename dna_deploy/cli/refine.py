@@ -30,7 +30,7 @@ def refine(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the outcome with the new best here.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Rank a shortlist anew: stitched divergence from the teacher, block ratings and size, by mean rank.
+    """Rank a shortlist anew: stitched divergence from the teacher, agreement with it and size, by mean rank.
 
     Example: dna-deploy refine outcome.json --run runs/rate-1a2b3c4d -o refined.json
     """
@@ -94,6 +94,7 @@ def refinement_view(refinement: Refinement, before: SearchOutcome) -> str:
             number,
             network.architecture,
             f"{network.divergence:.3f} ± {network.standard_error:.3f}",
+            "" if network.agreement is None else f"{network.agreement:.1%}",
             f"{network.rating:.4f}",
             Count(network.parameters),
             f"{network.mean_rank:.1f}",
@@ -101,6 +102,6 @@ def refinement_view(refinement: Refinement, before: SearchOutcome) -> str:
         )
         for number, network in enumerate(refinement.networks[:SHOWN], 1)
     ]
-    headers = ("", "network", "divergence", "block sum", "parameters", "mean rank", "stitched accuracy")
+    headers = ("", "network", "divergence", "agrees", "block sum", "parameters", "mean rank", "stitched accuracy")
     change = "the best stays the best" if place == 1 else f"a new best; the block sum's best is now number {place}"
     return f"{aligned(rows, headers)}\n\n{len(refinement.networks)} networks on {refinement.images} images: {change}"

@@ -45,7 +45,7 @@ def rate_chained(
     distances = torch.tensor([[row[architecture] for architecture in architectures] for row in rows], dtype=torch.float64)
     errors = distances.std(0) / len(rows) ** 0.5 if len(rows) > 1 else torch.zeros(len(architectures))
     return tuple(
-        StitchedRating(of, mean, error, None)
+        StitchedRating(of, mean, error)
         for of, mean, error in zip(architectures, distances.mean(0).tolist(), errors.tolist(), strict=True)
     )
 

@@ -1,7 +1,8 @@
 """The second stage of a search: a shortlist ranked anew by what its networks do as a whole.
 
-Three ranks are averaged, with no freedom to fit: the stitched divergence, the sum of block ratings, and parameters. In a
-pilot on 130 fresh networks that mean knew more than each of them, and more than a one-shot supernet.
+Three ranks are averaged, with no freedom to fit: the stitched divergence, how often answers are the teacher's, and parameters.
+The block sum, which chose the shortlist, is shown and not averaged: on the ground truth of `benchmarks/results/evidence.md` it
+made every average worse that it was part of. Without a teacher no answers can agree; the block sum takes their place.
 """
 
 from __future__ import annotations
@@ -48,13 +49,22 @@ def by_mean_rank(
     ratings = [table.of(space, found.architecture) for found in stitched]
     layers = [space.place(found.architecture) for found in stitched]
     parameters = [sum(layer.parameters for layer in placed) for placed in layers]
-    columns = ([found.divergence for found in stitched], ratings, [-count for count in parameters])
-    mean_ranks = np.mean([rankdata(column) for column in columns], axis=0)
+    second = {"agreement": [-(found.agreement or 0.0) for found in stitched]}
+    if any(found.agreement is None for found in stitched):
+        second = {"rating": ratings}
+    columns = {
+        "divergence": [found.divergence for found in stitched],
+        **second,
+        "parameters": [float(-count) for count in parameters],
+    }
+    mean_ranks = np.mean([rankdata(column) for column in columns.values()], axis=0)
     networks = [
         RefinedNetwork(
             architecture=str(found.architecture),
             divergence=found.divergence,
             standard_error=found.standard_error,
+            temperature=found.temperature,
+            agreement=found.agreement,
             rating=rating,
             parameters=count,
             macs=sum(layer.macs for layer in placed),
@@ -71,5 +81,6 @@ def by_mean_rank(
         teacher=teacher,
         dataset=data.digest,
         images=len(data.rating),
+        ranked_by=tuple(columns),
         networks=tuple(sorted(networks, key=lambda network: (network.mean_rank, network.divergence))),
     )

@@ -2,13 +2,14 @@
 teacher's head, against the teacher's answers.
 
 It sees what a sum over blocks cannot: how errors of one block reach the next. Networks that begin alike share that part.
-Blocks may learn to work together before (`dna_deploy.rating.joint`).
+Scores of stitched networks have a scale of their own: their divergence from the teacher's is taken at the temperature that
+suits each network best, since otherwise it tells scales apart rather than networks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 
 import torch
@@ -20,36 +21,40 @@ from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.supernet import SupernetBlock, path_of
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.block_training import train_blocks
-from dna_deploy.rating.joint import JointConfig, train_joint
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 
+TEMPERATURES = tuple(2 ** (step / 4) for step in range(-8, 17))
+"""From 1/4 to 16, four to a doubling."""
+
 
 @dataclass(frozen=True)
 class StitchedRating:
-    """How far a network's scores are from the teacher's, in nats, and how often they are right where labels were used."""
+    """How far a network's scores are from the teacher's, in nats, how often its answer is the teacher's, and how often it is
+    right where labels were used. Without a teacher there is a distance alone.
+    """
 
     architecture: Architecture
     divergence: float
     standard_error: float
-    accuracy: float | None
+    temperature: float | None = None
+    agreement: float | None = None
+    accuracy: float | None = None
 
 
 def rate_stitched(
     work: BlockWork,
     architectures: Sequence[Architecture],
     *,
-    joint: JointConfig | None = None,
     with_labels: bool = False,
     on_progress: OnProgress = silent,
 ) -> tuple[StitchedRating, ...]:
-    """The stitched rating of some networks on the rating slice, in their order. Less is better.
+    """The stitched rating of some networks on the rating slice, in their order.
 
     Args:
         work: a rating whose supernets are trained; those that are not are trained first.
         architectures: networks of its space.
-        joint: how the blocks learn to work together first; without it they are stitched as they learnt apart.
         with_labels: also count how often a stitched network is right. Labels are touched only then.
         on_progress: hears of every batch.
 
@@ -62,20 +67,45 @@ def rate_stitched(
         raise UsageError("there is no network to rate")
     with work.compute.limited_threads():
         work.teacher.network.to(work.compute.device)
-        if joint:
-            supernets = train_joint(work, joint, on_progress)
-        else:
-            supernets = train_blocks(work, range(len(work.space.blocks)), on_progress)
-        rows, right = _all_batches(work, supernets, architectures, with_labels, on_progress)
-    divergences = torch.tensor([[row[architecture] for architecture in architectures] for row in rows], dtype=torch.float64)
-    errors = divergences.std(0) / len(rows) ** 0.5 if len(rows) > 1 else torch.zeros(len(architectures))
-    return tuple(
-        StitchedRating(of, mean, error, right[of] / len(work.data.rating) if with_labels else None)
-        for of, mean, error in zip(architectures, divergences.mean(0).tolist(), errors.tolist(), strict=True)
-    )
+        supernets = train_blocks(work, range(len(work.space.blocks)), on_progress)
+        return stitch(work, supernets, architectures, with_labels=with_labels, on_progress=on_progress)
 
 
-Rows = list[dict[Architecture, float]]
+def stitch(
+    work: BlockWork,
+    supernets: Mapping[int, SupernetBlock],
+    architectures: Sequence[Architecture],
+    *,
+    with_labels: bool = False,
+    on_progress: OnProgress = silent,
+) -> tuple[StitchedRating, ...]:
+    """The same, of supernets that are at hand."""
+    seen = _all_batches(work, supernets, architectures, with_labels, on_progress)
+    return tuple(seen[architecture].rating(architecture, with_labels) for architecture in architectures)
+
+
+@dataclass
+class _Seen:
+    """What is known of a network after some batches: a row of divergences a batch, one for every temperature."""
+
+    divergences: list[torch.Tensor] = field(default_factory=list)
+    images: int = 0
+    agreeing: int = 0
+    right: int = 0
+
+    def rating(self, architecture: Architecture, with_labels: bool) -> StitchedRating:
+        """At the temperature of the least mean."""
+        rows = torch.stack(self.divergences).double()
+        best = int(rows.mean(0).argmin())
+        error = float(rows[:, best].std()) / len(rows) ** 0.5 if len(rows) > 1 else 0.0
+        return StitchedRating(
+            architecture,
+            divergence=float(rows[:, best].mean()),
+            standard_error=error,
+            temperature=TEMPERATURES[best],
+            agreement=self.agreeing / self.images,
+            accuracy=self.right / self.images if with_labels else None,
+        )
 
 
 def _all_batches(
@@ -84,32 +114,31 @@ def _all_batches(
     architectures: Sequence[Architecture],
     with_labels: bool,
     on_progress: OnProgress,
-) -> tuple[Rows, dict[Architecture, int]]:
-    """A row of divergences a batch, and how many images each network classified rightly."""
-    rows: Rows = []
-    right = dict.fromkeys(architectures, 0)
+) -> dict[Architecture, _Seen]:
+    seen = {architecture: _Seen() for architecture in architectures}
     total = -(-len(work.data.rating) // work.config.rating_batch)
-    for batch in in_order(work.data.rating, work.data, work.config.rating_batch, work.compute.device):
-        row = {}
-        for architecture, scores, divergence in _one_batch(work, supernets, architectures, batch):
-            row[architecture] = divergence
-            if with_labels:
-                right[architecture] += int((scores.argmax(1) == batch.labels()).sum())
-        rows.append(row)
-        on_progress(Progress("stitched networks", len(rows), total, f"best {min(row.values()):.3f}"))
-    return rows, right
+    batches = in_order(work.data.rating, work.data, work.config.rating_batch, work.compute.device)
+    for done, batch in enumerate(batches, 1):
+        _one_batch(work, supernets, seen, batch, with_labels)
+        best = max(of.agreeing / of.images for of in seen.values())
+        on_progress(Progress("stitched networks", done, total, f"best agrees on {best:.1%}"))
+    return seen
 
 
 @torch.no_grad()
 def _one_batch(
-    work: BlockWork, supernets: Mapping[int, SupernetBlock], architectures: Sequence[Architecture], batch: Batch
-) -> Iterator[tuple[Architecture, torch.Tensor, float]]:
-    wanted = F.log_softmax(work.teacher.scores(batch.inputs), 1)
-    ordered = sorted(set(architectures), key=str)
-    for architecture, features in stitched_features(work.space, supernets, ordered, batch.inputs):
-        scores = work.teacher.scores_from(features)
-        found = F.log_softmax(scores, 1)
-        yield architecture, scores, float(F.kl_div(found, wanted, reduction="batchmean", log_target=True))
+    work: BlockWork, supernets: Mapping[int, SupernetBlock], seen: dict[Architecture, _Seen], batch: Batch, with_labels: bool
+) -> None:
+    answers = work.teacher.scores(batch.inputs).float()
+    wanted, temperatures = F.log_softmax(answers, 1), torch.tensor(TEMPERATURES, device=answers.device)
+    for architecture, features in stitched_features(work.space, supernets, sorted(seen, key=str), batch.inputs):
+        scores, of = work.teacher.scores_from(features).float(), seen[architecture]
+        found = F.log_softmax(scores / temperatures[:, None, None], 2)
+        of.divergences.append((wanted.exp() * (wanted - found)).sum(2).mean(1).cpu())
+        of.images += len(scores)
+        of.agreeing += int((scores.argmax(1) == answers.argmax(1)).sum())
+        if with_labels:
+            of.right += int((scores.argmax(1) == batch.labels()).sum())
 
 
 def stitched_features(

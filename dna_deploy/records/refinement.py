@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 from pydantic import Field
 
-from dna_deploy.records.files import Part, Provenance, Record
+from dna_deploy.records.files import Migration, Part, Provenance, Record
 
 
 class RefinedNetwork(Part):
@@ -14,21 +16,31 @@ class RefinedNetwork(Part):
 
     architecture: str
     divergence: float = Field(
-        description="KL divergence of its scores from the teacher's, nats; without a teacher (dna++), the squared distance of "
-        "its embeddings from the population's centre; stitched, without training"
+        description="KL divergence of its scores from the teacher's, nats, at the temperature that suits them best; without a "
+        "teacher (dna++), the squared distance of its embeddings from the population's centre; stitched, without training"
     )
     standard_error: float = Field(ge=0, description="of the divergence, over batches")
+    temperature: float | None = Field(gt=0, description="by which scores are divided; None where they are taken as they are")
+    agreement: float | None = Field(ge=0, le=1, description="how often its answer is the teacher's; None without a teacher")
     rating: float = Field(description="the sum of its blocks' ratings: the first stage")
     parameters: int
     macs: int
     accuracy: float | None = Field(description="of the stitched network on the rating slice; None where no label was used")
-    mean_rank: float = Field(ge=1, description="mean of its ranks by divergence, by rating, and by parameters (more is better)")
+    mean_rank: float = Field(ge=1, description="mean of its ranks by what the refinement names")
+
+
+def _of_version_2(body: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 took scores as they are, did not ask how often answers agree, and ranked by block ratings, too."""
+    networks = [{**network, "temperature": None, "agreement": None} for network in body["networks"]]
+    return {**body, "networks": networks, "ranked_by": ["divergence", "rating", "parameters"]}
 
 
 class Refinement(Record):
     """The shortlist, best first."""
 
     KIND: ClassVar[str] = "refinement"
+    SCHEMA_VERSION: ClassVar[int] = 2
+    MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: _of_version_2})
 
     provenance: Provenance
     space: str
@@ -37,4 +49,5 @@ class Refinement(Record):
     teacher: str = Field(description="the digest of the teacher; 'none' for dna++")
     dataset: str
     images: int
+    ranked_by: tuple[str, ...] = Field(description="whose ranks are averaged: fields of the networks")
     networks: tuple[RefinedNetwork, ...] = Field(min_length=1)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.stats import rankdata
 
 from dna_deploy.data.batches import in_order
 from dna_deploy.errors import TableError, UsageError
@@ -27,24 +28,27 @@ NETWORKS = [SPACE.sample(random.Random(seed)) for seed in range(8)]
 
 
 @torch.no_grad()
-def test_stitched_divergence_is_that_of_the_chained_blocks(tmp_path: Path) -> None:
+def test_stitched_divergence_is_that_of_the_chained_blocks_at_its_temperature(tmp_path: Path) -> None:
     done = work(tmp_path)
     found = rate_stitched(done, NETWORKS, with_labels=True)
     supernets = train_blocks(done, [0, 1, 2], silent)
     for rating in found:
-        divergences, right = [], 0
+        divergences, as_they_are, right, agreeing = [], [], 0, 0
         for batch in in_order(done.data.rating, done.data, CONFIG.rating_batch):
             x = batch.inputs
             for index, choice in enumerate(rating.architecture.blocks):
                 with batch_statistics(supernets[index]):
                     x = supernets[index](x, *path_of(SPACE.blocks[index], choice))
             scores, wanted = done.teacher.network.head(x), done.teacher.network(batch.inputs).softmax(1)
-            divergences.append(float((wanted * (wanted.log() - F.log_softmax(scores, 1))).sum(1).mean()))
+            for scale, into in ((rating.temperature, divergences), (1.0, as_they_are)):
+                into.append(float(F.kl_div(F.log_softmax(scores / scale, 1), wanted, reduction="batchmean")))
             right += int((scores.argmax(1) == batch.labels()).sum())
+            agreeing += int((scores.argmax(1) == wanted.argmax(1)).sum())
         first, second = divergences
+        assert sum(divergences) <= sum(as_they_are) + 1e-6
         assert rating.divergence == pytest.approx((first + second) / 2, abs=1e-6)
         assert rating.standard_error == pytest.approx(abs(first - second) / 2, abs=1e-6)
-        assert rating.accuracy == right / 40
+        assert (rating.accuracy, rating.agreement) == (right / 40, agreeing / 40)
 
 
 def test_stitched_ratings_touch_no_label_unless_asked(tmp_path: Path) -> None:
@@ -64,12 +68,12 @@ def test_refined_networks_are_ordered_by_the_mean_of_three_ranks(tmp_path: Path)
     refined = refine(work(tmp_path, identity=identity_in(tmp_path)), table, NETWORKS).networks
     assert [network.mean_rank for network in refined] == sorted(network.mean_rank for network in refined)
     first = refined[0]
-    ranks = [
-        1 + sum(other.divergence < first.divergence for other in refined),
-        1 + sum(other.rating < first.rating for other in refined),
-        1 + sum(other.parameters > first.parameters for other in refined),
-    ]
-    assert first.mean_rank == pytest.approx(sum(ranks) / 3)
+    columns = (
+        [network.divergence for network in refined],
+        [-network.agreement for network in refined],
+        [-network.parameters for network in refined],
+    )
+    assert first.mean_rank == pytest.approx(sum(rankdata(column)[0] for column in columns) / 3)
 
 
 @pytest.mark.parametrize(("field", "what"), [("teacher", "teacher"), ("dataset", "images")])

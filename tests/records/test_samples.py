@@ -9,6 +9,7 @@ import pytest
 
 from dna_deploy.records.files import Record
 from dna_deploy.records.latency_table import LatencyTable
+from dna_deploy.records.refinement import Refinement
 from tests.records.collect_samples import SAMPLES, kinds
 
 FILES = sorted(SAMPLES.glob("v*/*.json"))
@@ -49,3 +50,9 @@ def test_the_sample_of_a_table_still_predicts() -> None:
     table = LatencyTable.read(SAMPLES / "v1" / "latency-table.json")
     assert table.row(table.rows[0].layer) == table.rows[0].latency_s
     assert table.calibration("p50").scale > 0
+
+
+def test_a_refinement_of_version_1_says_that_no_agreement_was_asked_for() -> None:
+    old = Refinement.read(SAMPLES / "v1" / "refinement.json")
+    assert old.ranked_by == ("divergence", "rating", "parameters")
+    assert {(network.temperature, network.agreement) for network in old.networks} == {(None, None)}
