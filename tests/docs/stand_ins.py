@@ -8,6 +8,7 @@ WORDS = {
     "mbconv@128": "fashion",  # whose kit takes seconds, not minutes
     "mbconv": "fashion",
     "--device cuda": "--device cpu",
+    "--standalone --nproc-per-node 8": "--standalone --nproc-per-node 1",  # two: tests/rating/test_torchrun.py
     "--nproc-per-node 8": "--nproc-per-node 2",
     "--jobs 6": "--jobs 2",
     "imagenet/": "photos/",
@@ -28,7 +29,7 @@ SMALL = {
     "verify": ("--rounds", "24", "--accept-noise"),
     "export": ("--images", "20"),
     "train": ("--epochs", "1", "--images", "200"),
-    "rate": ("--epochs", "1", "--images", "100", "--rating-images", "50", "--teacher-epochs", "1", "--teacher-images", "200"),
+    "rate": ("--epochs", "1", "--images", "64", "--rating-images", "16", "--teacher-epochs", "1", "--teacher-images", "64"),
     "calibrate": ("--networks", "6"),
     "evolve": (
         "--dataset", "photos", "--rounds", "1", "--epochs", "1", "--images", "100",
