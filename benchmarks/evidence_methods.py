@@ -90,10 +90,13 @@ class Bench:
             fcntl.flock(lock, fcntl.LOCK_EX)
             path = train_teacher(config, self.space, self.data, self.teachers / name, compute=self.compute)
         teacher = load_teacher(path)
-        self.facts["teacher's validation accuracy"] = measure_accuracy(
-            teacher.network, self.data.validation, self.data
-        ).fraction
+        self.tell_accuracy(teacher)
         return teacher
+
+    def tell_accuracy(self, teacher: Teacher) -> None:
+        """Notes how good the last teacher is."""
+        found = measure_accuracy(teacher.network, self.data.validation, self.data)
+        self.facts["teacher's validation accuracy"] = found.fraction
 
     def work(self, teacher: Teacher, config: RatingConfig | None = None) -> BlockWork:
         """As `rate_space` makes it, so that the same folder serves both stages."""
