@@ -53,13 +53,11 @@ def refine_outcome(
     outcome: SearchOutcome, table: RatingTable, run: Path, *, with_labels: bool = False
 ) -> tuple[SearchOutcome, Refinement]:
     """The outcome with its shortlist in the order of the second stage, and that stage's numbers."""
-    shortlist = {network.architecture: network for network in (outcome.best, *outcome.others)}
+    from dna_deploy.rating.refine import reordered
+
+    shortlist = dict.fromkeys(network.architecture for network in (outcome.best, *outcome.others))
     refinement = _refined(tuple(shortlist), table, run, with_labels=with_labels)
-    best, *others = (shortlist[network.architecture] for network in refinement.networks)
-    chosen = best.architecture.split("/")
-    reasons = tuple(reason for reason in outcome.blocks if reason.choice in chosen)  # the others explain another network
-    update = {"best": best, "others": tuple(others), "blocks": reasons, "ties": ()}  # ties are of block sums
-    return outcome.model_copy(update=update), refinement
+    return reordered(outcome, refinement), refinement
 
 
 def _refined(lines: Sequence[str], table: RatingTable, run: Path, *, with_labels: bool) -> Refinement:

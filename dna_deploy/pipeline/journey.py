@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from dna_deploy.errors import PromiseError
 from dna_deploy.pipeline.published import publish, published_digest
 from dna_deploy.pipeline.settings import Settings
-from dna_deploy.pipeline.stages import Inputs, Stage
+from dna_deploy.pipeline.stages import Inputs, Stage, work_folder
 from dna_deploy.progress import OnProgress, Progress
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.model_card import PredictedLatency
@@ -27,8 +27,12 @@ from dna_deploy.targets.target_file import TargetFile, find_target
 from dna_deploy.units import Duration
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dna_deploy.data.splits import ImageData
     from dna_deploy.nets.compute import Compute
+    from dna_deploy.rating.config import RatingConfig
+    from dna_deploy.rating.refine import SecondStage
 
 BUDGET_DIGITS = 3
 KIT_NETWORKS = 40
@@ -178,11 +182,14 @@ class Journey:
             "teach", "make the teacher", asked.epochs * self._images(asked.images) / 900, inputs, (self.teacher_file,), run
         )
 
-    def _rate(self) -> Stage:
+    @property
+    def _rating_config(self) -> RatingConfig:
         from dna_deploy.rating.config import RatingConfig
 
-        asked = self.settings.rate
-        config = RatingConfig(epochs=asked.epochs, seed=self.settings.seed)
+        return RatingConfig(epochs=self.settings.rate.epochs, seed=self.settings.seed)
+
+    def _rate(self) -> Stage:
+        asked, config = self.settings.rate, self._rating_config
 
         def inputs() -> Inputs:
             return {
@@ -233,32 +240,54 @@ class Journey:
                 "latency": f"{self.settings.latency} {self.settings.quantile}",
                 "keep promise": str(self.settings.keep_promise),
                 "prefer cheaper": str(self.settings.prefer_cheaper),
+                "shortlist": str(self.settings.shortlist if self.has_teacher else 1),
             }
 
         def run(work: Path, on_progress: OnProgress) -> None:
             table, ratings = LatencyTable.read(self.table_file), RatingTable.read(self.ratings_file)
             budget = set_budget(self.space, ratings, table, self.settings)
-            outcome = find_best(self.space, ratings, table, budget, self.settings)
+            second = self._second_stage(ratings, on_progress)
+
+            def best(with_table: LatencyTable) -> SearchOutcome:
+                top = self.settings.shortlist if second else 1
+                outcome = find_best(self.space, ratings, with_table, budget, self.settings, top)
+                return refined(outcome, self.space, second, on_progress) if second else outcome
+
+            outcome = best(table)
             if self.settings.keep_promise:
-                outcome = self._kept(ratings, table, budget, on_progress) or outcome
+                outcome = self._kept(best, table, budget, on_progress) or outcome
             outcome.write(self.outcome_file)
 
         return Stage("search", "find the best network within the budget", 30, inputs, (self.outcome_file,), run)
 
+    def _second_stage(self, ratings: RatingTable, on_progress: OnProgress) -> SecondStage | None:
+        """What compares whole networks; None where block ratings decide alone."""
+        if not self.has_teacher or self.settings.shortlist == 1:
+            return None
+        from dna_deploy.nets.teacher import load_teacher
+        from dna_deploy.rating.rate import block_work
+        from dna_deploy.rating.refine import SecondStage
+        from dna_deploy.rating.run import FILE_NAME
+
+        supernets = work_folder(self.folder, "rate", self._rate().inputs())
+        if not (supernets / FILE_NAME).exists():
+            gone = f"there are no supernets in {supernets}: block ratings decide alone"
+            on_progress(Progress("comparing whole networks", 1, 1, notice=gone))
+            return None
+        space, teacher = find_space(self.settings.space), load_teacher(self.teacher_file)
+        work = block_work(space, teacher, self._data(self.settings.rate.images), self._rating_config, supernets)
+        return SecondStage(work, ratings)
+
     def _kept(
-        self, ratings: RatingTable, table: LatencyTable, budget: Duration, on_progress: OnProgress
+        self, best: Callable[[LatencyTable], SearchOutcome], table: LatencyTable, budget: Duration, on_progress: OnProgress
     ) -> SearchOutcome | None:
         """The best network that was measured to keep the budget; None if none did, which the card will show."""
         from dna_deploy.export.promise import keep_promise, measure_untrained
 
         quantile = self.settings.quantile
-
-        def again(corrected: LatencyTable) -> SearchOutcome:
-            return find_best(self.space, ratings, corrected, budget, self.settings)
-
         measure = measure_untrained(self.space, self.target.target, self.target.plan, quantile, on_progress)
         try:
-            return keep_promise(self.space, again, table, budget, quantile, measure).chosen.outcome
+            return keep_promise(self.space, best, table, budget, quantile, measure).chosen.outcome
         except PromiseError as error:
             on_progress(Progress("keeping the promise", 1, 1, error.message))
             return None
@@ -352,14 +381,22 @@ def set_budget(space: SearchSpace, ratings: RatingTable, table: LatencyTable, se
     return Duration(float(f"{fastest + budget * (best - fastest):.{BUDGET_DIGITS}g}"))
 
 
+def refined(outcome: SearchOutcome, space: SearchSpace, second: SecondStage, on_progress: OnProgress) -> SearchOutcome:
+    """The outcome with its shortlist compared as whole networks."""
+    from dna_deploy.rating.refine import reordered
+
+    shortlist = dict.fromkeys(network.architecture for network in (outcome.best, *outcome.others))
+    return reordered(outcome, second.refine([space.parse(line) for line in shortlist], on_progress))
+
+
 def find_best(
-    space: SearchSpace, ratings: RatingTable, table: LatencyTable, budget: Duration, settings: Settings
+    space: SearchSpace, ratings: RatingTable, table: LatencyTable, budget: Duration, settings: Settings, top: int = 1
 ) -> SearchOutcome:
-    """The best network that the table predicts to be within the budget, or a cheaper one that ties with it."""
+    """The ``top`` best networks that the table predicts to be within the budget; first, perhaps, a cheaper one that ties."""
     from dna_deploy.search import Constraint, Latency, search
 
     within = Constraint(Latency(table.target.name, settings.quantile), at_most=budget.seconds)
-    return search(space, ratings, [table], [within], prefer_cheaper=settings.prefer_cheaper)
+    return search(space, ratings, [table], [within], top=top, prefer_cheaper=settings.prefer_cheaper)
 
 
 def _compute(jobs: int) -> Compute:

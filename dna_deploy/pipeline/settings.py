@@ -85,6 +85,9 @@ class Settings(Part):
     latency: str = Field("50%", description="the promise: 20ms, or a share of the way from the fastest to the best network")
     quantile: Quantile = Field("p50", description="which quantile of the latency keeps the promise: p50, p90 or p99")
     keep_promise: bool = Field(True, description="measure what search finds, and search again until it keeps the promise")
+    shortlist: int = Field(
+        64, ge=1, description="so many best networks by block ratings are compared as whole networks; 1: block ratings decide"
+    )
     prefer_cheaper: bool = Field(True, description="of networks whose ratings cannot be told apart, take the cheapest")
     target: str = Field("cpu-1thread", description="the device and runtime; see `dna-deploy targets`")
     seed: int = Field(0, ge=0, description="of everything random")

@@ -182,7 +182,7 @@ def run_lock(folder: Path) -> Iterator[None]:
 
 def _run(stage: Stage, folder: Path, why: str, on_event: OnEvent) -> None:
     inputs = dict(stage.inputs())
-    work = folder / "work" / f"{stage.name}-{digest_of(json.dumps(inputs, sort_keys=True).encode())[7:15]}"
+    work = work_folder(folder, stage.name, inputs)
     on_event(StageEvent(stage, "started", why))
     began = time.monotonic()
     stage.run(work, on_event)
@@ -193,6 +193,11 @@ def _run(stage: Stage, folder: Path, why: str, on_event: OnEvent) -> None:
     )
     record.write(_record_path(folder, stage))
     on_event(StageEvent(stage, "finished", why, seconds))
+
+
+def work_folder(folder: Path, name: str, inputs: Inputs) -> Path:
+    """Where a stage works, and resumes, for these inputs."""
+    return folder / "work" / f"{name}-{digest_of(json.dumps(dict(inputs), sort_keys=True).encode())[7:15]}"
 
 
 def _record_path(folder: Path, stage: Stage) -> Path:

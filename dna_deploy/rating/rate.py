@@ -36,11 +36,7 @@ def rate_space(
         UsageError: the teacher's features do not fit the space, or the folder belongs to other inputs.
         DivergedError: the loss of a block is no longer a number.
     """
-    compute = compute or Compute()
-    teacher.check_fits(space)
-    config.check_blocks(len(space.blocks))
-    identity = rating_identity(space, teacher, data, config, compute)
-    work = BlockWork(space, teacher, data, config, folder, identity, compute)
+    work = block_work(space, teacher, data, config, folder, compute)
     write_run(work)
     found = run_all_blocks(work, on_progress)
     return RatingTable(
@@ -53,6 +49,26 @@ def rate_space(
         images=min(len(data.rating), config.rating_batch * max(len(ratings.rows) for ratings in found.values())),
         blocks=tuple(block_ratings(block, found[index]) for index, block in enumerate(space.blocks)),
     )
+
+
+def block_work(
+    space: SearchSpace,
+    teacher: Teacher,
+    data: ImageData,
+    config: RatingConfig,
+    folder: Path,
+    compute: Compute | None = None,
+) -> BlockWork:
+    """The inputs of a rating, checked against each other.
+
+    Raises:
+        UsageError: the teacher's features do not fit the space, or there are learning rates for another number of blocks.
+    """
+    compute = compute or Compute()
+    teacher.check_fits(space)
+    config.check_blocks(len(space.blocks))
+    identity = rating_identity(space, teacher, data, config, compute)
+    return BlockWork(space, teacher, data, config, folder, identity, compute)
 
 
 def rating_identity(

@@ -8,6 +8,7 @@ made every average worse that it was part of. Without a teacher no answers can a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.stats import rankdata
@@ -19,6 +20,7 @@ from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.refinement import RefinedNetwork, Refinement
+from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 
@@ -40,6 +42,34 @@ def refine(
     work.check_ratings(table)
     stitched = rate_stitched(work, architectures, with_labels=with_labels, on_progress=on_progress)
     return by_mean_rank(work.space, table, stitched, teacher=work.teacher.digest, data=work.data)
+
+
+@dataclass
+class SecondStage:
+    """The second stage of searches that ask again and again, as the promise loop does: a network is rated once."""
+
+    work: BlockWork
+    table: RatingTable
+    known: dict[Architecture, StitchedRating] = field(default_factory=dict)
+
+    def refine(self, architectures: Sequence[Architecture], on_progress: OnProgress = silent) -> Refinement:
+        """The networks of a shortlist, best first; see `refine`."""
+        fresh = [architecture for architecture in dict.fromkeys(architectures) if architecture not in self.known]
+        if fresh:
+            found = rate_stitched(self.work, fresh, on_progress=on_progress)
+            self.known |= {rating.architecture: rating for rating in found}
+        stitched = [self.known[architecture] for architecture in architectures]
+        return by_mean_rank(self.work.space, self.table, stitched, teacher=self.work.teacher.digest, data=self.work.data)
+
+
+def reordered(outcome: SearchOutcome, refinement: Refinement) -> SearchOutcome:
+    """The outcome with its shortlist in the order of the second stage."""
+    shortlist = {network.architecture: network for network in (outcome.best, *outcome.others)}
+    best, *others = (shortlist[network.architecture] for network in refinement.networks)
+    chosen = best.architecture.split("/")
+    reasons = tuple(reason for reason in outcome.blocks if reason.choice in chosen)  # the others explain another network
+    update = {"best": best, "others": tuple(others), "blocks": reasons, "ties": ()}  # ties are of block sums
+    return outcome.model_copy(update=update)
 
 
 def by_mean_rank(

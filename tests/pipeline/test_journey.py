@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from dna_deploy.pipeline.settings import Settings, settings_file
+from dna_deploy.rating.refine import refine
+from dna_deploy.rating.run import open_run
 from dna_deploy.records.model_card import Absent, ModelCard
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
@@ -63,6 +65,17 @@ def test_the_card_says_asked_predicted_measured_accuracy_and_baseline(finished: 
     assert {judge.judge for judge in card.parity.judges} >= {"onnxruntime", "openvino"}
     assert card.baselines[0].name == "largest network that fits the budget"
     assert card.model_bytes == (finished / "run" / "model" / "model.onnx").stat().st_size
+
+
+def test_whole_networks_of_the_shortlist_were_compared_before_one_was_chosen(finished: Path) -> None:
+    """Against the second stage on its own, from the supernets that the rating left."""
+    outcome = SearchOutcome.read(finished / "run" / "outcome.json")
+    shortlist = [network.architecture for network in (outcome.best, *outcome.others)]
+    assert 1 < len(shortlist) <= TINY.shortlist  # fewer where the budget admits no more
+    (supernets,) = (finished / "run" / "work").glob("rate-*")
+    work, ratings = open_run(supernets), RatingTable.read(finished / "run" / "ratings" / "fashion.json")
+    refinement = refine(work, ratings, [work.space.parse(line) for line in sorted(shortlist)])
+    assert [network.architecture for network in refinement.networks] == shortlist
 
 
 def test_its_report_lacks_nothing_and_judges_the_table_on_networks_that_it_was_not_fitted_on(finished: Path) -> None:
