@@ -226,7 +226,7 @@ METHODS: dict[str, tuple[Callable[[Bench], Scores], tuple[int, ...]]] = {
     "chain-2": (chain(((0,), (1, 2))), (0,)),
     "chain-1": (chain(((0, 1, 2),)), (0,)),
     "dna++": (dna_plus_plus, (0, 1, 2)),
-    "dna+": (dna_plus, (0, 1)),
+    "dna+": (dna_plus, (0, 1, 2)),
     "permuted-targets": (permuted_targets, (0,)),
     "dna-wide-teacher": (dna_wide_teacher, (0,)),
     "fine-tuned": (fine_tuned, (0,)),
