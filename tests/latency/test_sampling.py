@@ -6,7 +6,7 @@ from collections import Counter
 
 from dna_deploy.latency.sampling import ProbeError, Visit, order_of_round, sample
 from dna_deploy.latency.worker import warm_up
-from dna_deploy.targets.plan import SamplingPlan
+from dna_deploy.targets.plan import MOST_TIMES, SamplingPlan
 
 NAMES = ("a", "b", "c", "d", "e")
 
@@ -65,7 +65,7 @@ def test_a_budget_ends_the_run_before_a_round_that_would_not_fit() -> None:
 
 
 def test_small_models_get_more_rounds_until_the_least_time_is_used_but_not_without_end() -> None:
-    for cost, rounds in ((1.0, 20), (0.01, 80), (4.0, 10)):
+    for cost, rounds in ((1.0, 20), (0.01, 10 * MOST_TIMES), (4.0, 10)):
         clock = FakeTime()
         visits = list(sample(FakeBench(clock, cost), NAMES, SamplingPlan(rounds=10, least_s=100.0), clock))
         assert len(visits) == rounds * len(NAMES)
