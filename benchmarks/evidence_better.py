@@ -1,8 +1,7 @@
-"""Cheap mends for the top of a ranking: what each gains, against the frozen ground truth.
+"""Cheap mends for the top of a ranking: what each gains, against the first list of the ground truth.
 
-    python benchmarks/evidence.py run dna dna-wide-teacher chain-2 chain-3 calibrated fine-tuned
-    python benchmarks/evidence_better.py                (writes benchmarks/results/evidence_better.md)
-    python benchmarks/evidence_better.py --unfinished   (prints what the trainings done so far say)
+    python benchmarks/evidence.py run --truth first dna dna-wide-teacher chain-2 chain-3 calibrated fine-tuned
+    python benchmarks/evidence_better.py    (writes benchmarks/results/evidence_better.md)
 
 Nothing is fitted on the ground truth. A shortlist is the best of each band by the second stage of DNA; from it the short
 trainings choose, as the last rung of successive halving would.
@@ -16,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from evidence import MethodScores, read_scores
+from evidence import FILES, MethodScores, read_scores
 from evidence_report import Row, Truth, compare, judge, rank_average, rows_of
-from ground_truth_records import LIST, NetworkList, accuracies
+from ground_truth_records import TRUTHS
 from scipy.stats import rankdata
 
 RESULT = Path(__file__).parent / "results" / "evidence_better.md"
@@ -66,53 +65,22 @@ def halve(first: Values, second: Values, bands: npt.NDArray[np.int64], size: int
     return score
 
 
-def read_truth(listed: NetworkList, *, unfinished: bool) -> tuple[Truth, npt.NDArray[np.bool_]]:
-    """What is known, and of which networks of the list."""
-    if not unfinished:
-        return Truth.read(listed), np.ones(len(listed.networks), dtype=bool)
-    by_seed = accuracies(listed)
-    known = ~np.isnan(by_seed[:, 0])
-    kept = tuple(network for network, is_known in zip(listed.networks, known, strict=True) if is_known)
-    some = listed.model_copy(update={"networks": kept})
-    layers = [some.found_space.place(architecture) for architecture in some.architectures]
-    macs, parameters = ([float(sum(getattr(layer, cost) for layer in of)) for of in layers] for cost in ("macs", "parameters"))
-    filled = np.where(np.isnan(by_seed), by_seed[:, :1], by_seed)[known]
-    mean = np.nanmean(by_seed[known], axis=1)
-    return Truth(some, mean, filled, np.array(macs), np.array(parameters)), known
-
-
-def only(found: Sequence[MethodScores], known: npt.NDArray[np.bool_]) -> list[MethodScores]:
-    """The scores of those networks."""
-    return [
-        one.model_copy(
-            update={"scores": {kind: tuple(np.array(values)[known].tolist()) for kind, values in one.scores.items()}}
-        )
-        for one in found
-    ]
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--unfinished", action="store_true")
-    asked = parser.parse_args()
-    listed = NetworkList.read(LIST)
-    truth, known = read_truth(listed, unfinished=asked.unfinished)
-    rows = mended(truth, only(read_scores(listed), known))
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    truth, results = Truth.read(TRUTHS["first"]), FILES["first"][0]
+    rows = mended(truth, read_scores(truth.listed, results))
     base = [row for row in rows if row.name == BASE]
     pairs = [(row, base[0]) for row in rows if base and row.name != BASE]
     text = "\n\n".join(
         (
             "<!-- made by: python benchmarks/evidence_better.py -->",
-            f"{len(truth.accuracy)} networks of the list {listed.digest[:19]}. Means over supernet seeds; 95 % intervals.",
+            f"{len(truth.accuracy)} networks, list {truth.listed.digest[:19]}. Means over supernet seeds; 95 % intervals.",
             judge(truth, rows),
             f"Paired differences from {BASE}, and the share of resamples in which the first is ahead:",
             compare(truth, pairs),
         )
     )
-    if asked.unfinished:
-        print(text)
-    else:
-        RESULT.write_text(text + "\n")
+    RESULT.write_text(text + "\n")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from ground_truth import operator_counts
 
 from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.pipeline.calibrate import train_all
@@ -118,19 +119,8 @@ def predicted_by_counts(
     space: SearchSpace, trained: Sequence[Architecture], reached: Values, asked: Sequence[Architecture]
 ) -> Values:
     """Ridge regression on how often every block has every operation, on its depth and width; all in one scale."""
-    known = np.array([counts(space, architecture) for architecture in trained])
-    wanted = np.array([counts(space, architecture) for architecture in asked])
+    known, wanted = operator_counts(space, trained), operator_counts(space, asked)
     spread = np.where(known.std(0) > 0, known.std(0), 1)
     design = (known - known.mean(0)) / spread
     weights = np.linalg.solve(design.T @ design + np.eye(design.shape[1]), design.T @ (reached - reached.mean()))
     return np.asarray(reached.mean() + (wanted - known.mean(0)) / spread @ weights)
-
-
-def counts(space: SearchSpace, architecture: Architecture) -> list[float]:
-    """The features of a network without any rating."""
-    row: list[float] = []
-    for block, choice in zip(space.blocks, architecture.blocks, strict=True):
-        known = sorted({operation.code for cell in block.cells for layer in cell.layers for operation in layer})
-        codes = [operation.code for operation in choice.operations]
-        row += [*(float(codes.count(code)) for code in known), float(choice.depth), float(choice.width)]
-    return row

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from ground_truth_records import NetworkList, accuracies
+from ground_truth import operator_counts
+from ground_truth_records import GroundTruth, NetworkList
 from scipy.stats import rankdata
 from tabulate import tabulate
 
@@ -28,7 +29,6 @@ from dna_deploy.records.latency_table import LatencyTable
 if TYPE_CHECKING:
     from evidence import MethodScores
 
-RESULTS = Path(__file__).parent / "results"
 Values = npt.NDArray[np.float64]
 
 
@@ -43,8 +43,8 @@ class Truth:
     parameters: Values
 
     @classmethod
-    def read(cls, listed: NetworkList) -> Truth:
-        by_seed = accuracies(listed)
+    def read(cls, found: GroundTruth) -> Truth:
+        listed, by_seed = found.listed, found.accuracies
         if np.isnan(by_seed).any():
             raise SystemExit("the ground truth is not finished: python benchmarks/ground_truth.py make")
         layers = [listed.found_space.place(architecture) for architecture in listed.architectures]
@@ -85,6 +85,7 @@ def rows_of(truth: Truth, found: Sequence[MethodScores]) -> list[Row]:
     """Costs, operator counts, every kind of every method, and the rank averages of DNA's kinds."""
     listed = truth.listed
     table = LatencyTable.read(Path(__file__).parent.parent / "latency_tables" / "fashion.cpu-1thread.json")
+    counts = operator_counts(listed.found_space, listed.architectures)
     predicted = [table.predict(listed.found_space, architecture).seconds for architecture in listed.architectures]
     measured = [network.measured_s for network in listed.networks]
     rows = [
@@ -92,7 +93,10 @@ def rows_of(truth: Truth, found: Sequence[MethodScores]) -> list[Row]:
         Row("MACs", truth.macs[None]),
         Row("latency, predicted", np.array([predicted])),
         Row("latency, measured", np.array([measured])),
-        Row("operator counts, fitted on all other networks", left_one_out(operator_counts(listed), truth.accuracy)[None]),
+        Row(
+            "operator counts, fitted on all other networks",
+            left_one_out(counts, truth.accuracy)[None],
+        ),
     ]
     kinds: dict[tuple[str, str], list[tuple[float, ...]]] = {}
     for one in found:
@@ -112,20 +116,6 @@ def rows_of(truth: Truth, found: Sequence[MethodScores]) -> list[Row]:
 def rank_average(*scores: Values) -> Values:
     """The mean rank by each of several scores ``(seeds, networks)``, as the tool's second stage ranks; more is better."""
     return np.mean([rankdata(score, axis=1) for score in scores], axis=0)
-
-
-def operator_counts(listed: NetworkList) -> Values:
-    """How many layers of each operation every block has, its width, and whether it has a layer of each depth."""
-    space = listed.found_space
-    features = []
-    for architecture in listed.architectures:
-        row: list[float] = []
-        for block, choice in zip(space.blocks, architecture.blocks, strict=True):
-            known = sorted({op.code for cell in block.cells for operations in cell.layers for op in operations})
-            codes = [operation.code for operation in choice.operations]
-            row += [*map(float, map(codes.count, known)), float(choice.depth), float(choice.width)]
-        features.append(row)
-    return np.array(features)
 
 
 def left_one_out(features: Values, target: Values, strength: float = 1.0) -> Values:
@@ -221,9 +211,10 @@ DRAWN = (
 )
 
 
-def report(listed: NetworkList, found: Sequence[MethodScores]) -> None:
+def report(of: GroundTruth, found: Sequence[MethodScores], tables: Path, picture: Path) -> None:
     """Writes the tables and the picture."""
-    truth = Truth.read(listed)
+    truth = Truth.read(of)
+    listed = truth.listed
     rows = {row.name: row for row in rows_of(truth, found)}
     pairs = [(rows[first], rows[second]) for first, second in PAIRS if first in rows and second in rows]
     costs = tabulate(
@@ -251,8 +242,8 @@ def report(listed: NetworkList, found: Sequence[MethodScores]) -> None:
         "What each run took; a teacher, trained once, is in the first run that needed it:",
         costs,
     )
-    (RESULTS / "evidence_tables.md").write_text("\n\n".join(parts) + "\n")
-    draw(truth, [rows[name] for name in DRAWN if name in rows], RESULTS / "evidence.svg")
+    tables.write_text("\n\n".join(parts) + "\n")
+    draw(truth, [rows[name] for name in DRAWN if name in rows], picture)
 
 
 def draw(truth: Truth, rows: Sequence[Row], path: Path) -> None:

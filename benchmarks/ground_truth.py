@@ -1,14 +1,15 @@
 """Networks of known accuracy, in narrow bands of measured latency: what ratings are judged by.
 
-    python benchmarks/ground_truth.py list     (a minute of timing, alone on the machine: writes the list, once)
+    python benchmarks/ground_truth.py list     (minutes of timing, alone on the machine: writes the list, once)
     python benchmarks/ground_truth.py make     (about an hour of one core; stops and goes on at any time; several at once)
     python benchmarks/ground_truth.py show     (spread, noise and ceiling of every band; writes accuracies.csv)
 
-``list`` draws networks whose depths are equally likely, so that a band holds shallow and deep ones; one half with an
-operation a layer, the other with one operation a block, since those differ most in kind. It keeps those that the committed
-latency table puts near a band, measures them interleaved, and keeps those whose median is within 5 % of the band's. Nothing
-else chooses. The list is committed before a rating is looked at and never changes afterwards. ``accuracies.csv`` is what
-``dna-deploy rank-check`` reads.
+There are two lists; ``--truth first`` names the other one. Networks are drawn so that their depths are equally likely and a
+band holds shallow and deep ones, some with an operation a layer, some with one operation a block. Those that the committed
+latency table puts near a band are candidates. The first list takes the first of them; the second takes none of the first
+list's, and of the others those farthest apart in the operations they count. All are measured interleaved, and those whose
+median is within 5 % of their band's are kept. Nothing else chooses. A list is committed before a rating is looked at and never
+changes afterwards. ``accuracies.csv`` is what ``dna-deploy rank-check`` reads.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
-from ground_truth_records import FOLDER, LIST, ListedNetwork, NetworkList, Training, accuracies, read_trainings, result_path
+from ground_truth_records import TRUTHS, GroundTruth, ListedNetwork, NetworkList, Training
 from tabulate import tabulate
 
 from dna_deploy.data.splits import DataConfig, ImageData, load_data
@@ -49,38 +51,56 @@ from dna_deploy.training.recipe import Recipe
 
 SPACE, TABLE = "fashion", Path(__file__).parent.parent / "latency_tables" / "fashion.cpu-1thread.json"
 DATA = DataConfig(dataset="distorted-fashion-mnist", train_images=4000, rating_images=1000, validation_images=500)
-RECIPE = Recipe(epochs=6, batch=64, learning_rate=6e-3)
 SEEDS = (0, 1)
-BANDS_S = (50e-6, 68e-6, 90e-6)
-DRAWN, KEPT = 14, 8
-"""Of each way to draw, for each band."""
-
 WIDTH = 0.05
-ROUNDS = 600
-WORK = Path("runs/ground_truth")
+WORK = Path("runs")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a list is made."""
+
+    bands_s: tuple[float, ...]
+    recipe: Recipe
+    kept: int
+    """Of each way to draw, for each band."""
+
+    sampling: SamplingPlan
+
+
+PLANS = {
+    "first": Plan((50e-6, 68e-6, 90e-6), Recipe(epochs=6, batch=64, learning_rate=6e-3), 8, SamplingPlan(rounds=600)),
+    "second": Plan(
+        (44e-6, 49.5e-6, 55.5e-6), Recipe(epochs=12, batch=64, learning_rate=6e-3), 20, SamplingPlan(rounds=300, steady=True)
+    ),
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("step", choices=("list", "make", "show"))
-    {"list": write_list, "make": make, "show": show}[parser.parse_args().step]()
+    parser.add_argument("--truth", choices=TRUTHS, default="second")
+    asked = parser.parse_args()
+    {"list": write_list, "make": make, "show": show}[asked.step](asked.truth)
 
 
-def write_list() -> None:
+def write_list(name: str) -> None:
     """Draws, measures and freezes."""
-    if LIST.exists():
-        raise SystemExit(f"{LIST} is frozen")
+    truth, plan = TRUTHS[name], PLANS[name]
+    if truth.list_path.exists():
+        raise SystemExit(f"{truth.list_path} is frozen")
     space = find_space(SPACE)
     table = LatencyTable.read(TABLE)
     table.check_space(space)
-    drawn = draw_bands(space, table)
-    samples, fingerprint = measure(space, [one for band in drawn for half in band for one in half])
+    known = () if name == "first" else TRUTHS["first"].listed.architectures
+    drawn = draw_bands(space, table, plan) if name == "first" else draw_far_apart(space, table, plan, known)
+    samples, fingerprint = measure(space, [one for band in drawn for way in band for one in way], plan.sampling)
     networks = []
     for number, band in enumerate(drawn):
-        medians = {architecture: samples[architecture].statistic("p50") for architecture in (*band[0], *band[1])}
+        medians = {one: samples[one].statistic("p50") for way in band for one in way}
         middle = float(np.median(list(medians.values())))
-        halves = [[one for one in half if abs(medians[one] / middle - 1) <= WIDTH][:KEPT] for half in band]
-        inside = list(dict.fromkeys([*halves[0], *halves[1]]))
+        ways = [[one for one in way if abs(medians[one] / middle - 1) <= WIDTH][: plan.kept] for way in band]
+        inside = list(dict.fromkeys(one for way in ways for one in way))
         print(f"band {number}: {middle * 1e6:.1f} us, {len(inside)} of {len(medians)} networks kept")
         networks += [
             ListedNetwork(
@@ -98,12 +118,12 @@ def write_list() -> None:
         space_digest=space.digest,
         data=DATA.model_dump(mode="json"),
         data_digest=load_data(DATA, space.input).digest,
-        recipe=RECIPE.model_dump(mode="json"),
+        recipe=plan.recipe.model_dump(mode="json"),
         seeds=SEEDS,
         fingerprint=fingerprint,
-        rounds=ROUNDS,
+        rounds=plan.sampling.rounds,
         networks=tuple(networks),
-    ).write(LIST)
+    ).write(truth.list_path)
 
 
 def draw_mixed(space: SearchSpace, rng: random.Random) -> Architecture:
@@ -118,28 +138,69 @@ def draw_plain(space: SearchSpace, rng: random.Random) -> Architecture:
     return Architecture(tuple(BlockChoice(cell.width, (rng.choice(cell.layers[0]),) * cell.depth) for cell in cells))
 
 
-def draw_bands(space: SearchSpace, table: LatencyTable) -> list[list[list[Architecture]]]:
+def draw_bands(space: SearchSpace, table: LatencyTable, plan: Plan) -> list[list[list[Architecture]]]:
     """For each band, for each way to draw, the first networks whose predicted latency is near the band's middle."""
-    halves = [_draw_half(space, table, draw, seed) for seed, draw in enumerate((draw_mixed, draw_plain))]
+    halves = [_draw_half(space, table, plan, draw, seed) for seed, draw in enumerate((draw_mixed, draw_plain))]
     return [list(band) for band in zip(*halves, strict=True)]
 
 
 def _draw_half(
-    space: SearchSpace, table: LatencyTable, draw: Callable[[SearchSpace, random.Random], Architecture], seed: int
+    space: SearchSpace, table: LatencyTable, plan: Plan, draw: Callable[[SearchSpace, random.Random], Architecture], seed: int
 ) -> list[list[Architecture]]:
-    rng, bands = random.Random(seed), [dict[Architecture, None]() for _ in BANDS_S]
-    while any(len(band) < DRAWN for band in bands):
+    rng, bands, wanted = random.Random(seed), [dict[Architecture, None]() for _ in plan.bands_s], plan.kept + 6
+    while any(len(band) < wanted for band in bands):
         architecture = draw(space, rng)
         latency = table.predict(space, architecture).seconds
-        for middle, band in zip(BANDS_S, bands, strict=True):
-            if abs(latency / middle - 1) <= WIDTH / 2 and len(band) < DRAWN:
+        for middle, band in zip(plan.bands_s, bands, strict=True):
+            if abs(latency / middle - 1) <= WIDTH / 2 and len(band) < wanted:
                 band.setdefault(architecture)
     return [list(band) for band in bands]
 
 
-def measure(space: SearchSpace, architectures: list[Architecture]) -> tuple[dict[Architecture, Samples], Fingerprint]:
+def draw_far_apart(
+    space: SearchSpace, table: LatencyTable, plan: Plan, known: Collection[Architecture]
+) -> list[list[list[Architecture]]]:
+    """For each band, of many networks that are not known, those that count their operations most differently."""
+    rng = random.Random(2)
+    many = [draw(space, rng) for draw, count in ((draw_mixed, 60_000), (draw_plain, 20_000)) for _ in range(count)]
+    fresh = dict.fromkeys(one for one in many if one not in known)
+    latencies = {architecture: table.predict(space, architecture).seconds for architecture in fresh}
+    return [
+        [far_apart(space, [one for one, latency in latencies.items() if abs(latency / middle - 1) <= WIDTH], plan.kept + 6)]
+        for middle in plan.bands_s
+    ]
+
+
+def far_apart(space: SearchSpace, networks: Sequence[Architecture], count: int) -> list[Architecture]:
+    """Begins with the first network, and takes again and again the one farthest from all taken (Gonzalez 1985)."""
+    features = operator_counts(space, networks)
+    spread = features.std(0)
+    features = features[:, spread > 0] / spread[spread > 0]
+    taken, distance = [0], ((features - features[0]) ** 2).sum(1)
+    while len(taken) < min(count, len(networks)):
+        taken.append(int(distance.argmax()))
+        distance = np.minimum(distance, ((features - features[taken[-1]]) ** 2).sum(1))
+    return [networks[number] for number in taken]
+
+
+def operator_counts(space: SearchSpace, architectures: Sequence[Architecture]) -> np.ndarray:
+    """How many layers of each operation every block has, its depth and its width: ``(networks, features)``."""
+    features = []
+    for architecture in architectures:
+        row: list[float] = []
+        for block, choice in zip(space.blocks, architecture.blocks, strict=True):
+            known = sorted({op.code for cell in block.cells for operations in cell.layers for op in operations})
+            codes = [operation.code for operation in choice.operations]
+            row += [*map(float, map(codes.count, known)), float(choice.depth), float(choice.width)]
+        features.append(row)
+    return np.array(features)
+
+
+def measure(
+    space: SearchSpace, architectures: list[Architecture], plan: SamplingPlan
+) -> tuple[dict[Architecture, Samples], Fingerprint]:
     """Timed runs of networks made of the very layers that profiling measures, all of them interleaved."""
-    kit, plan = cached_kit(space), SamplingPlan(rounds=ROUNDS)
+    kit = cached_kit(space)
     parts = {probe.key: _parts_of(kit.graphs[probe.file]) for probe in kit.probes("layer")}
     visits: dict[str, list[tuple[int, ...]]] = {}
     with tempfile.TemporaryDirectory() as name:
@@ -164,15 +225,15 @@ def _parts_of(content: bytes) -> GraphParts:
     return GraphParts(tuple(graph.node), tuple(graph.initializer), graph.input[0], graph.output[0])
 
 
-def make() -> None:
+def make(name: str) -> None:
     """Trains what is not trained yet: every network once, then every network again."""
-    listed = NetworkList.read(LIST)
-    data = listed.load_images()
-    for seed in listed.seeds:
-        for number in spread_over_bands(listed):
-            with claimed(WORK / f"{number:03}-{seed}") as folder:
-                if folder is not None and not result_path(number, seed).exists():
-                    train(listed, data, number, seed, folder)
+    truth = TRUTHS[name]
+    data = truth.listed.load_images()
+    for seed in truth.listed.seeds:
+        for number in spread_over_bands(truth.listed):
+            with claimed(WORK / truth.folder.name / f"{number:03}-{seed}") as folder:
+                if folder is not None and not truth.training_path(number, seed).exists():
+                    train(truth, data, number, seed, folder)
                     print(f"network {number}, seed {seed}: done", flush=True)
 
 
@@ -186,8 +247,9 @@ def spread_over_bands(listed: NetworkList) -> list[int]:
     return [number for _, _, number in sorted(order)]
 
 
-def train(listed: NetworkList, data: ImageData, number: int, seed: int, folder: Path) -> None:
+def train(truth: GroundTruth, data: ImageData, number: int, seed: int, folder: Path) -> None:
     """One training, by the tool's own function; its weights are not kept."""
+    listed = truth.listed
     began = time.process_time()
     config = TrainingConfig(recipe=listed.recipe_of(seed))
     compute = Compute(checkpoint_seconds=30)
@@ -201,7 +263,7 @@ def train(listed: NetworkList, data: ImageData, number: int, seed: int, folder: 
         validation=found.validation,
         best_epoch=found.best_epoch,
         cpu_s=round(time.process_time() - began, 1),
-    ).write(result_path(number, seed))
+    ).write(truth.training_path(number, seed))
     shutil.rmtree(folder)
 
 
@@ -218,10 +280,10 @@ def claimed(folder: Path) -> Iterator[Path | None]:
             yield folder
 
 
-def show() -> None:
-    """What the ground truth can tell apart, and how far it is."""
-    listed = NetworkList.read(LIST)
-    table = accuracies(listed)
+def show(name: str) -> None:
+    """What a ground truth can tell apart, and how far it is."""
+    truth = TRUTHS[name]
+    listed, table = truth.listed, truth.accuracies
     rows = []
     for band in (*range(int(listed.bands.max()) + 1), None):
         chosen = np.ones(len(table), dtype=bool) if band is None else listed.bands == band
@@ -229,7 +291,7 @@ def show() -> None:
         rows.append(("all" if band is None else band, f"{latency.min():.0f}-{latency.max():.0f}", *describe(table[chosen])))
     headers = ("band", "measured us", "networks", "both seeds", "accuracy", "spread", "seeds", "ratio", "tau between seeds")
     print(tabulate(rows, headers, tablefmt="github", disable_numparse=True))
-    seconds = [training.cpu_s for training in read_trainings(listed).values()]
+    seconds = [training.cpu_s for training in truth.trainings.values()]
     print(f"\n{len(seconds)} of {table.size} trainings done; {np.mean(seconds):.0f} CPU-s each" if seconds else "nothing done")
     whole = table[~np.isnan(table).any(1)]
     if len(whole) == len(table):
@@ -237,7 +299,7 @@ def show() -> None:
             f"{network.architecture},{','.join(map(str, row))}"
             for network, row in zip(listed.networks, table.tolist(), strict=True)
         ]
-        (FOLDER / "accuracies.csv").write_text("\n".join(["architecture,accuracy,accuracy", *lines]) + "\n")
+        (truth.folder / "accuracies.csv").write_text("\n".join(["architecture,accuracy,accuracy", *lines]) + "\n")
 
 
 def describe(table: np.ndarray) -> tuple[str, ...]:

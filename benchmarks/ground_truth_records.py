@@ -1,8 +1,9 @@
-"""The frozen ground truth as files: which networks in which band of measured latency, how trained, and what each reached."""
+"""A frozen ground truth as files: which networks in which band of measured latency, how trained, and what each reached."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -20,8 +21,7 @@ from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.training.recipe import Recipe
 
-FOLDER = Path(__file__).parent / "results" / "ground_truth"
-LIST = FOLDER / "networks.json"
+RESULTS = Path(__file__).parent / "results"
 
 
 class ListedNetwork(Part):
@@ -96,27 +96,44 @@ class Training(Record):
     cpu_s: float
 
 
-def result_path(number: int, seed: int) -> Path:
-    """Where the training of a network of the list is kept."""
-    return FOLDER / "trainings" / f"{number:03}-{seed}.json"
+@dataclass(frozen=True)
+class GroundTruth:
+    """A list and its trainings, in a folder."""
+
+    folder: Path
+
+    @property
+    def list_path(self) -> Path:
+        return self.folder / "networks.json"
+
+    @cached_property
+    def listed(self) -> NetworkList:
+        return NetworkList.read(self.list_path)
+
+    def training_path(self, number: int, seed: int) -> Path:
+        """Where the training of a network of the list is kept."""
+        return self.folder / "trainings" / f"{number:03}-{seed}.json"
+
+    @property
+    def trainings(self) -> dict[tuple[int, int], Training]:
+        """What is finished, by (number of the network, seed)."""
+        found = {}
+        for number, network in enumerate(self.listed.networks):
+            for seed in self.listed.seeds:
+                if self.training_path(number, seed).exists():
+                    training = Training.read(self.training_path(number, seed))
+                    if (training.inputs, training.architecture) == (self.listed.inputs_of(seed), network.architecture):
+                        found[number, seed] = training
+        return found
+
+    @property
+    def accuracies(self) -> npt.NDArray[np.float64]:
+        """Test accuracy, ``(networks, seeds)``; NaN where a training is not done."""
+        table = np.full((len(self.listed.networks), len(self.listed.seeds)), np.nan)
+        for (number, seed), training in self.trainings.items():
+            table[number, self.listed.seeds.index(seed)] = training.test.fraction
+        return table
 
 
-def read_trainings(listed: NetworkList) -> dict[tuple[int, int], Training]:
-    """What is finished, by (number of the network, seed)."""
-    found = {}
-    for number in range(len(listed.networks)):
-        for seed in listed.seeds:
-            if result_path(number, seed).exists():
-                training = Training.read(result_path(number, seed))
-                wanted = (listed.inputs_of(seed), listed.networks[number].architecture)
-                if (training.inputs, training.architecture) == wanted:
-                    found[number, seed] = training
-    return found
-
-
-def accuracies(listed: NetworkList) -> npt.NDArray[np.float64]:
-    """Test accuracy, ``(networks, seeds)``; NaN where a training is not done."""
-    table = np.full((len(listed.networks), len(listed.seeds)), np.nan)
-    for (number, seed), training in read_trainings(listed).items():
-        table[number, listed.seeds.index(seed)] = training.test.fraction
-    return table
+TRUTHS = {"first": GroundTruth(RESULTS / "ground_truth"), "second": GroundTruth(RESULTS / "ground_truth_2")}
+"""What ratings were improved on, and what they are judged by since."""

@@ -9,6 +9,8 @@ since a cheaper network that ties with it would leave slack.
     dna-deploy profile --space fashion
     python benchmarks/promise.py fashion latency_tables/fashion.cpu-1thread.json > benchmarks/results/promise_fashion.txt
 
+Where others share the machine, give ``--steady`` to both: what they slowed down is then measured again.
+
 What is found is kept in a file, so that the budgets can be gone through a few at a time: ``--some 2 --work found.jsonl``.
 """
 
@@ -44,6 +46,8 @@ PASSES = 3
 PLAN = SamplingPlan(least_s=2.0)
 """Of small networks more samples, over two seconds."""
 
+STEADY = PLAN.model_copy(update={"steady": True})
+
 
 @dataclass(frozen=True)
 class Found:
@@ -66,6 +70,7 @@ def main() -> None:
     parser.add_argument("table", type=Path)
     parser.add_argument("--budgets", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0, help="of the ratings")
+    parser.add_argument("--steady", action="store_true", help="repeat what others slowed down")
     parser.add_argument("--work", type=Path, help="keep what is found here, and go on from it")
     parser.add_argument("--some", type=int, help="stop after so many budgets; the last call measures all again")
     asked = parser.parse_args()
@@ -77,33 +82,35 @@ def main() -> None:
     points = search(space, ratings, [table]).front.points
     budgets = spread(points[0].costs[0], points[-1].costs[0], asked.budgets)
     for budget in budgets[len(found) :][: asked.some]:
-        found.append(find(space, ratings, table, budget, points[-1].architecture))
+        found.append(find(space, ratings, table, budget, points[-1].architecture, STEADY if asked.steady else PLAN))
         if asked.work:
             with asked.work.open("a") as file:
                 file.write(json.dumps(asdict(found[-1])) + "\n")
     if len(found) == len(budgets) and asked.some is None:
-        report(table, found)
+        report(table, found, "steady" if asked.steady else "every visit counts")
 
 
 def spread(fastest_s: float, slowest_s: float, count: int) -> list[Duration]:
     return [Duration(float(fastest_s + share * (slowest_s - fastest_s))) for share in (np.arange(count) + 0.5) / count]
 
 
-def find(space: SearchSpace, ratings: RatingTable, table: LatencyTable, budget: Duration, reference: str) -> Found:
+def find(
+    space: SearchSpace, ratings: RatingTable, table: LatencyTable, budget: Duration, reference: str, plan: SamplingPlan
+) -> Found:
     def best(with_table: LatencyTable) -> SearchOutcome:
         limit = Constraint(Latency(), at_most=budget.seconds)
         return search(space, ratings, [with_table], [limit], prefer_cheaper=False)
 
     first, chosen, rounds = best(table).best.architecture, None, 0
-    measure = measure_untrained(space, table.target, PLAN, "p50")
+    measure = measure_untrained(space, table.target, plan, "p50")
     with suppress(PromiseError):
         kept = keep_promise(space, best, table, budget, "p50", measure)
         chosen, rounds = kept.chosen.architecture, len(kept.attempts)
-    took = measured_again(space, table, [line for line in (first, chosen, reference) if line])
+    took = measured_again(space, table, [line for line in (first, chosen, reference) if line], plan)
     return Found(budget.seconds, first, chosen, rounds, took[first], took[chosen] if chosen else None, took[reference])
 
 
-def measured_again(space: SearchSpace, table: LatencyTable, architectures: list[str]) -> dict[str, float]:
+def measured_again(space: SearchSpace, table: LatencyTable, architectures: list[str], plan: SamplingPlan) -> dict[str, float]:
     networks = list(dict.fromkeys(architectures))
     with tempfile.TemporaryDirectory() as folder:
         files = {
@@ -111,15 +118,17 @@ def measured_again(space: SearchSpace, table: LatencyTable, architectures: list[
             for number, line in enumerate(networks)
         }
         passes = [
-            {line: measure_model(file, table.target, PLAN).p50.seconds for line, file in files.items()} for _ in range(PASSES)
+            {line: measure_model(file, table.target, plan).p50.seconds for line, file in files.items()} for _ in range(PASSES)
         ]
     return {line: median(one[line] for one in passes) for line in networks}
 
 
-def report(table: LatencyTable, found: list[Found]) -> None:
+def report(table: LatencyTable, found: list[Found], how: str) -> None:
     machine, off = table.fingerprint, table.calibration("p50").relative_error
     print(f"space {table.space}, target {table.target.name} ({machine.processor}, {machine.runtime_version})")
-    print(f"table grade {table.grade}, off by {off:.1%} on networks left out; load {os.getloadavg()[0]:.1f} at the end\n")
+    print(
+        f"table grade {table.grade}, off by {off:.1%} on networks left out; {how}; load {os.getloadavg()[0]:.1f} at the end\n"
+    )
     pace = found[0].reference_s
     rows = [
         (

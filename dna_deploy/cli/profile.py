@@ -32,6 +32,9 @@ def profile(
     budget: Annotated[str, typer.Option(help="Measure no longer than this, such as 60s.")] = "",
     quantile: Annotated[str, typer.Option(help="Measure often enough to plan for p50, p90 or p99.")] = "p50",
     seed: Annotated[int, typer.Option(help="Draws the whole networks of a kit made here.", min=0)] = 0,
+    steady: Annotated[
+        bool, typer.Option("--steady", help="Repeat what others slowed down: for a machine that is not yours alone.")
+    ] = False,
     accept_noise: Annotated[bool, typer.Option("--accept-noise", help="Make the table of a noisy machine, too.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be measured, and about how long.")] = False,
     remote_command: Annotated[str, typer.Option(help="What dna-deploy is called on the other machine.")] = "dna-deploy",
@@ -54,7 +57,7 @@ def profile(
     from dna_deploy.spaces.catalog import find_space
     from dna_deploy.targets.target_file import find_target
 
-    file = _with_plan(find_target(target, profiles), rounds, budget, quantile)
+    file = _with_plan(find_target(target, profiles), rounds, budget, quantile, steady=steady)
     is_remote = kit.startswith(SCHEME)
     with journey_view() as view:
         on_progress = _announcing(view)
@@ -92,7 +95,7 @@ def _announcing(view: OnProgress) -> OnProgress:
     return on_progress
 
 
-def _with_plan(file: TargetFile, rounds: int | None, budget: str, quantile: str) -> TargetFile:
+def _with_plan(file: TargetFile, rounds: int | None, budget: str, quantile: str, *, steady: bool) -> TargetFile:
     from dataclasses import replace
 
     from dna_deploy.latency.workshop import plan_for
@@ -103,6 +106,8 @@ def _with_plan(file: TargetFile, rounds: int | None, budget: str, quantile: str)
         changes |= {"rounds": rounds, "least_s": 0.0}
     if budget:
         changes["budget_s"] = Duration.parse(budget).seconds
+    if steady:
+        changes["steady"] = True
     return replace(file, plan=plan_for(quantile, file.plan.model_copy(update=changes)))
 
 

@@ -18,12 +18,19 @@ if TYPE_CHECKING:
     from dna_deploy.search import Constraint
     from dna_deploy.spaces.architecture import Architecture
     from dna_deploy.spaces.space import SearchSpace
+    from dna_deploy.targets.plan import SamplingPlan
 
 RunSearch = Callable[[Sequence["LatencyTable"]], "SearchOutcome"]
 
 
 def keep(
-    space: SearchSpace, run: RunSearch, tables: Sequence[LatencyTable], constraints: Sequence[Constraint], profiles: Path
+    space: SearchSpace,
+    run: RunSearch,
+    tables: Sequence[LatencyTable],
+    constraints: Sequence[Constraint],
+    profiles: Path,
+    *,
+    steady: bool = False,
 ) -> KeptPromise:
     """Runs the promise loop for the one latency budget among the constraints, and tells every round."""
     from dna_deploy.export.promise import keep_promise
@@ -45,7 +52,7 @@ def keep(
         table,
         Duration(seconds),
         quantile,
-        _measure(space, table, quantile, profiles),
+        _measure(space, table, quantile, _plan(table.target.name, profiles, steady=steady)),
         on_attempt=tell,
     )
 
@@ -69,15 +76,19 @@ def promise_values(kept: KeptPromise) -> dict[str, object]:
     }
 
 
-def _measure(space: SearchSpace, table: LatencyTable, quantile: Quantile, profiles: Path) -> Measure:
-    """`measure_untrained` with a view of its progress, sampled as the target's file says."""
-    from dna_deploy.export.promise import measure_untrained
-    from dna_deploy.records.measurement import Measurement
+def _plan(target: str, profiles: Path, *, steady: bool) -> SamplingPlan:
+    """How the target's file says to sample, or as usual where it is not known here."""
     from dna_deploy.targets.plan import SamplingPlan
     from dna_deploy.targets.target_file import find_target, target_names
 
-    name = table.target.name
-    plan = find_target(name, profiles).plan if name in target_names(profiles) else SamplingPlan()
+    plan = find_target(target, profiles).plan if target in target_names(profiles) else SamplingPlan()
+    return plan.model_copy(update={"steady": True}) if steady else plan
+
+
+def _measure(space: SearchSpace, table: LatencyTable, quantile: Quantile, plan: SamplingPlan) -> Measure:
+    """`measure_untrained` with a view of its progress."""
+    from dna_deploy.export.promise import measure_untrained
+    from dna_deploy.records.measurement import Measurement
 
     def measure(architecture: Architecture) -> Measurement:
         with journey_view() as view:

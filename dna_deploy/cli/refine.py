@@ -55,8 +55,7 @@ def refine_outcome(
     """The outcome with its shortlist in the order of the second stage, and that stage's numbers."""
     from dna_deploy.rating.refine import reordered
 
-    shortlist = dict.fromkeys(network.architecture for network in (outcome.best, *outcome.others))
-    refinement = _refined(tuple(shortlist), table, run, with_labels=with_labels)
+    refinement = _refined(outcome.shortlist, table, run, with_labels=with_labels)
     return reordered(outcome, refinement), refinement
 
 

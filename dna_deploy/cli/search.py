@@ -52,6 +52,9 @@ def search(
     keep_promise: Annotated[
         bool, typer.Option("--keep-promise", help="Measure what is found, and search again until it keeps the budget.")
     ] = False,
+    steady: Annotated[
+        bool, typer.Option("--steady", help="With --keep-promise: repeat what others slowed down (a machine not yours alone).")
+    ] = False,
     profiles: Annotated[Path, typer.Option(help="The folder of targets, for --keep-promise.")] = Path("profiles"),
     refine: Annotated[
         Path | None,
@@ -108,7 +111,7 @@ def search(
             prefer_cheaper=not optimum,
         )
 
-    kept = keep(found_space, run, tables, constraints, profiles) if keep_promise else None
+    kept = keep(found_space, run, tables, constraints, profiles, steady=steady) if keep_promise else None
     outcome = kept.chosen.outcome if kept else run(tables)
     changed = ""
     if refine is not None:

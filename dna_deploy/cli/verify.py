@@ -31,6 +31,9 @@ def verify(
     tune: Annotated[
         bool, typer.Option("--tune", help="Find the fastest threads, graph optimisation and precision, too.")
     ] = False,
+    steady: Annotated[
+        bool, typer.Option("--steady", help="Repeat what others slowed down: for a machine that is not yours alone.")
+    ] = False,
     profiles: Annotated[Path, typer.Option(help="The folder of targets.")] = Path("profiles"),
     accept_noise: Annotated[bool, typer.Option("--accept-noise", help="Go on when the machine is noisy.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -52,7 +55,7 @@ def verify(
     limit = Duration.parse(fail_over) if fail_over else None
     promise = find_promise(model, Duration.parse(latency) if latency else None, quantile)
     found = find_target(target, profiles)
-    plan = found.plan if rounds is None else found.plan.model_copy(update={"rounds": rounds})
+    plan = found.plan.model_copy(update=({"rounds": rounds} if rounds else {}) | ({"steady": True} if steady else {}))
     result = _measured(model, found.target, plan, promise)
     tuning = _tuned(model, found.target, plan) if tune else None
     alone = without_preprocessing(model)

@@ -21,7 +21,7 @@ from dna_deploy.targets.plan import SamplingPlan, Statistic
 from dna_deploy.targets.target import Target
 
 _STEADY_GOVERNORS = ("performance", "unknown", "userspace")
-_QUIET = "stop other programs, or measure when the machine is idle"
+_QUIET = "stop other programs, or measure when the machine is idle, or with --steady"
 
 Limits = tuple[float, float, float]
 HALVES: Limits = (0.02, 0.04, 0.08)
@@ -30,6 +30,9 @@ DRIFT: Limits = (0.03, 0.06, 0.12)
 CALIBRATION: Limits = (0.03, 0.06, 0.12)
 # The number of processors that others keep busy. D is for those who compete for the measurement's own.
 OTHER_LOAD: Limits = (0.15, 0.5, math.inf)
+SHARED = 0.1
+"""Of the time."""
+
 FEW_ROUNDS: dict[Grade, int] = {"D": 5, "C": 12, "B": 24}
 
 
@@ -41,15 +44,21 @@ def doubts_about(
 
 
 def doubts_about_model(
-    samples: Samples, other_load: float, throttled: Sequence[str], fingerprint: Fingerprint, target: Target
+    samples: Samples,
+    other_load: float,
+    throttled: Sequence[str],
+    fingerprint: Fingerprint,
+    target: Target,
+    disturbed: float = 0.0,
 ) -> tuple[Doubt, ...]:
-    """Every doubt about one measured model."""
+    """Every doubt about one measured model; ``disturbed`` is the share of the time that it waited for a steady processor."""
     found = (
         _halves([samples], "p50", MEDIAN_HALVES),
         _few_rounds(len(samples.visits_ns)),
         _other_load([other_load], fingerprint, target),
         _governor(fingerprint),
         _throttled(throttled),
+        _shared(disturbed),
     )
     return tuple(doubt for doubt in found if doubt is not None)
 
@@ -71,6 +80,7 @@ def _doubts_about(
         _other_load(loads, last.fingerprint, last.target),
         _governor(last.fingerprint),
         _throttled(throttled),
+        _shared(max(run.conditions.disturbed for run in runs)),
         _clock(sum(run.conditions.stalled_clock for run in runs)),
         _calibration(calibrations),
         _absent(last, rows),
@@ -148,6 +158,13 @@ def _throttled(reasons: Sequence[str]) -> Doubt | None:
         return None
     message = f"the hardware held its clock back: {', '.join(reasons)}"
     return Doubt(name="throttling", message=message, advice="cool it or lock its clock, then measure again", grade="D")
+
+
+def _shared(disturbed: float) -> Doubt | None:
+    if disturbed <= SHARED:
+        return None
+    message = f"others slowed the processor down for {disturbed:.0%} of the time, in which nothing was measured"
+    return Doubt(name="shared", message=message, advice="what was measured holds where nobody else uses it", grade="B")
 
 
 def _clock(stalled: int) -> Doubt | None:

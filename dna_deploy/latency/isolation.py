@@ -17,6 +17,7 @@ from typing import IO, Any, Self
 
 from dna_deploy import errors
 from dna_deploy.errors import DependencyError, DnaDeployError
+from dna_deploy.latency.pace import PATIENCE_S, WATCH_S
 from dna_deploy.latency.sampling import ProbeError
 from dna_deploy.records.probe_kit import ProbeKit
 from dna_deploy.targets.fingerprint import Fingerprint
@@ -56,6 +57,8 @@ class IsolatedBench:
         self._loaded: set[str] = set()
         self.memory_bytes: dict[str, int] = {}
         """Scratch memory of the models loaded so far, where the runtime tells it."""
+        self.waited_s = 0.0
+        """For moments in which nobody else slowed the processor down, where the plan says so."""
         self._worker: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed in __exit__
         try:
@@ -106,11 +109,14 @@ class IsolatedBench:
             if memory:
                 self.memory_bytes[name] = memory
             self._loaded.add(name)
-        request = {"do": "visit", "name": name, "warmup_runs": plan.warmup_runs, "warmup_s": plan.warmup_s, "runs": plan.runs}
-        return tuple(self._ask(request)["samples_ns"])
+        settings = plan.model_dump(include={"warmup_runs", "warmup_s", "runs"})
+        answer = self._ask({"do": "visit", "name": name, "steady": plan.steady, **settings})
+        self.waited_s += answer["waited_s"]
+        return tuple(answer["samples_ns"])
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        answer = self._exchange(json.dumps(request), self._plan.timeout_s)
+        patience_s = WATCH_S + PATIENCE_S if self._plan.steady else 0.0
+        answer = self._exchange(json.dumps(request), self._plan.timeout_s + patience_s)
         if "error" in answer:
             raise ProbeError(self._without_scratch(answer["error"]))
         return answer

@@ -35,12 +35,12 @@ def measure_model(
 
     Raises:
         TableError: the file cannot be read, loaded or run.
-        UnstableMeasurementError: the clock of this machine cannot be used.
+        UnstableMeasurementError: the clock of this machine cannot be used, or the plan wants a steady processor and it is not.
     """
     plan = plan or SamplingPlan()
     plan = plan.model_copy(update={"least_s": min(plan.least_s, LEAST_S)})
     digest = digest_of(read_bytes(path, "model"))
-    load, heat, stalled = OtherLoad(), Heat(), 0
+    load, heat, stalled, begin = OtherLoad(), Heat(), 0, time.monotonic()
     visits: list[tuple[int, ...]] = []
     with IsolatedBench(target, plan, {path.name: path.resolve()}) as bench:
         for visit in sample(bench, (path.name,), plan, time.monotonic):
@@ -52,6 +52,7 @@ def measure_model(
                 stalled += 1
             on_progress(Progress("measuring", visit.round + 1, plan.rounds))
         throttled, found = (*heat.look(), *bench.throttle_reasons()), bench.fingerprint
+        disturbed = bench.waited_s / (time.monotonic() - begin)
     if not visits:
         raise UnstableMeasurementError(f"the clock stood still or jumped in all {stalled} visits")
     samples = Samples(visits_ns=tuple(visits))
@@ -63,5 +64,5 @@ def measure_model(
         fingerprint=found,
         plan=plan,
         samples=samples,
-        doubts=doubts_about_model(samples, load.look(), throttled, found, target),
+        doubts=doubts_about_model(samples, load.look(), throttled, found, target, disturbed),
     )

@@ -24,6 +24,9 @@ class Machine(Protocol):
     memory_bytes: dict[str, int]
     """Scratch memory of probes, where the runtime tells it."""
 
+    waited_s: float
+    """For moments in which nobody else slowed the processor down."""
+
     @property
     def fingerprint(self) -> Fingerprint:
         """The machine with its runtime."""
@@ -146,6 +149,7 @@ class Recorder:
             other_load=tuple(self._story.other_load),
             throttled=tuple(self._throttled),
             stalled_clock=self._stalled,
+            disturbed=min(1.0, round(self._machine.waited_s / max(1e-9, self._clock() - self._begin), 4)),
             pauses=self._story.pauses,
             seconds=round(self.seconds, 3),
         )

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from dna_deploy.errors import DnaDeployError
+from dna_deploy.latency.pace import Pace
 from dna_deploy.latency.runners import Runner, Session, open_runner
 from dna_deploy.targets.machine import processors_of
 from dna_deploy.targets.target import Target
@@ -36,6 +37,7 @@ class Worker:
     def __init__(self, target: Target) -> None:
         self._runner: Runner = open_runner(target)
         self._sessions: dict[str, Session] = {}
+        self._pace: Pace | None = None
 
     def hello(self) -> dict[str, Any]:
         """What it runs probes with."""
@@ -48,11 +50,19 @@ class Worker:
                 session = self._sessions[request["name"]] = self._runner.load(Path(request["path"]))
                 return {"memory_bytes": getattr(session, "memory_bytes", None)}
             case "visit":
-                session = self._sessions[request["name"]]
-                warm_up(session, request["warmup_runs"], request["warmup_s"])
-                return {"samples_ns": session.time_runs(request["runs"])}
+                samples, waited_s = self._undisturbed(request) if request["steady"] else (self._visit(request), 0.0)
+                return {"samples_ns": samples, "waited_s": waited_s}
             case _:
                 return {"reasons": self._runner.throttle_reasons()}
+
+    def _visit(self, request: dict[str, Any]) -> list[int]:
+        session = self._sessions[request["name"]]
+        warm_up(session, request["warmup_runs"], request["warmup_s"])
+        return session.time_runs(request["runs"])
+
+    def _undisturbed(self, request: dict[str, Any]) -> tuple[list[int], float]:
+        self._pace = self._pace or Pace()
+        return self._pace.undisturbed(lambda: self._visit(request))
 
 
 def pin_process(processors: tuple[int, ...] | None) -> None:

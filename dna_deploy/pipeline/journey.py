@@ -240,7 +240,7 @@ class Journey:
                 "latency": f"{self.settings.latency} {self.settings.quantile}",
                 "keep promise": str(self.settings.keep_promise),
                 "prefer cheaper": str(self.settings.prefer_cheaper),
-                "shortlist": str(self.settings.shortlist if self.has_teacher else 1),
+                "shortlist": str(self._shortlist),
             }
 
         def run(work: Path, on_progress: OnProgress) -> None:
@@ -258,11 +258,18 @@ class Journey:
                 outcome = self._kept(best, table, budget, on_progress) or outcome
             outcome.write(self.outcome_file)
 
-        return Stage("search", "find the best network within the budget", 30, inputs, (self.outcome_file,), run)
+        compared = self._shortlist * len(self._data(self.settings.rate.images).rating) if self._shortlist > 1 else 0
+        summary = "find the best network within the budget"
+        return Stage("search", summary, 30 + compared / 1400, inputs, (self.outcome_file,), run)
+
+    @property
+    def _shortlist(self) -> int:
+        """How many networks are compared as a whole; 1 where block ratings decide alone."""
+        return self.settings.shortlist if self.has_teacher else 1
 
     def _second_stage(self, ratings: RatingTable, on_progress: OnProgress) -> SecondStage | None:
         """What compares whole networks; None where block ratings decide alone."""
-        if not self.has_teacher or self.settings.shortlist == 1:
+        if self._shortlist == 1:
             return None
         from dna_deploy.nets.teacher import load_teacher
         from dna_deploy.rating.rate import block_work
@@ -385,8 +392,7 @@ def refined(outcome: SearchOutcome, space: SearchSpace, second: SecondStage, on_
     """The outcome with its shortlist compared as whole networks."""
     from dna_deploy.rating.refine import reordered
 
-    shortlist = dict.fromkeys(network.architecture for network in (outcome.best, *outcome.others))
-    return reordered(outcome, second.refine([space.parse(line) for line in shortlist], on_progress))
+    return reordered(outcome, second.refine([space.parse(line) for line in outcome.shortlist], on_progress))
 
 
 def find_best(

@@ -39,9 +39,7 @@ def refine(
         TableError: the ratings are for another space, teacher or data set than the supernets.
         UsageError: an architecture is not in the space.
     """
-    work.check_ratings(table)
-    stitched = rate_stitched(work, architectures, with_labels=with_labels, on_progress=on_progress)
-    return by_mean_rank(work.space, table, stitched, teacher=work.teacher.digest, data=work.data)
+    return SecondStage(work, table, with_labels).refine(architectures, on_progress)
 
 
 @dataclass
@@ -50,13 +48,17 @@ class SecondStage:
 
     work: BlockWork
     table: RatingTable
+    with_labels: bool = False
     known: dict[Architecture, StitchedRating] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.work.check_ratings(self.table)
 
     def refine(self, architectures: Sequence[Architecture], on_progress: OnProgress = silent) -> Refinement:
         """The networks of a shortlist, best first; see `refine`."""
         fresh = [architecture for architecture in dict.fromkeys(architectures) if architecture not in self.known]
-        if fresh:
-            found = rate_stitched(self.work, fresh, on_progress=on_progress)
+        if fresh or not architectures:
+            found = rate_stitched(self.work, fresh, with_labels=self.with_labels, on_progress=on_progress)
             self.known |= {rating.architecture: rating for rating in found}
         stitched = [self.known[architecture] for architecture in architectures]
         return by_mean_rank(self.work.space, self.table, stitched, teacher=self.work.teacher.digest, data=self.work.data)
@@ -79,12 +81,10 @@ def by_mean_rank(
     ratings = [table.of(space, found.architecture) for found in stitched]
     layers = [space.place(found.architecture) for found in stitched]
     parameters = [sum(layer.parameters for layer in placed) for placed in layers]
-    second = {"agreement": [-(found.agreement or 0.0) for found in stitched]}
-    if any(found.agreement is None for found in stitched):
-        second = {"rating": ratings}
+    agreements = [-found.agreement for found in stitched if found.agreement is not None]
     columns = {
         "divergence": [found.divergence for found in stitched],
-        **second,
+        **({"agreement": agreements} if agreements else {"rating": ratings}),
         "parameters": [float(-count) for count in parameters],
     }
     mean_ranks = np.mean([rankdata(column) for column in columns.values()], axis=0)

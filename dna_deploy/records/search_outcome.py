@@ -125,6 +125,11 @@ class SearchOutcome(Record):
     proof: Proof
 
     @property
+    def shortlist(self) -> tuple[str, ...]:
+        """The architectures of the answer and of the next best, each once: what a second stage compares."""
+        return tuple(dict.fromkeys(network.architecture for network in (self.best, *self.others)))
+
+    @property
     def passed_over(self) -> FrontPoint | None:
         """The proven optimum, where a cheaper network that ties with it is the answer."""
         return self.ties[-1] if self.ties and self.best.architecture == self.ties[0].architecture else None

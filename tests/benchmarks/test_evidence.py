@@ -16,8 +16,8 @@ sys.path.insert(0, str(BENCHMARKS))
 from evidence_chain import draw_path  # noqa: E402
 from evidence_methods import Permuted  # noqa: E402
 from evidence_report import Row, left_one_out, rank_average  # noqa: E402
-from ground_truth import BANDS_S, WIDTH, describe, draw_bands, spread_over_bands  # noqa: E402
-from ground_truth_records import LIST, NetworkList, read_trainings  # noqa: E402
+from ground_truth import PLANS, WIDTH, describe, draw_bands, far_apart, spread_over_bands  # noqa: E402
+from ground_truth_records import TRUTHS, GroundTruth  # noqa: E402
 
 from dna_deploy.nets.residual import ResidualConfig, ResidualNetwork  # noqa: E402
 from dna_deploy.records.latency_table import LatencyTable  # noqa: E402
@@ -56,24 +56,40 @@ def test_spread_is_told_from_noise() -> None:
 
 def test_networks_drawn_for_a_band_are_predicted_to_be_in_it() -> None:
     table = LatencyTable.read(BENCHMARKS.parent / "latency_tables" / "fashion.cpu-1thread.json")
-    for middle, halves in zip(BANDS_S, draw_bands(FASHION, table), strict=True):
+    plan = PLANS["first"]
+    for middle, halves in zip(plan.bands_s, draw_bands(FASHION, table, plan), strict=True):
         latencies = [table.predict(FASHION, one).seconds for half in halves for one in half]
         assert all(abs(latency / middle - 1) <= WIDTH for latency in latencies)
 
 
-def test_the_frozen_list_is_in_its_bands_and_its_trainings_belong_to_it() -> None:
-    listed = NetworkList.read(LIST)
+def test_networks_far_apart_are_the_corners_before_the_middle() -> None:
+    rng = random.Random(1)
+    networks = [FASHION.sample(rng) for _ in range(40)]
+    chosen = far_apart(FASHION, networks, 10)
+    assert chosen[0] == networks[0]
+    assert len(set(chosen)) == 10
+    assert far_apart(FASHION, networks, 5) == chosen[:5]
+    assert sorted(map(str, far_apart(FASHION, networks, 99))) == sorted(map(str, networks))
+
+
+@pytest.mark.parametrize("truth", TRUTHS.values(), ids=TRUTHS)
+def test_a_frozen_list_is_in_its_bands_and_its_trainings_belong_to_it(truth: GroundTruth) -> None:
+    listed = truth.listed
     assert len(set(listed.architectures)) == len(listed.networks) >= 48
     for band in range(3):
         measured = [network.measured_s for network in listed.networks if network.band == band]
         assert len(measured) >= 16
         assert max(measured) / min(measured) <= (1 + WIDTH) / (1 - WIDTH)
-    trainings = list((LIST.parent / "trainings").glob("*.json"))
-    assert len(read_trainings(listed)) == len(trainings)
+    assert len(truth.trainings) == len(list((truth.folder / "trainings").glob("*.json")))
+
+
+def test_the_second_list_has_no_network_of_the_first() -> None:
+    first, second = (set(truth.listed.architectures) for truth in TRUTHS.values())
+    assert not first & second
 
 
 def test_bands_grow_evenly() -> None:
-    listed = NetworkList.read(LIST)
+    listed = TRUTHS["first"].listed
     assert [listed.bands[number] for number in spread_over_bands(listed)[:6]] == [0, 1, 2, 0, 1, 2]
 
 

@@ -106,6 +106,20 @@ def test_a_dry_run_says_how_long_and_writes_nothing(
     assert not (project / "latency_tables").exists()
 
 
+@pytest.mark.slow
+def test_a_steady_processor_can_be_asked_for(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run("profile fashion.kit -t pretended --steady --dry-run --json", monkeypatch, capsys)
+    assert code == 0
+    assert json.loads(out)["plan"]["steady"]
+    model = project / "model"
+    model.write_text("1000")
+    code, out, err = run("verify model --target pretended --steady --rounds 8 --accept-noise --json", monkeypatch, capsys)
+    assert code == 0, err
+    assert json.loads(out)["samples"] == 24
+
+
 def test_targets_are_listed_with_the_reason_why_one_cannot_be_used(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
