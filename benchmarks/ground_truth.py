@@ -62,16 +62,19 @@ class Plan:
 
     bands_s: tuple[float, ...]
     recipe: Recipe
-    kept: int
+    drawn: int
     """Of each way to draw, for each band."""
+
+    kept: int
+    """Of these, at the most."""
 
     sampling: SamplingPlan
 
 
 PLANS = {
-    "first": Plan((50e-6, 68e-6, 90e-6), Recipe(epochs=6, batch=64, learning_rate=6e-3), 8, SamplingPlan(rounds=600)),
+    "first": Plan((50e-6, 68e-6, 90e-6), Recipe(epochs=6, batch=64, learning_rate=6e-3), 14, 8, SamplingPlan(rounds=600)),
     "second": Plan(
-        (44e-6, 49.5e-6, 55.5e-6), Recipe(epochs=12, batch=64, learning_rate=6e-3), 20, SamplingPlan(rounds=300, steady=True)
+        (49e-6, 54e-6, 59.5e-6), Recipe(epochs=6, batch=64, learning_rate=6e-3), 48, 24, SamplingPlan(rounds=300, steady=True)
     ),
 }
 
@@ -147,7 +150,7 @@ def draw_bands(space: SearchSpace, table: LatencyTable, plan: Plan) -> list[list
 def _draw_half(
     space: SearchSpace, table: LatencyTable, plan: Plan, draw: Callable[[SearchSpace, random.Random], Architecture], seed: int
 ) -> list[list[Architecture]]:
-    rng, bands, wanted = random.Random(seed), [dict[Architecture, None]() for _ in plan.bands_s], plan.kept + 6
+    rng, bands, wanted = random.Random(seed), [dict[Architecture, None]() for _ in plan.bands_s], plan.drawn
     while any(len(band) < wanted for band in bands):
         architecture = draw(space, rng)
         latency = table.predict(space, architecture).seconds
@@ -166,7 +169,7 @@ def draw_far_apart(
     fresh = dict.fromkeys(one for one in many if one not in known)
     latencies = {architecture: table.predict(space, architecture).seconds for architecture in fresh}
     return [
-        [far_apart(space, [one for one, latency in latencies.items() if abs(latency / middle - 1) <= WIDTH], plan.kept + 6)]
+        [far_apart(space, [one for one, latency in latencies.items() if abs(latency / middle - 1) <= WIDTH], plan.drawn)]
         for middle in plan.bands_s
     ]
 
