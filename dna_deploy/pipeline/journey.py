@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dna_deploy.errors import PromiseError
+from dna_deploy.pipeline.finder import Finder
 from dna_deploy.pipeline.published import publish, published_digest
 from dna_deploy.pipeline.settings import Settings
 from dna_deploy.pipeline.stages import Inputs, Stage, work_folder
@@ -24,17 +24,13 @@ from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.target_file import TargetFile, find_target
-from dna_deploy.units import Duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from dna_deploy.data.splits import ImageData
     from dna_deploy.nets.compute import Compute
     from dna_deploy.rating.config import RatingConfig
     from dna_deploy.rating.refine import SecondStage
 
-BUDGET_DIGITS = 3
 KIT_NETWORKS = 40
 """Validation networks of every kit: so many are made, however few are measured, and a kit that was made serves again."""
 
@@ -94,8 +90,8 @@ class Journey:
     def target(self) -> TargetFile:
         from dna_deploy.latency.workshop import plan_for
 
-        file = find_target(self.settings.target, self.profiles)
-        plan = file.plan.model_copy(update={"rounds": self.settings.profile.rounds})
+        file, asked = find_target(self.settings.target, self.profiles), self.settings.profile
+        plan = file.plan.model_copy(update={"rounds": asked.rounds, "steady": asked.steady or file.plan.steady})
         return replace(file, plan=plan_for(self.settings.quantile, plan))
 
     @cached_property
@@ -245,17 +241,11 @@ class Journey:
 
         def run(work: Path, on_progress: OnProgress) -> None:
             table, ratings = LatencyTable.read(self.table_file), RatingTable.read(self.ratings_file)
-            budget = set_budget(self.space, ratings, table, self.settings)
-            second = self._second_stage(ratings, on_progress)
-
-            def best(with_table: LatencyTable) -> SearchOutcome:
-                top = self.settings.shortlist if second else 1
-                outcome = find_best(self.space, ratings, with_table, budget, self.settings, top)
-                return refined(outcome, self.space, second, on_progress) if second else outcome
-
-            outcome = best(table)
+            finder = Finder(self.space, ratings, self.settings, self._second_stage(ratings, on_progress), on_progress)
+            budget = finder.budget(table)
+            outcome = finder.best(table, budget)
             if self.settings.keep_promise:
-                outcome = self._kept(best, table, budget, on_progress) or outcome
+                outcome = finder.kept(table, budget, self.target.plan) or outcome
             outcome.write(self.outcome_file)
 
         compared = self._shortlist * len(self._data(self.settings.rate.images).rating) if self._shortlist > 1 else 0
@@ -284,20 +274,6 @@ class Journey:
         space, teacher = find_space(self.settings.space), load_teacher(self.teacher_file)
         work = block_work(space, teacher, self._data(self.settings.rate.images), self._rating_config, supernets)
         return SecondStage(work, ratings)
-
-    def _kept(
-        self, best: Callable[[LatencyTable], SearchOutcome], table: LatencyTable, budget: Duration, on_progress: OnProgress
-    ) -> SearchOutcome | None:
-        """The best network that was measured to keep the budget; None if none did, which the card will show."""
-        from dna_deploy.export.promise import keep_promise, measure_untrained
-
-        quantile = self.settings.quantile
-        measure = measure_untrained(self.space, self.target.target, self.target.plan, quantile, on_progress)
-        try:
-            return keep_promise(self.space, best, table, budget, quantile, measure).chosen.outcome
-        except PromiseError as error:
-            on_progress(Progress("keeping the promise", 1, 1, error.message))
-            return None
 
     def _train(self) -> Stage:
         from dna_deploy.nets.course import FILE_NAME
@@ -374,35 +350,6 @@ class Journey:
 
         outputs = (self.model_file, self.model_file.with_suffix(".card.json"), self.model_file.with_suffix(".card.md"))
         return Stage("verify", "measure the file on this machine", 10, inputs, outputs, run)
-
-
-def set_budget(space: SearchSpace, ratings: RatingTable, table: LatencyTable, settings: Settings) -> Duration:
-    """The budget in time; one that is a share is set on the front between the fastest and the best-rated network."""
-    from dna_deploy.search import Latency, search
-
-    budget = settings.budget
-    if isinstance(budget, Duration):
-        return budget
-    front = search(space, ratings, [table], objective=Latency(table.target.name, settings.quantile)).front.points
-    fastest, best = front[0].costs[0], front[-1].costs[0]
-    return Duration(float(f"{fastest + budget * (best - fastest):.{BUDGET_DIGITS}g}"))
-
-
-def refined(outcome: SearchOutcome, space: SearchSpace, second: SecondStage, on_progress: OnProgress) -> SearchOutcome:
-    """The outcome with its shortlist compared as whole networks."""
-    from dna_deploy.rating.refine import reordered
-
-    return reordered(outcome, second.refine([space.parse(line) for line in outcome.shortlist], on_progress))
-
-
-def find_best(
-    space: SearchSpace, ratings: RatingTable, table: LatencyTable, budget: Duration, settings: Settings, top: int = 1
-) -> SearchOutcome:
-    """The ``top`` best networks that the table predicts to be within the budget; first, perhaps, a cheaper one that ties."""
-    from dna_deploy.search import Constraint, Latency, search
-
-    within = Constraint(Latency(table.target.name, settings.quantile), at_most=budget.seconds)
-    return search(space, ratings, [table], [within], top=top, prefer_cheaper=settings.prefer_cheaper)
 
 
 def _compute(jobs: int) -> Compute:

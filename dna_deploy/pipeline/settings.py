@@ -27,6 +27,9 @@ class ProfileSettings(Part):
 
     rounds: int = Field(64, ge=4, description="visits to every layer; more rounds, smaller errors")
     validation_networks: int = Field(16, ge=0, description="whole networks timed beside, which judge the table in the report")
+    steady: bool = Field(
+        False, description="measure, here and in every later stage, only while nobody else slows the processor down"
+    )
     accept_noise: bool = Field(True, description="go on with a graded table when the machine is noisy, instead of stopping")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dna_deploy.pipeline.journey import Journey
 from dna_deploy.pipeline.settings import Settings, settings_file
 from dna_deploy.rating.refine import refine
 from dna_deploy.rating.run import open_run
@@ -117,3 +118,9 @@ def test_killed_anywhere_it_goes_on_to_the_same_result(finished: Path, tmp_path:
     assert outcomes[0] == outcomes[1]
     assert networks[0].weights_digest == networks[1].weights_digest
     assert networks[0].test == networks[1].test
+
+
+def test_a_project_can_ask_for_a_steady_processor(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"profile": {"steady": True}})
+    assert Journey(settings, tmp_path, tmp_path).target.plan.steady
+    assert not Journey(Settings(), tmp_path, tmp_path).target.plan.steady
