@@ -10,6 +10,7 @@ two agree: then the machine kept its pace meanwhile. Shown is the median ratio o
 
 from __future__ import annotations
 
+import argparse
 import importlib.metadata
 import os
 import re
@@ -107,10 +108,10 @@ OTHERS: tuple[tuple[str, str, Tool], ...] = (
 """Runtime, name, tool."""
 
 
-def compare(name: str, model: Path, runtime: str, tool: str, theirs: Tool) -> tuple[object, ...]:
+def compare(name: str, model: Path, runtime: str, tool: str, theirs: Tool, most: int) -> tuple[object, ...]:
     """A line of the table."""
     counting, turns, before = list[tuple[float, float]](), 0, OURS[runtime](model)
-    while len(counting) < WANTED and turns < MOST:
+    while len(counting) < WANTED and turns < most:
         turns += 1
         found, after = theirs(model), OURS[runtime](model)
         if abs(after / before - 1) <= AGREEMENT:
@@ -125,6 +126,12 @@ def compare(name: str, model: Path, runtime: str, tool: str, theirs: Tool) -> tu
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--only", default="", help="only lines with this text, such as 'fashion ONNX Runtime MLPerf'"
+    )
+    parser.add_argument("--most", type=int, default=MOST, help="turns")
+    asked = parser.parse_args()
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("onnxruntime", "openvino"))
     print(f"{versions}; processor {PROCESSOR} of {os.cpu_count()}, load {os.getloadavg()[0]:.1f} at the start\n")
     rows = []
@@ -132,7 +139,8 @@ def main() -> None:
         for name, line in NETWORKS.items():
             space = find_space(name)
             exported = export_architecture(space, space.parse(line), None, Path(folder) / name)
-            rows += [compare(name, exported.path, *other) for other in OTHERS]
+            chosen = [other for other in OTHERS if asked.only in " ".join((name, *other[:2]))]
+            rows += [compare(name, exported.path, *other, asked.most) for other in chosen]
     headers = ("network", "runtime", "measured by", "p50 of ours", "its p50", "turns that count", "against ours", "from, to")
     print(tabulate(rows, headers=headers, disable_numparse=True))
     print(

@@ -6,7 +6,8 @@ A score is a number a network of the list, more is better. A method that gives s
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +40,7 @@ from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.accuracy import measure_accuracy
 from dna_deploy.training.recipe import Recipe
+from dna_deploy.training.scaled import train_largest
 from dna_deploy.training.teacher import TeacherConfig, train_teacher
 
 Scores = dict[str, Sequence[float]]
@@ -85,10 +87,8 @@ class Bench:
 
     def teacher(self, config: TeacherConfig = TEACHER, name: str = "teacher") -> Teacher:
         """One teacher serves all seeds. Whoever comes first trains it, others wait."""
-        self.teachers.mkdir(parents=True, exist_ok=True)
-        with (self.teachers / f"{name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            path = train_teacher(config, self.space, self.data, self.teachers / name, compute=self.compute)
+        with waiting(self.teachers / name) as folder:
+            path = train_teacher(config, self.space, self.data, folder, compute=self.compute)
         teacher = load_teacher(path)
         self.tell_accuracy(teacher)
         return teacher
@@ -105,6 +105,15 @@ class Bench:
         return BlockWork(self.space, teacher, self.data, config, self.folder, identity, self.compute)
 
 
+@contextmanager
+def waiting(folder: Path) -> Iterator[Path]:
+    """The folder, once no other process works in it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+
+
 def dna(bench: Bench) -> Scores:
     """As the tool rates by default: the sum over blocks, and whole networks stitched from them."""
     return two_stages(bench, bench.teacher())
@@ -113,6 +122,15 @@ def dna(bench: Bench) -> Scores:
 def dna_wide_teacher(bench: Bench) -> Scores:
     """Another teacher: deeper and wider."""
     return two_stages(bench, bench.teacher(WIDE_TEACHER, "wide-teacher"))
+
+
+def dna_largest_teacher(bench: Bench) -> Scores:
+    """The largest network of the space itself, trained with labels, teaches all others."""
+    with waiting(bench.teachers / "largest-teacher") as folder:
+        path = train_largest(TEACHER.recipe, bench.space, bench.data, folder, compute=bench.compute)
+    teacher = load_teacher(path)
+    bench.tell_accuracy(teacher)
+    return two_stages(bench, teacher)
 
 
 def random_teacher(bench: Bench) -> Scores:
@@ -222,6 +240,7 @@ METHODS: dict[str, tuple[Callable[[Bench], Scores], tuple[int, ...]]] = {
     "dna-joint": (dna_joint, (0, 1, 2)),
     "dna-joint-long": (dna_joint_long, (0,)),
     "random-teacher": (random_teacher, (0,)),
+    "dna-largest-teacher": (dna_largest_teacher, (0, 1, 2)),
     "chain-3": (chain(((0,), (1,), (2,))), (0,)),
     "chain-2": (chain(((0,), (1, 2))), (0,)),
     "chain-1": (chain(((0, 1, 2),)), (0,)),

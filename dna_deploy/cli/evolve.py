@@ -34,7 +34,7 @@ def evolve(
         str, typer.Option("--dataset", "-d", help="A data set by name, or a folder of images.")
     ] = "fashion-mnist",
     teacher: Annotated[
-        str, typer.Option(help="The first teacher, by name or file; 'residual' is trained here first.")
+        str, typer.Option(help="The first teacher, by name or file; 'residual' and 'largest' are trained here first.")
     ] = "residual",
     rounds: Annotated[int, typer.Option(min=1, help="At most so many rounds.")] = 3,
     margin: Annotated[float, typer.Option(min=0, help="A gain counts beyond so many of its standard errors.")] = 1.0,

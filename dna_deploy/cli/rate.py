@@ -35,7 +35,7 @@ def rate(
             help="dna: blocks imitate a teacher. dna++: no teacher, no labels. one-shot: a baseline, one supernet with labels."
         ),
     ] = "dna",
-    teacher: Annotated[str, typer.Option(help="A teacher by name or file; 'residual' is trained here first.")] = "residual",
+    teacher: Annotated[str, typer.Option(help="A teacher by name or file; see: dna-deploy teachers")] = "residual",
     teacher_weights: Annotated[Path | None, typer.Option(help="A file instead of a teacher's published weights.")] = None,
     teacher_cuts: Annotated[str, typer.Option(help="Modules of a teacher that end a block, such as layer1,layer2.")] = "",
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of supernet training.")] = 4,

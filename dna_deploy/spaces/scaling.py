@@ -72,6 +72,21 @@ class Stages:
         return sum(layer.macs for layer in self.layers)
 
 
+def largest(space: SearchSpace) -> Architecture:
+    """In every block the deepest cell, of these the widest, and in each of its layers the operation with most parameters."""
+    after, choices = space.block_inputs(0)[0], []
+    for block in space.blocks:
+        cell = max(block.cells, key=lambda cell: (cell.depth, cell.width))
+        layers = []
+        for depth, operations in enumerate(cell.layers):
+            stride = block.stride if depth == 0 else 1
+            known = [PlacedLayer(operation, after, cell.width, stride) for operation in operations]
+            layers.append(max(known, key=lambda layer: (layer.parameters, layer.macs)))
+            after = layers[-1].output
+        choices.append(BlockChoice(cell.width, tuple(layer.operation for layer in layers)))
+    return Architecture(tuple(choices))
+
+
 def scaled(space: SearchSpace, architecture: Architecture, scaling: Scaling) -> Stages:
     """The layers of a network of ``space`` after scaling. The number of classes stays.
 

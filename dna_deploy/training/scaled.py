@@ -1,4 +1,7 @@
-"""Trains a scaled network of a space as the next teacher (DNA+): labels alone, so that no older teacher shapes it."""
+"""Trains a teacher of a space's own kind: its largest network, or a winner made larger (DNA+).
+
+Labels alone teach it, so that no older teacher shapes it.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,30 @@ from dna_deploy.nets.teacher import write_scaled
 from dna_deploy.nets.tensor_file import TensorFile
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import digest_of
+from dna_deploy.spaces.scaling import Scaling, largest, scaled
+from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.fit import Run, fit
 from dna_deploy.training.objective import Objective
 from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.teacher import FILE_NAME
+
+LARGEST = "largest"
+"""What the largest network of a space is called as a teacher."""
+
+
+def train_largest(
+    recipe: Recipe,
+    space: SearchSpace,
+    data: ImageData,
+    folder: Path,
+    *,
+    on_progress: OnProgress = silent,
+    compute: Compute | None = None,
+) -> Path:
+    """The file of a teacher that is the largest network of ``space``; see `train_scaled`."""
+    shape = ScaledConfig.for_space(space, scaled(space, largest(space), Scaling()))
+    name = f"the largest of {space.name} on {data.name}"
+    return train_scaled(shape, recipe, data, folder, name=name, on_progress=on_progress, compute=compute)
 
 
 def train_scaled(

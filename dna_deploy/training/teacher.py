@@ -26,7 +26,7 @@ FILE_NAME = "teacher.safetensors"
 class TeacherConfig(Part):
     """Which teacher, and how it is made: the shape and recipe of one trained here, or how a pretrained one is taken."""
 
-    name: str = Field(TRAINED_HERE, description="'residual' is trained here; else source:model, such as timm:resnet18")
+    name: str = Field(TRAINED_HERE, description="'residual', 'largest' (of the space), or source:model, such as timm:resnet18")
 
     width_factor: float = Field(1.6, gt=0, description="its width, relative to the widest candidates of each block")
     depth: int = Field(1, ge=1, description="residual blocks a stage")

@@ -16,6 +16,7 @@ from dna_deploy.nets.teacher_sources import source_names
 from dna_deploy.nets.tensor_file import TensorFile
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.training.scaled import LARGEST, train_largest
 from dna_deploy.training.teacher import FILE_NAME, TRAINED_HERE, TeacherConfig, teacher_identity, train_teacher
 
 _BATCH = 64
@@ -41,11 +42,13 @@ def make_teacher(
     """
     if config.name == TRAINED_HERE:
         return train_teacher(config, space, data, folder, on_progress=on_progress, compute=compute)
+    if config.name == LARGEST:
+        return train_largest(config.recipe, space, data, folder, on_progress=on_progress, compute=compute)
     if Path(config.name).is_file():
         load_teacher(Path(config.name)).check_fits(space)
         return Path(config.name)
     if ":" not in config.name:
-        known = ", ".join((TRAINED_HERE, *(f"{source}:MODEL" for source in source_names())))
+        known = ", ".join((TRAINED_HERE, LARGEST, *(f"{source}:MODEL" for source in source_names())))
         raise UsageError(f"there is no teacher {config.name!r}", f"give a teacher's file, or one of {known}")
     return _take_pretrained(config, space, data, folder)
 

@@ -56,6 +56,7 @@ def test_teachers_lists_what_there_is_and_what_is_missing(monkeypatch: pytest.Mo
     monkeypatch.setattr("dna_deploy.cli.teachers._is_installed", lambda package: package != "timm")
     rows = {row["teacher"]: row for row in json.loads(run("teachers", "--json"))["teachers"]}
     assert rows["residual"]["ready"]
+    assert rows["largest"]["ready"]
     assert rows["timm:MODEL"] == {**rows["timm:MODEL"], "ready": False, "why": "pip install timm"}
     assert "pip install timm" in run("teachers")
 

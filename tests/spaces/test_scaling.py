@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.catalog.mbconv import PUBLISHED
-from dna_deploy.spaces.scaling import Scaling, grown, scaled
+from dna_deploy.spaces.scaling import Scaling, grown, largest, scaled
 
 FASHION = find_space("fashion")
 NETWORK = FASHION.parse("24:k3e1,p1/40:k5e3,k3e3/80:k7e6")
@@ -59,3 +61,15 @@ def test_growth_that_leads_nowhere_is_refused() -> None:
         grown(FASHION, NETWORK, Scaling(resolution=1.1), 4)
     with pytest.raises(UsageError, match="factors of at least 1"):
         Scaling(depth=0.5)
+
+
+@pytest.mark.parametrize("name", ["fashion", "mbconv"])
+def test_no_network_of_a_space_has_more_layers_or_parameters_than_the_largest(name: str) -> None:
+    space, rng = find_space(name), random.Random(0)
+    found = largest(space)
+    space.check(found)
+    parameters = scaled(space, found, Scaling()).parameters
+    for _ in range(300):
+        other = space.sample(rng)
+        assert sum(block.depth for block in other.blocks) <= sum(block.depth for block in found.blocks)
+        assert scaled(space, other, Scaling()).parameters <= parameters

@@ -21,6 +21,7 @@ from dna_deploy.nets.tensor_file import TensorFile
 from dna_deploy.progress import Progress
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.records.training_history import TrainingHistory
+from dna_deploy.spaces.scaling import largest
 from dna_deploy.training.accuracy import measure_accuracy
 from dna_deploy.training.learner import Learner
 from dna_deploy.training.lessons import Lessons
@@ -184,6 +185,16 @@ def test_a_teacher_trained_here_resumes_and_loads(tmp_path: Path) -> None:
     teacher = load_teacher(path)
     teacher.check_fits(SPACE)
     assert make_teacher(TeacherConfig(name=str(path)), SPACE, toy_data(), tmp_path) == path
+
+
+def test_the_largest_network_of_a_space_teaches_it_and_resumes(tmp_path: Path) -> None:
+    config = TeacherConfig(name="largest", recipe=Recipe(epochs=1, batch=16))
+    path = make_teacher(config, SPACE, toy_data(), tmp_path)
+    written = path.read_bytes()
+    assert make_teacher(config, SPACE, toy_data(), tmp_path).read_bytes() == written
+    teacher = load_teacher(path)
+    teacher.check_fits(SPACE)
+    assert [shape.channels for shape in teacher.shapes] == [choice.width for choice in largest(SPACE).blocks]
 
 
 def test_soft_targets_vanish_where_scores_agree_and_grow_with_disagreement() -> None:
