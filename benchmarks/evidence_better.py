@@ -1,6 +1,6 @@
 """Cheap mends for the top of a ranking: what each gains, against the first list of the ground truth.
 
-    python benchmarks/evidence.py run --truth first dna dna-wide-teacher chain-2 chain-3 calibrated fine-tuned
+    python benchmarks/evidence.py run dna dna-wide-teacher chain-2 chain-3 calibrated fine-tuned --truth first
     python benchmarks/evidence_better.py    (writes benchmarks/results/evidence_better.md)
 
 Nothing is fitted on the ground truth. A shortlist is the best of each band by the second stage of DNA; from it the short
