@@ -184,6 +184,11 @@ PAIRS = (
     ("dna+: second stage", "spos: minus loss"),
     ("dna+: block sum", "dna: block sum"),
     ("dna+: block sum", "spos: minus loss"),
+    ("dna-largest-teacher: block sum", "dna: block sum"),
+    ("dna-largest-teacher: block sum", "dna: second stage"),
+    ("dna-largest-teacher: block sum", "dna+: block sum"),
+    ("dna-largest-teacher: block sum", "spos: minus loss"),
+    ("dna-largest-teacher: block sum", "MACs"),
     ("dna: second stage", "spos: minus loss"),
     ("dna: second stage", "parameters"),
     ("dna: second stage", "random-teacher: second stage"),
@@ -206,7 +211,7 @@ DRAWN = (
     "dna: block sum",
     "dna: second stage",
     "dna+: block sum",
-    "dna+: second stage",
+    "dna-largest-teacher: block sum",
     "spos: minus loss",
 )
 
