@@ -81,10 +81,13 @@ def search(
 
     Example: dna-deploy search --latency 20ms --shortlist 64 --refine runs/rate-1a2b3c4d
     """
+    from dna_deploy.errors import UsageError
     from dna_deploy.search import Constraint, Rating
     from dna_deploy.search import search as run_search
     from dna_deploy.spaces.catalog import find_space
 
+    if steady and not keep_promise:
+        raise UsageError("--steady is about measuring, and search alone measures nothing", "add --keep-promise")
     asked = {"latency": latency, "parameters": parameters, "macs": macs, "size": size, "memory": memory}
     level = _quantile(quantile)
     constraints = read_constraints(asked, level)

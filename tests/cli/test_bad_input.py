@@ -55,6 +55,7 @@ def said(arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: 
     ("command", "code", "message", "hint"),
     [
         ("search --space fasion --latency 20ms", 2, "unknown space 'fasion'", "did you mean 'fashion'?"),
+        ("search --space fashion --latency 20ms --steady", 2, "--steady is about measuring", "add --keep-promise"),
         ("search --space fashion --latency 20", 2, "duration '20' has no unit", "write it like 20ms"),
         ("search --space fashion --latency -1ms", 2, "duration '-1ms' is not positive", "write it like 20ms"),
         ("search --space fashion --latency 0ms", 2, "duration '0ms' is not positive", "write it like 20ms"),
@@ -79,6 +80,7 @@ def said(arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: 
         ("rate --space fashion --precision float8", 2, "--precision 'float8'", "dna-deploy rate --help"),
         ("rate --space fashion --feature-cache 4", 2, "size '4' has no unit", "write it like 12MiB"),
         ("profile --space fashion --target jetsno", 2, "there is no target 'jetsno'", ""),
+        ("rate --space fashion --teacher larget", 2, "there is no teacher 'larget'", "residual, largest"),
         ("profile broken.onnx", 4, "broken.onnx", ""),
         ("profile nowhere.kit", 4, "nowhere.kit", ""),
         ("train nowhere.json", 4, "nowhere.json", ""),
