@@ -2,10 +2,10 @@
 
     python benchmarks/evidence.py run             (every method that has no result yet; stops and goes on at any time)
     python benchmarks/evidence.py run dna spos    (some of them; several processes share the work)
-    python benchmarks/evidence.py report          (writes benchmarks/results/evidence_tables_2.md and evidence_2.svg)
+    python benchmarks/evidence.py report          (writes benchmarks/results/evidence_tables_3.md and evidence_3.svg)
 
-``--truth first`` judges by the list that the ratings were improved on, instead of the fresh one. What a method has trained for
-one list serves the other, since both are of the same images.
+``--truth first`` and ``second`` judge by the lists that were looked at while deciding, instead of the fresh one. What a method
+has trained for one list serves the others, since all are of the same images.
 
 A method sees the training images and the rating slice of the ground truth, never its validation or test images, and no
 accuracy of the ground truth; only the operator counts are fitted on it, each network predicted from all others.
@@ -29,6 +29,7 @@ from dna_deploy.records.files import Provenance, Record
 FILES = {
     "first": (RESULTS / "evidence", RESULTS / "evidence_tables.md", RESULTS / "evidence.svg"),
     "second": (RESULTS / "evidence_2", RESULTS / "evidence_tables_2.md", RESULTS / "evidence_2.svg"),
+    "third": (RESULTS / "evidence_3", RESULTS / "evidence_tables_3.md", RESULTS / "evidence_3.svg"),
 }
 """For each ground truth: the folder of scores, the tables, the picture."""
 
@@ -88,7 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("step", choices=("run", "report"))
     parser.add_argument("methods", nargs="*", metavar="METHOD", help=f"of {', '.join(METHODS)}; default: all")
-    parser.add_argument("--truth", choices=TRUTHS, default="second")
+    parser.add_argument("--truth", choices=TRUTHS, default="third")
     asked = parser.parse_args()
     truth, (results, tables, picture) = TRUTHS[asked.truth], FILES[asked.truth]
     if asked.step == "run":

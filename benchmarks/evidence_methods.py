@@ -25,6 +25,7 @@ from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.nets.batch_norm import batch_statistics, recalibrate
 from dna_deploy.nets.compute import Compute
 from dna_deploy.nets.residual import ResidualConfig, ResidualNetwork
+from dna_deploy.nets.scaled import ScaledConfig, ScaledNetwork
 from dna_deploy.nets.supernet import SupernetBlock, path_of
 from dna_deploy.nets.teacher import Teacher, load_teacher
 from dna_deploy.progress import silent
@@ -37,6 +38,7 @@ from dna_deploy.rating.rate import rating_identity
 from dna_deploy.rating.stitched import StitchedRating, rate_stitched, stitch
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.scaling import Scaling, largest, scaled
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.accuracy import measure_accuracy
 from dna_deploy.training.recipe import Recipe
@@ -135,12 +137,23 @@ def dna_largest_teacher(bench: Bench) -> Scores:
 
 def random_teacher(bench: Bench) -> Scores:
     """Control: a teacher that has learnt nothing. Only its batch norms are fitted to the images."""
-    config = ResidualConfig.for_space(bench.space, TEACHER.width_factor, TEACHER.depth)
-    with seeded(bench.seed, "random teacher"):
-        network = ResidualNetwork(config)
+    return two_stages(bench, untrained(bench, "random"))
+
+
+def random_largest_teacher(bench: Bench) -> Scores:
+    """The same control, of the kind that is the largest network of the space."""
+    return two_stages(bench, untrained(bench, "random largest"))
+
+
+def untrained(bench: Bench, kind: str) -> Teacher:
+    with seeded(bench.seed, f"{kind} teacher"):
+        if kind == "random":
+            network: nn.Module = ResidualNetwork(ResidualConfig.for_space(bench.space, TEACHER.width_factor, TEACHER.depth))
+        else:
+            network = ScaledNetwork(ScaledConfig.for_space(bench.space, scaled(bench.space, largest(bench.space), Scaling())))
     some = Split(bench.data.train.source, bench.data.train.indices[:256])
     recalibrate(network, (batch.inputs for batch in in_order(some, bench.data, 64)))
-    return two_stages(bench, Teacher.freeze("random", f"random {bench.seed}", network, bench.space.input))
+    return Teacher.freeze(kind, f"{kind} {bench.seed}", network, bench.space.input)
 
 
 def permuted_targets(bench: Bench) -> Scores:
@@ -239,14 +252,15 @@ METHODS: dict[str, tuple[Callable[[Bench], Scores], tuple[int, ...]]] = {
     "spos": (spos, (0, 1, 2)),
     "dna-joint": (dna_joint, (0, 1, 2)),
     "dna-joint-long": (dna_joint_long, (0,)),
-    "random-teacher": (random_teacher, (0,)),
+    "random-teacher": (random_teacher, (0, 1, 2)),
+    "random-largest-teacher": (random_largest_teacher, (0, 1, 2)),
     "dna-largest-teacher": (dna_largest_teacher, (0, 1, 2)),
     "chain-3": (chain(((0,), (1,), (2,))), (0,)),
     "chain-2": (chain(((0,), (1, 2))), (0,)),
     "chain-1": (chain(((0, 1, 2),)), (0,)),
     "dna++": (dna_plus_plus, (0, 1, 2)),
     "dna+": (dna_plus, (0, 1, 2)),
-    "permuted-targets": (permuted_targets, (0,)),
+    "permuted-targets": (permuted_targets, (0, 1, 2)),
     "dna-wide-teacher": (dna_wide_teacher, (0,)),
     "fine-tuned": (fine_tuned, (0,)),
     "calibrated": (calibrated, (0,)),

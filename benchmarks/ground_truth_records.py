@@ -135,5 +135,9 @@ class GroundTruth:
         return table
 
 
-TRUTHS = {"first": GroundTruth(RESULTS / "ground_truth"), "second": GroundTruth(RESULTS / "ground_truth_2")}
-"""What ratings were improved on, and what they are judged by since."""
+TRUTHS = {
+    "first": GroundTruth(RESULTS / "ground_truth"),
+    "second": GroundTruth(RESULTS / "ground_truth_2"),
+    "third": GroundTruth(RESULTS / "ground_truth_3"),
+}
+"""In the order in which they were made: each judged what had been decided while looking at those before it."""
