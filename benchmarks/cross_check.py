@@ -1,11 +1,12 @@
-"""Whether others measure the same: `dna-deploy verify`'s own measuring beside MLPerf LoadGen, OpenVINO's benchmark_app and
-ONNX Runtime's test tool, on the same files, each with one thread on the same processor.
+"""Whether others measure the same: `dna-deploy verify --steady` beside MLPerf LoadGen, OpenVINO's benchmark_app and ONNX
+Runtime's test tool, on the same files, each with one thread on the same processor.
 
     benchmarks/cross_check_setup.sh && python benchmarks/cross_check.py > benchmarks/results/cross_check.txt
 
-Other tools cannot leave out what neighbours slow down. So each of their turns is between two of ours, and counts where those
-two agree: then the machine kept its pace meanwhile. Shown is the median ratio of the turns that count. Two networks: one of
-`fashion`, and EfficientNet-B0, which is in `mbconv`; untrained, since latency does not depend on weights.
+Other tools cannot leave out what neighbours slow down. So they take many short turns, and those count right before and after
+which the processor was at its best pace, as the visits of `--steady` do. Shown is the median of the turns that count against
+the mean of two measurements of ours, before and after all turns; a tool that tells means is compared with our mean. Two
+networks: one of `fashion`, and EfficientNet-B0, which is in `mbconv`; untrained, since latency does not depend on weights.
 """
 
 from __future__ import annotations
@@ -13,19 +14,22 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import os
-import re
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from tabulate import tabulate
 
+from dna_deploy.errors import UnstableMeasurementError
 from dna_deploy.export.model_file import export_architecture
-from dna_deploy.export.verification import Promise, verify_model
+from dna_deploy.latency.measure import measure_model
+from dna_deploy.latency.pace import Pace
+from dna_deploy.records.samples import Samples
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.catalog.mbconv import PUBLISHED
 from dna_deploy.targets.plan import SamplingPlan
@@ -34,118 +38,125 @@ from dna_deploy.units import Duration
 
 HERE = Path(__file__).parent
 NETWORKS = {
-    "fashion": "24:k5e6,k3e3/40:k7e6,k5e3/80:k7e6,k5e3",
-    "mbconv": PUBLISHED["efficientnet-b0"],
+    "fashion": ("24:k5e6,k3e3/40:k7e6,k5e3/80:k7e6,k5e3", 400),
+    "mbconv": (PUBLISHED["efficientnet-b0"], 15),
 }
-WANTED, MOST = 5, 15
-"""Turns that count, and turns at the most."""
+"""Space -> a network, and the runs of a turn: a tenth or a fifth of a second."""
 
-SECONDS = 2.0
-AGREEMENT = 0.03
-"""Of our two measurements around a turn."""
-
+TURNS = 15
+PLAN = SamplingPlan(least_s=1.0, steady=True)
 PROCESSOR = max(os.sched_getaffinity(0))
 ONNX_RUNTIME = Target(name="cross-check", threads=1, pin=(PROCESSOR,))
 OPENVINO = ONNX_RUNTIME.model_copy(update={"runtime": "openvino", "provider": "CPU"})
 
-Tool = Callable[[Path], float]
-"""Seconds of one inference of a file."""
+
+def p50(samples: Samples) -> float:
+    return samples.p50.seconds
 
 
-def verified(target: Target) -> Tool:
-    def measure(model: Path) -> float:
-        return verify_model(model, target, SamplingPlan(least_s=2.0), Promise()).latency.seconds
-
-    return measure
+def mean(samples: Samples) -> float:
+    return float(samples.seconds.mean())
 
 
-def loadgen(number: int) -> Tool:
-    """What LoadGen says (0), or what the runs of its session take without the way to them (1)."""
-    script = (str(HERE / ".environments" / "loadgen" / "bin" / "python"), str(HERE / "cross_check_loadgen.py"))
+@dataclass(frozen=True)
+class Tool:
+    """Another tool: how `cross_check_tool.py` calls it, and the statistic of our samples that is the one it tells."""
 
-    def measure(model: Path) -> float:
-        return float(said([*script, str(model), str(PROCESSOR), str(SECONDS)]).split()[number])
+    title: str
+    name: str
+    target: Target
+    tells: Callable[[Samples], float]
+    more_runs: int = 1
+    """Times as many runs a turn: where the first run of a session is among those averaged."""
 
-    return measure
-
-
-def benchmark_app(model: Path) -> float:
-    program = shutil.which("benchmark_app", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    assert program is not None
-    options = f"-d CPU -hint none -api sync -nstreams 1 -nthreads 1 -pin NO -infer_precision f32 -t {SECONDS:.0f}"
-    text = said(["taskset", "-c", str(PROCESSOR), program, "-m", str(model), *options.split()])
-    found = re.search(r"Median:\s+([\d.]+) (us|ms)", text)
-    assert found, text
-    return float(found[1]) * {"us": 1e-6, "ms": 1e-3}[found[2]]
+    @property
+    def python(self) -> Path:
+        return HERE / ".environments" / "loadgen" / "bin" / "python" if self.name == "loadgen" else Path(sys.executable)
 
 
-def onnxruntime_test(model: Path) -> float:
-    """Takes the mean, the first run among the others, through arrays that are copied in and out."""
-    runs = max(20, round(SECONDS / verified(ONNX_RUNTIME)(model)))
-    command = ["taskset", "-c", str(PROCESSOR), sys.executable, "-c", ONE_THREAD, str(model), str(runs)]
-    found = re.search(r"avg latency: ([\d.]+) ms", said(command))
-    assert found
-    return float(found[1]) * 1e-3
-
-
-ONE_THREAD = """
-import onnxruntime
-from onnxruntime.tools import onnxruntime_test
-make, options = onnxruntime.InferenceSession, onnxruntime.SessionOptions()
-options.intra_op_num_threads = 1
-onnxruntime.InferenceSession = lambda model, sess_options, **rest: make(model, options, **rest)
-onnxruntime_test.main()
-"""
-"""The tool has no option for threads, and takes as many as there are processors."""
-
-
-def said(command: list[str]) -> str:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
-
-
-OURS: dict[str, Tool] = {"ONNX Runtime": verified(ONNX_RUNTIME), "OpenVINO": verified(OPENVINO)}
-OTHERS: tuple[tuple[str, str, Tool], ...] = (
-    ("ONNX Runtime", "MLPerf LoadGen, SingleStream", loadgen(0)),
-    ("ONNX Runtime", "MLPerf LoadGen, its runs alone", loadgen(1)),
-    ("ONNX Runtime", "onnxruntime.tools.onnxruntime_test (mean)", onnxruntime_test),
-    ("OpenVINO", "benchmark_app", benchmark_app),
+TOOLS = (
+    Tool("MLPerf LoadGen, SingleStream", "loadgen", ONNX_RUNTIME, p50),
+    Tool("onnxruntime.tools.onnxruntime_test", "onnxruntime_test", ONNX_RUNTIME, mean, more_runs=5),
+    Tool("benchmark_app", "benchmark_app", OPENVINO, p50),
 )
-"""Runtime, name, tool."""
 
 
-def compare(name: str, model: Path, runtime: str, tool: str, theirs: Tool, most: int) -> tuple[object, ...]:
+@contextmanager
+def turns_of(tool: Tool, model: Path, runs: int) -> Iterator[Callable[[], float]]:
+    """Takes a turn of a tool that is loaded already: what it says of one inference, in seconds."""
+    script = [str(tool.python), str(HERE / "cross_check_tool.py"), tool.name, str(model), str(PROCESSOR)]
+    command, environment = [*script, str(runs * tool.more_runs)], {**os.environ, "OMP_NUM_THREADS": "1"}
+    pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nowhere, text=True, bufsize=1, env=environment) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        asking, answering = process.stdin, process.stdout
+
+        def turn() -> float:
+            asking.write("\n")
+            return float(answering.readline())
+
+        turn()  # what is loaded late is loaded now
+        yield turn
+        asking.close()
+
+
+def steady_samples(model: Path, target: Target, tries: int = 10) -> Samples:
+    """Our own measuring; it gives up on a processor that others slow down for long, and is then asked again."""
+    try:
+        return measure_model(model, target, PLAN).samples
+    except UnstableMeasurementError as error:
+        print(f"{target.runtime}: {error.message}", file=sys.stderr, flush=True)
+        if tries == 1:
+            raise
+    return steady_samples(model, target, tries - 1)
+
+
+def steady_turns(turn: Callable[[], float], title: str) -> list[float]:
+    """Turns before and after which the processor was at its best pace, from the processor that they run on."""
+    everywhere, found = os.sched_getaffinity(0), list[float]()
+    os.sched_setaffinity(0, {PROCESSOR})
+    try:
+        pace = Pace()
+        while len(found) < TURNS:
+            found += [ns * 1e-9 for ns in pace.undisturbed(lambda: [round(turn() * 1e9)])[0]]
+            print(f"{title}: {len(found)} of {TURNS} turns", file=sys.stderr, flush=True)
+    except UnstableMeasurementError as error:
+        print(f"{title}: {error.message}", file=sys.stderr)
+    finally:
+        os.sched_setaffinity(0, everywhere)
+    return found
+
+
+def compare(space: str, model: Path, runs: int, tool: Tool) -> tuple[object, ...]:
     """A line of the table."""
-    counting, turns, before = list[tuple[float, float]](), 0, OURS[runtime](model)
-    while len(counting) < WANTED and turns < most:
-        turns += 1
-        found, after = theirs(model), OURS[runtime](model)
-        if abs(after / before - 1) <= AGREEMENT:
-            counting.append(((before + after) / 2, found))
-        before = after
-    if not counting:
-        return (name, runtime, tool, "-", "-", f"0 of {turns}", "the machine never kept its pace", "-")
-    ratios = sorted(found / ours - 1 for ours, found in counting)
-    ours, found = (Duration(statistics.median(side)) for side in zip(*counting, strict=True))
-    spread = f"{ratios[0]:+.1%} to {ratios[-1]:+.1%}"
-    return (name, runtime, tool, ours, found, f"{len(counting)} of {turns}", f"{statistics.median(ratios):+.1%}", spread)
+    with turns_of(tool, model, runs) as turn:
+        before = steady_samples(model, tool.target)
+        turns = steady_turns(turn, f"{space}, {tool.title}")
+        after = steady_samples(model, tool.target)
+    line = (space, tool.target.runtime, tool.title, tool.tells.__name__, *(Duration(tool.tells(of)) for of in (before, after)))
+    if not turns:
+        return (*line, "-", 0, "-", "-")
+    ours = (tool.tells(before) + tool.tells(after)) / 2
+    low, *_, high = statistics.quantiles(turns, n=10) if len(turns) > 1 else (*turns, *turns)
+    against = [f"{seconds / ours - 1:+.1%}" for seconds in (statistics.median(turns), low, high)]
+    return (*line, Duration(statistics.median(turns)), len(turns), against[0], f"{against[1]} to {against[2]}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="only lines with this text, such as 'fashion ONNX Runtime MLPerf'")
-    parser.add_argument("--most", type=int, default=MOST, help="turns")
+    parser.add_argument("--only", default="", help="only lines with this text, such as 'fashion MLPerf'")
     asked = parser.parse_args()
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("onnxruntime", "openvino"))
     print(f"{versions}; processor {PROCESSOR} of {os.cpu_count()}, load {os.getloadavg()[0]:.1f} at the start\n")
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, line in NETWORKS.items():
+        for name, (line, runs) in NETWORKS.items():
             space = find_space(name)
             exported = export_architecture(space, space.parse(line), None, Path(folder) / name)
-            chosen = [other for other in OTHERS if asked.only in " ".join((name, *other[:2]))]
-            rows += [compare(name, exported.path, *other, asked.most) for other in chosen]
-    headers = ("network", "runtime", "measured by", "p50 of ours", "its p50", "turns that count", "against ours", "from, to")
+            chosen = [tool for tool in TOOLS if asked.only in f"{name} {tool.title}"]
+            rows += [compare(name, exported.path, runs, tool) for tool in chosen]
+    headers = ("network", "runtime", "measured by", "tells", "ours", "ours after", "its", "turns", "against ours", "p10 to p90")
     print(tabulate(rows, headers=headers, disable_numparse=True))
     print(
         "\nONNX Runtime's onnxruntime_perf_test is a C++ program that no package of PyPI or Debian 12 ships, so it is missing;"

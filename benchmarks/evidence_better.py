@@ -30,7 +30,7 @@ Values = npt.NDArray[np.float64]
 def mended(truth: Truth, found: Sequence[MethodScores]) -> list[Row]:
     """The ratings that exist, and what is made of them."""
     rows = {row.name: row for row in rows_of(truth, found)}
-    wanted = ("MACs", "dna: block sum", "dna: stitched", BASE, "chain-2: stitched", "chain-3: stitched")
+    wanted = ("MACs", "dna: block sum", "dna: stitched", BASE, "chain-2: plain divergence", "chain-3: plain divergence")
     chosen = [rows[name] for name in wanted if name in rows]
     chosen += [row for name, row in rows.items() if name.startswith("calibrated: ")]
     for kind in ("block sum", "stitched", "second stage"):

@@ -90,4 +90,4 @@ def rate_chain(
                 scores = F.log_softmax(work.teacher.scores_from(whole), 1)
                 divergence = F.kl_div(scores, wanted, reduction="batchmean", log_target=True)
                 divergences[number] -= float(divergence) / len(batches)
-    return {"block sum": sums, "stitched": divergences}
+    return {"block sum": sums, "plain divergence": divergences}

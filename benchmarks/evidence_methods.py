@@ -6,12 +6,13 @@ A score is a number a network of the list, more is better. A method that gives s
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from evidence_calibrated import calibrated, dna_work, fine_tuned
 from evidence_chain import rate_chain, train_chain
 from evidence_joint import train_joint
@@ -35,7 +36,7 @@ from dna_deploy.rating.config import RatingConfig
 from dna_deploy.rating.one_shot import OneShotConfig, one_shot_work
 from dna_deploy.rating.one_shot_rating import rate_one_shot
 from dna_deploy.rating.rate import rating_identity
-from dna_deploy.rating.stitched import StitchedRating, rate_stitched, stitch
+from dna_deploy.rating.stitched import TEMPERATURES, stitched_scores
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.scaling import Scaling, largest, scaled
@@ -184,21 +185,35 @@ def two_stages(bench: Bench, teacher: Teacher) -> Scores:
     with bench.compute.limited_threads():
         supernets = train_blocks(work, range(len(bench.space.blocks)), silent)
         ratings = [rate_choices(work, supernets[index], index, bench.architectures) for index in supernets]
-    stitched = rate_stitched(work, bench.architectures, with_labels=True)
     return {
         **{f"block {index + 1}": [-rating for rating in of] for index, of in enumerate(ratings)},
         "block sum": [-sum(of) for of in zip(*ratings, strict=True)],
-        **stitched_scores(stitched),
+        **whole_networks(work, supernets, bench.architectures),
     }
 
 
-def stitched_scores(found: Sequence[StitchedRating]) -> Scores:
-    """What stitched networks say: divergence and agreement know no label, accuracy does."""
+def whole_networks(work: BlockWork, supernets: Mapping[int, SupernetBlock], architectures: Sequence[Architecture]) -> Scores:
+    """What stitched networks say: divergence and agreement know no label, accuracy does. Also as the tool had it before: from
+    the teacher's scores instead of its answers, and not shifted.
+    """
+    with work.compute.limited_threads():
+        scores = stitched_scores(work, supernets, architectures, with_labels=True)
+    found = [scores.rating(architecture) for architecture in architectures]
+    plain = [scores.networks[architecture] for architecture in architectures]
     return {
         "stitched": [-one.divergence for one in found],
         "stitched agreement": [one.agreement or 0.0 for one in found],
         "stitched accuracy": [one.accuracy or 0.0 for one in found],
+        "from scores": [-divergence_of_scores(said, scores.teacher) for said in plain],
+        "agreement, not shifted": [float((said.argmax(1) == scores.teacher.argmax(1)).double().mean()) for said in plain],
     }
+
+
+def divergence_of_scores(said: torch.Tensor, teacher: torch.Tensor) -> float:
+    """The KL divergence from the teacher's scores at the temperature that suits ``said`` best."""
+    wanted = F.softmax(teacher, 1)
+    found = [F.kl_div(F.log_softmax(said / by, 1), wanted, reduction="batchmean") for by in TEMPERATURES]
+    return float(torch.stack(found).min())
 
 
 def dna_joint(bench: Bench, epochs: int = 6) -> Scores:
@@ -206,7 +221,7 @@ def dna_joint(bench: Bench, epochs: int = 6) -> Scores:
     work = dna_work(bench)
     supernets = train_joint(work, epochs)
     with bench.compute.limited_threads():
-        return stitched_scores(stitch(work, supernets, bench.architectures, with_labels=True))
+        return whole_networks(work, supernets, bench.architectures)
 
 
 def dna_joint_long(bench: Bench) -> Scores:

@@ -81,6 +81,15 @@ def statistics_of(truth: Truth) -> Statistics:
     }
 
 
+VOTES = {
+    "second stage": ("stitched", "stitched agreement", "block sum"),
+    "second stage, as it was": ("from scores", "agreement, not shifted"),
+    "divergence, block sum and parameters": ("stitched", "block sum"),
+    "divergence from scores, block sum and parameters": ("from scores", "block sum"),
+}
+"""Whose ranks are averaged, parameters always among them."""
+
+
 def rows_of(truth: Truth, found: Sequence[MethodScores]) -> list[Row]:
     """Costs, operator counts, every kind of every method, and the rank averages of DNA's kinds."""
     listed = truth.listed
@@ -103,13 +112,11 @@ def rows_of(truth: Truth, found: Sequence[MethodScores]) -> list[Row]:
         for kind, values in one.scores.items():
             kinds.setdefault((one.method, kind), []).append(values)
     rows += [Row(f"{method}: {kind}", np.array(values)) for (method, kind), values in kinds.items()]
-    for method in dict.fromkeys(method for method, kind in kinds if kind == "stitched agreement"):
-        parts = [np.array(kinds[method, kind]) for kind in ("stitched", "stitched agreement")]
-        every = np.tile(truth.parameters, (len(parts[0]), 1))
-        rows.append(Row(f"{method}: second stage", rank_average(*parts, every)))
-        if (method, "block sum") in kinds:
-            with_sum = rank_average(parts[0], np.array(kinds[method, "block sum"]), every)
-            rows.append(Row(f"{method}: with the block sum for the agreement", with_sum))
+    for method in dict.fromkeys(method for method, _ in kinds):
+        for name, votes in VOTES.items():
+            if all((method, kind) in kinds for kind in votes):
+                parts = [np.array(kinds[method, kind]) for kind in votes]
+                rows.append(Row(f"{method}: {name}", rank_average(*parts, np.tile(truth.parameters, (len(parts[0]), 1)))))
     return rows
 
 
@@ -189,12 +196,18 @@ PAIRS = (
     ("dna-largest-teacher: block sum", "dna+: block sum"),
     ("dna-largest-teacher: block sum", "spos: minus loss"),
     ("dna-largest-teacher: block sum", "MACs"),
+    ("dna-largest-teacher: second stage", "dna: second stage"),
+    ("dna-largest-teacher: second stage", "dna-largest-teacher: block sum"),
+    ("dna-largest-teacher: second stage", "dna-largest-teacher: second stage, as it was"),
+    ("dna-largest-teacher: second stage", "random-largest-teacher: second stage"),
+    ("dna-largest-teacher: second stage", "spos: minus loss"),
+    ("dna-largest-teacher: second stage", "spos: accuracy"),
+    ("dna-largest-teacher: second stage", "MACs"),
+    ("dna-largest-teacher: second stage", "parameters"),
+    ("dna: second stage", "dna: second stage, as it was"),
     ("dna: second stage", "spos: minus loss"),
     ("dna: second stage", "parameters"),
     ("dna: second stage", "random-teacher: second stage"),
-    ("dna-joint: second stage", "dna: second stage"),
-    ("dna-joint: stitched", "dna: stitched"),
-    ("dna-joint: stitched", "spos: minus loss"),
     ("dna: second stage", "spos: accuracy"),
     ("dna: block sum", "spos: accuracy"),
     ("dna: stitched", "spos: accuracy"),
@@ -210,8 +223,8 @@ DRAWN = (
     "MACs",
     "dna: block sum",
     "dna: second stage",
-    "dna+: block sum",
     "dna-largest-teacher: block sum",
+    "dna-largest-teacher: second stage",
     "spos: minus loss",
 )
 

@@ -30,7 +30,7 @@ def refine(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the outcome with the new best here.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Rank a shortlist anew: stitched divergence from the teacher, agreement with it and size, by mean rank.
+    """Rank a shortlist anew: divergence from the teacher, agreement with it, block sum and size, by mean rank.
 
     Example: dna-deploy refine outcome.json --run runs/rate-1a2b3c4d -o refined.json
     """

@@ -1,8 +1,7 @@
 """The second stage of a search: a shortlist ranked anew by what its networks do as a whole.
 
-Three ranks are averaged, with no freedom to fit: the stitched divergence, how often answers are the teacher's, and parameters.
-The block sum, which chose the shortlist, is shown and not averaged: on the ground truth of `benchmarks/results/evidence.md` it
-made every average worse that it was part of. Without a teacher no answers can agree; the block sum takes their place.
+Four ranks are averaged, with no freedom to fit: the stitched divergence from the teacher's answers, how often answers are the
+teacher's, the block sum, and parameters. Without a teacher no answers can agree, and three are left.
 """
 
 from __future__ import annotations
@@ -84,7 +83,8 @@ def by_mean_rank(
     agreements = [-found.agreement for found in stitched if found.agreement is not None]
     columns = {
         "divergence": [found.divergence for found in stitched],
-        **({"agreement": agreements} if agreements else {"rating": ratings}),
+        **({"agreement": agreements} if agreements else {}),
+        "rating": ratings,
         "parameters": [float(-count) for count in parameters],
     }
     mean_ranks = np.mean([rankdata(column) for column in columns.values()], axis=0)
@@ -111,6 +111,7 @@ def by_mean_rank(
         teacher=teacher,
         dataset=data.digest,
         images=len(data.rating),
+        divergence_from="answers" if agreements else "centre",
         ranked_by=tuple(columns),
         networks=tuple(sorted(networks, key=lambda network: (network.mean_rank, network.divergence))),
     )

@@ -2,20 +2,23 @@
 teacher's head, against the teacher's answers.
 
 It sees what a sum over blocks cannot: how errors of one block reach the next. Networks that begin alike share that part.
-Scores of stitched networks have a scale of their own: their divergence from the teacher's is taken at the temperature that
-suits each network best, since otherwise it tells scales apart rather than networks.
+Scores of stitched networks have a scale of their own, and an offset of every class, since no block was ever trained behind
+another. So they are shifted class by class until their means are the teacher's, and the divergence is taken at the temperature
+that suits each network best; as they are, they tell scales and offsets apart rather than networks. What counts is which class
+the teacher names, not its scores: those of a teacher that has learnt nothing can be imitated as well, and would rank networks
+by capacity (`benchmarks/results/evidence.md`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 
 import torch
 import torch.nn.functional as F
 
-from dna_deploy.data.batches import Batch, in_order
+from dna_deploy.data.batches import in_order
 from dna_deploy.errors import UsageError
 from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.supernet import SupernetBlock, path_of
@@ -31,7 +34,7 @@ TEMPERATURES = tuple(2 ** (step / 4) for step in range(-8, 17))
 
 @dataclass(frozen=True)
 class StitchedRating:
-    """How far a network's scores are from the teacher's, in nats, how often its answer is the teacher's, and how often it is
+    """How far a network is from the teacher's answers, in nats, how often its answer is the teacher's, and how often it is
     right where labels were used. Without a teacher there is a distance alone.
     """
 
@@ -41,6 +44,37 @@ class StitchedRating:
     temperature: float | None = None
     agreement: float | None = None
     accuracy: float | None = None
+
+
+@dataclass(frozen=True)
+class StitchedScores:
+    """What networks and teacher say about the rating slice, ``(images, classes)`` each, and what is on it where labels were
+    used, ``(images,)``.
+    """
+
+    networks: Mapping[Architecture, torch.Tensor]
+    teacher: torch.Tensor
+    labels: torch.Tensor | None
+
+    def shifted(self, architecture: Architecture) -> torch.Tensor:
+        """A network's scores with the teacher's mean score of every class."""
+        scores = self.networks[architecture]
+        return scores - scores.mean(0) + self.teacher.mean(0)
+
+    def rating(self, architecture: Architecture) -> StitchedRating:
+        """The KL divergence from the teacher's answers at the temperature of its least mean, and the rest at any."""
+        scores, answers = self.shifted(architecture), self.teacher.argmax(1)
+        losses = torch.stack([F.cross_entropy(scores / by, answers, reduction="none") for by in TEMPERATURES]).double()
+        best = int(losses.mean(1).argmin())
+        error = float(losses[best].std()) / len(answers) ** 0.5 if len(answers) > 1 else 0.0
+        return StitchedRating(
+            architecture,
+            divergence=float(losses[best].mean()),
+            standard_error=error,
+            temperature=TEMPERATURES[best],
+            agreement=float((scores.argmax(1) == answers).double().mean()),
+            accuracy=None if self.labels is None else float((scores.argmax(1) == self.labels).double().mean()),
+        )
 
 
 def rate_stitched(
@@ -80,65 +114,35 @@ def stitch(
     on_progress: OnProgress = silent,
 ) -> tuple[StitchedRating, ...]:
     """The same, of supernets that are at hand."""
-    seen = _all_batches(work, supernets, architectures, with_labels, on_progress)
-    return tuple(seen[architecture].rating(architecture, with_labels) for architecture in architectures)
-
-
-@dataclass
-class _Seen:
-    """What is known of a network after some batches: a row of divergences a batch, one for every temperature."""
-
-    divergences: list[torch.Tensor] = field(default_factory=list)
-    images: int = 0
-    agreeing: int = 0
-    right: int = 0
-
-    def rating(self, architecture: Architecture, with_labels: bool) -> StitchedRating:
-        """At the temperature of the least mean."""
-        rows = torch.stack(self.divergences).double()
-        best = int(rows.mean(0).argmin())
-        error = float(rows[:, best].std()) / len(rows) ** 0.5 if len(rows) > 1 else 0.0
-        return StitchedRating(
-            architecture,
-            divergence=float(rows[:, best].mean()),
-            standard_error=error,
-            temperature=TEMPERATURES[best],
-            agreement=self.agreeing / self.images,
-            accuracy=self.right / self.images if with_labels else None,
-        )
-
-
-def _all_batches(
-    work: BlockWork,
-    supernets: Mapping[int, SupernetBlock],
-    architectures: Sequence[Architecture],
-    with_labels: bool,
-    on_progress: OnProgress,
-) -> dict[Architecture, _Seen]:
-    seen = {architecture: _Seen() for architecture in architectures}
-    total = -(-len(work.data.rating) // work.config.rating_batch)
-    batches = in_order(work.data.rating, work.data, work.config.rating_batch, work.compute.device)
-    for done, batch in enumerate(batches, 1):
-        _one_batch(work, supernets, seen, batch, with_labels)
-        best = max(of.agreeing / of.images for of in seen.values())
-        on_progress(Progress("stitched networks", done, total, f"best agrees on {best:.1%}"))
-    return seen
+    scores = stitched_scores(work, supernets, architectures, with_labels=with_labels, on_progress=on_progress)
+    rated = {architecture: scores.rating(architecture) for architecture in scores.networks}
+    return tuple(rated[architecture] for architecture in architectures)
 
 
 @torch.no_grad()
-def _one_batch(
-    work: BlockWork, supernets: Mapping[int, SupernetBlock], seen: dict[Architecture, _Seen], batch: Batch, with_labels: bool
-) -> None:
-    answers = work.teacher.scores(batch.inputs).float()
-    wanted, temperatures = F.log_softmax(answers, 1), torch.tensor(TEMPERATURES, device=answers.device)
-    for architecture, features in stitched_features(work.space, supernets, sorted(seen, key=str), batch.inputs):
-        scores, of = work.teacher.scores_from(features).float(), seen[architecture]
-        found = F.log_softmax(scores / temperatures[:, None, None], 2)
-        of.divergences.append((wanted.exp() * (wanted - found)).sum(2).mean(1).cpu())
-        of.images += len(scores)
-        of.agreeing += int((scores.argmax(1) == answers.argmax(1)).sum())
+def stitched_scores(
+    work: BlockWork,
+    supernets: Mapping[int, SupernetBlock],
+    architectures: Sequence[Architecture],
+    *,
+    with_labels: bool = False,
+    on_progress: OnProgress = silent,
+) -> StitchedScores:
+    """What stitched networks say about every image of the rating slice, kept in main memory."""
+    ordered = sorted(set(architectures), key=str)
+    said: dict[Architecture, list[torch.Tensor]] = {architecture: [] for architecture in ordered}
+    answers, labels = list[torch.Tensor](), list[torch.Tensor]()
+    total = -(-len(work.data.rating) // work.config.rating_batch)
+    batches = in_order(work.data.rating, work.data, work.config.rating_batch, work.compute.device)
+    for done, batch in enumerate(batches, 1):
+        answers.append(work.teacher.scores(batch.inputs).float().cpu())
+        for architecture, features in stitched_features(work.space, supernets, ordered, batch.inputs):
+            said[architecture].append(work.teacher.scores_from(features).float().cpu())
         if with_labels:
-            of.right += int((scores.argmax(1) == batch.labels()).sum())
+            labels.append(batch.labels().cpu())
+        on_progress(Progress("stitched networks", done, total, f"{len(ordered)} networks"))
+    networks = {architecture: torch.cat(of) for architecture, of in said.items()}
+    return StitchedScores(networks, torch.cat(answers), torch.cat(labels) if labels else None)
 
 
 def stitched_features(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import operator
+from typing import ClassVar
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_validator
 
 from dna_deploy.errors import TableError
 from dna_deploy.records.files import Part, Provenance, Record
@@ -38,15 +39,15 @@ class Conditions(Part):
     other_load: tuple[float, ...] = Field(description="processors kept busy by others, one number a round")
     throttled: tuple[str, ...] = Field(default=(), description="what the hardware reported of heat or power limits")
     stalled_clock: int = Field(default=0, ge=0, description="visits thrown away because the clock stood still or jumped")
-    disturbed: float = Field(default=0, ge=0, le=1, description="share of the time that was waited for a steady processor")
+    disturbed: float = Field(
+        default=0,
+        ge=0,
+        le=1,
+        exclude_if=operator.not_,  # runs made before it keep their digests
+        description="share of the time that was waited for a steady processor",
+    )
     pauses: int = Field(default=0, ge=0, description="how often the run was interrupted and taken up again")
     seconds: float = Field(ge=0, description="time spent measuring")
-
-    @model_serializer(mode="wrap")
-    def _said(self, standard: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leaves `disturbed` out where nothing was: so runs made before it keep their digests."""
-        values: dict[str, Any] = standard(self)
-        return values if values.get("disturbed") else {key: value for key, value in values.items() if key != "disturbed"}
 
 
 class ProfileRun(Record):

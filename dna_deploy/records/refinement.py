@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,12 +15,11 @@ class RefinedNetwork(Part):
     """One network of the shortlist with all that is known about it."""
 
     architecture: str
-    divergence: float = Field(
-        description="KL divergence of its scores from the teacher's, nats, at the temperature that suits them best; without a "
-        "teacher (dna++), the squared distance of its embeddings from the population's centre; stitched, without training"
+    divergence: float = Field(description="of the network as it is stitched, without training; what from, the refinement says")
+    standard_error: float = Field(ge=0, description="of the divergence, over images; over batches where it is not from answers")
+    temperature: float | None = Field(
+        gt=0, description="the one that suits the network best; None where they are taken as they are"
     )
-    standard_error: float = Field(ge=0, description="of the divergence, over batches")
-    temperature: float | None = Field(gt=0, description="by which scores are divided; None where they are taken as they are")
     agreement: float | None = Field(ge=0, le=1, description="how often its answer is the teacher's; None without a teacher")
     rating: float = Field(description="the sum of its blocks' ratings: the first stage")
     parameters: int
@@ -35,12 +34,17 @@ def _of_version_2(body: dict[str, Any]) -> dict[str, Any]:
     return {**body, "networks": networks, "ranked_by": ["divergence", "rating", "parameters"]}
 
 
+def _of_version_3(body: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 compared scores with the teacher's scores, and did not shift them."""
+    return {**body, "divergence_from": "centre" if body["teacher"] == "none" else "scores"}
+
+
 class Refinement(Record):
     """The shortlist, best first."""
 
     KIND: ClassVar[str] = "refinement"
-    SCHEMA_VERSION: ClassVar[int] = 2
-    MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: _of_version_2})
+    SCHEMA_VERSION: ClassVar[int] = 3
+    MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: _of_version_2, 2: _of_version_3})
 
     provenance: Provenance
     space: str
@@ -49,5 +53,9 @@ class Refinement(Record):
     teacher: str = Field(description="the digest of the teacher; 'none' for dna++")
     dataset: str
     images: int
+    divergence_from: Literal["answers", "scores", "centre"] = Field(
+        description="answers: KL divergence, nats, from the classes that the teacher names; scores: from its scores; centre: "
+        "squared distance from the population's centre (dna++)"
+    )
     ranked_by: tuple[str, ...] = Field(description="whose ranks are averaged: fields of the networks")
     networks: tuple[RefinedNetwork, ...] = Field(min_length=1)

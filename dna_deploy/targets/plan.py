@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, TypeAlias
+import operator
+from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, ConfigDict, Field
 
 Statistic: TypeAlias = Literal["min", "p10", "p25", "p50"]
 
@@ -33,14 +34,10 @@ class SamplingPlan(BaseModel):
     statistic: Statistic = Field(default="p25", description="what a row of the table holds")
     seed: int = Field(default=0, ge=0)
     steady: bool = Field(
-        default=False, description="throw visits away during which others slowed the processor down, and repeat them"
+        default=False,
+        exclude_if=operator.not_,  # files made before it keep their digests
+        description="throw visits away during which others slowed the processor down, and repeat them",
     )
-
-    @model_serializer(mode="wrap")
-    def _said(self, standard: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leaves `steady` out where it is not used: so files made before it keep their digests."""
-        values: dict[str, Any] = standard(self)
-        return values if values.get("steady") else {key: value for key, value in values.items() if key != "steady"}
 
     def is_over(self, rounds: int, seconds: float) -> bool:
         """Whether to stop after so many rounds and so much time: enough is done, or another round would not fit."""

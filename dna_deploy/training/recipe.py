@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import operator
+from functools import partial
 from typing import Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_validator
 
 from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.errors import UsageError
 from dna_deploy.records.files import Part
+
+
+def _later(default: Any, **field: Any) -> Any:
+    """What a later version brought: left out where it is not used, so that trainings keep the names they were begun by."""
+    return Field(default, exclude_if=partial(operator.eq, default), **field)
 
 
 class Recipe(Part):
@@ -25,20 +32,20 @@ class Recipe(Part):
     augmentation: Augmentation = Augmentation()
     seed: int = Field(0, ge=0)
 
-    optimiser: Literal["adamw", "rmsproptf"] = Field("adamw", description="as timm calls it")
-    schedule: Literal["cosine", "step"] = Field("cosine", description="how the learning rate falls after the warm-up")
-    decay: float = Field(0.97, gt=0, le=1, description="factor of the learning rate a step of the schedule 'step'")
-    decay_epochs: float = Field(2.4, gt=0, description="epochs between two steps of the schedule 'step'")
-    ema: float = Field(0.0, ge=0, lt=1, description="decay of the running mean of the weights, which is judged then; 0: none")
-    rand_augment: int = Field(0, ge=0, le=30, description="magnitude of RandAugment (arXiv 1909.13719); 0: none")
-    mixup: float = Field(0.0, ge=0, description="alpha of mixup (arXiv 1710.09412); 0: none")
-    cutmix: float = Field(
+    optimiser: Literal["adamw", "rmsproptf"] = _later("adamw", description="as timm calls it")
+    schedule: Literal["cosine", "step"] = _later("cosine", description="how the learning rate falls after the warm-up")
+    decay: float = _later(0.97, gt=0, le=1, description="factor of the learning rate a step of the schedule 'step'")
+    decay_epochs: float = _later(2.4, gt=0, description="epochs between two steps of the schedule 'step'")
+    ema: float = _later(0.0, ge=0, lt=1, description="decay of the running mean of the weights, which is judged then; 0: none")
+    rand_augment: int = _later(0, ge=0, le=30, description="magnitude of RandAugment (arXiv 1909.13719); 0: none")
+    mixup: float = _later(0.0, ge=0, description="alpha of mixup (arXiv 1710.09412); 0: none")
+    cutmix: float = _later(
         0.0, ge=0, description="alpha of CutMix (arXiv 1905.04899); 0: none. Beside mixup: one of them a step"
     )
-    dropout: float = Field(0.0, ge=0, lt=1, description="share of the features that the classifier does not see")
-    drop_path: float = Field(0.0, ge=0, lt=1, description="share of images for which the last residual is left out")
-    amp: Literal["off", "bf16", "fp16"] = Field("off", description="mixed precision: off, bf16 or fp16")
-    accumulate: int = Field(1, ge=1, description="pieces a process takes its share of a batch in, to save memory")
+    dropout: float = _later(0.0, ge=0, lt=1, description="share of the features that the classifier does not see")
+    drop_path: float = _later(0.0, ge=0, lt=1, description="share of images for which the last residual is left out")
+    amp: Literal["off", "bf16", "fp16"] = _later("off", description="mixed precision: off, bf16 or fp16")
+    accumulate: int = _later(1, ge=1, description="pieces a process takes its share of a batch in, to save memory")
 
     @model_validator(mode="after")
     def _divides(self) -> Recipe:
@@ -56,16 +63,3 @@ class Recipe(Part):
             what = f"{processes} process(es) with {self.accumulate} piece(s) each"
             raise UsageError(f"a batch of {self.batch} images cannot be divided over {what}", "two images a piece at least")
         return size
-
-    @model_serializer(mode="wrap")
-    def _said(self, standard: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leaves out what later versions brought and a recipe does not use: so trainings keep the names they were begun by."""
-        values: dict[str, Any] = standard(self)
-        fields = type(self).model_fields
-        return {key: value for key, value in values.items() if key not in _LATER or value != fields[key].default}
-
-
-_LATER = frozenset({
-    "optimiser", "schedule", "decay", "decay_epochs", "ema", "rand_augment", "mixup", "cutmix", "dropout", "drop_path",
-    "amp", "accumulate",
-})  # fmt: skip
