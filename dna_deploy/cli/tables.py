@@ -113,6 +113,9 @@ def recheck(
     *,
     kit: Annotated[Path | None, typer.Option(help="The space's probe kit; without one it is made here.")] = None,
     any_machine: Annotated[bool, typer.Option("--any-machine", help="Compare with another machine's table, too.")] = False,
+    steady: Annotated[
+        bool, typer.Option("--steady", help="Repeat what others slowed down: for a machine that is not yours alone.")
+    ] = False,
     json: _Json = False,
 ) -> None:
     """Time five rows of a table again, and say whether it still holds: exit code 4 if not. Takes less than a minute.
@@ -120,7 +123,7 @@ def recheck(
     Example: dna-deploy tables recheck latency_tables/fashion.cpu-1thread.json
     """
     from dna_deploy.errors import TableError
-    from dna_deploy.latency.recheck import LIMIT
+    from dna_deploy.latency.recheck import LIMIT, PLAN
     from dna_deploy.latency.recheck import recheck as time_again
     from dna_deploy.records.latency_table import LatencyTable
     from dna_deploy.records.probe_kit import ProbeKit
@@ -129,7 +132,8 @@ def recheck(
     found = LatencyTable.read(table)
     with journey_view() as on_progress:
         probes = ProbeKit.read(kit) if kit else _kit_of(found)
-        result = time_again(found, probes, any_machine=any_machine, on_progress=on_progress)
+        plan = PLAN.model_copy(update={"steady": steady})
+        result = time_again(found, probes, any_machine=any_machine, plan=plan, on_progress=on_progress)
     if json:
         rows = [{"layer": row.layer, "before_s": row.latency_s, "now_s": now} for row, now in result.rows]
         print_json("tables recheck", holds=result.holds, median_change=result.median_change, limit=LIMIT,

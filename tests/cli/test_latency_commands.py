@@ -10,9 +10,14 @@ from typing import Any
 import pytest
 
 from dna_deploy.cli.app import main
+from dna_deploy.latency.recheck import Recheck
 from dna_deploy.records.latency_table import LatencyTable
+from dna_deploy.records.probe_kit import ProbeKit
 from dna_deploy.records.profile_run import ProfileRun
+from dna_deploy.targets.plan import SamplingPlan
 from tests.latency.pretend import make_kit, offer_runtime
+
+SHIPPED = Path(__file__).parents[2] / "latency_tables"
 
 
 @pytest.fixture
@@ -118,6 +123,23 @@ def test_a_steady_processor_can_be_asked_for(
     code, out, err = run("verify model --target pretended --steady --rounds 8 --accept-noise --json", monkeypatch, capsys)
     assert code == 0, err
     assert json.loads(out)["samples"] == 24
+
+
+@pytest.mark.parametrize("steady", [False, True])
+def test_a_recheck_can_ask_for_a_steady_processor(
+    steady: bool, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[SamplingPlan] = []
+
+    def holds(table: LatencyTable, kit: ProbeKit, *, plan: SamplingPlan, **_: object) -> Recheck:
+        asked.append(plan)
+        return Recheck(tuple((row, row.latency_s) for row in table.rows[:3]), ())
+
+    monkeypatch.setattr("dna_deploy.latency.recheck.recheck", holds)
+    table = SHIPPED / "fashion.cpu-1thread.json"
+    code, _, err = run(f"tables recheck {table} --kit fashion.kit{' --steady' * steady}", monkeypatch, capsys)
+    assert code == 0, err
+    assert [plan.steady for plan in asked] == [steady]
 
 
 def test_targets_are_listed_with_the_reason_why_one_cannot_be_used(

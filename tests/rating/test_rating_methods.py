@@ -281,6 +281,13 @@ def test_ratings_of_another_method_or_data_set_are_refused_by_a_population(tmp_p
     assert caught.value.hint == "rate again"
 
 
+def test_without_a_teacher_three_ranks_are_averaged_and_the_distance_is_from_the_centre(tmp_path: Path) -> None:
+    work = population_work(SPACE, toy_data(is_labelled=False), test_population.CONFIG, tmp_path)
+    refined = refine_population(work, rate_population(SPACE, work.data, work.config, tmp_path), NETWORKS)
+    assert (refined.divergence_from, refined.ranked_by) == ("centre", ("divergence", "rating", "parameters"))
+    assert {network.agreement for network in refined.networks} == {None}
+
+
 def test_a_network_of_another_space_is_refused_by_the_baseline(tmp_path: Path) -> None:
     work = one_shot_work(SPACE, toy_data(), test_one_shot.CONFIG, tmp_path)
     with pytest.raises(UsageError, match="has 2 blocks"):

@@ -20,7 +20,7 @@ from dna_deploy.rating.block_training import train_blocks
 from dna_deploy.rating.rate import rate_space
 from dna_deploy.rating.refine import refine
 from dna_deploy.rating.run import open_run, write_run
-from dna_deploy.rating.stitched import rate_stitched
+from dna_deploy.rating.stitched import StitchedScores, rate_stitched
 from tests.rating.test_checks import work
 from tests.toy import CONFIG, SPACE, toy_data, toy_teacher
 
@@ -28,27 +28,53 @@ NETWORKS = [SPACE.sample(random.Random(seed)) for seed in range(8)]
 
 
 @torch.no_grad()
-def test_stitched_divergence_is_that_of_the_chained_blocks_at_its_temperature(tmp_path: Path) -> None:
+def test_stitched_divergence_is_that_of_the_chained_blocks_from_the_classes_that_the_teacher_names(tmp_path: Path) -> None:
     done = work(tmp_path)
     found = rate_stitched(done, NETWORKS, with_labels=True)
     supernets = train_blocks(done, [0, 1, 2], silent)
     for rating in found:
-        divergences, as_they_are, right, agreeing = [], [], 0, 0
+        said, teacher, labels = list[torch.Tensor](), list[torch.Tensor](), list[torch.Tensor]()
         for batch in in_order(done.data.rating, done.data, CONFIG.rating_batch):
             x = batch.inputs
             for index, choice in enumerate(rating.architecture.blocks):
                 with batch_statistics(supernets[index]):
                     x = supernets[index](x, *path_of(SPACE.blocks[index], choice))
-            scores, wanted = done.teacher.network.head(x), done.teacher.network(batch.inputs).softmax(1)
-            for scale, into in ((rating.temperature, divergences), (1.0, as_they_are)):
-                into.append(float(F.kl_div(F.log_softmax(scores / scale, 1), wanted, reduction="batchmean")))
-            right += int((scores.argmax(1) == batch.labels()).sum())
-            agreeing += int((scores.argmax(1) == wanted.argmax(1)).sum())
-        first, second = divergences
-        assert sum(divergences) <= sum(as_they_are) + 1e-6
-        assert rating.divergence == pytest.approx((first + second) / 2, abs=1e-6)
-        assert rating.standard_error == pytest.approx(abs(first - second) / 2, abs=1e-6)
-        assert (rating.accuracy, rating.agreement) == (right / 40, agreeing / 40)
+            said.append(done.teacher.network.head(x))
+            teacher.append(done.teacher.network(batch.inputs))
+            labels.append(batch.labels())
+        scores, wanted, right = torch.cat(said), torch.cat(teacher), torch.cat(labels)
+        shifted = scores + (wanted.mean(0) - scores.mean(0))
+        named = F.one_hot(wanted.argmax(1), wanted.shape[1]).float()
+        each = F.kl_div(F.log_softmax(shifted / rating.temperature, 1), named, reduction="none").sum(1)
+        assert rating.divergence == pytest.approx(float(each.mean()), abs=1e-6)
+        assert rating.standard_error == pytest.approx(float(each.std()) / 40**0.5, abs=1e-6)
+        for other in (0.5, 1.0, 2.0, 8.0):
+            elsewhere = F.kl_div(F.log_softmax(shifted / other, 1), named, reduction="batchmean")
+            assert rating.divergence <= float(elsewhere) + 1e-6
+        assert rating.accuracy == pytest.approx(float((shifted.argmax(1) == right).double().mean()))
+        assert rating.agreement == pytest.approx(float((shifted.argmax(1) == wanted.argmax(1)).double().mean()))
+
+
+def test_scale_and_offsets_of_a_network_do_not_count() -> None:
+    torch.manual_seed(0)
+    teacher, scores = torch.randn(2, 50, 4)
+    teacher -= teacher.mean(0)
+    elsewhere = 4 * scores + torch.tensor([5.0, -3.0, 0.0, 1.0])
+    first, second = NETWORKS[:2]
+    rated = StitchedScores({first: scores, second: elsewhere}, teacher, None)
+    one, other = rated.rating(first), rated.rating(second)
+    assert (other.divergence, other.agreement) == (pytest.approx(one.divergence, abs=1e-5), one.agreement)
+    assert other.temperature == 4 * one.temperature
+
+
+def test_what_a_teacher_says_beside_the_class_that_it_names_does_not_count() -> None:
+    torch.manual_seed(1)
+    scores = torch.randn(60, 5)
+    named = F.one_hot(torch.arange(60) % 5, 5).float()
+    means = torch.full((5,), 0.2)
+    sure, unsure = 9 * named - 9 * means, named - means
+    found = [StitchedScores({NETWORKS[0]: scores}, teacher, None).rating(NETWORKS[0]) for teacher in (sure, unsure)]
+    assert found[0].divergence == pytest.approx(found[1].divergence, abs=1e-6)
 
 
 def test_stitched_ratings_touch_no_label_unless_asked(tmp_path: Path) -> None:
@@ -63,7 +89,7 @@ def test_networks_outside_the_space_and_empty_lists_are_refused(tmp_path: Path) 
         rate_stitched(work(tmp_path), [type(NETWORKS[0])(NETWORKS[0].blocks[:2])])
 
 
-def test_refined_networks_are_ordered_by_the_mean_of_three_ranks(tmp_path: Path) -> None:
+def test_refined_networks_are_ordered_by_the_mean_of_four_ranks(tmp_path: Path) -> None:
     table = rate_space(SPACE, toy_teacher(), toy_data(), CONFIG, tmp_path)
     refined = refine(work(tmp_path, identity=identity_in(tmp_path)), table, NETWORKS).networks
     assert [network.mean_rank for network in refined] == sorted(network.mean_rank for network in refined)
@@ -71,9 +97,10 @@ def test_refined_networks_are_ordered_by_the_mean_of_three_ranks(tmp_path: Path)
     columns = (
         [network.divergence for network in refined],
         [-network.agreement for network in refined],
+        [network.rating for network in refined],
         [-network.parameters for network in refined],
     )
-    assert first.mean_rank == pytest.approx(sum(rankdata(column)[0] for column in columns) / 3)
+    assert first.mean_rank == pytest.approx(sum(rankdata(column)[0] for column in columns) / 4)
 
 
 @pytest.mark.parametrize(("field", "what"), [("teacher", "teacher"), ("dataset", "images")])

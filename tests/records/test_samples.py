@@ -56,3 +56,8 @@ def test_a_refinement_of_version_1_says_that_no_agreement_was_asked_for() -> Non
     old = Refinement.read(SAMPLES / "v1" / "refinement.json")
     assert old.ranked_by == ("divergence", "rating", "parameters")
     assert {(network.temperature, network.agreement) for network in old.networks} == {(None, None)}
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_refinement_made_before_version_3_compared_scores(version: str) -> None:
+    assert Refinement.read(SAMPLES / version / "refinement.json").divergence_from == "scores"
