@@ -89,6 +89,9 @@ VOTES = {
 }
 """Whose ranks are averaged, parameters always among them."""
 
+ASKED_TOGETHER = {("second stage", "dna"), ("second stage", "dna-largest-teacher")}
+"""Methods whose seeds share a teacher: what they say is averaged as well, as `rate --supernets 3` does."""
+
 
 def rows_of(truth: Truth, found: Sequence[MethodScores]) -> list[Row]:
     """Costs, operator counts, every kind of every method, and the rank averages of DNA's kinds."""
@@ -117,6 +120,9 @@ def rows_of(truth: Truth, found: Sequence[MethodScores]) -> list[Row]:
             if all((method, kind) in kinds for kind in votes):
                 parts = [np.array(kinds[method, kind]) for kind in votes]
                 rows.append(Row(f"{method}: {name}", rank_average(*parts, np.tile(truth.parameters, (len(parts[0]), 1)))))
+                if (name, method) in ASKED_TOGETHER:
+                    means = [part.mean(0, keepdims=True) for part in parts]
+                    rows.append(Row(f"{method}: {name}, all seeds asked", rank_average(*means, truth.parameters[None])))
     return rows
 
 
@@ -206,6 +212,7 @@ PAIRS = (
     ("dna-largest-teacher: second stage", "parameters"),
     ("dna: second stage", "dna: second stage, as it was"),
     ("dna: second stage", "spos: minus loss"),
+    ("dna: second stage, all seeds asked", "dna: second stage"),
     ("dna: second stage", "parameters"),
     ("dna: second stage", "random-teacher: second stage"),
     ("dna: second stage", "spos: accuracy"),

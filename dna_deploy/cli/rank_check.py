@@ -100,15 +100,15 @@ def _scores(
 def _of_run(space: SearchSpace, architectures: Sequence[Architecture], run: Path) -> dict[str, list[float]]:
     """What the supernets in a folder say of whole networks."""
     from dna_deploy.cli.rate_one_shot import open_one_shot
-    from dna_deploy.rating.run import open_run
-    from dna_deploy.rating.stitched import rate_stitched
+    from dna_deploy.rating.run import open_sets
+    from dna_deploy.rating.stitched import rate_sets
     from dna_deploy.rating.teacherless import method_in
 
     if method_in(run) == "one-shot":
         rater = open_one_shot(run, space)
         return {"one-shot": [-rater(architecture) for architecture in architectures]}
     with journey_view() as view:
-        found = rate_stitched(open_run(run), architectures, on_progress=view)
+        found = rate_sets(open_sets(run), architectures, on_progress=view)
     return {
         "stitched, divergence": [-rating.divergence for rating in found],
         "stitched, agreement": [rating.agreement or 0.0 for rating in found],

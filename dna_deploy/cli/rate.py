@@ -50,6 +50,10 @@ def rate(
     edges: Annotated[str, typer.Option(help="How channels are made to fit: adaptors (1x1, shared) or teacher.")] = "adaptors",
     teacher_epochs: Annotated[int, typer.Option(min=1, help="Epochs of teacher training, if it is trained here.")] = 4,
     teacher_images: Annotated[int | None, typer.Option(min=1, help="... for the teacher; by default at most 20000.")] = None,
+    supernets: Annotated[
+        int,
+        typer.Option(min=1, help="Sets of supernets, each with a seed of its own, whose ratings are averaged: 3 know more."),
+    ] = 1,
     jobs: Annotated[int, typer.Option(min=1, help="Processes over which blocks are spread.")] = 1,
     device: Annotated[str, typer.Option(help="cpu or cuda; every process takes a GPU of its own.")] = "cpu",
     precision: Annotated[str, typer.Option(help="Of training: float32, or bfloat16, fast on GPUs.")] = "float32",
@@ -99,7 +103,8 @@ def rate(
     common = {"epochs": epochs, "batch": batch, "learning_rate": learning_rate, "seed": seed}
     if ranks.count > 1 and method != "dna":
         raise UsageError(f"--method {method} runs in one process, not in the {ranks.count} of torchrun", "start it without")
-    check_method(method, has_teacher=teacher != "residual" or teacher_weights is not None or bool(teacher_cuts))
+    taught_by = teacher != "residual" or teacher_weights is not None or bool(teacher_cuts)
+    check_method(method, has_teacher=taught_by, supernets=supernets)
     if method == "one-shot":
         rate_with_one_shot(found, data, common, folder, compute, json=json)
         return
@@ -115,7 +120,8 @@ def rate(
             path = make_teacher(teacher_config, taught_space, teacher_data, place, on_progress=view, compute=compute)
         taught = load_teacher(path)
         place = folder / f"rate-{_short(rating_identity(found, taught, data, config, compute))}"
-        return rate_space(found, taught, data, config, place, on_progress=view, compute=compute), place
+        table = rate_space(found, taught, data, config, place, supernets=supernets, on_progress=view, compute=compute)
+        return table, place
 
     with journey_view() as view:
         if method == "dna++":

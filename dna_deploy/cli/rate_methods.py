@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 METHODS = ("dna", "dna++", "one-shot")
 
 
-def check_method(method: str, *, has_teacher: bool) -> None:
-    """Raises `UsageError` for an unknown method, or for a teacher that the method would not listen to."""
+def check_method(method: str, *, has_teacher: bool, supernets: int) -> None:
+    """Raises `UsageError` for an unknown method, or for a teacher or sets of supernets that the method has no use for."""
     if method not in METHODS:
         raise UsageError(f"unknown method {method!r}", suggest(method, METHODS))
     if method != "dna" and has_teacher:
         raise UsageError(f"--method {method} has no teacher", "leave out --teacher and its settings, or take --method dna")
+    if method != "dna" and supernets > 1:
+        raise UsageError(f"--method {method} trains one supernet, not {supernets}", "leave out --supernets")
 
 
 def rate_without_labels(

@@ -64,14 +64,14 @@ def _refined(lines: Sequence[str], table: RatingTable, run: Path, *, with_labels
     from dna_deploy.rating.population import METHOD, PopulationConfig
     from dna_deploy.rating.population_stitched import refine_population
     from dna_deploy.rating.refine import refine as refine_shortlist
-    from dna_deploy.rating.run import open_run
+    from dna_deploy.rating.run import open_sets
     from dna_deploy.rating.teacherless import method_in, open_teacherless
 
     if method_in(run) is None:
-        work = open_run(run)
-        networks = [work.space.parse(line) for line in lines]
+        works = open_sets(run)
+        networks = [works[0].space.parse(line) for line in lines]
         with journey_view() as view:
-            return refine_shortlist(work, table, networks, with_labels=with_labels, on_progress=view)
+            return refine_shortlist(works, table, networks, with_labels=with_labels, on_progress=view)
     if with_labels:
         raise UsageError("a population has no head, so that no label can be right", "leave out --with-labels")
     population = open_teacherless(run, METHOD, PopulationConfig)
@@ -101,4 +101,5 @@ def refinement_view(refinement: Refinement, before: SearchOutcome) -> str:
     ]
     headers = ("", "network", "divergence", "agrees", "block sum", "parameters", "mean rank", "stitched accuracy")
     change = "the best stays the best" if place == 1 else f"a new best; the block sum's best is now number {place}"
-    return f"{aligned(rows, headers)}\n\n{len(refinement.networks)} networks on {refinement.images} images: {change}"
+    asked = f"{refinement.images} images" + (f" by {refinement.sets} sets of supernets" if refinement.sets > 1 else "")
+    return f"{aligned(rows, headers)}\n\n{len(refinement.networks)} networks on {asked}: {change}"

@@ -194,6 +194,7 @@ class Journey:
                 "teacher": published_digest(self.teacher_file),
                 "images": self._data(asked.images).digest,
                 "config": config.model_dump_json(),
+                **({"sets of supernets": str(asked.supernets)} if asked.supernets > 1 else {}),
             }
 
         def run(work: Path, on_progress: OnProgress) -> None:
@@ -202,11 +203,11 @@ class Journey:
 
             table = rate_space(
                 find_space(self.settings.space), load_teacher(self.teacher_file), self._data(asked.images), config, work,
-                on_progress=on_progress, compute=_compute(asked.jobs),
+                supernets=asked.supernets, on_progress=on_progress, compute=_compute(asked.jobs),
             )  # fmt: skip
             table.write(self.ratings_file)
 
-        estimate_s = 20 + asked.epochs * self._images(asked.images) / 300
+        estimate_s = asked.supernets * (20 + asked.epochs * self._images(asked.images) / 300)
         return Stage("rate", "train block supernets, rate every candidate", estimate_s, inputs, (self.ratings_file,), run)
 
     def _rate_without_labels(self) -> Stage:
@@ -249,7 +250,8 @@ class Journey:
                 outcome = finder.kept(table, budget, self.target.plan) or outcome
             outcome.write(self.outcome_file)
 
-        compared = self._shortlist * len(self._data(self.settings.rate.images).rating) if self._shortlist > 1 else 0
+        asked = self.settings.rate
+        compared = asked.supernets * self._shortlist * len(self._data(asked.images).rating) if self._shortlist > 1 else 0
         summary = "find the best network within the budget"
         return Stage("search", summary, 30 + compared / 1400, inputs, (self.outcome_file,), run)
 
@@ -263,7 +265,7 @@ class Journey:
         if self._shortlist == 1:
             return None
         from dna_deploy.nets.teacher import load_teacher
-        from dna_deploy.rating.rate import block_work
+        from dna_deploy.rating.rate import block_work, sets_of
         from dna_deploy.rating.refine import SecondStage
         from dna_deploy.rating.run import FILE_NAME
 
@@ -274,7 +276,7 @@ class Journey:
             return None
         space, teacher = find_space(self.settings.space), load_teacher(self.teacher_file)
         work = block_work(space, teacher, self._data(self.settings.rate.images), self._rating_config, supernets)
-        return SecondStage(work, ratings)
+        return SecondStage(sets_of(work, self.settings.rate.supernets), ratings)
 
     def _train(self) -> Stage:
         from dna_deploy.nets.course import FILE_NAME

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from dna_deploy.errors import UsageError
 from dna_deploy.plugins import suggest
@@ -50,6 +50,11 @@ class RateSettings(Part):
     epochs: int = Field(3, ge=1, description="passes over the training images")
     images: int = Field(12_000, ge=100, description="training images the supernets see, at most")
     rating_images: int = Field(2_000, ge=50, description="held-out training images to rate on; at most a tenth of all")
+    supernets: int = Field(
+        1,
+        ge=1,
+        description="sets of them, each with a seed of its own, whose ratings are averaged: 3 know more, and take longer",
+    )
     jobs: int = Field(2, ge=1, description="processes; the result does not depend on it")
 
 
@@ -106,6 +111,13 @@ class Settings(Part):
     def _is_a_budget(cls, text: str) -> str:
         read_budget(text)
         return text
+
+    @model_validator(mode="after")
+    def _has_sets_where_they_are_used(self) -> Self:
+        if self.method != "dna" and self.rate.supernets > 1:
+            wanted = f"rate.supernets = {self.rate.supernets}, but {self.method} trains one population"
+            raise UsageError(wanted, 'leave it out, or take method = "dna"')
+        return self
 
     def seen_from(self, folder: Path) -> Self:
         """The settings with their paths, which are relative to ``folder``, as they are reached from the current folder."""

@@ -65,7 +65,7 @@ def rate_population(
         teacher=NO_TEACHER,
         dataset=work.data_label,
         images=min(len(data.rating), config.rating_batch * max(len(ratings.rows) for ratings in found)),
-        blocks=tuple(block_ratings(block, ratings) for block, ratings in zip(space.blocks, found, strict=True)),
+        blocks=tuple(block_ratings(block, [ratings]) for block, ratings in zip(space.blocks, found, strict=True)),
     )
 
 

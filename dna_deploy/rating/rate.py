@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import torch
+
+from dna_deploy.data.randomness import derived_seed
 from dna_deploy.data.splits import ImageData
 from dna_deploy.nets.compute import Compute
 from dna_deploy.nets.teacher import Teacher
@@ -11,7 +16,7 @@ from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.block_rating import BatchRatings
 from dna_deploy.rating.config import RatingConfig
 from dna_deploy.rating.processes import run_all_blocks
-from dna_deploy.rating.run import write_run
+from dna_deploy.rating.run import SET, write_run
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
@@ -27,18 +32,22 @@ def rate_space(
     config: RatingConfig,
     folder: Path,
     *,
+    supernets: int = 1,
     on_progress: OnProgress = silent,
     compute: Compute | None = None,
 ) -> RatingTable:
-    """The rating of every candidate of every block. ``folder`` keeps the supernets; the same folder resumes.
+    """The rating of every candidate of every block, the mean over so many sets of ``supernets``, each with a seed of its own.
+    ``folder`` keeps them; the same folder resumes.
 
     Raises:
         UsageError: the teacher's features do not fit the space, or the folder belongs to other inputs.
         DivergedError: the loss of a block is no longer a number.
     """
-    work = block_work(space, teacher, data, config, folder, compute)
-    write_run(work)
-    found = run_all_blocks(work, on_progress)
+    work, found = block_work(space, teacher, data, config, folder, compute), list[dict[int, BatchRatings]]()
+    for number, one in enumerate(sets_of(work, supernets), 1):
+        write_run(one)
+        found.append(run_all_blocks(one, _of_set(on_progress, number, supernets)))
+    rated = max(len(ratings.rows) for of in found for ratings in of.values())
     return RatingTable(
         provenance=Provenance.now(),
         space=space.name,
@@ -46,9 +55,27 @@ def rate_space(
         method=METHOD,
         teacher=work.teacher_label,
         dataset=work.data_label,
-        images=min(len(data.rating), config.rating_batch * max(len(ratings.rows) for ratings in found.values())),
-        blocks=tuple(block_ratings(block, found[index]) for index, block in enumerate(space.blocks)),
+        images=min(len(data.rating), config.rating_batch * rated),
+        blocks=tuple(block_ratings(block, [of[index] for of in found]) for index, block in enumerate(space.blocks)),
     )
+
+
+def sets_of(work: BlockWork, count: int) -> tuple[BlockWork, ...]:
+    """The work itself, and further sets of supernets, each with a seed and a folder of its own inside that of the work."""
+    return (work, *(_further(work, number) for number in range(2, count + 1)))
+
+
+def _further(work: BlockWork, number: int) -> BlockWork:
+    config = work.config.model_copy(update={"seed": derived_seed(work.config.seed, "supernets", number)})
+    identity = rating_identity(work.space, work.teacher, work.data, config, work.compute)
+    return replace(work, config=config, folder=work.folder / f"{SET}{number}", identity=identity)
+
+
+def _of_set(on_progress: OnProgress, number: int, count: int) -> OnProgress:
+    """Progress that says which set it is of, where there are several."""
+    if count == 1:
+        return on_progress
+    return lambda progress: on_progress(replace(progress, step=f"{progress.step}, set {number} of {count}"))
 
 
 def block_work(
@@ -81,9 +108,15 @@ def rating_identity(
     return digest_of(" ".join(parts).encode())
 
 
-def block_ratings(block: Block, found: BatchRatings) -> BlockRatings:
-    """The ratings of a block's candidates, cell by cell, as a table holds them."""
-    means, errors = found.means.tolist(), found.standard_errors.tolist()
+def block_ratings(block: Block, found: Sequence[BatchRatings]) -> BlockRatings:
+    """The ratings of a block's candidates, cell by cell, as a table holds them: means over sets of supernets.
+
+    Standard errors are those over images, which all sets share, together with those over sets where there are several.
+    """
+    every = torch.stack([of.means for of in found])
+    over_images = torch.stack([of.standard_errors for of in found]).mean(0)
+    over_sets = every.std(0) / len(found) ** 0.5 if len(found) > 1 else torch.zeros_like(over_images)
+    means, errors = every.mean(0).tolist(), torch.hypot(over_images, over_sets).tolist()
     cells, start = [], 0
     for cell in block.cells:
         end = start + cell.count()

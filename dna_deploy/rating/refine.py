@@ -14,7 +14,7 @@ from scipy.stats import rankdata
 
 from dna_deploy.data.splits import ImageData
 from dna_deploy.progress import OnProgress, silent
-from dna_deploy.rating.stitched import StitchedRating, rate_stitched
+from dna_deploy.rating.stitched import StitchedRating, rate_sets
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_table import RatingTable
@@ -25,7 +25,7 @@ from dna_deploy.spaces.space import SearchSpace
 
 
 def refine(
-    work: BlockWork,
+    works: Sequence[BlockWork],
     table: RatingTable,
     architectures: Sequence[Architecture],
     *,
@@ -34,33 +34,43 @@ def refine(
 ) -> Refinement:
     """The networks of a shortlist, best first by the mean of their ranks.
 
+    Args:
+        works: a rating whose supernets are trained, and further sets of its supernets: what they say is averaged.
+        table: its ratings.
+        architectures: the shortlist.
+        with_labels: also count how often a stitched network is right.
+        on_progress: hears of every batch.
+
     Raises:
         TableError: the ratings are for another space, teacher or data set than the supernets.
         UsageError: an architecture is not in the space.
     """
-    return SecondStage(work, table, with_labels).refine(architectures, on_progress)
+    return SecondStage(works, table, with_labels).refine(architectures, on_progress)
 
 
 @dataclass
 class SecondStage:
     """The second stage of searches that ask again and again, as the promise loop does: a network is rated once."""
 
-    work: BlockWork
+    works: Sequence[BlockWork]
     table: RatingTable
     with_labels: bool = False
     known: dict[Architecture, StitchedRating] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.work.check_ratings(self.table)
+        for work in self.works:
+            work.check_ratings(self.table)
 
     def refine(self, architectures: Sequence[Architecture], on_progress: OnProgress = silent) -> Refinement:
         """The networks of a shortlist, best first; see `refine`."""
         fresh = [architecture for architecture in dict.fromkeys(architectures) if architecture not in self.known]
         if fresh or not architectures:
-            found = rate_stitched(self.work, fresh, with_labels=self.with_labels, on_progress=on_progress)
+            found = rate_sets(self.works, fresh, with_labels=self.with_labels, on_progress=on_progress)
             self.known |= {rating.architecture: rating for rating in found}
         stitched = [self.known[architecture] for architecture in architectures]
-        return by_mean_rank(self.work.space, self.table, stitched, teacher=self.work.teacher.digest, data=self.work.data)
+        work = self.works[0]
+        sets = len(self.works)
+        return by_mean_rank(work.space, self.table, stitched, teacher=work.teacher.digest, data=work.data, sets=sets)
 
 
 def reordered(outcome: SearchOutcome, refinement: Refinement) -> SearchOutcome:
@@ -74,7 +84,13 @@ def reordered(outcome: SearchOutcome, refinement: Refinement) -> SearchOutcome:
 
 
 def by_mean_rank(
-    space: SearchSpace, table: RatingTable, stitched: Sequence[StitchedRating], *, teacher: str, data: ImageData
+    space: SearchSpace,
+    table: RatingTable,
+    stitched: Sequence[StitchedRating],
+    *,
+    teacher: str,
+    data: ImageData,
+    sets: int = 1,
 ) -> Refinement:
     """Networks with all that is known about them, best first by the mean of their ranks."""
     ratings = [table.of(space, found.architecture) for found in stitched]
@@ -111,6 +127,7 @@ def by_mean_rank(
         teacher=teacher,
         dataset=data.digest,
         images=len(data.rating),
+        sets=sets,
         divergence_from="answers" if agreements else "centre",
         ranked_by=tuple(columns),
         networks=tuple(sorted(networks, key=lambda network: (network.mean_rank, network.divergence))),

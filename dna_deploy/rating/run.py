@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from dna_deploy.data.splits import DataConfig, load_data
@@ -16,6 +17,8 @@ from dna_deploy.records.rating_run import RatingRun
 from dna_deploy.spaces.catalog import find_space
 
 FILE_NAME = "rating-run.json"
+SET = "set-"
+"""What folders of further sets of supernets begin with."""
 
 
 def write_run(work: BlockWork) -> None:
@@ -57,3 +60,21 @@ def open_run(folder: Path, compute: Compute | None = None) -> BlockWork:
                 f"the {name} behind the supernets in {folder} changed ({wanted[name][:19]} -> {digest[:19]})", "rate again"
             )
     return BlockWork(space, teacher, data, config, folder, run.identity, compute or Compute())
+
+
+def open_sets(folder: Path, compute: Compute | None = None) -> tuple[BlockWork, ...]:
+    """The work whose supernets are in a folder, and those of the further sets inside it.
+
+    Raises:
+        TableError: as `open_run`; or a further set is of another teacher or of other images.
+    """
+    works = [first := open_run(folder, compute)]
+    for path in sorted(folder.glob(f"{SET}*/{FILE_NAME}")):
+        run = RatingRun.read(path)
+        if (run.teacher_digest, run.data_digest) != (first.teacher.digest, first.data.digest):
+            raise TableError(
+                f"{path.parent} holds supernets of another teacher, or of other images", "remove it, or rate again"
+            )
+        config = RatingConfig.model_validate(run.config)
+        works.append(replace(first, config=config, folder=path.parent, identity=run.identity))
+    return tuple(works)

@@ -11,10 +11,11 @@ by capacity (`benchmarks/results/evidence.md`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -75,6 +76,40 @@ class StitchedScores:
             agreement=float((scores.argmax(1) == answers).double().mean()),
             accuracy=None if self.labels is None else float((scores.argmax(1) == self.labels).double().mean()),
         )
+
+
+def mean_rating(found: Sequence[StitchedRating]) -> StitchedRating:
+    """What several sets of supernets say of one network, in the mean. Its error is that over images, which all sets share,
+    together with that over sets.
+    """
+    if len(found) == 1:
+        return found[0]
+    divergences = np.array([one.divergence for one in found])
+    over_images = np.mean([one.standard_error for one in found])
+    return StitchedRating(
+        found[0].architecture,
+        divergence=float(divergences.mean()),
+        standard_error=float(np.hypot(over_images, divergences.std(ddof=1) / len(found) ** 0.5)),
+        agreement=_mean(one.agreement for one in found),
+        accuracy=_mean(one.accuracy for one in found),
+    )
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def rate_sets(
+    works: Sequence[BlockWork],
+    architectures: Sequence[Architecture],
+    *,
+    with_labels: bool = False,
+    on_progress: OnProgress = silent,
+) -> tuple[StitchedRating, ...]:
+    """The mean of what each of several sets of supernets says of some networks; see `rate_stitched`."""
+    found = [rate_stitched(work, architectures, with_labels=with_labels, on_progress=on_progress) for work in works]
+    return tuple(map(mean_rating, zip(*found, strict=True)))
 
 
 def rate_stitched(

@@ -18,7 +18,7 @@ class RefinedNetwork(Part):
     divergence: float = Field(description="of the network as it is stitched, without training; what from, the refinement says")
     standard_error: float = Field(ge=0, description="of the divergence, over images; over batches where it is not from answers")
     temperature: float | None = Field(
-        gt=0, description="the one that suits the network best; None where they are taken as they are"
+        gt=0, description="the one that suits the network best; None where they are taken as they are, or sets differ"
     )
     agreement: float | None = Field(ge=0, le=1, description="how often its answer is the teacher's; None without a teacher")
     rating: float = Field(description="the sum of its blocks' ratings: the first stage")
@@ -53,6 +53,7 @@ class Refinement(Record):
     teacher: str = Field(description="the digest of the teacher; 'none' for dna++")
     dataset: str
     images: int
+    sets: int = Field(1, ge=1, description="of supernets, each with a seed of its own: the numbers are their means")
     divergence_from: Literal["answers", "scores", "centre"] = Field(
         description="answers: KL divergence, nats, from the classes that the teacher names; scores: from its scores; centre: "
         "squared distance from the population's centre (dna++)"

@@ -13,7 +13,7 @@ import pytest
 from dna_deploy.pipeline.journey import Journey
 from dna_deploy.pipeline.settings import Settings, settings_file
 from dna_deploy.rating.refine import refine
-from dna_deploy.rating.run import open_run
+from dna_deploy.rating.run import open_sets
 from dna_deploy.records.model_card import Absent, ModelCard
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
@@ -28,7 +28,7 @@ TINY = Settings.model_validate(
         "keep_promise": False,  # a measurement decides there, and no two are equal
         "profile": {"rounds": 30, "validation_networks": 4},
         "teacher": {"epochs": 1, "images": 400},
-        "rate": {"epochs": 1, "images": 200, "rating_images": 60, "jobs": 1},
+        "rate": {"epochs": 1, "images": 200, "rating_images": 60, "supernets": 2, "jobs": 1},
         "train": {"epochs": 1, "images": 400, "validation_images": 60},
     }
 )
@@ -74,8 +74,9 @@ def test_whole_networks_of_the_shortlist_were_compared_before_one_was_chosen(fin
     shortlist = [network.architecture for network in (outcome.best, *outcome.others)]
     assert 1 < len(shortlist) <= TINY.shortlist  # fewer where the budget admits no more
     (supernets,) = (finished / "run" / "work").glob("rate-*")
-    work, ratings = open_run(supernets), RatingTable.read(finished / "run" / "ratings" / "fashion.json")
-    refinement = refine(work, ratings, [work.space.parse(line) for line in sorted(shortlist)])
+    works, ratings = open_sets(supernets), RatingTable.read(finished / "run" / "ratings" / "fashion.json")
+    refinement = refine(works, ratings, [works[0].space.parse(line) for line in sorted(shortlist)])
+    assert refinement.sets == 2
     assert [network.architecture for network in refinement.networks] == shortlist
 
 

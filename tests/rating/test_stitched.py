@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from pathlib import Path
 
@@ -15,12 +16,14 @@ from dna_deploy.errors import TableError, UsageError
 from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.inherit import inherited_network
 from dna_deploy.nets.supernet import path_of
+from dna_deploy.nets.teacher import load_teacher, write_teacher
 from dna_deploy.progress import silent
 from dna_deploy.rating.block_training import train_blocks
-from dna_deploy.rating.rate import rate_space
+from dna_deploy.rating.rate import block_work, rate_space, sets_of
 from dna_deploy.rating.refine import refine
-from dna_deploy.rating.run import open_run, write_run
+from dna_deploy.rating.run import open_run, open_sets, write_run
 from dna_deploy.rating.stitched import StitchedScores, rate_stitched
+from dna_deploy.records.rating_run import RatingRun
 from tests.rating.test_checks import work
 from tests.toy import CONFIG, SPACE, toy_data, toy_teacher
 
@@ -91,7 +94,7 @@ def test_networks_outside_the_space_and_empty_lists_are_refused(tmp_path: Path) 
 
 def test_refined_networks_are_ordered_by_the_mean_of_four_ranks(tmp_path: Path) -> None:
     table = rate_space(SPACE, toy_teacher(), toy_data(), CONFIG, tmp_path)
-    refined = refine(work(tmp_path, identity=identity_in(tmp_path)), table, NETWORKS).networks
+    refined = refine((work(tmp_path, identity=identity_in(tmp_path)),), table, NETWORKS).networks
     assert [network.mean_rank for network in refined] == sorted(network.mean_rank for network in refined)
     first = refined[0]
     columns = (
@@ -103,11 +106,53 @@ def test_refined_networks_are_ordered_by_the_mean_of_four_ranks(tmp_path: Path) 
     assert first.mean_rank == pytest.approx(sum(rankdata(column)[0] for column in columns) / 4)
 
 
+def test_several_sets_of_supernets_are_averaged(tmp_path: Path) -> None:
+    taught = load_teacher(teacher_file(tmp_path))
+    whole = rate_space(SPACE, taught, toy_data(), CONFIG, tmp_path / "run", supernets=2)
+    works = sets_of(block_work(SPACE, taught, toy_data(), CONFIG, tmp_path / "run"), 2)
+    assert [work.folder for work in works] == [tmp_path / "run", tmp_path / "run" / "set-2"]
+    tables = [rate_space(SPACE, taught, toy_data(), work.config, tmp_path / str(place)) for place, work in enumerate(works)]
+    architecture = NETWORKS[0]
+    apart = [table.of(SPACE, architecture) for table in tables]
+    assert apart[0] != apart[1]
+    assert whole.of(SPACE, architecture) == pytest.approx(sum(apart) / 2)
+    stitched = [rate_stitched(work, NETWORKS) for work in works]
+    refined = refine(works, whole, NETWORKS)
+    assert refined.sets == 2
+    for network in refined.networks:
+        first, second = (of[[str(one) for one in NETWORKS].index(network.architecture)] for of in stitched)
+        assert network.divergence == pytest.approx((first.divergence + second.divergence) / 2)
+        assert network.agreement == pytest.approx((first.agreement + second.agreement) / 2)
+        over_sets = abs(first.divergence - second.divergence) / 2
+        assert network.standard_error == pytest.approx(
+            math.hypot((first.standard_error + second.standard_error) / 2, over_sets)
+        )
+
+
+def test_a_set_of_supernets_of_another_teacher_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dna_deploy.rating.run.find_space", lambda name: SPACE)
+    monkeypatch.setattr("dna_deploy.rating.run.load_data", lambda *_: toy_data())
+    taught = load_teacher(teacher_file(tmp_path))
+    rate_space(SPACE, taught, toy_data(), CONFIG, tmp_path / "run", supernets=3)
+    works = open_sets(tmp_path / "run")
+    assert len({work.config.seed for work in works}) == len({work.identity for work in works}) == 3
+    path = tmp_path / "run" / "set-3" / "rating-run.json"
+    RatingRun.read(path).model_copy(update={"teacher_digest": "another"}).write(path)
+    with pytest.raises(TableError, match="set-3 holds supernets of another teacher, or of other images"):
+        open_sets(tmp_path / "run")
+
+
 @pytest.mark.parametrize(("field", "what"), [("teacher", "teacher"), ("dataset", "images")])
 def test_ratings_of_another_teacher_or_data_set_are_refused(tmp_path: Path, field: str, what: str) -> None:
     table = rate_space(SPACE, toy_teacher(), toy_data(), CONFIG, tmp_path).model_copy(update={field: "another"})
     with pytest.raises(TableError, match=f"the {what} of the ratings, another, are not those of the supernets"):
-        refine(work(tmp_path, identity=identity_in(tmp_path)), table, NETWORKS)
+        refine((work(tmp_path, identity=identity_in(tmp_path)),), table, NETWORKS)
+
+
+def teacher_file(folder: Path) -> Path:
+    """An untrained teacher that a run can name."""
+    write_teacher(folder / "teacher.safetensors", toy_teacher().network, SPACE.input, name="untrained", facts={})
+    return folder / "teacher.safetensors"
 
 
 def identity_in(folder: Path) -> str:
