@@ -176,7 +176,7 @@ def stitched_scores(
         if with_labels:
             labels.append(batch.labels().cpu())
         on_progress(Progress("stitched networks", done, total, f"{len(ordered)} networks"))
-    networks = {architecture: torch.cat(of) for architecture, of in said.items()}
+    networks = {architecture: torch.cat(said.pop(architecture)) for architecture in ordered}
     return StitchedScores(networks, torch.cat(answers), torch.cat(labels) if labels else None)
 
 
