@@ -171,8 +171,8 @@ class Record(Part):
     def parse(cls, content: bytes, name: str) -> Self:
         """The record in some bytes; ``name`` says in errors where they came from."""
         body = _json_object(content, name)
-        if body.get("kind") != cls.KIND:
-            raise TableError(f"{name} is a {body.get('kind')!r}, not a {cls.KIND!r}")
+        if (kind := body.get("kind")) != cls.KIND:
+            raise TableError(f"{name} is {f'a {kind!r}' if kind else 'no file of dna-deploy'}, not a {cls.KIND!r}")
         version = _version(body, cls.SCHEMA_VERSION, name)
         digest = body.pop("digest", None)
         if digest != _body_digest(body):

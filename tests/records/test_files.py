@@ -43,6 +43,8 @@ def test_a_newer_schema_and_another_kind_are_named(tmp_path: Path) -> None:
         RatingTable.parse(json.dumps({**body, "schema_version": 99}).encode(), "x")
     with pytest.raises(TableError, match="'latency-table', not a 'rating-table'"):
         RatingTable.parse(json.dumps({**body, "kind": "latency-table"}).encode(), "x")
+    with pytest.raises(TableError, match="x is no file of dna-deploy, not a 'rating-table'"):
+        RatingTable.parse(b'{"a": 1}', "x")
 
 
 def test_mutated_records_never_crash_and_never_pass_changed() -> None:
