@@ -36,7 +36,7 @@ from dna_deploy.rating.config import RatingConfig
 from dna_deploy.rating.one_shot import OneShotConfig, one_shot_work
 from dna_deploy.rating.one_shot_rating import rate_one_shot
 from dna_deploy.rating.rate import rating_identity
-from dna_deploy.rating.stitched import TEMPERATURES, stitched_scores
+from dna_deploy.rating.stitched import TEMPERATURES, StitchedScores, stitched_scores
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.scaling import Scaling, largest, scaled
@@ -138,12 +138,12 @@ def dna_largest_teacher(bench: Bench) -> Scores:
 
 def random_teacher(bench: Bench) -> Scores:
     """Control: a teacher that has learnt nothing. Only its batch norms are fitted to the images."""
-    return two_stages(bench, untrained(bench, "random"))
+    return two_stages(bench, untrained(bench, "random"), is_control=True)
 
 
 def random_largest_teacher(bench: Bench) -> Scores:
     """The same control, of the kind that is the largest network of the space."""
-    return two_stages(bench, untrained(bench, "random largest"))
+    return two_stages(bench, untrained(bench, "random largest"), is_control=True)
 
 
 def untrained(bench: Bench, kind: str) -> Teacher:
@@ -161,7 +161,9 @@ def permuted_targets(bench: Bench) -> Scores:
     """Control: every block learns the features of another image."""
     teacher = bench.teacher()
     network = Permuted(teacher.network)
-    return two_stages(bench, Teacher.freeze("permuted", f"permuted {teacher.digest}", network, bench.space.input))
+    return two_stages(
+        bench, Teacher.freeze("permuted", f"permuted {teacher.digest}", network, bench.space.input), is_control=True
+    )
 
 
 class Permuted(nn.Module):
@@ -180,7 +182,7 @@ class Permuted(nn.Module):
         return scores
 
 
-def two_stages(bench: Bench, teacher: Teacher) -> Scores:
+def two_stages(bench: Bench, teacher: Teacher, *, is_control: bool = False) -> Scores:
     work = bench.work(teacher)
     with bench.compute.limited_threads():
         supernets = train_blocks(work, range(len(bench.space.blocks)), silent)
@@ -188,25 +190,58 @@ def two_stages(bench: Bench, teacher: Teacher) -> Scores:
     return {
         **{f"block {index + 1}": [-rating for rating in of] for index, of in enumerate(ratings)},
         "block sum": [-sum(of) for of in zip(*ratings, strict=True)],
-        **whole_networks(work, supernets, bench.architectures),
+        **whole_networks(work, supernets, bench.architectures, is_control=is_control),
     }
 
 
-def whole_networks(work: BlockWork, supernets: Mapping[int, SupernetBlock], architectures: Sequence[Architecture]) -> Scores:
+def whole_networks(
+    work: BlockWork,
+    supernets: Mapping[int, SupernetBlock],
+    architectures: Sequence[Architecture],
+    *,
+    is_control: bool = False,
+) -> Scores:
     """What stitched networks say: divergence and agreement know no label, accuracy does. Also as the tool had it before: from
-    the teacher's scores instead of its answers, and not shifted.
+    the class that the teacher names, and earlier from scores that are not shifted. Of a control also what the order would be if
+    it did not matter how little there is to know, as it is and with scores as far apart as those of a trained teacher.
     """
     with work.compute.limited_threads():
         scores = stitched_scores(work, supernets, architectures, with_labels=True)
     found = [scores.rating(architecture) for architecture in architectures]
     plain = [scores.networks[architecture] for architecture in architectures]
-    return {
-        "stitched": [-one.divergence for one in found],
-        "stitched agreement": [one.agreement or 0.0 for one in found],
+    kinds: Scores = {
+        "stitched": [one.score for one in found],
+        "stitched agreement": [one.counted_agreement or 0.0 for one in found],
         "stitched accuracy": [one.accuracy or 0.0 for one in found],
+        "known": [one.known or 0.0 for one in found],
+        "from answers": [-divergence_of_answers(scores.shifted(of), scores.teacher) for of in architectures],
         "from scores": [-divergence_of_scores(said, scores.teacher) for said in plain],
         "agreement, not shifted": [float((said.argmax(1) == scores.teacher.argmax(1)).double().mean()) for said in plain],
     }
+    if is_control:
+        sharp = made_sure(scores)
+        sure = [sharp.rating(architecture) for architecture in architectures]
+        kinds["made sure"] = [one.known or 0.0 for one in sure]
+        kinds["made sure, agreement"] = [one.agreement or 0.0 for one in sure]
+    return kinds
+
+
+SURE = 3.8
+"""The standard deviation of the trained teachers' scores, over images, in the mean over classes."""
+
+
+def made_sure(scores: StitchedScores) -> StitchedScores:
+    """As if the teacher were as sure of itself as a trained one, and named no class more often than it must."""
+
+    def wide(of: torch.Tensor) -> torch.Tensor:
+        return (of - of.mean(0)) * (SURE / float(scores.teacher.std(0).mean()))
+
+    return StitchedScores({of: wide(said) for of, said in scores.networks.items()}, wide(scores.teacher), scores.labels)
+
+
+def divergence_of_answers(said: torch.Tensor, teacher: torch.Tensor) -> float:
+    """The KL divergence from the classes that the teacher names at the temperature that suits ``said`` best."""
+    return float(torch.stack([F.cross_entropy(said / by, teacher.argmax(1)) for by in TEMPERATURES]).min())
 
 
 def divergence_of_scores(said: torch.Tensor, teacher: torch.Tensor) -> float:
@@ -267,8 +302,8 @@ METHODS: dict[str, tuple[Callable[[Bench], Scores], tuple[int, ...]]] = {
     "spos": (spos, (0, 1, 2)),
     "dna-joint": (dna_joint, (0, 1, 2)),
     "dna-joint-long": (dna_joint_long, (0,)),
-    "random-teacher": (random_teacher, (0, 1, 2)),
-    "random-largest-teacher": (random_largest_teacher, (0, 1, 2)),
+    "random-teacher": (random_teacher, (0, 1, 2, 3, 4, 5)),
+    "random-largest-teacher": (random_largest_teacher, (0, 1, 2, 3, 4, 5)),
     "dna-largest-teacher": (dna_largest_teacher, (0, 1, 2)),
     "chain-3": (chain(((0,), (1,), (2,))), (0,)),
     "chain-2": (chain(((0,), (1, 2))), (0,)),

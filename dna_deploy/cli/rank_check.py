@@ -110,8 +110,8 @@ def _of_run(space: SearchSpace, architectures: Sequence[Architecture], run: Path
     with journey_view() as view:
         found = rate_sets(open_sets(run), architectures, on_progress=view)
     return {
-        "stitched, divergence": [-rating.divergence for rating in found],
-        "stitched, agreement": [rating.agreement or 0.0 for rating in found],
+        "stitched, divergence": [rating.score for rating in found],
+        "stitched, agreement": [rating.counted_agreement or 0.0 for rating in found],
     }
 
 

@@ -86,11 +86,12 @@ def refinement_view(refinement: Refinement, before: SearchOutcome) -> str:
 
     first = before.best.architecture
     place = [network.architecture for network in refinement.networks].index(first) + 1
-    rows = [
+    rows: list[tuple[object, ...]] = [
         (
             number,
             network.architecture,
             f"{network.divergence:.3f} ± {network.standard_error:.3f}",
+            "" if network.known is None else f"{network.known:.1%}",
             "" if network.agreement is None else f"{network.agreement:.1%}",
             f"{network.rating:.4f}",
             Count(network.parameters),
@@ -99,7 +100,19 @@ def refinement_view(refinement: Refinement, before: SearchOutcome) -> str:
         )
         for number, network in enumerate(refinement.networks[:SHOWN], 1)
     ]
-    headers = ("", "network", "divergence", "agrees", "block sum", "parameters", "mean rank", "stitched accuracy")
+    headers: tuple[str, ...] = (
+        "",
+        "network",
+        "divergence",
+        "knows",
+        "agrees",
+        "block sum",
+        "parameters",
+        "mean rank",
+        "stitched accuracy",
+    )
+    told = [column for column in range(len(headers)) if any(row[column] for row in rows)]
+    rows, headers = [tuple(row[column] for column in told) for row in rows], tuple(headers[column] for column in told)
     change = "the best stays the best" if place == 1 else f"a new best; the block sum's best is now number {place}"
     asked = f"{refinement.images} images" + (f" by {refinement.sets} sets of supernets" if refinement.sets > 1 else "")
     return f"{aligned(rows, headers)}\n\n{len(refinement.networks)} networks on {asked}: {change}"

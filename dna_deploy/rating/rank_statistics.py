@@ -122,9 +122,14 @@ def _rightly_ordered(score: Values, accuracy: Values, counted: npt.NDArray[np.bo
 
 
 def gain_of_top(score: Values, accuracy: Values, top: int) -> float:
-    """How much better the mean accuracy of the best-scored networks is than that of all."""
-    best = np.argsort(-score, kind="stable")[:top]
-    return float(accuracy[best].mean() - accuracy.mean())
+    """How much better the mean accuracy of the ``top`` best-scored networks is than that of all. Of networks that tie for the
+    last places each is as likely to be taken, so that a constant score gains nothing.
+    """
+    top = min(top, len(score))
+    last = np.sort(score)[-top]
+    better = score > last
+    gained = accuracy[better].sum() + (top - better.sum()) * accuracy[score == last].mean()
+    return float(gained / top - accuracy.mean())
 
 
 def gain_within(score: Values, accuracy: Values, groups: npt.NDArray[np.generic], top: int) -> float:

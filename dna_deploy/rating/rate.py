@@ -8,21 +8,26 @@ from pathlib import Path
 
 import torch
 
+from dna_deploy.data.batches import in_order
 from dna_deploy.data.randomness import derived_seed
 from dna_deploy.data.splits import ImageData
 from dna_deploy.nets.compute import Compute
 from dna_deploy.nets.teacher import Teacher
-from dna_deploy.progress import OnProgress, silent
+from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.block_rating import BatchRatings
 from dna_deploy.rating.config import RatingConfig
 from dna_deploy.rating.processes import run_all_blocks
 from dna_deploy.rating.run import SET, write_run
+from dna_deploy.rating.stitched import LEAST_KNOWN, share_told
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
 from dna_deploy.spaces.space import Block, SearchSpace
 
 METHOD = "dna"
+
+ASKED = 256
+"""Images on which a teacher is asked whether it knows anything."""
 
 
 def rate_space(
@@ -44,6 +49,7 @@ def rate_space(
         DivergedError: the loss of a block is no longer a number.
     """
     work, found = block_work(space, teacher, data, config, folder, compute), list[dict[int, BatchRatings]]()
+    _say_if_nothing_is_told(work, on_progress)
     for number, one in enumerate(sets_of(work, supernets), 1):
         write_run(one)
         found.append(run_all_blocks(one, _of_set(on_progress, number, supernets)))
@@ -58,6 +64,18 @@ def rate_space(
         images=min(len(data.rating), config.rating_batch * rated),
         blocks=tuple(block_ratings(block, [of[index] for of in found]) for index, block in enumerate(space.blocks)),
     )
+
+
+def _say_if_nothing_is_told(work: BlockWork, on_progress: OnProgress) -> None:
+    """A teacher whose weights were not found, or that was never trained, is known by what it believes."""
+    few = replace(work.data.rating, indices=work.data.rating.indices[:ASKED])
+    with work.compute.limited_threads():
+        batches = in_order(few, work.data, work.config.rating_batch, work.compute.device)
+        work.teacher.network.to(work.compute.device)
+        told = share_told(torch.cat([work.teacher.scores(batch.inputs).float().cpu() for batch in batches]))
+    if told < LEAST_KNOWN:
+        what = f"teacher {work.teacher.name} tells {told:.1%} of what an answer can tell: was it trained for such images?"
+        on_progress(Progress("supernets", 0, 1, notice=what))
 
 
 def sets_of(work: BlockWork, count: int) -> tuple[BlockWork, ...]:

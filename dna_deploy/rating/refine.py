@@ -1,7 +1,8 @@
 """The second stage of a search: a shortlist ranked anew by what its networks do as a whole.
 
-Four ranks are averaged, with no freedom to fit: the stitched divergence from the teacher's answers, how often answers are the
-teacher's, the block sum, and parameters. Without a teacher no answers can agree, and three are left.
+Four ranks are averaged, with no freedom to fit: the stitched divergence from the teacher, how often answers are the teacher's,
+the block sum, and parameters. Without a teacher no answers can agree, and three are left. Networks that know nothing of what
+the teacher believes are alike by the first two.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from dna_deploy.data.splits import ImageData
-from dna_deploy.progress import OnProgress, silent
+from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.stitched import StitchedRating, rate_sets
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.files import Provenance
@@ -67,10 +68,24 @@ class SecondStage:
         if fresh or not architectures:
             found = rate_sets(self.works, fresh, with_labels=self.with_labels, on_progress=on_progress)
             self.known |= {rating.architecture: rating for rating in found}
+            _say_who_knows_nothing(found, on_progress)
         stitched = [self.known[architecture] for architecture in architectures]
         work = self.works[0]
         sets = len(self.works)
         return by_mean_rank(work.space, self.table, stitched, teacher=work.teacher.digest, data=work.data, sets=sets)
+
+
+def _say_who_knows_nothing(found: Sequence[StitchedRating], on_progress: OnProgress) -> None:
+    lost = sum(rating.knows_nothing for rating in found)
+    if lost == len(found):
+        what = (
+            "no network knows what the teacher believes, so that block sum and size decide: supernets need more training, or "
+            "the teacher was not trained for such images"
+        )
+    else:
+        what = f"{lost} of {len(found)} networks know nothing of what the teacher believes: block sum and size decide on them"
+    if lost:
+        on_progress(Progress("stitched networks", 1, 1, notice=what))
 
 
 def reordered(outcome: SearchOutcome, refinement: Refinement) -> SearchOutcome:
@@ -96,9 +111,9 @@ def by_mean_rank(
     ratings = [table.of(space, found.architecture) for found in stitched]
     layers = [space.place(found.architecture) for found in stitched]
     parameters = [sum(layer.parameters for layer in placed) for placed in layers]
-    agreements = [-found.agreement for found in stitched if found.agreement is not None]
+    agreements = [-found.counted_agreement for found in stitched if found.counted_agreement is not None]
     columns = {
-        "divergence": [found.divergence for found in stitched],
+        "divergence": [-found.score for found in stitched],
         **({"agreement": agreements} if agreements else {}),
         "rating": ratings,
         "parameters": [float(-count) for count in parameters],
@@ -110,6 +125,7 @@ def by_mean_rank(
             divergence=found.divergence,
             standard_error=found.standard_error,
             temperature=found.temperature,
+            known=found.known,
             agreement=found.agreement,
             rating=rating,
             parameters=count,
@@ -128,7 +144,7 @@ def by_mean_rank(
         dataset=data.digest,
         images=len(data.rating),
         sets=sets,
-        divergence_from="answers" if agreements else "centre",
+        divergence_from="beliefs" if agreements else "centre",
         ranked_by=tuple(columns),
         networks=tuple(sorted(networks, key=lambda network: (network.mean_rank, network.divergence))),
     )

@@ -1,19 +1,24 @@
 """Rates whole networks without training them: their own trained blocks, chained through the shared adaptors into the
-teacher's head, against the teacher's answers.
+teacher's head, against what the teacher believes.
 
 It sees what a sum over blocks cannot: how errors of one block reach the next. Networks that begin alike share that part.
 Scores of stitched networks have a scale of their own, and an offset of every class, since no block was ever trained behind
 another. So they are shifted class by class until their means are the teacher's, and the divergence is taken at the temperature
-that suits each network best; as they are, they tell scales and offsets apart rather than networks. What counts is which class
-the teacher names, not its scores: those of a teacher that has learnt nothing can be imitated as well, and would rank networks
-by capacity (`benchmarks/results/evidence.md`).
+that suits each network best; as they are, they tell scales and offsets apart rather than networks.
+
+Whatever varies can be imitated, even what a teacher says that has learnt nothing, and who imitates well has capacity. So what
+counts is how much a network *knows* of what the teacher believes, in nats: a teacher that has learnt nothing believes all
+classes nearly alike, there is next to nothing to know, and its order of networks is not taken (`LEAST_KNOWN`; see
+`benchmarks/results/evidence.md`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
+from math import log
 
 import numpy as np
 import torch
@@ -32,19 +37,42 @@ from dna_deploy.spaces.space import SearchSpace
 TEMPERATURES = tuple(2 ** (step / 4) for step in range(-8, 17))
 """From 1/4 to 16, four to a doubling."""
 
+LEAST_KNOWN = 0.01
+"""Of what an answer can tell, ln(classes) nats: with less, a network is taken to know nothing. Of untrained teachers at most
+0.003 was known on the ground truth, of trained ones 0.013 and more, mostly 0.1 to 0.4."""
+
 
 @dataclass(frozen=True)
 class StitchedRating:
-    """How far a network is from the teacher's answers, in nats, how often its answer is the teacher's, and how often it is
-    right where labels were used. Without a teacher there is a distance alone.
+    """How far a network's beliefs are from the teacher's, in nats; how much of those it knows beyond which classes are
+    frequent, as a share of ln(classes); how often its answer is the teacher's; and how often it is right, where labels were
+    used. Without a teacher there is a distance alone.
     """
 
     architecture: Architecture
     divergence: float
     standard_error: float
     temperature: float | None = None
+    known: float | None = None
     agreement: float | None = None
     accuracy: float | None = None
+
+    @property
+    def knows_nothing(self) -> bool:
+        """Whether it knows too little of the teacher for its likeness to say anything about the network."""
+        return self.known is not None and self.known < LEAST_KNOWN
+
+    @property
+    def score(self) -> float:
+        """What it is ranked by, more is better: all that know nothing are alike."""
+        if self.known is None:
+            return -self.divergence
+        return 0.0 if self.knows_nothing else self.known
+
+    @property
+    def counted_agreement(self) -> float | None:
+        """The agreement that it is ranked by: none without knowledge."""
+        return 0.0 if self.knows_nothing else self.agreement
 
 
 @dataclass(frozen=True)
@@ -62,20 +90,52 @@ class StitchedScores:
         scores = self.networks[architecture]
         return scores - scores.mean(0) + self.teacher.mean(0)
 
+    @cached_property
+    def beliefs(self) -> torch.Tensor:
+        """The teacher's probabilities, ``(images, classes)``."""
+        return F.softmax(self.teacher, 1)
+
+    @cached_property
+    def told(self) -> float:
+        """How much the teacher tells; see `share_told`."""
+        return share_told(self.teacher)
+
     def rating(self, architecture: Architecture) -> StitchedRating:
-        """The KL divergence from the teacher's answers at the temperature of its least mean, and the rest at any."""
+        """The KL divergence from the teacher's beliefs at the temperature of its least mean, and the rest at any."""
         scores, answers = self.shifted(architecture), self.teacher.argmax(1)
-        losses = torch.stack([F.cross_entropy(scores / by, answers, reduction="none") for by in TEMPERATURES]).double()
-        best = int(losses.mean(1).argmin())
-        error = float(losses[best].std()) / len(answers) ** 0.5 if len(answers) > 1 else 0.0
+        believed, surprise = (self.beliefs * scores).sum(1), -_entropy(self.beliefs)
+        divergences = torch.stack([(scores / by).logsumexp(1) - believed / by + surprise for by in TEMPERATURES]).double()
+        best = int(divergences.mean(1).argmin())
+        divergence = float(divergences[best].mean())
+        error = float(divergences[best].std()) / len(answers) ** 0.5 if len(answers) > 1 else 0.0
         return StitchedRating(
             architecture,
-            divergence=float(losses[best].mean()),
+            divergence=divergence,
             standard_error=error,
             temperature=TEMPERATURES[best],
+            known=self.told - divergence / _answer(scores),
             agreement=float((scores.argmax(1) == answers).double().mean()),
             accuracy=None if self.labels is None else float((scores.argmax(1) == self.labels).double().mean()),
         )
+
+
+def share_told(scores: torch.Tensor) -> float:
+    """How much scores ``(images, classes)`` tell of an image beyond which classes are frequent, as a share of ln(classes): the
+    mean KL divergence of beliefs from their mean. Near 0 for a network that was never trained.
+    """
+    beliefs = F.softmax(scores, 1).double()
+    return float(_entropy(beliefs.mean(0)) - _entropy(beliefs).mean()) / _answer(scores)
+
+
+def _answer(scores: torch.Tensor) -> float:
+    """What an answer can tell, in nats."""
+    return log(max(2, scores.shape[1]))
+
+
+def _entropy(beliefs: torch.Tensor) -> torch.Tensor:
+    """In nats, over the last axis."""
+    found: torch.Tensor = torch.special.entr(beliefs).sum(-1)
+    return found
 
 
 def mean_rating(found: Sequence[StitchedRating]) -> StitchedRating:
@@ -90,6 +150,7 @@ def mean_rating(found: Sequence[StitchedRating]) -> StitchedRating:
         found[0].architecture,
         divergence=float(divergences.mean()),
         standard_error=float(np.hypot(over_images, divergences.std(ddof=1) / len(found) ** 0.5)),
+        known=_mean(one.known for one in found),
         agreement=_mean(one.agreement for one in found),
         accuracy=_mean(one.accuracy for one in found),
     )

@@ -1,4 +1,4 @@
-"""A shortlist after its second stage: whole networks, stitched from trained blocks, compared with the teacher's answers."""
+"""A shortlist after its second stage: whole networks, stitched from trained blocks, compared with the teacher."""
 
 from __future__ import annotations
 
@@ -16,9 +16,13 @@ class RefinedNetwork(Part):
 
     architecture: str
     divergence: float = Field(description="of the network as it is stitched, without training; what from, the refinement says")
-    standard_error: float = Field(ge=0, description="of the divergence, over images; over batches where it is not from answers")
+    standard_error: float = Field(ge=0, description="of the divergence, over images; over batches without a teacher")
     temperature: float | None = Field(
         gt=0, description="the one that suits the network best; None where they are taken as they are, or sets differ"
+    )
+    known: float | None = Field(
+        description="what it knows of the teacher's beliefs beyond which classes are frequent, as a share of ln(classes); None "
+        "without a teacher, and before version 4"
     )
     agreement: float | None = Field(ge=0, le=1, description="how often its answer is the teacher's; None without a teacher")
     rating: float = Field(description="the sum of its blocks' ratings: the first stage")
@@ -39,12 +43,17 @@ def _of_version_3(body: dict[str, Any]) -> dict[str, Any]:
     return {**body, "divergence_from": "centre" if body["teacher"] == "none" else "scores"}
 
 
+def _of_version_4(body: dict[str, Any]) -> dict[str, Any]:
+    """Version 3 did not ask how much is known, and compared with the classes that the teacher names."""
+    return {**body, "networks": [{**network, "known": None} for network in body["networks"]]}
+
+
 class Refinement(Record):
     """The shortlist, best first."""
 
     KIND: ClassVar[str] = "refinement"
-    SCHEMA_VERSION: ClassVar[int] = 3
-    MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: _of_version_2, 2: _of_version_3})
+    SCHEMA_VERSION: ClassVar[int] = 4
+    MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: _of_version_2, 2: _of_version_3, 3: _of_version_4})
 
     provenance: Provenance
     space: str
@@ -54,9 +63,10 @@ class Refinement(Record):
     dataset: str
     images: int
     sets: int = Field(1, ge=1, description="of supernets, each with a seed of its own: the numbers are their means")
-    divergence_from: Literal["answers", "scores", "centre"] = Field(
-        description="answers: KL divergence, nats, from the classes that the teacher names; scores: from its scores; centre: "
-        "squared distance from the population's centre (dna++)"
+    divergence_from: Literal["beliefs", "answers", "scores", "centre"] = Field(
+        description="beliefs: KL divergence, nats, from the teacher's probabilities; scores: the same, of scores that are not "
+        "shifted (before version 3); answers: from the class that it names (version 3); centre: squared distance from the "
+        "population's centre (dna++)"
     )
     ranked_by: tuple[str, ...] = Field(description="whose ranks are averaged: fields of the networks")
     networks: tuple[RefinedNetwork, ...] = Field(min_length=1)

@@ -6,10 +6,11 @@ import math
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from scipy.stats import rankdata
+from scipy.stats import entropy, rankdata
 
 from dna_deploy.data.batches import in_order
 from dna_deploy.errors import TableError, UsageError
@@ -20,9 +21,9 @@ from dna_deploy.nets.teacher import load_teacher, write_teacher
 from dna_deploy.progress import silent
 from dna_deploy.rating.block_training import train_blocks
 from dna_deploy.rating.rate import block_work, rate_space, sets_of
-from dna_deploy.rating.refine import refine
+from dna_deploy.rating.refine import by_mean_rank, refine
 from dna_deploy.rating.run import open_run, open_sets, write_run
-from dna_deploy.rating.stitched import StitchedScores, rate_stitched
+from dna_deploy.rating.stitched import LEAST_KNOWN, StitchedRating, StitchedScores, rate_stitched, share_told
 from dna_deploy.records.rating_run import RatingRun
 from tests.rating.test_checks import work
 from tests.toy import CONFIG, SPACE, toy_data, toy_teacher
@@ -31,7 +32,7 @@ NETWORKS = [SPACE.sample(random.Random(seed)) for seed in range(8)]
 
 
 @torch.no_grad()
-def test_stitched_divergence_is_that_of_the_chained_blocks_from_the_classes_that_the_teacher_names(tmp_path: Path) -> None:
+def test_stitched_divergence_is_that_of_the_chained_blocks_from_the_teachers_beliefs(tmp_path: Path) -> None:
     done = work(tmp_path)
     found = rate_stitched(done, NETWORKS, with_labels=True)
     supernets = train_blocks(done, [0, 1, 2], silent)
@@ -47,12 +48,12 @@ def test_stitched_divergence_is_that_of_the_chained_blocks_from_the_classes_that
             labels.append(batch.labels())
         scores, wanted, right = torch.cat(said), torch.cat(teacher), torch.cat(labels)
         shifted = scores + (wanted.mean(0) - scores.mean(0))
-        named = F.one_hot(wanted.argmax(1), wanted.shape[1]).float()
-        each = F.kl_div(F.log_softmax(shifted / rating.temperature, 1), named, reduction="none").sum(1)
+        beliefs = wanted.softmax(1)
+        each = F.kl_div(F.log_softmax(shifted / rating.temperature, 1), beliefs, reduction="none").sum(1)
         assert rating.divergence == pytest.approx(float(each.mean()), abs=1e-6)
         assert rating.standard_error == pytest.approx(float(each.std()) / 40**0.5, abs=1e-6)
         for other in (0.5, 1.0, 2.0, 8.0):
-            elsewhere = F.kl_div(F.log_softmax(shifted / other, 1), named, reduction="batchmean")
+            elsewhere = F.kl_div(F.log_softmax(shifted / other, 1), beliefs, reduction="batchmean")
             assert rating.divergence <= float(elsewhere) + 1e-6
         assert rating.accuracy == pytest.approx(float((shifted.argmax(1) == right).double().mean()))
         assert rating.agreement == pytest.approx(float((shifted.argmax(1) == wanted.argmax(1)).double().mean()))
@@ -60,24 +61,62 @@ def test_stitched_divergence_is_that_of_the_chained_blocks_from_the_classes_that
 
 def test_scale_and_offsets_of_a_network_do_not_count() -> None:
     torch.manual_seed(0)
-    teacher, scores = torch.randn(2, 50, 4)
+    teacher = torch.randn(50, 4)
     teacher -= teacher.mean(0)
+    scores = teacher + torch.randn(50, 4)
     elsewhere = 4 * scores + torch.tensor([5.0, -3.0, 0.0, 1.0])
     first, second = NETWORKS[:2]
-    rated = StitchedScores({first: scores, second: elsewhere}, teacher, None)
-    one, other = rated.rating(first), rated.rating(second)
+    said = StitchedScores({first: scores, second: elsewhere}, teacher, None)
+    one, other = said.rating(first), said.rating(second)
     assert (other.divergence, other.agreement) == (pytest.approx(one.divergence, abs=1e-5), one.agreement)
     assert other.temperature == 4 * one.temperature
 
 
-def test_what_a_teacher_says_beside_the_class_that_it_names_does_not_count() -> None:
+def test_what_is_known_is_the_information_that_the_network_has_of_the_teachers_beliefs() -> None:
     torch.manual_seed(1)
-    scores = torch.randn(60, 5)
-    named = F.one_hot(torch.arange(60) % 5, 5).float()
-    means = torch.full((5,), 0.2)
-    sure, unsure = 9 * named - 9 * means, named - means
-    found = [StitchedScores({NETWORKS[0]: scores}, teacher, None).rating(NETWORKS[0]) for teacher in (sure, unsure)]
-    assert found[0].divergence == pytest.approx(found[1].divergence, abs=1e-6)
+    teacher = 2 * torch.randn(300, 5).double()
+    beliefs = teacher.softmax(1).numpy()
+    told = np.mean([entropy(belief, beliefs.mean(0)) for belief in beliefs]) / math.log(5)
+    assert share_told(teacher) == pytest.approx(told)
+    knowing, blind = rated(teacher, teacher), rated(torch.zeros(300, 5).double(), teacher)
+    assert (knowing.known, knowing.divergence) == (pytest.approx(told), pytest.approx(0, abs=1e-9))
+    assert blind.knows_nothing
+    assert not knowing.knows_nothing
+    assert (knowing.score, blind.score, blind.counted_agreement) == (knowing.known, 0.0, 0.0)
+
+
+def test_of_a_teacher_that_tells_nothing_even_its_double_knows_nothing() -> None:
+    torch.manual_seed(2)
+    unsure = 0.1 * torch.randn(300, 5)
+    double = rated(unsure, unsure)
+    assert double.agreement == 1
+    assert double.knows_nothing
+    assert (double.score, double.counted_agreement) == (0.0, 0.0)
+
+
+def test_who_knows_nothing_is_said_and_ordered_by_block_sum_and_size(tmp_path: Path) -> None:
+    table, said = rate_space(SPACE, toy_teacher(), toy_data(), CONFIG, tmp_path, on_progress=silent), list[str]()
+    found = refine(
+        (work(tmp_path, identity=identity_in(tmp_path)),), table, NETWORKS, on_progress=lambda one: said.append(one.notice)
+    )
+    ratings, parameters = ([getattr(one, of) for one in found.networks] for of in ("rating", "parameters"))
+    assert all(network.known < LEAST_KNOWN for network in found.networks)  # the toy's teacher was never trained
+    expected = (9 + rankdata(ratings) + rankdata([-count for count in parameters])) / 4
+    assert [network.mean_rank for network in found.networks] == pytest.approx(expected.tolist())
+    assert [notice for notice in said if notice] == [
+        "no network knows what the teacher believes, so that block sum and size decide; was it trained for such images?"
+    ]
+
+
+def test_a_teacher_that_tells_nothing_is_named_before_anything_is_trained(tmp_path: Path) -> None:
+    said = list[str]()
+    rate_space(SPACE, toy_teacher(), toy_data(), CONFIG, tmp_path, on_progress=lambda one: said.append(one.notice))
+    assert said[0].endswith("of what an answer can tell: was it trained for such images?")
+    assert not any(said[1:])
+
+
+def rated(scores: torch.Tensor, teacher: torch.Tensor) -> StitchedRating:
+    return StitchedScores({NETWORKS[0]: scores}, teacher, None).rating(NETWORKS[0])
 
 
 def test_stitched_ratings_touch_no_label_unless_asked(tmp_path: Path) -> None:
@@ -93,17 +132,23 @@ def test_networks_outside_the_space_and_empty_lists_are_refused(tmp_path: Path) 
 
 
 def test_refined_networks_are_ordered_by_the_mean_of_four_ranks(tmp_path: Path) -> None:
-    table = rate_space(SPACE, toy_teacher(), toy_data(), CONFIG, tmp_path)
-    refined = refine((work(tmp_path, identity=identity_in(tmp_path)),), table, NETWORKS).networks
+    table, chance = rate_space(SPACE, toy_teacher(), toy_data(), CONFIG, tmp_path), random.Random(5)
+    shares = [chance.uniform(0.0, 0.5) for _ in NETWORKS[2:]] + [0.002, -0.01]  # the last two know nothing
+    stitched = [
+        StitchedRating(network, 1 - share, 0.1, 1.0, known=share, agreement=chance.random())
+        for network, share in zip(NETWORKS, shares, strict=True)
+    ]
+    refined = by_mean_rank(SPACE, table, stitched, teacher=table.teacher, data=toy_data()).networks
     assert [network.mean_rank for network in refined] == sorted(network.mean_rank for network in refined)
-    first = refined[0]
     columns = (
-        [network.divergence for network in refined],
-        [-network.agreement for network in refined],
+        [-network.known if network.known > 0.01 else 0.0 for network in refined],
+        [-network.agreement if network.known > 0.01 else 0.0 for network in refined],
         [network.rating for network in refined],
         [-network.parameters for network in refined],
     )
-    assert first.mean_rank == pytest.approx(sum(rankdata(column)[0] for column in columns) / 4)
+    assert [network.mean_rank for network in refined] == pytest.approx(
+        np.mean([rankdata(of) for of in columns], axis=0).tolist()
+    )
 
 
 def test_several_sets_of_supernets_are_averaged(tmp_path: Path) -> None:
