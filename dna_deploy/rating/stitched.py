@@ -38,8 +38,9 @@ TEMPERATURES = tuple(2 ** (step / 4) for step in range(-8, 17))
 """From 1/4 to 16, four to a doubling."""
 
 LEAST_KNOWN = 0.01
-"""Of what an answer can tell, ln(classes) nats: with less, a network is taken to know nothing. Of untrained teachers at most
-0.003 was known on the ground truth, of trained ones 0.013 and more, mostly 0.1 to 0.4."""
+"""Of what an answer can tell, ln(classes) nats: with less, a network is taken to know nothing. On the ground truth at most
+0.003 was known of untrained teachers, 0.013 and more of trained ones, mostly 0.1 to 0.4. It cannot tell all untrained networks:
+heads that begin with large weights are sure of themselves."""
 
 
 @dataclass(frozen=True)

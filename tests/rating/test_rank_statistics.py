@@ -73,6 +73,12 @@ def test_the_gain_of_the_top_is_over_the_mean_network() -> None:
     assert gain_of_top(np.array([3.0, 2, 1, 0]), np.array([0.9, 0.8, 0.5, 0.6]), 2) == pytest.approx(0.85 - 0.7)
 
 
+def test_of_networks_that_tie_each_is_as_likely_to_be_among_the_top() -> None:
+    accuracy = np.array([0.9, 0.8, 0.5, 0.6])
+    assert gain_of_top(np.zeros(4), accuracy, 2) == pytest.approx(0)
+    assert gain_of_top(np.array([1.0, 2, 1, 1]), accuracy, 2) == pytest.approx((0.8 + (0.9 + 0.5 + 0.6) / 3) / 2 - 0.7)
+
+
 def test_the_noise_ceiling_is_the_agreement_of_seeds() -> None:
     assert tau_between_seeds(np.column_stack([np.arange(9.0), np.arange(9.0)])) == 1
     assert math.isnan(tau_between_seeds(np.arange(9.0)[:, None]))
