@@ -122,6 +122,11 @@ def dna(bench: Bench) -> Scores:
     return two_stages(bench, bench.teacher())
 
 
+def dna_longer(bench: Bench) -> Scores:
+    """As much training for one set of supernets as three sets get."""
+    return two_stages(bench, bench.teacher(), epochs=3 * EPOCHS)
+
+
 def dna_wide_teacher(bench: Bench) -> Scores:
     """Another teacher: deeper and wider."""
     return two_stages(bench, bench.teacher(WIDE_TEACHER, "wide-teacher"))
@@ -182,8 +187,8 @@ class Permuted(nn.Module):
         return scores
 
 
-def two_stages(bench: Bench, teacher: Teacher, *, is_control: bool = False) -> Scores:
-    work = bench.work(teacher)
+def two_stages(bench: Bench, teacher: Teacher, *, epochs: int = EPOCHS, is_control: bool = False) -> Scores:
+    work = bench.work(teacher, bench.config.model_copy(update={"epochs": epochs}))
     with bench.compute.limited_threads():
         supernets = train_blocks(work, range(len(bench.space.blocks)), silent)
         ratings = [rate_choices(work, supernets[index], index, bench.architectures) for index in supernets]
@@ -311,6 +316,7 @@ METHODS: dict[str, tuple[Callable[[Bench], Scores], tuple[int, ...]]] = {
     "dna++": (dna_plus_plus, (0, 1, 2)),
     "dna+": (dna_plus, (0, 1, 2)),
     "permuted-targets": (permuted_targets, (0, 1, 2)),
+    "dna-longer": (dna_longer, (0, 1, 2)),
     "dna-wide-teacher": (dna_wide_teacher, (0,)),
     "fine-tuned": (fine_tuned, (0,)),
     "calibrated": (calibrated, (0,)),

@@ -37,6 +37,9 @@ from dna_deploy.spaces.space import SearchSpace
 TEMPERATURES = tuple(2 ** (step / 4) for step in range(-8, 17))
 """From 1/4 to 16, four to a doubling."""
 
+ROOM = 2**29
+"""Bytes of scores in main memory: 67 networks on 2,000 images of 1,000 classes."""
+
 LEAST_KNOWN = 0.01
 """Of what an answer can tell, ln(classes) nats: with less, a network is taken to know nothing. On the ground truth at most
 0.003 was known of untrained teachers, 0.013 and more of trained ones, mostly 0.1 to 0.4. It cannot tell all untrained networks:
@@ -210,9 +213,14 @@ def stitch(
     with_labels: bool = False,
     on_progress: OnProgress = silent,
 ) -> tuple[StitchedRating, ...]:
-    """The same, of supernets that are at hand."""
-    scores = stitched_scores(work, supernets, architectures, with_labels=with_labels, on_progress=on_progress)
-    rated = {architecture: scores.rating(architecture) for architecture in scores.networks}
+    """The same, of supernets that are at hand. So many networks at a time as there is room for their scores."""
+    rated = dict[Architecture, StitchedRating]()
+    each = len(work.data.rating) * work.teacher.classes * torch.float32.itemsize
+    ordered = sorted(set(architectures), key=str)
+    for start in range(0, len(ordered), max(1, ROOM // each)):
+        part = ordered[start : start + max(1, ROOM // each)]
+        scores = stitched_scores(work, supernets, part, with_labels=with_labels, on_progress=on_progress)
+        rated |= {architecture: scores.rating(architecture) for architecture in part}
     return tuple(rated[architecture] for architecture in architectures)
 
 

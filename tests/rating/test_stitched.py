@@ -104,7 +104,8 @@ def test_who_knows_nothing_is_said_and_ordered_by_block_sum_and_size(tmp_path: P
     expected = (9 + rankdata(ratings) + rankdata([-count for count in parameters])) / 4
     assert [network.mean_rank for network in found.networks] == pytest.approx(expected.tolist())
     assert [notice for notice in said if notice] == [
-        "no network knows what the teacher believes, so that block sum and size decide; was it trained for such images?"
+        "no network knows what the teacher believes, so that block sum and size decide: supernets need more training, or the "
+        "teacher was not trained for such images"
     ]
 
 
@@ -117,6 +118,18 @@ def test_a_teacher_that_tells_nothing_is_named_before_anything_is_trained(tmp_pa
 
 def rated(scores: torch.Tensor, teacher: torch.Tensor) -> StitchedRating:
     return StitchedScores({NETWORKS[0]: scores}, teacher, None).rating(NETWORKS[0])
+
+
+def test_networks_whose_scores_have_no_room_together_are_rated_one_after_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = work(tmp_path)
+    together = rate_stitched(done, NETWORKS, with_labels=True)
+    monkeypatch.setattr("dna_deploy.rating.stitched.ROOM", 3 * 40 * toy_teacher().classes * 4)
+    steps = list[int]()
+    apart = rate_stitched(done, NETWORKS, with_labels=True, on_progress=lambda one: steps.append(one.done))
+    assert apart == together
+    assert steps.count(1) == 3
 
 
 def test_stitched_ratings_touch_no_label_unless_asked(tmp_path: Path) -> None:
