@@ -20,6 +20,7 @@ from dna_deploy.nets.supernet import SupernetBlock, path_of
 from dna_deploy.rating.block_in_training import build_supernet
 from dna_deploy.rating.block_rating import relative_l1
 from dna_deploy.rating.block_training import training_batches
+from dna_deploy.rating.stitched import StitchedScores
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.spaces.architecture import Architecture, BlockChoice
 from dna_deploy.spaces.space import SearchSpace
@@ -75,19 +76,27 @@ def run_group(
 def rate_chain(
     work: BlockWork, supernets: Sequence[SupernetBlock], groups: Groups, architectures: Sequence[Architecture]
 ) -> dict[str, Sequence[float]]:
-    """Minus the relative L1 summed over groups, and minus the divergence of the whole chain from the teacher's answers."""
-    sums, divergences = ([0.0] * len(architectures) for _ in range(2))
+    """Minus the relative L1 summed over groups, and what the whole chain knows of the teacher, as DNA's stitched networks."""
+    sums = [0.0] * len(architectures)
+    said: list[list[torch.Tensor]] = [[] for _ in architectures]
+    teacher = list[torch.Tensor]()
     batches = list(in_order(work.data.rating, work.data, work.config.rating_batch))
     with work.compute.limited_threads(), batch_statistics(torch.nn.ModuleList(supernets)):
         for batch in batches:
             features = [batch.inputs, *work.teacher.features(batch.inputs)]
-            wanted = F.log_softmax(work.teacher.scores_from(features[-1]), 1)
+            teacher.append(work.teacher.scores_from(features[-1]))
             for number, architecture in enumerate(architectures):
                 for group in groups:
                     found = run_group(work.space, supernets, group, architecture, features[group[0]])
                     sums[number] -= float(relative_l1(features[group[-1] + 1], found)) / len(batches)
                 whole = run_group(work.space, supernets, range(len(supernets)), architecture, batch.inputs)
-                scores = F.log_softmax(work.teacher.scores_from(whole), 1)
-                divergence = F.kl_div(scores, wanted, reduction="batchmean", log_target=True)
-                divergences[number] -= float(divergence) / len(batches)
-    return {"block sum": sums, "plain divergence": divergences}
+                said[number].append(work.teacher.scores_from(whole))
+    scores = StitchedScores(
+        {architecture: torch.cat(of) for architecture, of in zip(architectures, said, strict=True)}, torch.cat(teacher), None
+    )
+    found_of = [scores.rating(architecture) for architecture in architectures]
+    return {
+        "block sum": sums,
+        "stitched": [one.score for one in found_of],
+        "stitched agreement": [one.counted_agreement or 0.0 for one in found_of],
+    }

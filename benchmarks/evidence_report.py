@@ -253,6 +253,9 @@ PAIRS = (
     ("dna: second stage", "operator counts, fitted on all other networks"),
     ("dna: block sum", "random-teacher: block sum"),
     ("dna: block sum", "permuted-targets: block sum"),
+    ("chain-2: second stage", "chain-3: second stage"),
+    ("chain-3: second stage", "chain-1: second stage"),
+    ("chain-2: block sum", "chain-3: block sum"),
     ("chain-3: block sum", "chain-1: block sum"),
     ("chain-2: block sum", "chain-1: block sum"),
 )

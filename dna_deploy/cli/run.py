@@ -91,7 +91,8 @@ def demo(
     """
     from dna_deploy.pipeline.settings import parse_settings
 
-    settings = parse_settings({"latency": latency}, "the command line")
+    asked = {"latency": latency, "profile": {"steady": True}}  # whoever sees it first may well have neighbours
+    settings = parse_settings(asked, "the command line")
     journey = _journey(settings, folder, Path("profiles"), f"dna-deploy demo --latency {latency}")
     _walk(journey, None, None, json=json)
 
