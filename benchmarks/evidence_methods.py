@@ -53,6 +53,9 @@ WIDE_TEACHER = TeacherConfig(width_factor=2.0, depth=2, recipe=Recipe(epochs=20)
 EPOCHS, BATCH = 10, 32
 """1,250 steps. With 190 (3 epochs in batches of 64) supernets had learnt next to nothing, and no rating knew anything."""
 
+SMALL_BATCH = 16
+"""2,500 steps on as many images."""
+
 ONE_SHOT_EPOCHS = 16
 """So that a one-shot supernet takes as long as the block supernets and a third of their teacher, which serves three seeds."""
 
@@ -127,6 +130,16 @@ def dna_longer(bench: Bench) -> Scores:
     return two_stages(bench, bench.teacher(), epochs=3 * EPOCHS)
 
 
+def dna_small_batches(bench: Bench) -> Scores:
+    """More steps on as many images."""
+    return two_stages(bench, bench.teacher(), batch=SMALL_BATCH)
+
+
+def dna_tiny_batches(bench: Bench) -> Scores:
+    """Still more."""
+    return two_stages(bench, bench.teacher(), batch=SMALL_BATCH // 2)
+
+
 def dna_wide_teacher(bench: Bench) -> Scores:
     """Another teacher: deeper and wider."""
     return two_stages(bench, bench.teacher(WIDE_TEACHER, "wide-teacher"))
@@ -134,11 +147,21 @@ def dna_wide_teacher(bench: Bench) -> Scores:
 
 def dna_largest_teacher(bench: Bench) -> Scores:
     """The largest network of the space itself, trained with labels, teaches all others."""
+    return two_stages(bench, largest_teacher(bench))
+
+
+def dna_largest_teacher_small_batches(bench: Bench) -> Scores:
+    """The same, with more steps on as many images."""
+    return two_stages(bench, largest_teacher(bench), batch=SMALL_BATCH)
+
+
+def largest_teacher(bench: Bench) -> Teacher:
+    """One serves all seeds."""
     with waiting(bench.teachers / "largest-teacher") as folder:
         path = train_largest(TEACHER.recipe, bench.space, bench.data, folder, compute=bench.compute)
     teacher = load_teacher(path)
     bench.tell_accuracy(teacher)
-    return two_stages(bench, teacher)
+    return teacher
 
 
 def random_teacher(bench: Bench) -> Scores:
@@ -187,8 +210,8 @@ class Permuted(nn.Module):
         return scores
 
 
-def two_stages(bench: Bench, teacher: Teacher, *, epochs: int = EPOCHS, is_control: bool = False) -> Scores:
-    work = bench.work(teacher, bench.config.model_copy(update={"epochs": epochs}))
+def two_stages(bench: Bench, teacher: Teacher, *, epochs: int = EPOCHS, batch: int = BATCH, is_control: bool = False) -> Scores:
+    work = bench.work(teacher, bench.config.model_copy(update={"epochs": epochs, "batch": batch}))
     with bench.compute.limited_threads():
         supernets = train_blocks(work, range(len(bench.space.blocks)), silent)
         ratings = [rate_choices(work, supernets[index], index, bench.architectures) for index in supernets]
@@ -283,12 +306,22 @@ def rate_choices(work: BlockWork, supernet: SupernetBlock, index: int, architect
     return [choices[architecture.blocks[index]] for architecture in architectures]
 
 
-def spos(bench: Bench) -> Scores:
+def spos(bench: Bench, epochs: int = ONE_SHOT_EPOCHS, batch: int = BATCH) -> Scores:
     """One-shot supernet trained with labels, rated by accuracy with batch norms recalibrated for each path."""
-    config = OneShotConfig(epochs=ONE_SHOT_EPOCHS, batch=BATCH, seed=bench.seed)
+    config = OneShotConfig(epochs=epochs, batch=batch, seed=bench.seed)
     work = one_shot_work(bench.space, bench.data, config, bench.folder, bench.compute)
     found = rate_one_shot(work, bench.architectures)
     return {"accuracy": [one.accuracy for one in found], "minus loss": [-one.loss for one in found]}
+
+
+def spos_longer(bench: Bench) -> Scores:
+    """As much longer as `dna_longer`."""
+    return spos(bench, 3 * ONE_SHOT_EPOCHS)
+
+
+def spos_small_batches(bench: Bench) -> Scores:
+    """More steps on as many images, as `dna_small_batches`."""
+    return spos(bench, batch=SMALL_BATCH)
 
 
 def chain(groups: tuple[tuple[int, ...], ...]) -> Callable[[Bench], Scores]:
@@ -317,6 +350,11 @@ METHODS: dict[str, tuple[Callable[[Bench], Scores], tuple[int, ...]]] = {
     "dna+": (dna_plus, (0, 1, 2)),
     "permuted-targets": (permuted_targets, (0, 1, 2)),
     "dna-longer": (dna_longer, (0, 1, 2)),
+    "dna-small-batches": (dna_small_batches, (0, 1, 2)),
+    "dna-tiny-batches": (dna_tiny_batches, (0,)),
+    "dna-largest-teacher-small-batches": (dna_largest_teacher_small_batches, (0, 1, 2)),
+    "spos-small-batches": (spos_small_batches, (0, 1, 2)),
+    "spos-longer": (spos_longer, (0, 1, 2)),
     "dna-wide-teacher": (dna_wide_teacher, (0,)),
     "fine-tuned": (fine_tuned, (0,)),
     "calibrated": (calibrated, (0,)),

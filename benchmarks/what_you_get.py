@@ -1,8 +1,8 @@
-"""What does the user get for it? Networks that search found against others of the same latency, at five budgets.
+"""What does the user get for it? Networks that search found against others of the same latency, at three budgets.
 
-    python benchmarks/what_you_get.py choose     (about half an hour of two cores: teachers, supernets, ratings, SPOS)
+    python benchmarks/what_you_get.py choose     (about half an hour of one core: teacher, supernets, ratings, SPOS)
     python benchmarks/what_you_get.py measure    (a minute of timing, alone on the machine: all networks interleaved)
-    python benchmarks/what_you_get.py train      (about an hour of one core; stops and goes on, and several share the work)
+    python benchmarks/what_you_get.py train      (about half an hour; stops and goes on at any time)
     python benchmarks/what_you_get.py show       (writes benchmarks/results/what_you_get.md and what_you_get.svg)
 
 Everything is trained alike, by the recipe and on the images of the rating evidence (`ground_truth.py`). Test images are seen
@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ground_truth import claimed
 from kept import kept
 from scipy.stats import t
 from tabulate import tabulate
@@ -125,19 +124,12 @@ def train() -> None:
     """Trains what is not trained yet: all networks with the first seed, then with the next. Equal ones are trained once."""
     for seed in SEEDS:
         for network, budget_s, _ in compared():
-            with claimed(WORK / "trained" / called(network, seed)) as mine:
-                if mine is not None:
-                    tell(f"seed {seed}, {budget_s * 1e6:.0f} us, {network.role}: {accuracy(network, seed)['test']:.2%}")
-
-
-def called(network: Network, seed: int) -> str:
-    """A file name for a training."""
-    return f"{network.space.name}-{str(network.architecture).replace('/', '_').replace(':', '.')}-{seed}"
+            tell(f"seed {seed}, {budget_s * 1e6:.0f} us, {network.role}: {accuracy(network, seed)['test']:.2%}")
 
 
 def accuracy(network: Network, seed: int) -> dict[str, Any]:
     """What one training reached."""
-    name = called(network, seed)
+    name = f"{network.space.name}-{str(network.architecture).replace('/', '_').replace(':', '.')}-{seed}"
 
     def make() -> dict[str, Any]:
         began = time.process_time()
@@ -164,7 +156,7 @@ def show() -> None:
             _table([row for row in rows if row[1] == budget_s]),
             "",
         ]
-    lines += [f"## Over all {len(BUDGETS_S)} budgets", "", _summary(rows), ""]
+    lines += ["## Over the three budgets", "", _summary(rows), ""]
     (RESULTS / "what_you_get.md").write_text("\n".join(lines))
     _plot(rows)
 
@@ -207,8 +199,8 @@ def _summary(rows: list[Row]) -> str:
     budgets = (f"{budget_s * 1e6:.0f} us" for budget_s in BUDGETS_S)
     table = tabulate(lines, ("points over random", *budgets, "mean"), "github", disable_numparse=True)
     return (
-        f"{table}\n\nIntervals are Student's, over budgets. No hand-made network of the kind is as fast as the lowest budgets; "
-        f"the one beside them takes longer, as the tables say."
+        f"{table}\n\nThree budgets are few: no two of these means differ by more than their intervals. No hand-made network of "
+        f"the kind is as fast as the lowest budget; the one beside it takes longer, as the table says."
     )
 
 
@@ -233,7 +225,7 @@ def _plot(rows: list[Row]) -> None:
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
     roles = dict.fromkeys(CHANCE if row[0].role.startswith(CHANCE) else row[0].role for row in rows)
-    for role, marker in zip(roles, "sDpPX*^vox", strict=False):
+    for role, marker in zip(roles, "sD^vox", strict=False):
         chosen = [row for row in rows if row[0].role.startswith(role)]
         x, y = [row[2] * 1e6 for row in chosen], [100 * float(np.mean(row[3])) for row in chosen]
         spread = [[100 * (np.mean(row[3]) - min(row[3])), 100 * (max(row[3]) - np.mean(row[3]))] for row in chosen]

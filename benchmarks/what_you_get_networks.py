@@ -10,11 +10,11 @@ from pathlib import Path
 
 from dna_deploy.data.splits import DataConfig, ImageData, load_data
 from dna_deploy.nets.compute import Compute
-from dna_deploy.nets.teacher import Teacher, load_teacher
+from dna_deploy.nets.teacher import load_teacher
 from dna_deploy.rating.config import RatingConfig
 from dna_deploy.rating.one_shot import OneShotConfig, one_shot_work
 from dna_deploy.rating.one_shot_rating import OneShotRater
-from dna_deploy.rating.rate import block_work, rate_space, sets_of
+from dna_deploy.rating.rate import rate_space, rating_identity
 from dna_deploy.rating.refine import refine
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.latency_table import LatencyTable
@@ -27,7 +27,6 @@ from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv
 from dna_deploy.spaces.space import Block, Cell, FixedLayer, SearchSpace
 from dna_deploy.training.recipe import Recipe
-from dna_deploy.training.scaled import train_largest
 from dna_deploy.training.teacher import TeacherConfig, train_teacher
 
 SPACE, TABLE = "fashion", Path(__file__).parent.parent / "latency_tables" / "fashion.cpu-1thread.json"
@@ -39,10 +38,7 @@ TEACHER = TeacherConfig(recipe=Recipe(epochs=20, batch=64, learning_rate=5e-3))
 EPOCHS, ONE_SHOT_EPOCHS, BATCH = 10, 16, 32
 """As the rating evidence trains its supernets."""
 
-SETS = 3
-"""Sets of supernets that the largest network of the space teaches."""
-
-BUDGETS_S = (60e-6, 80e-6, 100e-6, 130e-6, 160e-6)
+BUDGETS_S = (60e-6, 100e-6, 160e-6)
 """Between the fastest network of the space (20 us by the table) and the slowest (480 us)."""
 
 NEAR, RANDOM = 0.05, 5
@@ -64,14 +60,6 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Rated:
-    """Sets of block supernets of one teacher, and what they say of every candidate."""
-
-    works: tuple[BlockWork, ...]
-    table: RatingTable
-
-
-@dataclass(frozen=True)
 class Workshop:
     """Teacher, supernets and images of the comparison; the folder resumes all of them."""
 
@@ -90,35 +78,20 @@ class Workshop:
         return load_data(DATA, self.space.input)
 
     @cached_property
-    def residual(self) -> Rated:
-        """Taught by the default teacher."""
+    def blocks(self) -> BlockWork:
+        """The block supernets, by the settings of the rating evidence."""
         path = train_teacher(TEACHER, self.space, self.data, self.folder / "teacher", compute=self.compute)
-        return self._rated(load_teacher(path), self.folder / "blocks", 1)
+        teacher, config = load_teacher(path), RatingConfig(epochs=EPOCHS, batch=BATCH)
+        identity = rating_identity(self.space, teacher, self.data, config)
+        return BlockWork(self.space, teacher, self.data, config, self.folder / "blocks", identity, self.compute)
 
     @cached_property
-    def largest(self) -> Rated:
-        """Taught by the largest network of the space."""
-        return self._rated(self._largest_teacher, self.folder / "blocks-largest", 1)
-
-    @cached_property
-    def largest_sets(self) -> Rated:
-        """The same, with several sets of supernets, the first of which is that of one set."""
-        return self._rated(self._largest_teacher, self.folder / "blocks-largest", SETS)
-
-    @cached_property
-    def _largest_teacher(self) -> Teacher:
-        folder = self.folder / "teacher-largest"
-        return load_teacher(train_largest(TEACHER.recipe, self.space, self.data, folder, compute=self.compute))
-
-    def _rated(self, teacher: Teacher, folder: Path, sets: int) -> Rated:
-        """The block supernets, by the settings of the rating evidence, and the rating of every candidate."""
-        work = block_work(self.space, teacher, self.data, RatingConfig(epochs=EPOCHS, batch=BATCH), folder, self.compute)
-        path = folder / f"ratings-{sets}.json"
+    def ratings(self) -> RatingTable:
+        work, path = self.blocks, self.folder / "ratings.json"
         if not path.exists():
-            rate_space(
-                work.space, work.teacher, work.data, work.config, work.folder, supernets=sets, compute=work.compute
-            ).write(path)
-        return Rated(sets_of(work, sets), RatingTable.read(path))
+            table = rate_space(work.space, work.teacher, work.data, work.config, work.folder, compute=work.compute)
+            table.write(path)
+        return RatingTable.read(path)
 
     @cached_property
     def one_shot(self) -> OneShotRater:
@@ -127,7 +100,7 @@ class Workshop:
 
     @property
     def compute(self) -> Compute:
-        return Compute(checkpoint_seconds=30, jobs=2)
+        return Compute(checkpoint_seconds=30)
 
 
 def choose(workshop: Workshop, tell: Callable[[str], None]) -> Iterator[Network]:
@@ -147,15 +120,10 @@ def choose(workshop: Workshop, tell: Callable[[str], None]) -> Iterator[Network]
 
 def _within(workshop: Workshop, budget_s: float, tell: Callable[[str], None]) -> Iterator[tuple[str, Architecture]]:
     space, table, limits = workshop.space, workshop.table, [Constraint(Latency(), at_most=budget_s)]
-    for taught, rated in (
-        ("", workshop.residual),
-        (", largest as teacher", workshop.largest),
-        (f", largest as teacher, {SETS} sets", workshop.largest_sets),
-    ):
-        outcome = search(space, rated.table, [table], limits, top=SHORTLIST, prefer_cheaper=False)
-        yield f"searched by block ratings{taught}", outcome.network(space)
-        shortlist = [space.parse(network.architecture) for network in (outcome.best, *outcome.others)]
-        yield f"searched and refined{taught}", space.parse(refine(rated.works, rated.table, shortlist).networks[0].architecture)
+    outcome = search(space, workshop.ratings, [table], limits, top=SHORTLIST, prefer_cheaper=False)
+    yield "searched by block ratings", outcome.network(space)
+    shortlist = [space.parse(network.architecture) for network in (outcome.best, *outcome.others)]
+    yield "searched and refined", space.parse(refine(workshop.blocks, workshop.ratings, shortlist).networks[0].architecture)
     assert outcome.largest is not None
     yield "largest that fits", space.parse(outcome.largest.architecture)
     yield "chosen by SPOS", _by_one_shot(workshop, limits, budget_s, tell).network(space)
