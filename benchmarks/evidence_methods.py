@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from evidence_calibrated import calibrated, dna_work, fine_tuned
 from evidence_chain import rate_chain, train_chain
 from evidence_joint import train_joint
-from evidence_successors import dna_plus, dna_plus_plus
+from evidence_successors import dna_plus, dna_plus_plus, dna_plus_plus_longer
 from ground_truth_records import NetworkList
 from torch import nn
 
@@ -135,9 +135,9 @@ def dna_small_batches(bench: Bench) -> Scores:
     return two_stages(bench, bench.teacher(), batch=SMALL_BATCH)
 
 
-def dna_tiny_batches(bench: Bench) -> Scores:
-    """Still more."""
-    return two_stages(bench, bench.teacher(), batch=SMALL_BATCH // 2)
+def dna_small_batches_longer(bench: Bench) -> Scores:
+    """Both: 7,500 steps."""
+    return two_stages(bench, bench.teacher(), epochs=3 * EPOCHS, batch=SMALL_BATCH)
 
 
 def dna_wide_teacher(bench: Bench) -> Scores:
@@ -306,22 +306,17 @@ def rate_choices(work: BlockWork, supernet: SupernetBlock, index: int, architect
     return [choices[architecture.blocks[index]] for architecture in architectures]
 
 
-def spos(bench: Bench, epochs: int = ONE_SHOT_EPOCHS, batch: int = BATCH) -> Scores:
+def spos(bench: Bench, batch: int = BATCH) -> Scores:
     """One-shot supernet trained with labels, rated by accuracy with batch norms recalibrated for each path."""
-    config = OneShotConfig(epochs=epochs, batch=batch, seed=bench.seed)
+    config = OneShotConfig(epochs=ONE_SHOT_EPOCHS, batch=batch, seed=bench.seed)
     work = one_shot_work(bench.space, bench.data, config, bench.folder, bench.compute)
     found = rate_one_shot(work, bench.architectures)
     return {"accuracy": [one.accuracy for one in found], "minus loss": [-one.loss for one in found]}
 
 
-def spos_longer(bench: Bench) -> Scores:
-    """As much longer as `dna_longer`."""
-    return spos(bench, 3 * ONE_SHOT_EPOCHS)
-
-
 def spos_small_batches(bench: Bench) -> Scores:
     """More steps on as many images, as `dna_small_batches`."""
-    return spos(bench, batch=SMALL_BATCH)
+    return spos(bench, SMALL_BATCH)
 
 
 def chain(groups: tuple[tuple[int, ...], ...]) -> Callable[[Bench], Scores]:
@@ -347,14 +342,14 @@ METHODS: dict[str, tuple[Callable[[Bench], Scores], tuple[int, ...]]] = {
     "chain-2": (chain(((0,), (1, 2))), (0, 1, 2)),
     "chain-1": (chain(((0, 1, 2),)), (0, 1, 2)),
     "dna++": (dna_plus_plus, (0, 1, 2)),
+    "dna++-longer": (dna_plus_plus_longer, (0,)),
     "dna+": (dna_plus, (0, 1, 2)),
     "permuted-targets": (permuted_targets, (0, 1, 2)),
     "dna-longer": (dna_longer, (0, 1, 2)),
     "dna-small-batches": (dna_small_batches, (0, 1, 2)),
-    "dna-tiny-batches": (dna_tiny_batches, (0,)),
+    "dna-small-batches-longer": (dna_small_batches_longer, (0, 1, 2)),
     "dna-largest-teacher-small-batches": (dna_largest_teacher_small_batches, (0, 1, 2)),
     "spos-small-batches": (spos_small_batches, (0, 1, 2)),
-    "spos-longer": (spos_longer, (0, 1, 2)),
     "dna-wide-teacher": (dna_wide_teacher, (0,)),
     "fine-tuned": (fine_tuned, (0,)),
     "calibrated": (calibrated, (0,)),

@@ -90,7 +90,17 @@ VOTES = {
 }
 """Whose ranks are averaged, parameters always among them."""
 
-ASKED_TOGETHER = {("second stage", "dna"), ("second stage", "dna-largest-teacher")}
+ASKED_TOGETHER = {
+    ("second stage", method)
+    for method in (
+        "dna",
+        "dna-longer",
+        "dna-small-batches",
+        "dna-small-batches-longer",
+        "dna-largest-teacher",
+        "dna-largest-teacher-small-batches",
+    )
+}
 """Methods whose seeds share a teacher: what they say is averaged as well, as `rate --supernets 3` does."""
 
 
@@ -242,6 +252,15 @@ PAIRS = (
     ("dna: second stage", "spos: minus loss"),
     ("dna: second stage, all seeds asked", "dna: second stage"),
     ("dna-longer: second stage", "dna: second stage"),
+    ("dna-small-batches: second stage", "dna: second stage"),
+    ("dna-small-batches: block sum", "dna: block sum"),
+    ("dna-small-batches: second stage", "spos-small-batches: minus loss"),
+    ("dna-small-batches: second stage, all seeds asked", "dna: second stage, all seeds asked"),
+    ("spos-small-batches: minus loss", "spos: minus loss"),
+    ("dna-largest-teacher-small-batches: second stage", "dna-largest-teacher: second stage"),
+    ("dna-largest-teacher-small-batches: second stage", "dna-small-batches: second stage"),
+    ("dna-largest-teacher-small-batches: second stage", "spos-small-batches: minus loss"),
+    ("dna-largest-teacher-small-batches: block sum", "dna-largest-teacher: block sum"),
     ("dna: second stage, all seeds asked", "dna-longer: second stage"),
     ("dna-longer: block sum", "dna: block sum"),
     ("dna: second stage", "parameters"),

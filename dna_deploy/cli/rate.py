@@ -45,7 +45,9 @@ def rate(
     rating_images: Annotated[
         int | None, typer.Option(min=2, help="Held-out images to rate on; by default a tenth, at most 2000.")
     ] = None,
-    batch: Annotated[int, typer.Option(min=2, help="Images a step of supernet training.")] = 64,
+    batch: Annotated[
+        int | None, typer.Option(min=2, help="Images a step of supernet training; by default 16, for dna++ 64.")
+    ] = None,
     learning_rate: Annotated[float, typer.Option(help="Of the supernets, its highest value.")] = 4e-3,
     edges: Annotated[str, typer.Option(help="How channels are made to fit: adaptors (1x1, shared) or teacher.")] = "adaptors",
     teacher_epochs: Annotated[int, typer.Option(min=1, help="Epochs of teacher training, if it is trained here.")] = 4,
@@ -100,7 +102,7 @@ def rate(
     taught_space = found.with_classes(len(whole.classes))  # blocks are rated without a head: for every number of classes
     divided = partial(divide_up_to, whole, DataConfig(dataset=dataset, rating_images=rating_images, seed=seed))
     data = divided(images, IMAGES)
-    common = {"epochs": epochs, "batch": batch, "learning_rate": learning_rate, "seed": seed}
+    common = {"epochs": epochs, "learning_rate": learning_rate, "seed": seed, **({"batch": batch} if batch else {})}
     if ranks.count > 1 and method != "dna":
         raise UsageError(f"--method {method} runs in one process, not in the {ranks.count} of torchrun", "start it without")
     taught_by = teacher != "residual" or teacher_weights is not None or bool(teacher_cuts)

@@ -183,7 +183,8 @@ class Journey:
     def _rating_config(self) -> RatingConfig:
         from dna_deploy.rating.config import RatingConfig
 
-        return RatingConfig(epochs=self.settings.rate.epochs, seed=self.settings.seed)
+        asked = self.settings.rate
+        return RatingConfig(epochs=asked.epochs, batch=asked.batch, seed=self.settings.seed)
 
     def _rate(self) -> Stage:
         asked, config = self.settings.rate, self._rating_config
@@ -207,7 +208,7 @@ class Journey:
             )  # fmt: skip
             table.write(self.ratings_file)
 
-        estimate_s = asked.supernets * (20 + asked.epochs * self._images(asked.images) / 300)
+        estimate_s = asked.supernets * (20 + asked.epochs * self._images(asked.images) / 240)
         return Stage("rate", "train block supernets, rate every candidate", estimate_s, inputs, (self.ratings_file,), run)
 
     def _rate_without_labels(self) -> Stage:

@@ -49,6 +49,7 @@ class RateSettings(Part):
 
     epochs: int = Field(3, ge=1, description="passes over the training images")
     images: int = Field(12_000, ge=100, description="training images the supernets see, at most")
+    batch: int = Field(16, ge=2, description="images a step; what ratings know depends on the number of steps")
     rating_images: int = Field(2_000, ge=50, description="held-out training images to rate on; at most a tenth of all")
     supernets: int = Field(
         1,

@@ -11,10 +11,12 @@ from dna_deploy.records.files import Part
 
 
 class RatingConfig(Part):
-    """Training and rating of the block supernets. Defaults follow what a pilot found to be enough."""
+    """Training and rating of the block supernets. What ratings know depends on steps first, so that batches are small: with 16
+    images a step they know far more than with 32 or 64 on as many images (`benchmarks/results/evidence.md`).
+    """
 
     epochs: int = Field(4, ge=1)
-    batch: int = Field(64, ge=2)
+    batch: int = Field(16, ge=2, description="images a step")
     learning_rate: float = Field(4e-3, gt=0, description="of Adam, its highest value; a cosine brings it to zero")
     learning_rates: tuple[float, ...] = Field((), description="one a block, instead of one for all")
     weight_decay: float = Field(1e-4, ge=0)

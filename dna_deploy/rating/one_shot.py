@@ -41,7 +41,7 @@ class OneShotConfig(Part):
     """Training and rating of a one-shot supernet."""
 
     epochs: int = Field(6, ge=1)
-    batch: int = Field(64, ge=2)
+    batch: int = Field(16, ge=2, description="images a step: more steps tell more than larger batches, as for block supernets")
     learning_rate: float = Field(4e-3, gt=0, description="of Adam, its highest value; a cosine brings it to zero")
     weight_decay: float = Field(1e-4, ge=0)
     warm_up: float = Field(0.05, ge=0, lt=1, description="share of the steps in which the learning rate rises")
