@@ -347,7 +347,7 @@ METHODS: dict[str, tuple[Callable[[Bench], Scores], tuple[int, ...]]] = {
     "permuted-targets": (permuted_targets, (0, 1, 2)),
     "dna-longer": (dna_longer, (0, 1, 2)),
     "dna-small-batches": (dna_small_batches, (0, 1, 2)),
-    "dna-small-batches-longer": (dna_small_batches_longer, (0, 1, 2)),
+    "dna-small-batches-longer": (dna_small_batches_longer, (0,)),
     "dna-largest-teacher-small-batches": (dna_largest_teacher_small_batches, (0, 1, 2)),
     "spos-small-batches": (spos_small_batches, (0, 1, 2)),
     "dna-wide-teacher": (dna_wide_teacher, (0,)),
