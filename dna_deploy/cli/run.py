@@ -85,7 +85,7 @@ def demo(
     latency: Annotated[str, typer.Option(help="The promise, such as 0.1ms, or 50% of the way to the best network.")] = "50%",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Walk the whole journey on Fashion-MNIST and this machine, in about ten minutes on two cores.
+    """Walk the whole journey on Fashion-MNIST and this machine, in ten to fifteen minutes on two cores.
 
     Example: dna-deploy demo
     """
