@@ -10,9 +10,9 @@ side in the same run, on one thread and in processor seconds, which other work o
    teacher, whose share is printed;
 3. a walk holds one feature map a layer, not one a candidate.
 
-The committed result is of a calm hour and 64 images a step: 94 % of theory, 3 % over bare passes. Six runs of an evening with busy
-neighbours, at the 16 images a step that are the default since, said 81 to 90 % of theory (single rounds 49 to 142 %) and 6 to 14 %
-over bare passes, all medians: the optimiser's share is larger where batches are small.
+The committed result is of a calm hour and 64 images a step: 94 % of theory, 3 % over bare passes. Six runs of an evening with
+busy neighbours, at the 16 images a step that are the default since, said 81 to 90 % of theory (single rounds 49 to 142 %) and 6
+to 14 % over bare passes, all medians: the optimiser's share is larger where batches are small.
 """
 
 from __future__ import annotations
