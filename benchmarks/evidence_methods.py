@@ -44,12 +44,12 @@ from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.accuracy import measure_accuracy
 from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.scaled import train_largest
-from dna_deploy.training.teacher import TeacherConfig, train_teacher
+from dna_deploy.training.teacher import RESIDUAL, TeacherConfig, train_residual
 
 Scores = dict[str, Sequence[float]]
 
-TEACHER = TeacherConfig(recipe=Recipe(epochs=20))
-WIDE_TEACHER = TeacherConfig(width_factor=2.0, depth=2, recipe=Recipe(epochs=20))
+TEACHER = TeacherConfig(name=RESIDUAL, recipe=Recipe(epochs=20))
+WIDE_TEACHER = TeacherConfig(name=RESIDUAL, width_factor=2.0, depth=2, recipe=Recipe(epochs=20))
 EPOCHS, BATCH = 10, 32
 """1,250 steps. With 190 (3 epochs in batches of 64) supernets had learnt next to nothing, and no rating knew anything."""
 
@@ -94,7 +94,7 @@ class Bench:
     def teacher(self, config: TeacherConfig = TEACHER, name: str = "teacher") -> Teacher:
         """One teacher serves all seeds. Whoever comes first trains it, others wait."""
         with waiting(self.teachers / name) as folder:
-            path = train_teacher(config, self.space, self.data, folder, compute=self.compute)
+            path = train_residual(config, self.space, self.data, folder, compute=self.compute)
         teacher = load_teacher(path)
         self.tell_accuracy(teacher)
         return teacher
@@ -155,6 +155,11 @@ def dna_largest_teacher_small_batches(bench: Bench) -> Scores:
     return two_stages(bench, largest_teacher(bench), batch=SMALL_BATCH)
 
 
+def dna_largest_teacher_small_batches_longer(bench: Bench) -> Scores:
+    """And with three times the epochs."""
+    return two_stages(bench, largest_teacher(bench), epochs=3 * EPOCHS, batch=SMALL_BATCH)
+
+
 def largest_teacher(bench: Bench) -> Teacher:
     """One serves all seeds."""
     with waiting(bench.teachers / "largest-teacher") as folder:
@@ -174,6 +179,16 @@ def random_largest_teacher(bench: Bench) -> Scores:
     return two_stages(bench, untrained(bench, "random largest"), is_control=True)
 
 
+def random_teacher_small_batches(bench: Bench) -> Scores:
+    """The same controls with as many steps as the tool takes by default."""
+    return two_stages(bench, untrained(bench, "random"), batch=SMALL_BATCH, is_control=True)
+
+
+def random_largest_teacher_small_batches(bench: Bench) -> Scores:
+    """Of the largest kind."""
+    return two_stages(bench, untrained(bench, "random largest"), batch=SMALL_BATCH, is_control=True)
+
+
 def untrained(bench: Bench, kind: str) -> Teacher:
     with seeded(bench.seed, f"{kind} teacher"):
         if kind == "random":
@@ -187,11 +202,16 @@ def untrained(bench: Bench, kind: str) -> Teacher:
 
 def permuted_targets(bench: Bench) -> Scores:
     """Control: every block learns the features of another image."""
-    teacher = bench.teacher()
-    network = Permuted(teacher.network)
-    return two_stages(
-        bench, Teacher.freeze("permuted", f"permuted {teacher.digest}", network, bench.space.input), is_control=True
-    )
+    return two_stages(bench, permuted(bench, bench.teacher()), is_control=True)
+
+
+def permuted_targets_small_batches(bench: Bench) -> Scores:
+    """The same, with as many steps as the tool takes by default."""
+    return two_stages(bench, permuted(bench, bench.teacher()), batch=SMALL_BATCH, is_control=True)
+
+
+def permuted(bench: Bench, teacher: Teacher) -> Teacher:
+    return Teacher.freeze("permuted", f"permuted {teacher.digest}", Permuted(teacher.network), bench.space.input)
 
 
 class Permuted(nn.Module):
@@ -345,10 +365,14 @@ METHODS: dict[str, tuple[Callable[[Bench], Scores], tuple[int, ...]]] = {
     "dna++-longer": (dna_plus_plus_longer, (0,)),
     "dna+": (dna_plus, (0, 1, 2)),
     "permuted-targets": (permuted_targets, (0, 1, 2)),
+    "random-teacher-small-batches": (random_teacher_small_batches, (0, 1, 2, 3, 4, 5)),
+    "random-largest-teacher-small-batches": (random_largest_teacher_small_batches, (0, 1, 2, 3, 4, 5)),
+    "permuted-targets-small-batches": (permuted_targets_small_batches, (0, 1, 2)),
     "dna-longer": (dna_longer, (0, 1, 2)),
     "dna-small-batches": (dna_small_batches, (0, 1, 2)),
     "dna-small-batches-longer": (dna_small_batches_longer, (0,)),
     "dna-largest-teacher-small-batches": (dna_largest_teacher_small_batches, (0, 1, 2)),
+    "dna-largest-teacher-small-batches-longer": (dna_largest_teacher_small_batches_longer, (0, 1, 2)),
     "spos-small-batches": (spos_small_batches, (0, 1, 2)),
     "dna-wide-teacher": (dna_wide_teacher, (0,)),
     "fine-tuned": (fine_tuned, (0,)),

@@ -203,7 +203,17 @@ def compare(truth: Truth, pairs: Sequence[tuple[Row, Row]]) -> str:
     return tabulate(lines, ("difference", *chosen), tablefmt="github", disable_numparse=True)
 
 
-TAUGHT = ("dna", "random-teacher", "dna-largest-teacher", "random-largest-teacher", "permuted-targets")
+IMITATED = {
+    "dna": "random-teacher",
+    "dna-small-batches": "random-teacher-small-batches",
+    "dna-longer": "random-teacher",
+    "dna-largest-teacher": "random-largest-teacher",
+    "dna-largest-teacher-small-batches": "random-largest-teacher-small-batches",
+}
+"""Trained teachers, and the random ones of the same kind that were imitated in as many steps, or in the most that there are."""
+
+PERMUTED = ("permuted-targets", "permuted-targets-small-batches")
+CONTROLS = tuple(dict.fromkeys((*IMITATED.values(), *PERMUTED)))
 
 
 def controls(truth: Truth, rows: Mapping[str, Row]) -> str:
@@ -211,7 +221,7 @@ def controls(truth: Truth, rows: Mapping[str, Row]) -> str:
     drawn, given_macs = resamples(truth.listed.bands), statistics_of(truth)["given MACs"]
     kinds = ("stitched", "stitched agreement", "second stage", "block sum", "made sure", "made sure, agreement")
     lines = []
-    for method in TAUGHT:
+    for method in (*IMITATED, *CONTROLS):
         of = {kind: rows[f"{method}: {kind}"].scores for kind in ("known", *kinds) if f"{method}: {kind}" in rows}
         for seed, known in enumerate(of.get("known", ())):
             cells = []
@@ -222,10 +232,41 @@ def controls(truth: Truth, rows: Mapping[str, Row]) -> str:
     return tabulate(lines, ("teacher", "seed", "known", *kinds), tablefmt="github", disable_numparse=True)
 
 
+def imitation(rows: Mapping[str, Row], control: str) -> Values | None:
+    """How well each network imitates random teachers: its mean rank by what it knows of them, made sure of themselves."""
+    row = rows.get(f"{control}: made sure")
+    return None if row is None else rank_average(*row.scores[:, None])[0]
+
+
+def beyond_imitation(truth: Truth, rows: Mapping[str, Row]) -> str:
+    """What is left of a trained teacher's order once the order of those who imitate random teachers well is taken away, too."""
+    drawn, accuracy, macs = resamples(truth.listed.bands), truth.accuracy, truth.macs
+    lines = []
+    for trained, control in IMITATED.items():
+        imitated = imitation(rows, control)
+        if imitated is None or f"{trained}: stitched" not in rows:
+            continue
+
+        def alone(score: Values, of: Drawn) -> float:
+            return tau_given(score, accuracy[of], (macs[of],))
+
+        def beyond(score: Values, of: Drawn, imitated: Values = imitated) -> float:
+            return tau_given(score, accuracy[of], (macs[of], imitated[of]))
+
+        by_imitation = shown(bootstrap(Row(control, imitated[None]).mean_over_seeds(alone), drawn))
+        lines.append((f"{control}: imitation", len(rows[f"{control}: made sure"].scores), by_imitation, ""))
+        for kind in ("stitched", "stitched agreement", "second stage", "block sum"):
+            row = rows[f"{trained}: {kind}"]
+            estimates = [bootstrap(row.mean_over_seeds(statistic), drawn) for statistic in (alone, beyond)]
+            lines.append((row.name, len(row.scores), *map(shown, estimates)))
+    headers = ("order", "seeds", "given MACs", "given MACs and imitation")
+    return tabulate(lines, headers, tablefmt="github", disable_numparse=True)
+
+
 def tells(name: str) -> bool:
     """Whether a row is in the table of all ratings: of controls what the tool says alone, the rest is in their own."""
     method, _, kind = name.partition(": ")
-    if method in TAUGHT and "dna" not in method:
+    if method in CONTROLS:
         return kind in ("block sum", "stitched", "made sure", "second stage")
     return method != "calibrated" and kind != "known" and (kind == "block sum" or not kind.startswith("block "))
 
@@ -316,6 +357,10 @@ def report(of: GroundTruth, found: Sequence[MethodScores], tables: Path, picture
         "can tell: below 1 % it is not counted, and the stitched rating has no order (-). *Made sure*: the order that there "
         "would be if it were counted, of scores as far apart as a trained teacher's.",
         controls(truth, rows),
+        "Where a trained teacher's order comes from, tau given MACs. *Imitation* is the mean rank of a network by what it "
+        "knows of random teachers of the same kind, made sure of themselves: an order that were nothing but capacity to imitate "
+        "would have nothing left given it.",
+        beyond_imitation(truth, rows),
         "What each run took; a teacher, trained once, is in the first run that needed it:",
         costs,
     )

@@ -32,7 +32,7 @@ from dna_deploy.rating.work import BlockWork
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.training.network import Start, TrainingConfig, train_architecture
 from dna_deploy.training.recipe import Recipe
-from dna_deploy.training.teacher import TeacherConfig, train_teacher
+from dna_deploy.training.teacher import RESIDUAL, TeacherConfig, train_residual
 
 NETWORKS = ("24:k3e1/40:k3e1/80:k3e1", "24:k3e3/40:k5e3,p1/80:k3e3", "24:k5e3,k3e3/40:k5e6,k3e3/80:k5e6,k3e3")
 SEEDS, EPOCHS = (0, 1), (1, 2, 4)
@@ -64,8 +64,8 @@ def main() -> None:
 
 def trained_supernets(data: ImageData, folder: Path) -> dict[int, SupernetBlock]:
     compute = Compute(checkpoint_seconds=30)
-    config = TeacherConfig(recipe=RECIPE.model_copy(update={"epochs": TEACHER_EPOCHS}))
-    teacher = load_teacher(train_teacher(config, SPACE, data, folder / "teacher", compute=compute))
+    config = TeacherConfig(name=RESIDUAL, recipe=RECIPE.model_copy(update={"epochs": TEACHER_EPOCHS}))
+    teacher = load_teacher(train_residual(config, SPACE, data, folder / "teacher", compute=compute))
     rating = RatingConfig(epochs=SUPERNET_EPOCHS)
     identity = rating_identity(SPACE, teacher, data, rating)
     work = BlockWork(SPACE, teacher, data, rating, folder / "supernets", identity, compute)

@@ -27,14 +27,14 @@ from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv
 from dna_deploy.spaces.space import Block, Cell, FixedLayer, SearchSpace
 from dna_deploy.training.recipe import Recipe
-from dna_deploy.training.teacher import TeacherConfig, train_teacher
+from dna_deploy.training.teacher import RESIDUAL, TeacherConfig, train_residual
 
 SPACE, TABLE = "fashion", Path(__file__).parent.parent / "latency_tables" / "fashion.cpu-1thread.json"
 DATA = DataConfig(dataset="distorted-fashion-mnist", train_images=4000, rating_images=1000, validation_images=500)
 RECIPE = Recipe(epochs=6, batch=64, learning_rate=6e-3)
 """Images and recipe of the rating evidence (`ground_truth.py`)."""
 
-TEACHER = TeacherConfig(recipe=Recipe(epochs=20, batch=64, learning_rate=5e-3))
+TEACHER = TeacherConfig(name=RESIDUAL, recipe=Recipe(epochs=20, batch=64, learning_rate=5e-3))
 EPOCHS, ONE_SHOT_EPOCHS, BATCH = 10, 16, 32
 """As the rating evidence trains its supernets."""
 
@@ -80,7 +80,7 @@ class Workshop:
     @cached_property
     def blocks(self) -> BlockWork:
         """The block supernets, by the settings of the rating evidence."""
-        path = train_teacher(TEACHER, self.space, self.data, self.folder / "teacher", compute=self.compute)
+        path = train_residual(TEACHER, self.space, self.data, self.folder / "teacher", compute=self.compute)
         teacher, config = load_teacher(path), RatingConfig(epochs=EPOCHS, batch=BATCH)
         identity = rating_identity(self.space, teacher, self.data, config)
         return BlockWork(self.space, teacher, self.data, config, self.folder / "blocks", identity, self.compute)

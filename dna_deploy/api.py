@@ -53,7 +53,8 @@ _PLACES = {
     "targets.target_file": ("TargetFile", "find_target"),
     "training.network": ("TrainingConfig", "train_architecture"),
     "training.recipe": ("Recipe",),
-    "training.teacher": ("TeacherConfig", "train_teacher"),
+    "training.teacher": ("TeacherConfig",),
+    "training.teachers": ("make_teacher",),
     "units": ("Bytes", "Count", "Duration"),
 }
 """Module -> its public names. Type checkers read the same names in ``api.pyi``; a test compares the two."""

@@ -74,7 +74,7 @@ from dna_deploy.training.network import TrainingConfig as TrainingConfig
 from dna_deploy.training.network import train_architecture as train_architecture
 from dna_deploy.training.recipe import Recipe as Recipe
 from dna_deploy.training.teacher import TeacherConfig as TeacherConfig
-from dna_deploy.training.teacher import train_teacher as train_teacher
+from dna_deploy.training.teachers import make_teacher as make_teacher
 from dna_deploy.units import Bytes as Bytes
 from dna_deploy.units import Count as Count
 from dna_deploy.units import Duration as Duration

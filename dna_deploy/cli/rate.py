@@ -35,7 +35,7 @@ def rate(
             help="dna: blocks imitate a teacher. dna++: no teacher, no labels. one-shot: a baseline, one supernet with labels."
         ),
     ] = "dna",
-    teacher: Annotated[str, typer.Option(help="A teacher by name or file; see: dna-deploy teachers")] = "residual",
+    teacher: Annotated[str, typer.Option(help="A teacher by name or file; see: dna-deploy teachers")] = "largest",
     teacher_weights: Annotated[Path | None, typer.Option(help="A file instead of a teacher's published weights.")] = None,
     teacher_cuts: Annotated[str, typer.Option(help="Modules of a teacher that end a block, such as layer1,layer2.")] = "",
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of supernet training.")] = 4,
@@ -105,7 +105,7 @@ def rate(
     common = {"epochs": epochs, "learning_rate": learning_rate, "seed": seed, **({"batch": batch} if batch else {})}
     if ranks.count > 1 and method != "dna":
         raise UsageError(f"--method {method} runs in one process, not in the {ranks.count} of torchrun", "start it without")
-    taught_by = teacher != "residual" or teacher_weights is not None or bool(teacher_cuts)
+    taught_by = teacher != "largest" or teacher_weights is not None or bool(teacher_cuts)
     check_method(method, has_teacher=taught_by, supernets=supernets)
     if method == "one-shot":
         rate_with_one_shot(found, data, common, folder, compute, json=json)

@@ -91,7 +91,8 @@ def demo(
     """
     from dna_deploy.pipeline.settings import parse_settings
 
-    asked = {"latency": latency, "profile": {"steady": True}}  # whoever sees it first may well have neighbours
+    # Whoever sees it first may well have neighbours, and little time: this teacher takes a quarter of that of the default.
+    asked = {"latency": latency, "profile": {"steady": True}, "teacher": {"name": "residual"}}
     settings = parse_settings(asked, "the command line")
     journey = _journey(settings, folder, Path("profiles"), f"dna-deploy demo --latency {latency}")
     _walk(journey, None, None, json=json)

@@ -158,8 +158,7 @@ class Journey:
     def _teach(self) -> Stage:
         from dna_deploy.nets.course import FILE_NAME
         from dna_deploy.training.recipe import Recipe
-        from dna_deploy.training.scaled import LARGEST
-        from dna_deploy.training.teacher import TeacherConfig
+        from dna_deploy.training.teacher import RESIDUAL, TeacherConfig
 
         asked = self.settings.teacher
         config = TeacherConfig(name=asked.name, recipe=Recipe(epochs=asked.epochs, seed=self.settings.seed))
@@ -175,7 +174,7 @@ class Journey:
             if (history := work / FILE_NAME).exists():  # a teacher that was taken has none
                 publish(history, self.teacher_file.parent / FILE_NAME)
 
-        pace = 160 if asked.name == LARGEST else 900  # images a second
+        pace = 900 if asked.name == RESIDUAL else 160  # images a second
         estimate_s = asked.epochs * self._images(asked.images) / pace
         return Stage("teach", "make the teacher", estimate_s, inputs, (self.teacher_file,), run)
 

@@ -37,8 +37,8 @@ class TeacherSettings(Part):
     """The network that the blocks imitate."""
 
     name: str = Field(
-        "residual",
-        description="'residual' and 'largest' are trained here; else a file, or another of `dna-deploy teachers`",
+        "largest",
+        description="'largest' and 'residual' are trained here; else a file, or another of `dna-deploy teachers`",
     )
     epochs: int = Field(3, ge=1, description="passes over its training images")
     images: int = Field(20_000, ge=100, description="training images it sees, at most")

@@ -22,9 +22,6 @@ from dna_deploy.training.objective import Objective
 from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.teacher import FILE_NAME
 
-LARGEST = "largest"
-"""What the largest network of a space is called as a teacher."""
-
 
 def train_largest(
     recipe: Recipe,

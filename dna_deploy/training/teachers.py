@@ -16,8 +16,8 @@ from dna_deploy.nets.teacher_sources import source_names
 from dna_deploy.nets.tensor_file import TensorFile
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.spaces.space import SearchSpace
-from dna_deploy.training.scaled import LARGEST, train_largest
-from dna_deploy.training.teacher import FILE_NAME, TRAINED_HERE, TeacherConfig, teacher_identity, train_teacher
+from dna_deploy.training.scaled import train_largest
+from dna_deploy.training.teacher import FILE_NAME, LARGEST, RESIDUAL, TeacherConfig, teacher_identity, train_residual
 
 _BATCH = 64
 
@@ -40,15 +40,15 @@ def make_teacher(
         DependencyError: the package or the weights of a pretrained one are not here.
         DivergedError: the loss of one trained here is no longer a number.
     """
-    if config.name == TRAINED_HERE:
-        return train_teacher(config, space, data, folder, on_progress=on_progress, compute=compute)
+    if config.name == RESIDUAL:
+        return train_residual(config, space, data, folder, on_progress=on_progress, compute=compute)
     if config.name == LARGEST:
         return train_largest(config.recipe, space, data, folder, on_progress=on_progress, compute=compute)
     if Path(config.name).is_file():
         load_teacher(Path(config.name)).check_fits(space)
         return Path(config.name)
     if ":" not in config.name:
-        known = ", ".join((TRAINED_HERE, LARGEST, *(f"{source}:MODEL" for source in source_names())))
+        known = ", ".join((LARGEST, RESIDUAL, *(f"{source}:MODEL" for source in source_names())))
         raise UsageError(f"there is no teacher {config.name!r}", f"give a teacher's file, or one of {known}")
     return _take_pretrained(config, space, data, folder)
 

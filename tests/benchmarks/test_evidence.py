@@ -15,13 +15,13 @@ sys.path.insert(0, str(BENCHMARKS))
 
 from evidence import FILES, read_scores  # noqa: E402
 from evidence_chain import draw_path  # noqa: E402
-from evidence_methods import SURE, Permuted, made_sure  # noqa: E402
-from evidence_report import Row, left_one_out, rank_average  # noqa: E402
+from evidence_methods import Permuted  # noqa: E402
+from evidence_report import CONTROLS, Row, Truth, Values, imitation, left_one_out, rank_average, rows_of  # noqa: E402
 from ground_truth import PLANS, WIDTH, describe, draw_bands, far_apart, spread_over_bands  # noqa: E402
 from ground_truth_records import TRUTHS, GroundTruth  # noqa: E402
 
 from dna_deploy.nets.residual import ResidualConfig, ResidualNetwork  # noqa: E402
-from dna_deploy.rating.stitched import StitchedScores  # noqa: E402
+from dna_deploy.rating.rank_statistics import Drawn, Estimate, bootstrap, resamples, tau_given  # noqa: E402
 from dna_deploy.records.latency_table import LatencyTable  # noqa: E402
 from dna_deploy.spaces.catalog import find_space  # noqa: E402
 
@@ -116,16 +116,30 @@ def test_the_stitched_rating_orders_nothing_where_there_is_nothing_to_know(truth
     """Of the committed scores: no control has an order, every trained teacher tells the networks apart."""
     found = read_scores(TRUTHS[truth].listed, FILES[truth][0])
     orders = {(one.method, one.seed): len(set(one.scores["stitched"])) for one in found if "known" in one.scores}
-    controls = {key for key in orders if key[0] in ("random-teacher", "random-largest-teacher", "permuted-targets")}
-    assert len(controls) == 15
+    controls = {key for key in orders if key[0] in CONTROLS}
+    assert len(controls) == 30
     assert {orders[key] for key in controls} == {1}
     assert min(orders[key] for key in orders.keys() - controls) >= 48
 
 
-def test_scores_that_are_made_sure_keep_the_order_of_classes() -> None:
-    torch.manual_seed(0)
-    unsure = 0.1 * torch.randn(200, 4)
-    unsure -= unsure.mean(0)
-    made = made_sure(StitchedScores({}, unsure, None)).teacher
-    assert float(made.std(0).mean()) == pytest.approx(SURE, rel=1e-5)
-    assert torch.equal(made.argmax(1), unsure.argmax(1))
+@pytest.mark.parametrize("truth", FILES)
+def test_the_order_that_the_default_takes_from_its_teacher_is_not_that_of_imitation(truth: str) -> None:
+    """Of the committed scores, whatever line is drawn for what counts as knowledge: who imitates random teachers of the kind
+    that teaches by default is not told to be better, and what is learnt of the trained one is left when imitation is given.
+    """
+    trained, control = "dna-largest-teacher-small-batches", "random-largest-teacher-small-batches"
+    judge = Truth.read(TRUTHS[truth])
+    rows = {row.name: row for row in rows_of(judge, read_scores(judge.listed, FILES[truth][0]))}
+    imitated, drawn = imitation(rows, control), resamples(judge.listed.bands)
+    assert imitated is not None
+
+    def given(name: str, *costs: Values) -> Estimate:
+        def statistic(score: Values, of: Drawn) -> float:
+            return tau_given(score, judge.accuracy[of], tuple(cost[of] for cost in (judge.macs, *costs)))
+
+        return bootstrap(rows[name].mean_over_seeds(statistic), drawn)
+
+    by_imitation, by_teacher = given(f"{control}: made sure"), given(f"{trained}: stitched", imitated)
+    assert by_imitation.low < 0
+    assert by_teacher.low > 0
+    assert by_teacher.value > 2 * by_imitation.value

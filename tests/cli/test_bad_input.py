@@ -81,7 +81,7 @@ def said(arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: 
         ("rate --space fashion --precision float8", 2, "--precision 'float8'", "dna-deploy rate --help"),
         ("rate --space fashion --feature-cache 4", 2, "size '4' has no unit", "write it like 12MiB"),
         ("profile --space fashion --target jetsno", 2, "there is no target 'jetsno'", ""),
-        ("rate --space fashion --teacher larget", 2, "there is no teacher 'larget'", "residual, largest"),
+        ("rate --space fashion --teacher larget", 2, "there is no teacher 'larget'", "largest, residual"),
         ("profile broken.onnx", 4, "broken.onnx", ""),
         ("profile nowhere.kit", 4, "nowhere.kit", ""),
         ("train nowhere.json", 4, "nowhere.json", ""),

@@ -28,7 +28,7 @@ from dna_deploy.training.lessons import Lessons
 from dna_deploy.training.network import TrainingConfig, train_architecture
 from dna_deploy.training.objective import Objective, soft_divergence
 from dna_deploy.training.recipe import Recipe
-from dna_deploy.training.teacher import TeacherConfig, train_teacher
+from dna_deploy.training.teacher import TeacherConfig, train_residual
 from dna_deploy.training.teachers import make_teacher
 from dna_deploy.training.team import Team
 from tests.toy import SPACE, toy_data, toy_teacher
@@ -179,9 +179,9 @@ def test_a_team_takes_no_portions_since_its_others_would_wait_elsewhere() -> Non
 
 
 def test_a_teacher_trained_here_resumes_and_loads(tmp_path: Path) -> None:
-    config = TeacherConfig(recipe=Recipe(epochs=2, batch=16))
-    path = train_teacher(config, SPACE, toy_data(), tmp_path)
-    assert train_teacher(config, SPACE, toy_data(), tmp_path) == path
+    config = TeacherConfig(name="residual", recipe=Recipe(epochs=2, batch=16))
+    path = train_residual(config, SPACE, toy_data(), tmp_path)
+    assert train_residual(config, SPACE, toy_data(), tmp_path) == path
     teacher = load_teacher(path)
     teacher.check_fits(SPACE)
     assert make_teacher(TeacherConfig(name=str(path)), SPACE, toy_data(), tmp_path) == path
