@@ -99,6 +99,7 @@ ASKED_TOGETHER = {
         "dna-small-batches-longer",
         "dna-largest-teacher",
         "dna-largest-teacher-small-batches",
+        "dna-largest-teacher-small-batches-longer",
     )
 }
 """Methods whose seeds share a teacher: what they say is averaged as well, as `rate --supernets 3` does."""
@@ -302,6 +303,14 @@ PAIRS = (
     ("dna-largest-teacher-small-batches: second stage", "dna-small-batches: second stage"),
     ("dna-largest-teacher-small-batches: second stage", "spos-small-batches: minus loss"),
     ("dna-largest-teacher-small-batches: block sum", "dna-largest-teacher: block sum"),
+    ("dna-largest-teacher-small-batches: block sum", "dna-small-batches: block sum"),
+    ("dna-largest-teacher-small-batches: block sum", "spos-small-batches: minus loss"),
+    ("dna-largest-teacher-small-batches: stitched", "random-largest-teacher-small-batches: made sure"),
+    ("dna-largest-teacher-small-batches: second stage", "random-largest-teacher-small-batches: second stage"),
+    ("dna-largest-teacher-small-batches: block sum", "random-largest-teacher-small-batches: block sum"),
+    ("dna-small-batches: stitched", "random-teacher-small-batches: made sure"),
+    ("dna-largest-teacher-small-batches-longer: second stage", "dna-largest-teacher-small-batches: second stage"),
+    ("dna-largest-teacher-small-batches-longer: second stage", "spos-small-batches: minus loss"),
     ("dna: second stage, all seeds asked", "dna-longer: second stage"),
     ("dna-longer: block sum", "dna: block sum"),
     ("dna: second stage", "parameters"),
@@ -321,11 +330,11 @@ PAIRS = (
 )
 DRAWN = (
     "MACs",
-    "dna: block sum",
-    "dna: second stage",
-    "dna-largest-teacher: block sum",
-    "dna-largest-teacher: second stage",
-    "spos: minus loss",
+    "dna-small-batches: block sum",
+    "dna-small-batches: second stage",
+    "dna-largest-teacher-small-batches: block sum",
+    "dna-largest-teacher-small-batches: second stage",
+    "spos-small-batches: minus loss",
 )
 
 
@@ -358,8 +367,8 @@ def report(of: GroundTruth, found: Sequence[MethodScores], tables: Path, picture
         "would be if it were counted, of scores as far apart as a trained teacher's.",
         controls(truth, rows),
         "Where a trained teacher's order comes from, tau given MACs. *Imitation* is the mean rank of a network by what it "
-        "knows of random teachers of the same kind, made sure of themselves: an order that were nothing but capacity to imitate "
-        "would have nothing left given it.",
+        "knows of random teachers of the same kind, made sure of themselves: an order that were nothing but capacity to "
+        "imitate would have nothing left given it.",
         beyond_imitation(truth, rows),
         "What each run took; a teacher, trained once, is in the first run that needed it:",
         costs,

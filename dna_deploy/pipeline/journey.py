@@ -22,6 +22,7 @@ from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.scaling import largest
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.target_file import TargetFile, find_target
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 KIT_NETWORKS = 40
 """Validation networks of every kit: so many are made, however few are measured, and a kit that was made serves again."""
+
+FASHION_MACS = 15.7e6
+"""Of the largest network of the space `fashion`, on which the estimates of time stand."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,10 @@ class Journey:
         """How many images a training sees."""
         return len(self._data(most).train)
 
+    def _pace(self, fashion: float) -> float:
+        """Images a second, from what was seen in the space `fashion`: slower by the MACs of the largest network."""
+        return fashion * FASHION_MACS / sum(layer.macs for layer in self.space.place(largest(self.space)))
+
     def stages(self) -> tuple[Stage, ...]:
         """Every stage, in order."""
         rate = (self._teach(), self._rate()) if self.has_teacher else (self._rate_without_labels(),)
@@ -174,7 +182,7 @@ class Journey:
             if (history := work / FILE_NAME).exists():  # a teacher that was taken has none
                 publish(history, self.teacher_file.parent / FILE_NAME)
 
-        pace = 900 if asked.name == RESIDUAL else 160  # images a second
+        pace = self._pace(900 if asked.name == RESIDUAL else 160)
         estimate_s = asked.epochs * self._images(asked.images) / pace
         return Stage("teach", "make the teacher", estimate_s, inputs, (self.teacher_file,), run)
 
@@ -207,7 +215,7 @@ class Journey:
             )  # fmt: skip
             table.write(self.ratings_file)
 
-        estimate_s = asked.supernets * (20 + asked.epochs * self._images(asked.images) / 240)
+        estimate_s = asked.supernets * (20 + asked.epochs * self._images(asked.images) / self._pace(240))
         return Stage("rate", "train block supernets, rate every candidate", estimate_s, inputs, (self.ratings_file,), run)
 
     def _rate_without_labels(self) -> Stage:
@@ -226,7 +234,7 @@ class Journey:
             space, data = find_space(self.settings.space), self._data(asked.images)
             rate_population(space, data, config, work, on_progress=on_progress).write(self.ratings_file)
 
-        estimate_s = 60 + asked.epochs * self._images(asked.images) / 100
+        estimate_s = 60 + asked.epochs * self._images(asked.images) / self._pace(100)
         summary = "train a population without labels, rate every candidate"
         return Stage("rate", summary, estimate_s, inputs, (self.ratings_file,), run)
 
@@ -253,7 +261,7 @@ class Journey:
         asked = self.settings.rate
         compared = asked.supernets * self._shortlist * len(self._data(asked.images).rating) if self._shortlist > 1 else 0
         summary = "find the best network within the budget"
-        return Stage("search", summary, 30 + compared / 1400, inputs, (self.outcome_file,), run)
+        return Stage("search", summary, 30 + compared / self._pace(1400), inputs, (self.outcome_file,), run)
 
     @property
     def _shortlist(self) -> int:
@@ -310,9 +318,8 @@ class Journey:
                 publish(work / name, self.trained_file.parent / name)
 
         outputs = (self.trained_file.parent / "weights.safetensors", self.trained_file)
-        return Stage(
-            "train", "train the chosen network", recipe.epochs * self._images(asked.images) / 900, inputs, outputs, run
-        )
+        estimate_s = recipe.epochs * self._images(asked.images) / self._pace(900)
+        return Stage("train", "train the chosen network", estimate_s, inputs, outputs, run)
 
     def _export(self) -> Stage:
         def inputs() -> Inputs:
