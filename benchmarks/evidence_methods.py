@@ -366,7 +366,7 @@ METHODS: dict[str, tuple[Callable[[Bench], Scores], tuple[int, ...]]] = {
     "dna+": (dna_plus, (0, 1, 2)),
     "permuted-targets": (permuted_targets, (0, 1, 2)),
     "random-teacher-small-batches": (random_teacher_small_batches, (0, 1, 2, 3, 4, 5)),
-    "random-largest-teacher-small-batches": (random_largest_teacher_small_batches, (0, 1, 2, 3, 4, 5)),
+    "random-largest-teacher-small-batches": (random_largest_teacher_small_batches, tuple(range(18))),
     "permuted-targets-small-batches": (permuted_targets_small_batches, (0, 1, 2)),
     "dna-longer": (dna_longer, (0, 1, 2)),
     "dna-small-batches": (dna_small_batches, (0, 1, 2)),

@@ -50,7 +50,9 @@ def rate(
     ] = None,
     learning_rate: Annotated[float, typer.Option(help="Of the supernets, its highest value.")] = 4e-3,
     edges: Annotated[str, typer.Option(help="How channels are made to fit: adaptors (1x1, shared) or teacher.")] = "adaptors",
-    teacher_epochs: Annotated[int, typer.Option(min=1, help="Epochs of teacher training, if it is trained here.")] = 4,
+    teacher_epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs of a teacher that is trained here; by default 4, more on few images.")
+    ] = None,
     teacher_images: Annotated[int | None, typer.Option(min=1, help="... for the teacher; by default at most 20000.")] = None,
     supernets: Annotated[
         int,
@@ -88,7 +90,7 @@ def rate(
     from dna_deploy.rating.rate import rate_space, rating_identity
     from dna_deploy.spaces.catalog import find_space
     from dna_deploy.training.recipe import Recipe
-    from dna_deploy.training.teacher import TeacherConfig, teacher_identity
+    from dna_deploy.training.teacher import TeacherConfig, teacher_identity, usual_epochs
     from dna_deploy.training.teachers import make_teacher
     from dna_deploy.units import Bytes
 
@@ -112,7 +114,7 @@ def rate(
         return
     teacher_data = divided(teacher_images, TEACHER_IMAGES)
     cuts = tuple(filter(None, teacher_cuts.split(",")))
-    recipe = Recipe(epochs=teacher_epochs, seed=seed)
+    recipe = Recipe(epochs=teacher_epochs or usual_epochs(len(teacher_data.train)), seed=seed)
     teacher_config = TeacherConfig(name=teacher, recipe=recipe, weights=teacher_weights, cuts=cuts)
     config = parse_config(RatingConfig, **common, edges=edges)
 

@@ -92,7 +92,7 @@ def demo(
     from dna_deploy.pipeline.settings import parse_settings
 
     # Whoever sees it first may well have neighbours, and little time: this teacher takes a quarter of that of the default.
-    asked = {"latency": latency, "profile": {"steady": True}, "teacher": {"name": "residual"}}
+    asked = {"latency": latency, "profile": {"steady": True}, "teacher": {"name": "residual", "epochs": 3}}
     settings = parse_settings(asked, "the command line")
     journey = _journey(settings, folder, Path("profiles"), f"dna-deploy demo --latency {latency}")
     _walk(journey, None, None, json=json)

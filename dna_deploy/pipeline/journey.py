@@ -166,10 +166,11 @@ class Journey:
     def _teach(self) -> Stage:
         from dna_deploy.nets.course import FILE_NAME
         from dna_deploy.training.recipe import Recipe
-        from dna_deploy.training.teacher import RESIDUAL, TeacherConfig
+        from dna_deploy.training.teacher import RESIDUAL, TeacherConfig, usual_epochs
 
-        asked = self.settings.teacher
-        config = TeacherConfig(name=asked.name, recipe=Recipe(epochs=asked.epochs, seed=self.settings.seed))
+        asked, images = self.settings.teacher, self._images(self.settings.teacher.images)
+        recipe = Recipe(epochs=asked.epochs or usual_epochs(images), seed=self.settings.seed)
+        config = TeacherConfig(name=asked.name, recipe=recipe)
 
         def inputs() -> Inputs:
             return {"space": self.space.digest, "images": self._data(asked.images).digest, "recipe": config.model_dump_json()}
@@ -183,7 +184,7 @@ class Journey:
                 publish(history, self.teacher_file.parent / FILE_NAME)
 
         pace = self._pace(900 if asked.name == RESIDUAL else 160)
-        estimate_s = asked.epochs * self._images(asked.images) / pace
+        estimate_s = recipe.epochs * images / pace
         return Stage("teach", "make the teacher", estimate_s, inputs, (self.teacher_file,), run)
 
     @property

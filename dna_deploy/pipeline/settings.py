@@ -40,7 +40,7 @@ class TeacherSettings(Part):
         "largest",
         description="'largest' and 'residual' are trained here; else a file, or another of `dna-deploy teachers`",
     )
-    epochs: int = Field(3, ge=1, description="passes over its training images")
+    epochs: int | None = Field(None, ge=1, description="passes over its training images; by default 4, more on few images")
     images: int = Field(20_000, ge=100, description="training images it sees, at most")
 
 

@@ -28,7 +28,7 @@ from dna_deploy.training.lessons import Lessons
 from dna_deploy.training.network import TrainingConfig, train_architecture
 from dna_deploy.training.objective import Objective, soft_divergence
 from dna_deploy.training.recipe import Recipe
-from dna_deploy.training.teacher import TeacherConfig, train_residual
+from dna_deploy.training.teacher import TeacherConfig, train_residual, usual_epochs
 from dna_deploy.training.teachers import make_teacher
 from dna_deploy.training.team import Team
 from tests.toy import SPACE, toy_data, toy_teacher
@@ -195,6 +195,11 @@ def test_the_largest_network_of_a_space_teaches_it_and_resumes(tmp_path: Path) -
     teacher = load_teacher(path)
     teacher.check_fits(SPACE)
     assert [shape.channels for shape in teacher.shapes] == [choice.width for choice in largest(SPACE).blocks]
+
+
+def test_few_images_teach_for_more_epochs() -> None:
+    assert usual_epochs(20_000) == usual_epochs(4_000) == 4
+    assert [usual_epochs(images) * images // Recipe().batch for images in (64, 500, 1_000)] == [250, 250, 250]
 
 
 def test_soft_targets_vanish_where_scores_agree_and_grow_with_disagreement() -> None:
