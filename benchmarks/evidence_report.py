@@ -207,11 +207,10 @@ def compare(truth: Truth, pairs: Sequence[tuple[Row, Row]]) -> str:
 IMITATED = {
     "dna": "random-teacher",
     "dna-small-batches": "random-teacher-small-batches",
-    "dna-longer": "random-teacher",
     "dna-largest-teacher": "random-largest-teacher",
     "dna-largest-teacher-small-batches": "random-largest-teacher-small-batches",
 }
-"""Trained teachers, and the random ones of the same kind that were imitated in as many steps, or in the most that there are."""
+"""Trained teachers, and the random ones of the same kind that were imitated in as many steps."""
 
 PERMUTED = ("permuted-targets", "permuted-targets-small-batches")
 CONTROLS = tuple(dict.fromkeys((*IMITATED.values(), *PERMUTED)))
@@ -233,42 +232,100 @@ def controls(truth: Truth, rows: Mapping[str, Row]) -> str:
     return tabulate(lines, ("teacher", "seed", "known", *kinds), tablefmt="github", disable_numparse=True)
 
 
-def imitation(rows: Mapping[str, Row], control: str) -> Values | None:
-    """How well each network imitates random teachers: its mean rank by what it knows of them, made sure of themselves."""
-    row = rows.get(f"{control}: made sure")
-    return None if row is None else rank_average(*row.scores[:, None])[0]
+@dataclass(frozen=True)
+class Order:
+    """What orders networks, with what else is given besides their MACs for each seed; ``(seeds, networks)`` all.
+
+    A seed of a control is another teacher, drawn at random like the networks: then its interval is over both.
+    """
+
+    truth: Truth
+    scores: Values
+    given: tuple[Values, ...] = ()
+    are_teachers: bool = False
+
+    def tau(self, of: Drawn, seeds: Drawn) -> float:
+        """Kendall's tau with accuracy given MACs and what else is given, in the mean over some seeds."""
+        accuracy, macs = self.truth.accuracy[of], self.truth.macs[of]
+        return float(
+            np.mean(
+                [tau_given(self.scores[seed][of], accuracy, (macs, *(also[seed][of] for also in self.given))) for seed in seeds]
+            )
+        )
+
+    def drawn_tau(self) -> Callable[[Drawn], float]:
+        """The same over all seeds; over as many drawn ones in every resample where they are teachers."""
+        rng, every = np.random.default_rng(0), np.arange(len(self.scores))
+
+        def statistic(of: Drawn) -> float:
+            is_resample = not np.array_equal(of, np.arange(len(of)))
+            return self.tau(of, rng.choice(every, len(every)) if self.are_teachers and is_resample else every)
+
+        return statistic
 
 
-def beyond_imitation(truth: Truth, rows: Mapping[str, Row]) -> str:
-    """What is left of a trained teacher's order once the order of those who imitate random teachers well is taken away, too."""
-    drawn, accuracy, macs = resamples(truth.listed.bands), truth.accuracy, truth.macs
-    lines = []
+def sources_of_order(truth: Truth, rows: Mapping[str, Row]) -> str:
+    """What is left of the stitched rating of trained teachers, and of what it would be of random ones, once the order by block
+    sums of the same supernets is taken away; and of trained ones, once the order by imitation of random ones is.
+    """
+    drawn, lines = resamples(truth.listed.bands), []
+
+    def added(name: str, *orders: Order | None) -> None:
+        cells = ["" if order is None else shown(bootstrap(order.drawn_tau(), drawn)) for order in orders]
+        lines.append((name, str(len(rows[name].scores)), *cells))
+
+    for control in PERMUTED:
+        if f"{control}: made sure" in rows:
+            added(f"{control}: made sure", *orders_of_control(truth, rows, control, "made sure"), None)
     for trained, control in IMITATED.items():
-        imitated = imitation(rows, control)
-        if imitated is None or f"{trained}: stitched" not in rows:
+        if f"{control}: made sure" not in rows or f"{trained}: stitched" not in rows:
             continue
-
-        def alone(score: Values, of: Drawn) -> float:
-            return tau_given(score, accuracy[of], (macs[of],))
-
-        def beyond(score: Values, of: Drawn, imitated: Values = imitated) -> float:
-            return tau_given(score, accuracy[of], (macs[of], imitated[of]))
-
-        by_imitation = shown(bootstrap(Row(control, imitated[None]).mean_over_seeds(alone), drawn))
-        lines.append((f"{control}: imitation", len(rows[f"{control}: made sure"].scores), by_imitation, ""))
+        for kind in ("made sure", "made sure, agreement"):
+            added(f"{control}: {kind}", *orders_of_control(truth, rows, control, kind), None)
         for kind in ("stitched", "stitched agreement", "second stage", "block sum"):
-            row = rows[f"{trained}: {kind}"]
-            estimates = [bootstrap(row.mean_over_seeds(statistic), drawn) for statistic in (alone, beyond)]
-            lines.append((row.name, len(row.scores), *map(shown, estimates)))
-    headers = ("order", "seeds", "given MACs", "given MACs and imitation")
+            plain, beyond = orders_of_trained(truth, rows, trained, kind)
+            imitated = np.tile(imitation(rows, control), (len(plain.scores), 1))
+            added(f"{trained}: {kind}", plain, beyond if "stitched" in kind else None, Order(truth, plain.scores, (imitated,)))
+        stitched = orders_of_trained(truth, rows, trained, "stitched")
+        made_sure = orders_of_control(truth, rows, control, "made sure")
+        differences = [difference(*pair, drawn) for pair in zip(stitched, made_sure, strict=True)]
+        lines.append(("*stitched minus made sure*", "", *differences, ""))
+    headers = ("order", "seeds", "given MACs", "and the block sum", "and imitation")
     return tabulate(lines, headers, tablefmt="github", disable_numparse=True)
+
+
+def orders_of_control(truth: Truth, rows: Mapping[str, Row], control: str, kind: str) -> tuple[Order, Order]:
+    """Given MACs, and given the block sum, too."""
+    scores, sums = rows[f"{control}: {kind}"].scores, -rows[f"{control}: block sum"].scores
+    return Order(truth, scores, are_teachers=True), Order(truth, scores, (sums,), are_teachers=True)
+
+
+def orders_of_trained(truth: Truth, rows: Mapping[str, Row], trained: str, kind: str) -> tuple[Order, Order]:
+    """Given MACs, and given the block sum, too."""
+    scores = rows[f"{trained}: {kind}"].scores
+    return Order(truth, scores), Order(truth, scores, (-rows[f"{trained}: block sum"].scores,))
+
+
+def difference(first: Order, second: Order, drawn: list[Drawn]) -> str:
+    """What the first has more, and how often it is ahead."""
+    ahead, behind = first.drawn_tau(), second.drawn_tau()
+    found = np.array([ahead(of) - behind(of) for of in drawn])
+    low, high = np.quantile(found, (0.025, 0.975))
+    every = np.arange(len(first.truth.accuracy))
+    value = ahead(every) - behind(every)
+    return f"{shown(Estimate(value, float(low), float(high)))}, ahead {np.mean(found > 0):.2f}"
+
+
+def imitation(rows: Mapping[str, Row], control: str) -> Values:
+    """How well each network imitates random teachers: its mean rank by what it knows of them, made sure of themselves."""
+    return np.mean([rankdata(score) for score in rows[f"{control}: made sure"].scores], axis=0)
 
 
 def tells(name: str) -> bool:
     """Whether a row is in the table of all ratings: of controls what the tool says alone, the rest is in their own."""
     method, _, kind = name.partition(": ")
     if method in CONTROLS:
-        return kind in ("block sum", "stitched", "made sure", "second stage")
+        return kind in ("block sum", "second stage")
     return method != "calibrated" and kind != "known" and (kind == "block sum" or not kind.startswith("block "))
 
 
@@ -305,10 +362,8 @@ PAIRS = (
     ("dna-largest-teacher-small-batches: block sum", "dna-largest-teacher: block sum"),
     ("dna-largest-teacher-small-batches: block sum", "dna-small-batches: block sum"),
     ("dna-largest-teacher-small-batches: block sum", "spos-small-batches: minus loss"),
-    ("dna-largest-teacher-small-batches: stitched", "random-largest-teacher-small-batches: made sure"),
     ("dna-largest-teacher-small-batches: second stage", "random-largest-teacher-small-batches: second stage"),
     ("dna-largest-teacher-small-batches: block sum", "random-largest-teacher-small-batches: block sum"),
-    ("dna-small-batches: stitched", "random-teacher-small-batches: made sure"),
     ("dna-largest-teacher-small-batches-longer: second stage", "dna-largest-teacher-small-batches: second stage"),
     ("dna-largest-teacher-small-batches-longer: second stage", "spos-small-batches: minus loss"),
     ("dna: second stage, all seeds asked", "dna-longer: second stage"),
@@ -366,10 +421,11 @@ def report(of: GroundTruth, found: Sequence[MethodScores], tables: Path, picture
         "can tell: below 1 % it is not counted, and the stitched rating has no order (-). *Made sure*: the order that there "
         "would be if it were counted, of scores as far apart as a trained teacher's.",
         controls(truth, rows),
-        "Where a trained teacher's order comes from, tau given MACs. *Imitation* is the mean rank of a network by what it "
-        "knows of random teachers of the same kind, made sure of themselves: an order that were nothing but capacity to "
-        "imitate would have nothing left given it.",
-        beyond_imitation(truth, rows),
+        "Where a trained teacher's order comes from: tau given MACs; given the sum of block ratings of the same supernets, "
+        "too, which keeps much of what it knows with any teacher; and given imitation, the mean rank of a network by what it "
+        "knows of random teachers of the same kind, made sure of themselves. Intervals of random teachers are over teachers "
+        "and networks.",
+        sources_of_order(truth, rows),
         "What each run took; a teacher, trained once, is in the first run that needed it:",
         costs,
     )

@@ -16,12 +16,23 @@ sys.path.insert(0, str(BENCHMARKS))
 from evidence import FILES, read_scores  # noqa: E402
 from evidence_chain import draw_path  # noqa: E402
 from evidence_methods import Permuted  # noqa: E402
-from evidence_report import CONTROLS, Row, Truth, Values, imitation, left_one_out, rank_average, rows_of  # noqa: E402
+from evidence_report import (  # noqa: E402
+    CONTROLS,
+    Order,
+    Row,
+    Truth,
+    imitation,
+    left_one_out,
+    orders_of_control,
+    orders_of_trained,
+    rank_average,
+    rows_of,
+)
 from ground_truth import PLANS, WIDTH, describe, draw_bands, far_apart, spread_over_bands  # noqa: E402
 from ground_truth_records import TRUTHS, GroundTruth  # noqa: E402
 
 from dna_deploy.nets.residual import ResidualConfig, ResidualNetwork  # noqa: E402
-from dna_deploy.rating.rank_statistics import Drawn, Estimate, bootstrap, resamples, tau_given  # noqa: E402
+from dna_deploy.rating.rank_statistics import bootstrap, resamples  # noqa: E402
 from dna_deploy.records.latency_table import LatencyTable  # noqa: E402
 from dna_deploy.spaces.catalog import find_space  # noqa: E402
 
@@ -117,29 +128,36 @@ def test_the_stitched_rating_orders_nothing_where_there_is_nothing_to_know(truth
     found = read_scores(TRUTHS[truth].listed, FILES[truth][0])
     orders = {(one.method, one.seed): len(set(one.scores["stitched"])) for one in found if "known" in one.scores}
     controls = {key for key in orders if key[0] in CONTROLS}
-    assert len(controls) == 30
+    assert len(controls) == 42
     assert {orders[key] for key in controls} == {1}
     assert min(orders[key] for key in orders.keys() - controls) >= 48
 
 
 @pytest.mark.parametrize("truth", FILES)
-def test_the_order_that_the_default_takes_from_its_teacher_is_not_that_of_imitation(truth: str) -> None:
-    """Of the committed scores, whatever line is drawn for what counts as knowledge: who imitates random teachers of the kind
-    that teaches by default is not told to be better, and what is learnt of the trained one is left when imitation is given.
+def test_what_whole_networks_add_to_the_block_sum_is_what_the_teacher_has_learnt(truth: str) -> None:
+    """Of the committed scores, whatever line is drawn for what counts as knowledge: random teachers of the kind that teaches by
+    default add nothing in the mean over teachers, the trained one does, also beyond the order of those who imitate well.
     """
-    trained, control = "dna-largest-teacher-small-batches", "random-largest-teacher-small-batches"
     judge = Truth.read(TRUTHS[truth])
     rows = {row.name: row for row in rows_of(judge, read_scores(judge.listed, FILES[truth][0]))}
-    imitated, drawn = imitation(rows, control), resamples(judge.listed.bands)
-    assert imitated is not None
+    drawn = resamples(judge.listed.bands)[:200]
+    trained, control = "dna-largest-teacher-small-batches", "random-largest-teacher-small-batches"
+    plain, beyond = orders_of_trained(judge, rows, trained, "stitched")
+    _, of_random = orders_of_control(judge, rows, control, "made sure")
+    assert len(of_random.scores) == 18
+    imitated = Order(judge, plain.scores, (np.tile(imitation(rows, control), (len(plain.scores), 1)),))
+    learnt, random_order, given_imitation = (bootstrap(order.drawn_tau(), drawn) for order in (beyond, of_random, imitated))
+    assert random_order.low < 0
+    assert learnt.value > max(random_order.high, 2 * random_order.value)
+    assert given_imitation.low > 0
 
-    def given(name: str, *costs: Values) -> Estimate:
-        def statistic(score: Values, of: Drawn) -> float:
-            return tau_given(score, judge.accuracy[of], tuple(cost[of] for cost in (judge.macs, *costs)))
 
-        return bootstrap(rows[name].mean_over_seeds(statistic), drawn)
-
-    by_imitation, by_teacher = given(f"{control}: made sure"), given(f"{trained}: stitched", imitated)
-    assert by_imitation.low < 0
-    assert by_teacher.low > 0
-    assert by_teacher.value > 2 * by_imitation.value
+def test_intervals_of_random_teachers_are_over_teachers_and_networks() -> None:
+    """Two teachers of which one says the truth and one its opposite: half of all resamples have one of them alone."""
+    judge = Truth.read(TRUTHS["first"])
+    opposite = np.stack([judge.accuracy, -judge.accuracy])
+    drawn = resamples(judge.listed.bands)[:200]
+    one, both = (bootstrap(Order(judge, opposite, are_teachers=are).drawn_tau(), drawn) for are in (False, True))
+    assert one.value == both.value == pytest.approx(0, abs=1e-9)
+    assert one.high < 0.1
+    assert (both.low, both.high) == (pytest.approx(-1, abs=0.1), pytest.approx(1, abs=0.1))
