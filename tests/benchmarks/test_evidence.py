@@ -15,7 +15,7 @@ sys.path.insert(0, str(BENCHMARKS))
 
 from evidence import FILES, read_scores  # noqa: E402
 from evidence_chain import draw_path  # noqa: E402
-from evidence_methods import Permuted  # noqa: E402
+from evidence_methods import SURE, Permuted, made_sure  # noqa: E402
 from evidence_report import (  # noqa: E402
     CONTROLS,
     Order,
@@ -33,6 +33,7 @@ from ground_truth_records import TRUTHS, GroundTruth  # noqa: E402
 
 from dna_deploy.nets.residual import ResidualConfig, ResidualNetwork  # noqa: E402
 from dna_deploy.rating.rank_statistics import bootstrap, resamples  # noqa: E402
+from dna_deploy.rating.stitched import StitchedScores  # noqa: E402
 from dna_deploy.records.latency_table import LatencyTable  # noqa: E402
 from dna_deploy.spaces.catalog import find_space  # noqa: E402
 
@@ -161,3 +162,12 @@ def test_intervals_of_random_teachers_are_over_teachers_and_networks() -> None:
     assert one.value == both.value == pytest.approx(0, abs=1e-9)
     assert one.high < 0.1
     assert (both.low, both.high) == (pytest.approx(-1, abs=0.1), pytest.approx(1, abs=0.1))
+
+
+def test_scores_that_are_made_sure_keep_the_order_of_classes() -> None:
+    torch.manual_seed(0)
+    unsure = 0.1 * torch.randn(200, 4)
+    unsure -= unsure.mean(0)
+    made = made_sure(StitchedScores({}, unsure, None)).teacher
+    assert float(made.std(0).mean()) == pytest.approx(SURE, rel=1e-5)
+    assert torch.equal(made.argmax(1), unsure.argmax(1))
