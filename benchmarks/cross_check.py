@@ -26,7 +26,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from dna_deploy.errors import UnstableMeasurementError
-from dna_deploy.export.model_file import export_architecture
+from dna_deploy.export.formats.model_file import export_architecture
 from dna_deploy.latency.measure import measure_model
 from dna_deploy.latency.pace import Pace
 from dna_deploy.records.samples import Samples

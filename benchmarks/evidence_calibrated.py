@@ -25,9 +25,9 @@ from ground_truth import operator_counts
 from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.pipeline.calibrate import train_all
 from dna_deploy.progress import silent
-from dna_deploy.rating.calibrated import CalibratedModel
-from dna_deploy.rating.candidate_features import CandidateFeatures, positions
+from dna_deploy.rating.calibration.calibrated import CalibratedModel
 from dna_deploy.rating.rate import rate_space
+from dna_deploy.rating.raters.dna.candidate_features import CandidateFeatures, positions
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.search.spread import spread

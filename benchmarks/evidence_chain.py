@@ -14,13 +14,13 @@ import torch.nn.functional as F
 
 from dna_deploy.data.batches import in_order
 from dna_deploy.data.randomness import derived_seed
+from dna_deploy.learning.schedule import parameter_groups, set_learning_rate, warm_cosine
 from dna_deploy.nets.batch_norm import batch_statistics
-from dna_deploy.nets.schedule import parameter_groups, set_learning_rate, warm_cosine
-from dna_deploy.nets.supernet import SupernetBlock, path_of
-from dna_deploy.rating.block_in_training import build_supernet
-from dna_deploy.rating.block_rating import relative_l1
-from dna_deploy.rating.block_training import training_batches
-from dna_deploy.rating.stitched import StitchedScores
+from dna_deploy.nets.supernets.blocks import SupernetBlock, path_of
+from dna_deploy.rating.raters.dna.block_in_training import build_supernet
+from dna_deploy.rating.raters.dna.block_rating import relative_l1
+from dna_deploy.rating.raters.dna.block_training import training_batches
+from dna_deploy.rating.raters.dna.stitched import StitchedScores
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.spaces.architecture import Architecture, BlockChoice
 from dna_deploy.spaces.space import SearchSpace

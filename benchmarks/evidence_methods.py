@@ -23,20 +23,20 @@ from torch import nn
 from dna_deploy.data.batches import in_order
 from dna_deploy.data.randomness import seeded
 from dna_deploy.data.splits import ImageData, Split
+from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.batch_norm import batch_statistics, recalibrate
-from dna_deploy.nets.compute import Compute
-from dna_deploy.nets.residual import ResidualConfig, ResidualNetwork
-from dna_deploy.nets.scaled import ScaledConfig, ScaledNetwork
-from dna_deploy.nets.supernet import SupernetBlock, path_of
-from dna_deploy.nets.teacher import Teacher, load_teacher
+from dna_deploy.nets.supernets.blocks import SupernetBlock, path_of
+from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
+from dna_deploy.nets.teachers.scaled import ScaledConfig, ScaledNetwork
+from dna_deploy.nets.teachers.teacher import Teacher, load_teacher
 from dna_deploy.progress import silent
-from dna_deploy.rating.block_rating import relative_l1
-from dna_deploy.rating.block_training import train_blocks
 from dna_deploy.rating.config import RatingConfig
-from dna_deploy.rating.one_shot import OneShotConfig, one_shot_work
-from dna_deploy.rating.one_shot_rating import rate_one_shot
 from dna_deploy.rating.rate import rating_identity
-from dna_deploy.rating.stitched import TEMPERATURES, StitchedScores, stitched_scores
+from dna_deploy.rating.raters.dna.block_rating import relative_l1
+from dna_deploy.rating.raters.dna.block_training import train_blocks
+from dna_deploy.rating.raters.dna.stitched import TEMPERATURES, StitchedScores, stitched_scores
+from dna_deploy.rating.raters.one_shot.rating import rate_one_shot
+from dna_deploy.rating.raters.one_shot.training import OneShotConfig, one_shot_work
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.scaling import Scaling, largest, scaled

@@ -14,7 +14,8 @@ from ground_truth_records import GroundTruth, NetworkList
 from scipy.stats import rankdata
 from tabulate import tabulate
 
-from dna_deploy.rating.rank_statistics import (
+from dna_deploy.records.latency_table import LatencyTable
+from dna_deploy.statistics.ranks import (
     Drawn,
     Estimate,
     bootstrap,
@@ -24,7 +25,6 @@ from dna_deploy.rating.rank_statistics import (
     tau_given,
     tau_within,
 )
-from dna_deploy.records.latency_table import LatencyTable
 
 if TYPE_CHECKING:
     from evidence import MethodScores

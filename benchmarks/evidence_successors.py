@@ -11,17 +11,17 @@ from ground_truth_records import TRUTHS
 
 from dna_deploy.data.splits import Split
 from dna_deploy.nets.batch_norm import batch_statistics
-from dna_deploy.nets.population import Population
-from dna_deploy.nets.scaled import ScaledConfig
-from dna_deploy.nets.supernet import path_of
-from dna_deploy.nets.teacher import load_teacher
+from dna_deploy.nets.supernets.blocks import path_of
+from dna_deploy.nets.supernets.twins import Population
+from dna_deploy.nets.teachers.scaled import ScaledConfig
+from dna_deploy.nets.teachers.teacher import load_teacher
 from dna_deploy.pipeline.round import Growth
-from dna_deploy.rating.embedding import distance
-from dna_deploy.rating.population import PopulationConfig, PopulationWork, population_work
-from dna_deploy.rating.population_rating import population_of, rating_views
-from dna_deploy.rating.population_stitched import rate_chained
-from dna_deploy.rating.population_training import train_population
 from dna_deploy.rating.rate import rate_space
+from dna_deploy.rating.raters.dna_pp.embedding import distance
+from dna_deploy.rating.raters.dna_pp.population import PopulationConfig, PopulationWork, population_work
+from dna_deploy.rating.raters.dna_pp.rating import population_of, rating_views
+from dna_deploy.rating.raters.dna_pp.stitched import rate_chained
+from dna_deploy.rating.raters.dna_pp.training import train_population
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.search import Constraint, Latency, search
 from dna_deploy.spaces.architecture import Architecture

@@ -28,8 +28,8 @@ import numpy as np
 import onnx
 from tabulate import tabulate
 
-from dna_deploy.export.graph_parts import GraphParts
-from dna_deploy.export.kit_cache import cached_kit
+from dna_deploy.export.formats.graph_parts import GraphParts
+from dna_deploy.export.kits.kit_cache import cached_kit
 from dna_deploy.latency.calibrate import fit
 from dna_deploy.latency.fidelity import Fidelity
 from dna_deploy.latency.isolation import IsolatedBench

@@ -31,18 +31,18 @@ from ground_truth_records import TRUTHS, GroundTruth, ListedNetwork, NetworkList
 from tabulate import tabulate
 
 from dna_deploy.data.splits import DataConfig, ImageData, load_data
-from dna_deploy.export.graph_parts import GraphParts
-from dna_deploy.export.kit_cache import cached_kit
+from dna_deploy.export.formats.graph_parts import GraphParts
+from dna_deploy.export.kits.kit_cache import cached_kit
 from dna_deploy.latency.isolation import IsolatedBench
 from dna_deploy.latency.sampling import sample
-from dna_deploy.nets.compute import Compute
-from dna_deploy.rating.rank_statistics import tau
+from dna_deploy.learning.compute import Compute
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.samples import Samples
 from dna_deploy.spaces.architecture import Architecture, BlockChoice
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.statistics.ranks import tau
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import default_target

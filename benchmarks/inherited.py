@@ -20,14 +20,14 @@ from tabulate import tabulate
 
 from dna_deploy.data.randomness import seeded
 from dna_deploy.data.splits import DataConfig, ImageData, load_data
-from dna_deploy.nets.compute import Compute
+from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.inherit import inherited_network
-from dna_deploy.nets.supernet import SupernetBlock
-from dna_deploy.nets.teacher import load_teacher
+from dna_deploy.nets.supernets.blocks import SupernetBlock
+from dna_deploy.nets.teachers.teacher import load_teacher
 from dna_deploy.progress import silent
-from dna_deploy.rating.block_training import train_blocks
 from dna_deploy.rating.config import RatingConfig
 from dna_deploy.rating.rate import rating_identity
+from dna_deploy.rating.raters.dna.block_training import train_blocks
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.training.network import Start, TrainingConfig, train_architecture

@@ -30,9 +30,9 @@ from search_instances import rating_table
 from tabulate import tabulate
 
 from dna_deploy.errors import PromiseError
-from dna_deploy.export.model_file import export_architecture
-from dna_deploy.export.promise import keep_promise, measure_untrained
+from dna_deploy.export.formats.model_file import export_architecture
 from dna_deploy.latency.measure import measure_model
+from dna_deploy.pipeline.promise import keep_promise, measure_untrained
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome

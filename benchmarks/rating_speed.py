@@ -33,16 +33,16 @@ import torch
 import torch.nn.functional as F
 
 from dna_deploy.data.splits import DataConfig, load_data
+from dna_deploy.learning.compute import Compute
+from dna_deploy.learning.schedule import parameter_groups
 from dna_deploy.nets.batch_norm import batch_statistics
-from dna_deploy.nets.compute import Compute
-from dna_deploy.nets.residual import ResidualConfig, ResidualNetwork
-from dna_deploy.nets.schedule import parameter_groups
-from dna_deploy.nets.supernet import SupernetBlock
-from dna_deploy.nets.teacher import Teacher
-from dna_deploy.rating.block_in_training import build_supernet, sample_paths
-from dna_deploy.rating.block_rating import rate_batch, spent_error
-from dna_deploy.rating.block_training import train_blocks, training_batches
+from dna_deploy.nets.supernets.blocks import SupernetBlock
+from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
+from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.rating.config import RatingConfig
+from dna_deploy.rating.raters.dna.block_in_training import build_supernet, sample_paths
+from dna_deploy.rating.raters.dna.block_rating import rate_batch, spent_error
+from dna_deploy.rating.raters.dna.block_training import train_blocks, training_batches
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.operations import FeatureMap, MBConv, Pointwise

@@ -24,7 +24,7 @@ from tabulate import tabulate
 from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.data.randomness import seeded
 from dna_deploy.data.splits import DataConfig, ImageData, load_data
-from dna_deploy.nets.compute import Compute
+from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.network import Network
 from dna_deploy.progress import silent
 from dna_deploy.spaces.catalog import find_space

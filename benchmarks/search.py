@@ -32,8 +32,8 @@ from search_instances import latency_table, long_space, rating_table
 
 from dna_deploy.search import Constraint, Latency, Macs, Rating
 from dna_deploy.search.cost_model import CostModel
-from dna_deploy.search.exact import solve
 from dna_deploy.search.front import trade_off
+from dna_deploy.search.solver.exact import solve
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.space import Block, SearchSpace
 

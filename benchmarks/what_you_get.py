@@ -26,7 +26,7 @@ from scipy.stats import t
 from tabulate import tabulate
 from what_you_get_networks import BUDGETS_S, HAND_MADE, RECIPE, Network, Workshop, choose, hand_made
 
-from dna_deploy.export.model_file import export_architecture
+from dna_deploy.export.formats.model_file import export_architecture
 from dna_deploy.latency.isolation import IsolatedBench
 from dna_deploy.latency.sampling import sample
 from dna_deploy.records.samples import Samples

@@ -9,12 +9,12 @@ from functools import cached_property
 from pathlib import Path
 
 from dna_deploy.data.splits import DataConfig, ImageData, load_data
-from dna_deploy.nets.compute import Compute
-from dna_deploy.nets.teacher import load_teacher
+from dna_deploy.learning.compute import Compute
+from dna_deploy.nets.teachers.teacher import load_teacher
 from dna_deploy.rating.config import RatingConfig
-from dna_deploy.rating.one_shot import OneShotConfig, one_shot_work
-from dna_deploy.rating.one_shot_rating import OneShotRater
 from dna_deploy.rating.rate import rate_space, rating_identity
+from dna_deploy.rating.raters.one_shot.rating import OneShotRater
+from dna_deploy.rating.raters.one_shot.training import OneShotConfig, one_shot_work
 from dna_deploy.rating.refine import refine
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.latency_table import LatencyTable

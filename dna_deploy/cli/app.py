@@ -7,7 +7,7 @@ import sys
 import typer
 
 from dna_deploy import __version__
-from dna_deploy.cli import (
+from dna_deploy.cli.commands import (
     calibrate,
     evolve,
     export,

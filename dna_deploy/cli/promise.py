@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dna_deploy.cli.console import note
-from dna_deploy.cli.journey_view import journey_view
+from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.errors import UsageError
 
 if TYPE_CHECKING:
-    from dna_deploy.export.promise import Attempt, KeptPromise, Measure
+    from dna_deploy.pipeline.promise import Attempt, KeptPromise, Measure
     from dna_deploy.records.latency_table import LatencyTable
     from dna_deploy.records.samples import Quantile
     from dna_deploy.records.search_outcome import SearchOutcome
@@ -33,7 +33,7 @@ def keep(
     steady: bool = False,
 ) -> KeptPromise:
     """Runs the promise loop for the one latency budget among the constraints, and tells every round."""
-    from dna_deploy.export.promise import keep_promise
+    from dna_deploy.pipeline.promise import keep_promise
     from dna_deploy.units import Duration
 
     seconds, quantile, table = _budget(constraints, tables)
@@ -87,7 +87,7 @@ def _plan(target: str, profiles: Path, *, steady: bool) -> SamplingPlan:
 
 def _measure(space: SearchSpace, table: LatencyTable, quantile: Quantile, plan: SamplingPlan) -> Measure:
     """`measure_untrained` with a view of its progress."""
-    from dna_deploy.export.promise import measure_untrained
+    from dna_deploy.pipeline.promise import measure_untrained
     from dna_deploy.records.measurement import Measurement
 
     def measure(architecture: Architecture) -> Measurement:

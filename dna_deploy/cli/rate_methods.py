@@ -11,7 +11,7 @@ from dna_deploy.plugins import suggest
 
 if TYPE_CHECKING:
     from dna_deploy.data.splits import ImageData
-    from dna_deploy.nets.compute import Compute
+    from dna_deploy.learning.compute import Compute
     from dna_deploy.progress import OnProgress
     from dna_deploy.records.files import Part
     from dna_deploy.records.rating_table import RatingTable
@@ -36,8 +36,8 @@ def rate_without_labels(
     space: SearchSpace, data: ImageData, asked: Mapping[str, object], folder: Path, compute: Compute, on_progress: OnProgress
 ) -> tuple[RatingTable, Path]:
     """The ratings of DNA++, and the folder below ``folder`` that keeps its population."""
-    from dna_deploy.rating.population import PopulationConfig, population_work
-    from dna_deploy.rating.population_rating import rate_population
+    from dna_deploy.rating.raters.dna_pp.population import PopulationConfig, population_work
+    from dna_deploy.rating.raters.dna_pp.rating import rate_population
 
     config = parse_config(PopulationConfig, **asked)
     place = folder / f"population-{population_work(space, data, config, folder, compute).short_name}"

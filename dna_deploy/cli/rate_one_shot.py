@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
-from dna_deploy.cli.journey_view import journey_view
 from dna_deploy.cli.rate_methods import parse_config
+from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.errors import UsageError
 
 if TYPE_CHECKING:
     from dna_deploy.data.splits import ImageData
-    from dna_deploy.nets.compute import Compute
-    from dna_deploy.rating.one_shot_rating import OneShotRating
+    from dna_deploy.learning.compute import Compute
+    from dna_deploy.rating.raters.one_shot.rating import OneShotRating
     from dna_deploy.spaces.architecture import Architecture
     from dna_deploy.spaces.space import SearchSpace
 
@@ -29,8 +29,8 @@ def rate_with_one_shot(
     """Trains the supernet in a folder of its own below ``folder`` and prints how it rates a few networks."""
     from dataclasses import replace
 
-    from dna_deploy.rating.one_shot import OneShotConfig, one_shot_work
-    from dna_deploy.rating.one_shot_rating import rate_one_shot
+    from dna_deploy.rating.raters.one_shot.rating import rate_one_shot
+    from dna_deploy.rating.raters.one_shot.training import OneShotConfig, one_shot_work
 
     if compute.jobs > 1:
         raise UsageError("--method one-shot trains one supernet, in one process", "leave out --jobs")
@@ -54,8 +54,8 @@ def open_one_shot(folder: Path, space: SearchSpace) -> Callable[[Architecture], 
         TableError: there is no such supernet, or it is of another space.
     """
     from dna_deploy.errors import TableError
-    from dna_deploy.rating.one_shot import METHOD, OneShotConfig
-    from dna_deploy.rating.one_shot_rating import OneShotRater
+    from dna_deploy.rating.raters.one_shot.rating import OneShotRater
+    from dna_deploy.rating.raters.one_shot.training import METHOD, OneShotConfig
     from dna_deploy.rating.teacherless import open_teacherless
 
     work = open_teacherless(folder, METHOD, OneShotConfig)

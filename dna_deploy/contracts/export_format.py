@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from dna_deploy.contracts.tiny import expected_scores, relative_error, tiny_images, tiny_model
 
 if TYPE_CHECKING:
-    from dna_deploy.export.formats import Format
-    from dna_deploy.export.model_file import ExportResult
+    from dna_deploy.export.formats.catalog import Format
+    from dna_deploy.export.formats.model_file import ExportResult
 
 _MOST_ERROR = {"fp32": 1e-3, "fp16": 0.02, "int8": 0.3}
 """Relative to how much scores differ at all: what the precision costs a network that was not trained for it."""
@@ -26,7 +26,7 @@ class FormatContract:
     @cached_property
     def kind(self) -> Format:
         """The format as ``export --format`` finds it."""
-        from dna_deploy.export.formats import find_format
+        from dna_deploy.export.formats.catalog import find_format
 
         return find_format(self.name)
 
@@ -48,7 +48,7 @@ class FormatContract:
                 assert model.path.read_bytes() == before, "the conversion changed model.onnx"
 
     def test_every_judge_of_it_finds_the_same_network(self) -> None:
-        from dna_deploy.export.judge import open_judge
+        from dna_deploy.export.checks.judge import open_judge
 
         if self.kind.takes_pictures:  # they come as bytes, and leave as probabilities
             return
@@ -61,8 +61,8 @@ class FormatContract:
 
     @contextmanager
     def _written(self, model: ExportResult) -> Iterator[Path]:
-        from dna_deploy.export.formats import Conversion
-        from dna_deploy.export.preprocessing import PictureSize
+        from dna_deploy.export.formats.catalog import Conversion
+        from dna_deploy.export.formats.preprocessing import PictureSize
 
         info = model.info.model_copy(update={"precision": self.kind.precision})
         size = PictureSize() if self.kind.takes_pictures else None

@@ -16,7 +16,7 @@ class JudgeContract:
     name: str
 
     def test_it_computes_what_torch_does(self) -> None:
-        from dna_deploy.export.judge import open_judge
+        from dna_deploy.export.checks.judge import open_judge
 
         images = tiny_images()
         with tiny_model() as model:
@@ -25,7 +25,7 @@ class JudgeContract:
         assert error < 1e-4, f"{self.name} is {error:.1e} off"
 
     def test_it_takes_any_number_of_images_whatever_the_model_takes(self) -> None:
-        from dna_deploy.export.judge import open_judge
+        from dna_deploy.export.checks.judge import open_judge
 
         for batch in (1, 2, None):
             with tiny_model(batch) as model:
@@ -37,7 +37,7 @@ class JudgeContract:
                     )
 
     def test_it_says_the_same_twice_and_leaves_images_and_file_alone(self) -> None:
-        from dna_deploy.export.judge import open_judge
+        from dna_deploy.export.checks.judge import open_judge
 
         images = tiny_images()
         before = images.copy()
@@ -49,7 +49,7 @@ class JudgeContract:
         assert np.array_equal(images, before), "it changed the images"
 
     def test_what_is_no_model_is_not_judged(self) -> None:
-        from dna_deploy.export.judge import open_judge
+        from dna_deploy.export.checks.judge import open_judge
 
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.onnx"

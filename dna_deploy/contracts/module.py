@@ -57,8 +57,8 @@ class ModuleContract(OperationContract):
     def test_the_exported_module_computes_the_same(self) -> None:
         import torch
 
-        from dna_deploy.export.judge import open_judge
-        from dna_deploy.export.onnx_graph import export_onnx
+        from dna_deploy.export.checks.judge import open_judge
+        from dna_deploy.export.formats.onnx_graph import export_onnx
 
         for layer, module in self._built():
             images = self._images()
@@ -73,7 +73,7 @@ class ModuleContract(OperationContract):
     def _built(self) -> list[tuple[PlacedLayer, nn.Module]]:
         import torch
 
-        from dna_deploy.export.onnx_graph import draw_shifts
+        from dna_deploy.export.formats.onnx_graph import draw_shifts
         from dna_deploy.nets.layers import build_layer
 
         built = []

@@ -13,9 +13,9 @@ from dna_deploy.spaces.space import SearchSpace
 if TYPE_CHECKING:
     import torch
 
-    from dna_deploy.nets.cutting import CutByModules
-    from dna_deploy.nets.pretrained import Pretrained
-    from dna_deploy.nets.teacher import Teacher
+    from dna_deploy.nets.teachers.cutting import CutByModules
+    from dna_deploy.nets.teachers.pretrained import Pretrained
+    from dna_deploy.nets.teachers.teacher import Teacher
 
 _BATCH = 2
 
@@ -61,7 +61,7 @@ class TeacherContract:
         ), "an image has other features in company"
 
     def test_a_model_that_it_does_not_have_is_refused_by_name(self) -> None:
-        from dna_deploy.nets.pretrained import Known, load_pretrained
+        from dna_deploy.nets.teachers.pretrained import Known, load_pretrained
 
         wrong = f"{self.name.partition(':')[0]}:no-such-model"
         assert is_refused(lambda: load_pretrained(wrong, Known.NONE, self.found_space.input), DnaDeployError), (
@@ -71,19 +71,19 @@ class TeacherContract:
     def _pretrained(self) -> Pretrained:
         import torch
 
-        from dna_deploy.nets.pretrained import Known, load_pretrained
+        from dna_deploy.nets.teachers.pretrained import Known, load_pretrained
 
         with torch.random.fork_rng():
             torch.manual_seed(0)
             return load_pretrained(self.name, Known.NONE, self.found_space.input)
 
     def _cut(self, found: Pretrained | None = None) -> CutByModules:
-        from dna_deploy.nets.cutting import cut_network
+        from dna_deploy.nets.teachers.cutting import cut_network
 
         return cut_network((found or self._pretrained()).network, self.found_space, self.cuts)
 
     def _teacher(self, network: CutByModules) -> Teacher:
-        from dna_deploy.nets.teacher import Teacher
+        from dna_deploy.nets.teachers.teacher import Teacher
 
         return Teacher.freeze(self.name, "sha256:0", network, self.found_space.input)
 

@@ -14,8 +14,8 @@ from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap
 from dna_deploy.spaces.space import Block, Cell, FixedLayer, SearchSpace
 
 if TYPE_CHECKING:
-    from dna_deploy.export.judge import Array
-    from dna_deploy.export.model_file import ExportResult
+    from dna_deploy.export.checks.judge import Array
+    from dna_deploy.export.formats.model_file import ExportResult
 
 TINY = SearchSpace(
     "tiny",
@@ -32,8 +32,8 @@ def tiny_model(batch: int | None = 1) -> Iterator[ExportResult]:
     import torch
     from safetensors.torch import save_file
 
-    from dna_deploy.export.model_file import export_architecture
-    from dna_deploy.export.onnx_graph import draw_shifts
+    from dna_deploy.export.formats.model_file import export_architecture
+    from dna_deploy.export.formats.onnx_graph import draw_shifts
     from dna_deploy.nets.network import Network
 
     (architecture,) = TINY.architectures()

@@ -11,15 +11,15 @@ import numpy as np
 
 from dna_deploy.data.splits import ImageData
 from dna_deploy.errors import DependencyError
-from dna_deploy.export.card import make_card
-from dna_deploy.export.card_file import card_path, write_card
-from dna_deploy.export.formats import Conversion, Format, find_format
-from dna_deploy.export.judge import ONNX_JUDGES, Images
-from dna_deploy.export.model_file import ExportResult, export_architecture
-from dna_deploy.export.normalised import images_and_labels
-from dna_deploy.export.parity import check_parity
-from dna_deploy.export.picture_parity import check_pictures
-from dna_deploy.export.preprocessing import PictureSize
+from dna_deploy.export.cards.card import make_card
+from dna_deploy.export.cards.card_file import card_path, write_card
+from dna_deploy.export.checks.judge import ONNX_JUDGES, Images
+from dna_deploy.export.checks.parity import check_parity
+from dna_deploy.export.checks.picture_parity import check_pictures
+from dna_deploy.export.formats.catalog import Conversion, Format, find_format
+from dna_deploy.export.formats.model_file import ExportResult, export_architecture
+from dna_deploy.export.formats.normalised import images_and_labels
+from dna_deploy.export.formats.preprocessing import PictureSize
 from dna_deploy.export.source import Source
 from dna_deploy.export.staging import staged
 from dna_deploy.records.files import digest_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dna_deploy.errors import TableError, UsageError
-from dna_deploy.export.card import baseline
+from dna_deploy.export.cards.card import baseline
 from dna_deploy.records.files import read_bytes
 from dna_deploy.records.known_space import known_space
 from dna_deploy.records.latency_table import LatencyTable

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from dna_deploy.nets.network import Network
-from dna_deploy.nets.supernet import SupernetBlock, path_of
+from dna_deploy.nets.supernets.blocks import SupernetBlock, path_of
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 

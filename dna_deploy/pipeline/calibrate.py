@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from dna_deploy.progress import OnProgress, Progress, silent
-from dna_deploy.rating.block_training import train_blocks
-from dna_deploy.rating.calibrated import CalibratedModel, leave_one_out
-from dna_deploy.rating.candidate_features import CandidateFeatures, positions
-from dna_deploy.rating.rank_statistics import tau
+from dna_deploy.rating.calibration.calibrated import CalibratedModel, leave_one_out
+from dna_deploy.rating.raters.dna.block_training import train_blocks
+from dna_deploy.rating.raters.dna.candidate_features import CandidateFeatures, positions
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_calibration import CalibrationNetwork, RatingCalibration, ShortTraining
 from dna_deploy.records.rating_table import CALIBRATED, BlockRatings, CellRatings, RatingTable
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.statistics.ranks import tau
 from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.short import train_shortly
 

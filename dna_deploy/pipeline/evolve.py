@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 
+from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.nets.network import Network
-from dna_deploy.nets.teacher import Teacher, load_teacher
-from dna_deploy.nets.tensor_file import TensorFile
+from dna_deploy.nets.teachers.teacher import Teacher, load_teacher
 from dna_deploy.pipeline.round import EvolutionWork, Round
 from dna_deploy.pipeline.stages import OnEvent, run_stages, seconds_of
 from dna_deploy.records.files import Provenance

@@ -54,7 +54,7 @@ class Finder:
 
     def kept(self, table: LatencyTable, budget: Duration, plan: SamplingPlan) -> SearchOutcome | None:
         """The best network that was measured to keep the budget; None if none did, which the card will show."""
-        from dna_deploy.export.promise import keep_promise, measure_untrained
+        from dna_deploy.pipeline.promise import keep_promise, measure_untrained
 
         quantile = self.settings.quantile
         measure = measure_untrained(self.space, table.target, plan, quantile, self.on_progress)

@@ -28,7 +28,7 @@ from dna_deploy.targets.target_file import TargetFile, find_target
 
 if TYPE_CHECKING:
     from dna_deploy.data.splits import ImageData
-    from dna_deploy.nets.compute import Compute
+    from dna_deploy.learning.compute import Compute
     from dna_deploy.rating.config import RatingConfig
     from dna_deploy.rating.refine import SecondStage
 
@@ -147,7 +147,7 @@ class Journey:
             }
 
         def run(work: Path, on_progress: OnProgress) -> None:
-            from dna_deploy.export.kit_cache import cached_kit
+            from dna_deploy.export.kits.kit_cache import cached_kit
             from dna_deploy.latency.workshop import Folders, profile_space
 
             target, judges = self.target.target, asked.validation_networks
@@ -164,7 +164,7 @@ class Journey:
         return Stage("profile", "measure every layer on this machine", estimate_s, inputs, (self.table_file,), run)
 
     def _teach(self) -> Stage:
-        from dna_deploy.nets.course import FILE_NAME
+        from dna_deploy.learning.course import FILE_NAME
         from dna_deploy.training.recipe import Recipe
         from dna_deploy.training.teacher import RESIDUAL, TeacherConfig, usual_epochs
 
@@ -207,7 +207,7 @@ class Journey:
             }
 
         def run(work: Path, on_progress: OnProgress) -> None:
-            from dna_deploy.nets.teacher import load_teacher
+            from dna_deploy.nets.teachers.teacher import load_teacher
             from dna_deploy.rating.rate import rate_space
 
             table = rate_space(
@@ -220,7 +220,7 @@ class Journey:
         return Stage("rate", "train block supernets, rate every candidate", estimate_s, inputs, (self.ratings_file,), run)
 
     def _rate_without_labels(self) -> Stage:
-        from dna_deploy.rating.population import PopulationConfig
+        from dna_deploy.rating.raters.dna_pp.population import PopulationConfig
 
         asked = self.settings.rate
         config = PopulationConfig(epochs=asked.epochs, seed=self.settings.seed)
@@ -230,7 +230,7 @@ class Journey:
             return {"space": self.space.digest, "images": images, "config": config.model_dump_json()}
 
         def run(work: Path, on_progress: OnProgress) -> None:
-            from dna_deploy.rating.population_rating import rate_population
+            from dna_deploy.rating.raters.dna_pp.rating import rate_population
 
             space, data = find_space(self.settings.space), self._data(asked.images)
             rate_population(space, data, config, work, on_progress=on_progress).write(self.ratings_file)
@@ -273,7 +273,7 @@ class Journey:
         """What compares whole networks; None where block ratings decide alone."""
         if self._shortlist == 1:
             return None
-        from dna_deploy.nets.teacher import load_teacher
+        from dna_deploy.nets.teachers.teacher import load_teacher
         from dna_deploy.rating.rate import block_work, sets_of
         from dna_deploy.rating.refine import SecondStage
         from dna_deploy.rating.run import FILE_NAME
@@ -288,7 +288,7 @@ class Journey:
         return SecondStage(sets_of(work, self.settings.rate.supernets), ratings)
 
     def _train(self) -> Stage:
-        from dna_deploy.nets.course import FILE_NAME
+        from dna_deploy.learning.course import FILE_NAME
         from dna_deploy.training.network import TrainingConfig, train_architecture
         from dna_deploy.training.presets import make_recipe
 
@@ -305,7 +305,7 @@ class Journey:
             }
 
         def run(work: Path, on_progress: OnProgress) -> None:
-            from dna_deploy.nets.teacher import load_teacher
+            from dna_deploy.nets.teachers.teacher import load_teacher
 
             architecture = SearchOutcome.read(self.outcome_file).network(self.space)
             teacher = load_teacher(self.teacher_file) if self.has_teacher else None
@@ -351,7 +351,7 @@ class Journey:
             return {"model": published_digest(exported / "model.onnx"), "card": published_digest(exported / "model.card.json")}
 
         def run(work: Path, on_progress: OnProgress) -> None:
-            from dna_deploy.export.verification import complete_card, find_promise, verify_model
+            from dna_deploy.export.checks.verification import complete_card, find_promise, verify_model
 
             for file in self.exported_folder.iterdir():
                 publish(file, self.model_file.parent / file.name)
@@ -364,6 +364,6 @@ class Journey:
 
 
 def _compute(jobs: int) -> Compute:
-    from dna_deploy.nets.compute import Compute
+    from dna_deploy.learning.compute import Compute
 
     return Compute(jobs=jobs)

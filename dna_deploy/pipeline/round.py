@@ -9,9 +9,9 @@ from pathlib import Path
 from pydantic import Field
 
 from dna_deploy.data.splits import ImageData
-from dna_deploy.nets.compute import Compute
-from dna_deploy.nets.scaled import ScaledConfig
-from dna_deploy.nets.teacher import load_teacher
+from dna_deploy.learning.compute import Compute
+from dna_deploy.nets.teachers.scaled import ScaledConfig
+from dna_deploy.nets.teachers.teacher import load_teacher
 from dna_deploy.pipeline.published import publish, published_digest
 from dna_deploy.pipeline.stages import Inputs, Stage
 from dna_deploy.progress import OnProgress

@@ -14,10 +14,10 @@ from multiprocessing.context import SpawnProcess
 from typing import TYPE_CHECKING, TypeAlias
 
 from dna_deploy.errors import DnaDeployError
-from dna_deploy.nets.ranks import Ranks
+from dna_deploy.learning.ranks import Ranks
 from dna_deploy.progress import OnProgress, Progress
-from dna_deploy.rating.block_rating import BatchRatings, rate_blocks
-from dna_deploy.rating.block_training import train_blocks
+from dna_deploy.rating.raters.dna.block_rating import BatchRatings, rate_blocks
+from dna_deploy.rating.raters.dna.block_training import train_blocks
 from dna_deploy.rating.work import BlockWork
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ import torch
 from dna_deploy.data.batches import in_order
 from dna_deploy.data.randomness import derived_seed
 from dna_deploy.data.splits import ImageData
-from dna_deploy.nets.compute import Compute
-from dna_deploy.nets.teacher import Teacher
+from dna_deploy.learning.compute import Compute
+from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import OnProgress, Progress, silent
-from dna_deploy.rating.block_rating import BatchRatings
 from dna_deploy.rating.config import RatingConfig
 from dna_deploy.rating.processes import run_all_blocks
+from dna_deploy.rating.raters.dna.block_rating import BatchRatings
+from dna_deploy.rating.raters.dna.stitched import LEAST_KNOWN, share_told
 from dna_deploy.rating.run import SET, write_run
-from dna_deploy.rating.stitched import LEAST_KNOWN, share_told
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from dna_deploy.data.splits import DataConfig, load_data
 from dna_deploy.errors import TableError
-from dna_deploy.nets.compute import Compute
-from dna_deploy.nets.teacher import load_teacher
+from dna_deploy.learning.compute import Compute
+from dna_deploy.nets.teachers.teacher import load_teacher
 from dna_deploy.rating.config import RatingConfig
 from dna_deploy.rating.teacherless import method_in
 from dna_deploy.rating.work import BlockWork

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from dna_deploy.data.splits import DataConfig, ImageData, load_data
 from dna_deploy.errors import TableError
-from dna_deploy.nets.compute import Compute
+from dna_deploy.learning.compute import Compute
 from dna_deploy.records.files import Part, Provenance, digest_of
 from dna_deploy.records.supernet_run import SupernetRun
 from dna_deploy.spaces.catalog import find_space

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from dna_deploy.data.splits import ImageData
 from dna_deploy.errors import TableError
-from dna_deploy.nets.compute import Compute
-from dna_deploy.nets.supernet import trunks_of
-from dna_deploy.nets.teacher import Teacher
+from dna_deploy.learning.compute import Compute
+from dna_deploy.nets.supernets.blocks import trunks_of
+from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.rating.config import RatingConfig
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.spaces.placed import PlacedLayer

@@ -18,14 +18,14 @@ from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.search_outcome import Front, FrontPoint, Proof, SearchOutcome
 from dna_deploy.search.constraints import Constraint
 from dna_deploy.search.cost_model import CostModel, resolved
-from dna_deploy.search.exact import solve
 from dna_deploy.search.genome import Genomes
-from dna_deploy.search.infeasible import infeasible
 from dna_deploy.search.outcome import asked
-from dna_deploy.search.pareto import non_dominated
 from dna_deploy.search.quantities import Quantity, Rating
 from dna_deploy.search.question import first_axis
 from dna_deploy.search.rating_log import RatingLog
+from dna_deploy.search.solver.exact import solve
+from dna_deploy.search.solver.infeasible import infeasible
+from dna_deploy.search.solver.pareto import non_dominated
 from dna_deploy.search.strategies import STRATEGIES, StrategyFactory
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace

@@ -18,9 +18,9 @@ from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import FoundNetwork, OnTarget
 from dna_deploy.search.constraints import Constraint, combined
 from dna_deploy.search.measures import DEPLOYED_PARAMETERS, MACS, PARAMETERS, PEAK_ACTIVATIONS, LatencyRows, Measure
-from dna_deploy.search.problem import RATING, Column, Problem
 from dna_deploy.search.quantities import Latency, Macs, Parameters, PeakMemory, Quantity, Rating, WeightBytes
-from dna_deploy.search.trellis import Criterion
+from dna_deploy.search.solver.problem import RATING, Column, Problem
+from dna_deploy.search.solver.trellis import Criterion
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.target import Precision
 

@@ -14,9 +14,9 @@ from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import FoundNetwork
 from dna_deploy.search.constraints import Constraint
 from dna_deploy.search.cost_model import CostModel, resolved
-from dna_deploy.search.exact import solve
-from dna_deploy.search.infeasible import infeasible
 from dna_deploy.search.quantities import Latency, Rating
+from dna_deploy.search.solver.exact import solve
+from dna_deploy.search.solver.infeasible import infeasible
 from dna_deploy.spaces.space import SearchSpace
 
 _MOST_DEVICES = 12

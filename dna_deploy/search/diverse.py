@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from dna_deploy.search.constraints import Constraint
 from dna_deploy.search.cost_model import CostModel
-from dna_deploy.search.exact import Solution, solve_trellis
-from dna_deploy.search.problem import Problem
 from dna_deploy.search.quantities import Quantity
-from dna_deploy.search.trellis import Criterion, Trellis
+from dna_deploy.search.solver.exact import Solution, solve_trellis
+from dna_deploy.search.solver.problem import Problem
+from dna_deploy.search.solver.trellis import Criterion, Trellis
 from dna_deploy.spaces.architecture import BlockChoice
 from dna_deploy.spaces.space import Block, Cell
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from dna_deploy.records.search_outcome import BlockReason
 from dna_deploy.search.constraints import Constraint
 from dna_deploy.search.cost_model import CostModel
-from dna_deploy.search.dominated import Usefulness, usefulness
 from dna_deploy.search.quantities import Quantity, Rating
+from dna_deploy.search.solver.dominated import Usefulness, usefulness
 
 
 def step_of(bound: float) -> float:

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from dna_deploy.search.constraints import Constraint
 from dna_deploy.search.cost_model import CostModel
-from dna_deploy.search.labels import Effort, run
-from dna_deploy.search.pareto import non_dominated
-from dna_deploy.search.problem import Problem
 from dna_deploy.search.quantities import Quantity, Rating
-from dna_deploy.search.trellis import Trellis
+from dna_deploy.search.solver.labels import Effort, run
+from dna_deploy.search.solver.pareto import non_dominated
+from dna_deploy.search.solver.problem import Problem
+from dna_deploy.search.solver.trellis import Trellis
 from dna_deploy.spaces.architecture import Architecture
 
 _MOST_LABELS = 50_000

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dna_deploy.search.diverse import distances
-from dna_deploy.search.exact import solve_trellis
-from dna_deploy.search.problem import Problem
-from dna_deploy.search.trellis import Criterion, Trellis
+from dna_deploy.search.solver.exact import solve_trellis
+from dna_deploy.search.solver.problem import Problem
+from dna_deploy.search.solver.trellis import Criterion, Trellis
 from dna_deploy.spaces.space import Block
 
 Genome = NDArray[np.intp]

@@ -12,10 +12,10 @@ from dna_deploy.records.files import Provenance
 from dna_deploy.records.search_outcome import AskedConstraint, FoundNetwork, Front, FrontPoint, Proof, SearchOutcome
 from dna_deploy.search.constraints import Constraint
 from dna_deploy.search.cost_model import CostModel
-from dna_deploy.search.exact import Solution, solve
 from dna_deploy.search.explain import block_reasons, loosened, step_of
 from dna_deploy.search.front import TradeOff
 from dna_deploy.search.quantities import Macs, Quantity, Rating
+from dna_deploy.search.solver.exact import Solution, solve
 
 METHOD = "dynamic programme over blocks by output width; non-dominated labels, pruned by Lagrangian bounds"
 

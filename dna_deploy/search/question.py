@@ -16,12 +16,12 @@ from dna_deploy.records.search_outcome import FoundNetwork, SearchOutcome
 from dna_deploy.search.constraints import Constraint
 from dna_deploy.search.cost_model import CostModel, resolved
 from dna_deploy.search.diverse import diversify
-from dna_deploy.search.exact import Solution, solve
 from dna_deploy.search.front import TradeOff, trade_off
-from dna_deploy.search.infeasible import infeasible
 from dna_deploy.search.outcome import Answer, outcome_of
 from dna_deploy.search.quantities import Latency, Macs, Quantity, Rating
-from dna_deploy.search.ties import cheapest_first, tied_with
+from dna_deploy.search.solver.exact import Solution, solve
+from dna_deploy.search.solver.infeasible import infeasible
+from dna_deploy.search.solver.ties import cheapest_first, tied_with
 from dna_deploy.spaces.space import SearchSpace
 
 

@@ -13,12 +13,12 @@ import torch
 from torch import nn
 
 from dna_deploy.data.splits import ImageData, Split
-from dna_deploy.nets.checkpoint import Checkpoint
-from dna_deploy.nets.compute import Compute
-from dna_deploy.nets.course import FILE_NAME, Course
-from dna_deploy.nets.resumable import run_steps
-from dna_deploy.nets.soundness import check_loss, check_weights
-from dna_deploy.nets.tensor_file import TensorFile
+from dna_deploy.learning.checkpoint import Checkpoint
+from dna_deploy.learning.compute import Compute
+from dna_deploy.learning.course import FILE_NAME, Course
+from dna_deploy.learning.resumable import run_steps
+from dna_deploy.learning.soundness import check_loss, check_weights
+from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.model_card import Accuracy
 from dna_deploy.training.accuracy import measure_accuracy

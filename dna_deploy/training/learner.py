@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from dna_deploy.data.randomness import seeded
-from dna_deploy.nets.memory import Portions, memory_for
+from dna_deploy.learning.memory import Portions, memory_for
 from dna_deploy.training.dropping import drop_parts
 from dna_deploy.training.lessons import Lesson, Lessons
 from dna_deploy.training.objective import Objective

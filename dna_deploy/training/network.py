@@ -9,10 +9,10 @@ from pathlib import Path
 from dna_deploy.data.randomness import seeded
 from dna_deploy.data.splits import ImageData
 from dna_deploy.errors import TableError, UsageError
-from dna_deploy.nets.compute import Compute
+from dna_deploy.learning.compute import Compute
+from dna_deploy.learning.tensor_file import TensorFile, file_digest
 from dna_deploy.nets.network import Network
-from dna_deploy.nets.teacher import Teacher
-from dna_deploy.nets.tensor_file import TensorFile, file_digest
+from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import Part, Provenance, digest_of
 from dna_deploy.records.model_card import Accuracy

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from dna_deploy.nets.teacher import Teacher
+from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.training.lessons import Lesson
 from dna_deploy.training.recipe import Recipe
 

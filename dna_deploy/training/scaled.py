@@ -9,10 +9,10 @@ from pathlib import Path
 
 from dna_deploy.data.randomness import seeded
 from dna_deploy.data.splits import ImageData
-from dna_deploy.nets.compute import Compute
-from dna_deploy.nets.scaled import ScaledConfig, ScaledNetwork
-from dna_deploy.nets.teacher import write_scaled
-from dna_deploy.nets.tensor_file import TensorFile
+from dna_deploy.learning.compute import Compute
+from dna_deploy.learning.tensor_file import TensorFile
+from dna_deploy.nets.teachers.scaled import ScaledConfig, ScaledNetwork
+from dna_deploy.nets.teachers.teacher import write_scaled
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import digest_of
 from dna_deploy.spaces.scaling import Scaling, largest, scaled

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from dna_deploy.nets.schedule import parameter_groups
+from dna_deploy.learning.schedule import parameter_groups
 from dna_deploy.training.recipe import Recipe
 
 

@@ -11,10 +11,10 @@ import torch
 from dna_deploy.data.randomness import seeded
 from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.errors import TableError
-from dna_deploy.nets.compute import Compute
+from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.inherit import inherited_network
 from dna_deploy.nets.network import Network
-from dna_deploy.nets.supernet import SupernetBlock
+from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.rating_calibration import ShortTraining

@@ -8,10 +8,10 @@ from pydantic import Field
 
 from dna_deploy.data.randomness import seeded
 from dna_deploy.data.splits import ImageData
-from dna_deploy.nets.compute import Compute
-from dna_deploy.nets.residual import ResidualConfig, ResidualNetwork
-from dna_deploy.nets.teacher import write_teacher
-from dna_deploy.nets.tensor_file import TensorFile, file_digest
+from dna_deploy.learning.compute import Compute
+from dna_deploy.learning.tensor_file import TensorFile, file_digest
+from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
+from dna_deploy.nets.teachers.teacher import write_teacher
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import Part, digest_of
 from dna_deploy.spaces.space import SearchSpace

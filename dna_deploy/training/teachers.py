@@ -7,13 +7,13 @@ from pathlib import Path
 from dna_deploy.data.batches import in_order
 from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.errors import UsageError
+from dna_deploy.learning.compute import Compute
+from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.nets.batch_norm import recalibrate
-from dna_deploy.nets.compute import Compute
-from dna_deploy.nets.cutting import cut_network
-from dna_deploy.nets.pretrained import Known, load_pretrained
-from dna_deploy.nets.teacher import load_teacher, write_pretrained
-from dna_deploy.nets.teacher_sources import source_names
-from dna_deploy.nets.tensor_file import TensorFile
+from dna_deploy.nets.teachers.cutting import cut_network
+from dna_deploy.nets.teachers.pretrained import Known, load_pretrained
+from dna_deploy.nets.teachers.sources import source_names
+from dna_deploy.nets.teachers.teacher import load_teacher, write_pretrained
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.scaled import train_largest
@@ -31,7 +31,7 @@ def make_teacher(
     on_progress: OnProgress = silent,
     compute: Compute | None = None,
 ) -> Path:
-    """The file of the teacher that ``config`` names, for `dna_deploy.nets.teacher.load_teacher`.
+    """The file of the teacher that ``config`` names, for `dna_deploy.nets.teachers.teacher.load_teacher`.
 
     A name may be a teacher's file as well, which is then checked and returned. The same folder resumes.
 

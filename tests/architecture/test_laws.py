@@ -42,7 +42,7 @@ assert not found, found
 
 
 @pytest.mark.parametrize(
-    "room", ["latency", "search", "records", "spaces", "targets", "plugins", "units", "progress", "errors"]
+    "room", ["latency", "search", "records", "statistics", "spaces", "targets", "plugins", "units", "progress", "errors"]
 )
 def test_rooms_for_the_device_import_without_torch_and_onnx(room: str) -> None:
     code = f"""

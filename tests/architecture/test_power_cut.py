@@ -14,8 +14,8 @@ from torch import nn
 from dna_deploy.export.staging import staged
 from dna_deploy.latency.journal import Journal
 from dna_deploy.latency.sampling import Visit
-from dna_deploy.nets.checkpoint import Checkpoint
-from dna_deploy.nets.tensor_file import TensorFile
+from dna_deploy.learning.checkpoint import Checkpoint
+from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.pipeline.published import publish
 from dna_deploy.pipeline.stages import Stage, run_lock, run_stages
 from dna_deploy.progress import OnProgress

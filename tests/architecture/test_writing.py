@@ -26,17 +26,17 @@ ALLOWED = {
     ("contracts/runner.py", "write_bytes"): _TEMPORARY,
     ("contracts/judge.py", "write_bytes"): _TEMPORARY,
     ("contracts/tiny.py", "save_file"): _TEMPORARY,
-    ("export/quantised_parts.py", "save"): _TEMPORARY,
+    ("export/formats/quantised_parts.py", "save"): _TEMPORARY,
     ("export/runtimes/onnx_runtime.py", "quant_pre_process"): _TEMPORARY,
     ("export/runtimes/onnx_runtime.py", "quantize_static"): _TEMPORARY,
     ("export/runtimes/openvino.py", "save"): _TEMPORARY,
     ("export/runtimes/openvino.py", "replace"): "an operation in a graph, and no file",
     ("export/runtimes/openvino.py", "save_model"): _STAGED,
-    ("export/model_file.py", "save_model"): _STAGED,
+    ("export/formats/model_file.py", "save_model"): _STAGED,
     ("latency/isolation.py", "TemporaryFile"): "the words of a worker, read by the process that started it",
     ("latency/worker.py", "fdopen"): "a pipe to the process that started this one",
     ("report/render.py", "savefig"): "into memory",
-    ("nets/feature_cache.py", "touch"): "only the time of a file that is there",
+    ("learning/feature_cache.py", "touch"): "only the time of a file that is there",
 }
 """File and call that could write -> why it may."""
 

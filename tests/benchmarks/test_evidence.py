@@ -31,11 +31,11 @@ from evidence_report import (  # noqa: E402
 from ground_truth import PLANS, WIDTH, describe, draw_bands, far_apart, spread_over_bands  # noqa: E402
 from ground_truth_records import TRUTHS, GroundTruth  # noqa: E402
 
-from dna_deploy.nets.residual import ResidualConfig, ResidualNetwork  # noqa: E402
-from dna_deploy.rating.rank_statistics import bootstrap, resamples  # noqa: E402
-from dna_deploy.rating.stitched import StitchedScores  # noqa: E402
+from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork  # noqa: E402
+from dna_deploy.rating.raters.dna.stitched import StitchedScores  # noqa: E402
 from dna_deploy.records.latency_table import LatencyTable  # noqa: E402
 from dna_deploy.spaces.catalog import find_space  # noqa: E402
+from dna_deploy.statistics.ranks import bootstrap, resamples  # noqa: E402
 
 FASHION = find_space("fashion")
 

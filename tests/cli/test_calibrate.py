@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dna_deploy.cli.calibrate import calibration_view
+from dna_deploy.cli.commands.calibrate import calibration_view
 from dna_deploy.records.rating_calibration import RatingCalibration, calibration_beside
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.supernet_run import SupernetRun

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dna_deploy.cli.evolve import lineage_view
+from dna_deploy.cli.commands.evolve import lineage_view
 from dna_deploy.records.lineage import Lineage
 from dna_deploy.records.model_card import Absent, Accuracy
 from tests.records.collect_samples import SAMPLES

@@ -53,7 +53,7 @@ def write_ratings(path: Path) -> None:
 
 
 def test_teachers_lists_what_there_is_and_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dna_deploy.cli.teachers._is_installed", lambda package: package != "timm")
+    monkeypatch.setattr("dna_deploy.cli.commands.teachers._is_installed", lambda package: package != "timm")
     rows = {row["teacher"]: row for row in json.loads(run("teachers", "--json"))["teachers"]}
     assert rows["residual"]["ready"]
     assert rows["largest"]["ready"]

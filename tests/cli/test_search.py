@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dna_deploy.cli.app import main
-from dna_deploy.cli.front import _view
+from dna_deploy.cli.commands.front import _view
 from dna_deploy.records.files import _body_digest
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.search import Latency
@@ -182,7 +182,7 @@ def test_rate_with_is_interrupted_in_one_line_and_resumes_from_its_log(project: 
 INTERRUPTED = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from dna_deploy.search import labels
+from dna_deploy.search.solver import labels
 wanted, seen = labels.non_dominated, []
 def interrupting(*arguments):
     seen.append(1)

@@ -15,11 +15,11 @@ from dna_deploy.contracts import (
     SpaceContract,
     TeacherContract,
 )
-from dna_deploy.export.formats import FORMATS
-from dna_deploy.export.judge import JUDGES
+from dna_deploy.export.checks.judge import JUDGES
+from dna_deploy.export.formats.catalog import FORMATS
 from dna_deploy.latency.runners import RUNNERS
 from dna_deploy.nets.layers import MODULES
-from dna_deploy.nets.teacher_sources import TEACHERS
+from dna_deploy.nets.teachers.sources import TEACHERS
 from dna_deploy.spaces.catalog import SPACES
 from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv, Pointwise
 from dna_deploy.spaces.placed import OPERATIONS

@@ -16,12 +16,13 @@ from safetensors.torch import save_file
 from torch import nn
 
 from dna_deploy.errors import DependencyError, UsageError
-from dna_deploy.export import delivery, model_file
+from dna_deploy.export import delivery
+from dna_deploy.export.checks.judge import open_judge
+from dna_deploy.export.checks.parity import open_judges
 from dna_deploy.export.delivery import deliver
-from dna_deploy.export.formats import find_format
-from dna_deploy.export.judge import open_judge
-from dna_deploy.export.onnx_graph import export_onnx
-from dna_deploy.export.parity import open_judges
+from dna_deploy.export.formats import model_file
+from dna_deploy.export.formats.catalog import find_format
+from dna_deploy.export.formats.onnx_graph import export_onnx
 from dna_deploy.export.source import Source
 from dna_deploy.latency.measure import measure_model
 from dna_deploy.nets.network import Network

@@ -8,9 +8,9 @@ import pytest
 from scipy.stats import binom
 
 from dna_deploy.errors import TableError, UnstableMeasurementError
-from dna_deploy.export.card import baseline, layer_facts
-from dna_deploy.export.card_file import card_path, write_card
-from dna_deploy.export.card_text import card_markdown
+from dna_deploy.export.cards.card import baseline, layer_facts
+from dna_deploy.export.cards.card_file import card_path, write_card
+from dna_deploy.export.cards.card_text import card_markdown
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.model_card import (

@@ -10,9 +10,9 @@ import pytest
 from dna_deploy.data.image_set import Dataset, Normalisation, StoredImages
 from dna_deploy.data.splits import DataConfig, ImageData, divide
 from dna_deploy.errors import ParityError, UsageError
-from dna_deploy.export import parity
+from dna_deploy.export.checks import parity
+from dna_deploy.export.checks.parity import Limits
 from dna_deploy.export.delivery import deliver
-from dna_deploy.export.parity import Limits
 from dna_deploy.export.source import Source
 from dna_deploy.export.staging import staged
 from dna_deploy.records.model_card import Absent, Accuracy, ModelCard

@@ -12,11 +12,11 @@ import openvino
 import pytest
 
 from dna_deploy.errors import DependencyError, UsageError
+from dna_deploy.export.cards.metadata import ModelInfo
+from dna_deploy.export.checks.parity import LIMITS, check_parity
 from dna_deploy.export.delivery import deliver
-from dna_deploy.export.formats import FORMATS, Conversion, find_format, format_names
-from dna_deploy.export.metadata import ModelInfo
-from dna_deploy.export.model_file import ExportResult, export_architecture
-from dna_deploy.export.parity import LIMITS, check_parity
+from dna_deploy.export.formats.catalog import FORMATS, Conversion, find_format, format_names
+from dna_deploy.export.formats.model_file import ExportResult, export_architecture
 from dna_deploy.export.runtimes.onnx_runtime import read_notes
 from dna_deploy.export.source import Source
 from dna_deploy.records.model_card import Absent, ModelCard, PredictedLatency

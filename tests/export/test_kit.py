@@ -15,10 +15,10 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from dna_deploy.export.graph_parts import GraphParts, WeightSpace
-from dna_deploy.export.kit import choose_networks, make_kit, write_kit
-from dna_deploy.export.kit_cache import cached_kit
-from dna_deploy.export.onnx_graph import draw_shifts, export_onnx, export_side_by_side
+from dna_deploy.export.formats.graph_parts import GraphParts, WeightSpace
+from dna_deploy.export.formats.onnx_graph import draw_shifts, export_onnx, export_side_by_side
+from dna_deploy.export.kits.kit import choose_networks, make_kit, write_kit
+from dna_deploy.export.kits.kit_cache import cached_kit
 from dna_deploy.nets.layers import build_layer
 from dna_deploy.nets.network import Network
 from dna_deploy.records.probe_kit import WEIGHTS_FILE, ProbeKit

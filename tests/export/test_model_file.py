@@ -10,8 +10,8 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from dna_deploy.errors import TableError, UsageError
-from dna_deploy.export.metadata import ModelInfo
-from dna_deploy.export.model_file import export_architecture
+from dna_deploy.export.cards.metadata import ModelInfo
+from dna_deploy.export.formats.model_file import export_architecture
 from dna_deploy.spaces.catalog.fashion import FASHION
 from dna_deploy.spaces.catalog.mbconv import MBCONV, PUBLISHED
 from tests.export.networks import TINY, lively_weights, tiny

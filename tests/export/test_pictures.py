@@ -15,11 +15,11 @@ from dna_deploy.data.decoding import fitted
 from dna_deploy.data.image_set import Dataset, Normalisation, StoredImages
 from dna_deploy.data.splits import DataConfig, ImageData, divide
 from dna_deploy.errors import ParityError, UsageError
-from dna_deploy.export import picture_parity
+from dna_deploy.export.cards.metadata import ModelInfo
+from dna_deploy.export.checks import picture_parity
+from dna_deploy.export.checks.parity import Limits
 from dna_deploy.export.delivery import deliver
-from dna_deploy.export.metadata import ModelInfo
-from dna_deploy.export.parity import Limits
-from dna_deploy.export.preprocessing import PictureSize
+from dna_deploy.export.formats.preprocessing import PictureSize
 from dna_deploy.export.runtimes.onnx_runtime import read_notes
 from dna_deploy.export.source import Source
 from dna_deploy.nets.network import Network

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dna_deploy.errors import InfeasibleError, PromiseError, TableError
-from dna_deploy.export.promise import RESERVE, SLACK, Attempt, Measure, keep_promise, measure_untrained, recalibrated
+from dna_deploy.pipeline.promise import RESERVE, SLACK, Attempt, Measure, keep_promise, measure_untrained, recalibrated
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.samples import Samples

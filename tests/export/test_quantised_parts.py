@@ -11,10 +11,10 @@ import onnxruntime
 import pytest
 from onnx import TensorProto
 
-from dna_deploy.export.kit import make_kit
-from dna_deploy.export.onnx_graph import export_onnx
+from dna_deploy.export.formats.onnx_graph import export_onnx
+from dna_deploy.export.kits.kit import make_kit
+from dna_deploy.export.kits.weights import load_network
 from dna_deploy.export.runtimes.onnx_runtime import quantised
-from dna_deploy.export.weights import load_network
 from dna_deploy.records.probe_kit import ProbeKit
 from tests.toy import SPACE
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from dna_deploy.errors import TableError, UsageError
-from dna_deploy.export.card_text import card_markdown
+from dna_deploy.export.cards.card_text import card_markdown
+from dna_deploy.export.checks.tuning import PASSES, tune
+from dna_deploy.export.checks.verification import Promise, complete_card, verify_model
 from dna_deploy.export.delivery import deliver
 from dna_deploy.export.source import Source
-from dna_deploy.export.tuning import PASSES, tune
-from dna_deploy.export.verification import Promise, complete_card, verify_model
 from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.model_card import Accuracy, ModelCard, Tuning
 from dna_deploy.records.samples import Samples
@@ -45,7 +45,7 @@ class Device:
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A model and its 8-bit version with cards, on a machine with two processors."""
-    monkeypatch.setattr("dna_deploy.export.tuning.usable_processors", lambda: (0, 1))
+    monkeypatch.setattr("dna_deploy.export.checks.tuning.usable_processors", lambda: (0, 1))
     for name, precision in (("model.onnx", "fp32"), ("model.int8.onnx", "int8")):
         content = name.encode()
         (tmp_path / name).write_bytes(content)

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from dna_deploy.errors import PromiseError, UnstableMeasurementError, UsageError
+from dna_deploy.export.checks.verification import Promise, Verification, find_promise, plan_for
 from dna_deploy.export.delivery import deliver
 from dna_deploy.export.source import Source
-from dna_deploy.export.verification import Promise, Verification, find_promise, plan_for
 from dna_deploy.records.doubt import Doubt
 from dna_deploy.records.model_card import AskedLatency, MeasuredLatency, ModelCard
 from dna_deploy.spaces.catalog.fashion import FASHION

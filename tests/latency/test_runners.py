@@ -13,7 +13,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from dna_deploy.errors import DependencyError, UsageError
-from dna_deploy.export.graph_parts import WeightSpace
+from dna_deploy.export.formats.graph_parts import WeightSpace
 from dna_deploy.latency.capabilities import capabilities, why_not
 from dna_deploy.latency.isolation import IsolatedBench
 from dna_deploy.latency.measure import measure_model

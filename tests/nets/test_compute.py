@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from dna_deploy.errors import DependencyError, UsageError
-from dna_deploy.nets.compute import Compute
-from dna_deploy.nets.ranks import Ranks
+from dna_deploy.learning.compute import Compute
+from dna_deploy.learning.ranks import Ranks
 
 
 def test_the_defaults_compute_plainly() -> None:

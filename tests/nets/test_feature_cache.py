@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from dna_deploy.nets.feature_cache import FeatureCache
-from dna_deploy.nets.teacher import Teacher
+from dna_deploy.learning.feature_cache import FeatureCache
+from dna_deploy.nets.teachers.teacher import Teacher
 from tests.toy import toy_teacher
 
 IMAGES = torch.rand(4, 1, 12, 12, generator=torch.Generator().manual_seed(0))

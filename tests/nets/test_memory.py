@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dna_deploy.errors import OutOfMemoryError
-from dna_deploy.nets.memory import Portions, memory_for
+from dna_deploy.learning.memory import Portions, memory_for
 
 
 def test_too_large_an_allocation_names_the_work_and_a_smaller_batch() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from dna_deploy.nets.resumable import Interval, run_steps
+from dna_deploy.learning.resumable import Interval, run_steps
 from dna_deploy.progress import Progress
 
 
@@ -42,7 +42,7 @@ def test_where_no_step_is_left_nothing_happens() -> None:
 INTERRUPTED = """
 import signal
 
-from dna_deploy.nets.resumable import run_steps
+from dna_deploy.learning.resumable import run_steps
 from dna_deploy.progress import Progress
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs that a shell put in the background are born deaf to it

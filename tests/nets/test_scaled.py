@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from dna_deploy.nets.network import Network
-from dna_deploy.nets.scaled import ScaledConfig, ScaledNetwork
-from dna_deploy.nets.teacher import Teacher, load_teacher, write_scaled
+from dna_deploy.nets.teachers.scaled import ScaledConfig, ScaledNetwork
+from dna_deploy.nets.teachers.teacher import Teacher, load_teacher, write_scaled
 from dna_deploy.spaces.scaling import Scaling, scaled
 from tests.toy import SPACE
 

@@ -11,8 +11,8 @@ import pytest
 from dna_deploy.errors import TableError
 from dna_deploy.pipeline.calibrate import calibrate
 from dna_deploy.progress import Progress
-from dna_deploy.rating.candidate_features import positions
 from dna_deploy.rating.rate import rate_space
+from dna_deploy.rating.raters.dna.candidate_features import positions
 from dna_deploy.records.rating_calibration import RatingCalibration
 from dna_deploy.search import Constraint, search
 from dna_deploy.search.spread import spread

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dna_deploy.nets.compute import Compute
-from dna_deploy.nets.residual import ResidualConfig, ResidualNetwork
-from dna_deploy.nets.teacher import load_teacher, write_teacher
-from dna_deploy.nets.tensor_file import file_digest
+from dna_deploy.learning.compute import Compute
+from dna_deploy.learning.tensor_file import file_digest
+from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
+from dna_deploy.nets.teachers.teacher import load_teacher, write_teacher
 from dna_deploy.pipeline.evolve import FILE_NAME, evolve
 from dna_deploy.pipeline.round import EvolutionConfig, EvolutionWork, Growth, Round
 from dna_deploy.pipeline.stages import StageEvent

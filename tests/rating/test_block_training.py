@@ -10,16 +10,16 @@ import torch
 from torch import nn
 
 from dna_deploy.errors import DivergedError, OutOfMemoryError, UsageError
-from dna_deploy.nets.compute import Compute
-from dna_deploy.nets.course import block_history
-from dna_deploy.nets.teacher import Teacher
-from dna_deploy.nets.tensor_file import TensorFile
+from dna_deploy.learning.compute import Compute
+from dna_deploy.learning.course import block_history
+from dna_deploy.learning.tensor_file import TensorFile
+from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import Progress, silent
-from dna_deploy.rating.block_in_training import BlockInTraining
-from dna_deploy.rating.block_rating import rate_batch
-from dna_deploy.rating.block_training import train_blocks
 from dna_deploy.rating.processes import run_blocks
 from dna_deploy.rating.rate import rate_space, rating_identity
+from dna_deploy.rating.raters.dna.block_in_training import BlockInTraining
+from dna_deploy.rating.raters.dna.block_rating import rate_batch
+from dna_deploy.rating.raters.dna.block_training import train_blocks
 from dna_deploy.records.training_history import TrainingHistory
 from dna_deploy.report.findings import gather
 from tests.rating.test_checks import KilledError, some_features, work

@@ -9,9 +9,9 @@ import pytest
 from scipy.stats import kendalltau, multivariate_normal
 
 from dna_deploy.errors import TableError, UsageError
-from dna_deploy.rating import calibrated
-from dna_deploy.rating.calibrated import CalibratedModel, leave_one_out
-from dna_deploy.rating.candidate_features import CandidateFeatures, positions
+from dna_deploy.rating.calibration import calibrated
+from dna_deploy.rating.calibration.calibrated import CalibratedModel, leave_one_out
+from dna_deploy.rating.raters.dna.candidate_features import CandidateFeatures, positions
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
 from dna_deploy.spaces.catalog import find_space

@@ -16,17 +16,17 @@ import torch
 import torch.nn.functional as F
 
 from dna_deploy.data.batches import in_order
+from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.batch_norm import batch_statistics
-from dna_deploy.nets.compute import Compute
 from dna_deploy.nets.network import Network
-from dna_deploy.nets.supernet import SupernetBlock
-from dna_deploy.nets.teacher import Teacher
+from dna_deploy.nets.supernets.blocks import SupernetBlock
+from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import silent
-from dna_deploy.rating.block_in_training import build_supernet
-from dna_deploy.rating.block_rating import BatchRatings, rate_batch, relative_l1
-from dna_deploy.rating.block_training import train_blocks
 from dna_deploy.rating.processes import run_blocks
 from dna_deploy.rating.rate import rate_space
+from dna_deploy.rating.raters.dna.block_in_training import build_supernet
+from dna_deploy.rating.raters.dna.block_rating import BatchRatings, rate_batch, relative_l1
+from dna_deploy.rating.raters.dna.block_training import train_blocks
 from dna_deploy.rating.work import BlockWork
 from tests.toy import CONFIG, SPACE, toy_data, toy_teacher
 
@@ -279,7 +279,7 @@ def test_rating_stops_once_the_order_is_settled_and_says_on_how_many_images(tmp_
 SCRIPT = """
 import os, signal, sys
 from pathlib import Path
-from dna_deploy.nets.compute import Compute
+from dna_deploy.learning.compute import Compute
 from dna_deploy.rating.rate import rate_space
 from tests.toy import CONFIG, SPACE, toy_data, toy_teacher
 

@@ -10,10 +10,11 @@ import torch
 
 from dna_deploy.data.batches import in_order
 from dna_deploy.errors import DivergedError, TableError, UsageError
-from dna_deploy.nets.compute import Compute
+from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.layers import build_layer
 from dna_deploy.progress import Progress
-from dna_deploy.rating.one_shot import (
+from dna_deploy.rating.raters.one_shot.rating import OneShotRater, rate_one_shot
+from dna_deploy.rating.raters.one_shot.training import (
     METHOD,
     OneShotConfig,
     OneShotWork,
@@ -22,7 +23,6 @@ from dna_deploy.rating.one_shot import (
     sample_path,
     train_one_shot,
 )
-from dna_deploy.rating.one_shot_rating import OneShotRater, rate_one_shot
 from dna_deploy.rating.teacherless import method_in, open_teacherless
 from tests.toy import SPACE, toy_data
 

@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from dna_deploy.rating.operator_counts import left_one_out, operator_counts
+from dna_deploy.statistics.operator_counts import left_one_out, operator_counts
 from tests.toy import SPACE
 
 NETWORKS = [SPACE.sample(random.Random(seed)) for seed in range(30)]

@@ -9,18 +9,18 @@ import pytest
 import torch
 
 from dna_deploy.errors import CollapsedError, DivergedError, DnaDeployError, UsageError
-from dna_deploy.nets.compute import Compute
-from dna_deploy.nets.population import Population, centre_of, on_sphere
-from dna_deploy.nets.supernet import path_of
-from dna_deploy.nets.teacher import Teacher
+from dna_deploy.learning.compute import Compute
+from dna_deploy.nets.supernets.blocks import path_of
+from dna_deploy.nets.supernets.twins import Population, centre_of, on_sphere
+from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import Progress
-from dna_deploy.rating.collapse import FILE_NAME
-from dna_deploy.rating.embedding import Spread, distance, divergence
-from dna_deploy.rating.population import CollapseLimits, PopulationConfig, PopulationWork, population_work
-from dna_deploy.rating.population_draws import TwoViews, draw_paths
-from dna_deploy.rating.population_rating import population_of, rate_batch, rate_population, rating_views
-from dna_deploy.rating.population_stitched import rate_chained
-from dna_deploy.rating.population_training import build_population, momentum_at, train_population
+from dna_deploy.rating.raters.dna_pp.collapse import FILE_NAME
+from dna_deploy.rating.raters.dna_pp.draws import TwoViews, draw_paths
+from dna_deploy.rating.raters.dna_pp.embedding import Spread, distance, divergence
+from dna_deploy.rating.raters.dna_pp.population import CollapseLimits, PopulationConfig, PopulationWork, population_work
+from dna_deploy.rating.raters.dna_pp.rating import population_of, rate_batch, rate_population, rating_views
+from dna_deploy.rating.raters.dna_pp.stitched import rate_chained
+from dna_deploy.rating.raters.dna_pp.training import build_population, momentum_at, train_population
 from dna_deploy.records.embedding_history import EmbeddingHistory
 from dna_deploy.search import search
 from tests.toy import SPACE, toy_data
@@ -41,7 +41,7 @@ def test_no_label_is_read_and_no_teacher_is_made(tmp_path: Path, monkeypatch: py
         raise AssertionError("a teacher was made")
 
     monkeypatch.setattr(Teacher, "__init__", refuse)
-    monkeypatch.setattr("dna_deploy.nets.residual.ResidualNetwork.__init__", refuse)
+    monkeypatch.setattr("dna_deploy.nets.teachers.residual.ResidualNetwork.__init__", refuse)
     data = toy_data(is_labelled=False)
     table = rate_population(SPACE, data, CONFIG, tmp_path)
     assert (table.method, table.teacher, table.images) == ("dna++", "none", 40)

@@ -11,14 +11,14 @@ from PIL import Image
 
 from dna_deploy.data.batches import in_order
 from dna_deploy.data.splits import DataConfig, load_data
-from dna_deploy.nets.compute import Compute
-from dna_deploy.nets.teacher import load_teacher
+from dna_deploy.learning.compute import Compute
+from dna_deploy.nets.teachers.teacher import load_teacher
 from dna_deploy.progress import silent
-from dna_deploy.rating.block_in_training import build_supernet
-from dna_deploy.rating.block_rating import rate_blocks
 from dna_deploy.rating.config import RatingConfig
 from dna_deploy.rating.processes import run_blocks
-from dna_deploy.rating.stitched import LEAST_KNOWN, share_told
+from dna_deploy.rating.raters.dna.block_in_training import build_supernet
+from dna_deploy.rating.raters.dna.block_rating import rate_blocks
+from dna_deploy.rating.raters.dna.stitched import LEAST_KNOWN, share_told
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.training.teacher import TeacherConfig

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dna_deploy.errors import UsageError
-from dna_deploy.rating.rank_statistics import (
+from dna_deploy.statistics.ranks import (
     bootstrap,
     gain_of_top,
     gain_within,

@@ -12,18 +12,18 @@ import torch
 from torch import nn
 
 from dna_deploy.errors import DivergedError, OutOfMemoryError, TableError, UsageError
-from dna_deploy.nets.compute import Compute
-from dna_deploy.nets.one_shot import OneShotSupernet
-from dna_deploy.nets.tensor_file import TensorFile
+from dna_deploy.learning.compute import Compute
+from dna_deploy.learning.tensor_file import TensorFile
+from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, Progress, silent
-from dna_deploy.rating.block_training import train_blocks
-from dna_deploy.rating.collapse import FILE_NAME as EMBEDDINGS
-from dna_deploy.rating.one_shot import one_shot_work, train_one_shot
-from dna_deploy.rating.one_shot_rating import rate_one_shot
-from dna_deploy.rating.population import population_work
-from dna_deploy.rating.population_rating import _rate_views, population_of, rate_batch, rate_population, rating_views
-from dna_deploy.rating.population_stitched import refine_population
-from dna_deploy.rating.population_training import build_population, train_population
+from dna_deploy.rating.raters.dna.block_training import train_blocks
+from dna_deploy.rating.raters.dna_pp.collapse import FILE_NAME as EMBEDDINGS
+from dna_deploy.rating.raters.dna_pp.population import population_work
+from dna_deploy.rating.raters.dna_pp.rating import _rate_views, population_of, rate_batch, rate_population, rating_views
+from dna_deploy.rating.raters.dna_pp.stitched import refine_population
+from dna_deploy.rating.raters.dna_pp.training import build_population, train_population
+from dna_deploy.rating.raters.one_shot.rating import rate_one_shot
+from dna_deploy.rating.raters.one_shot.training import one_shot_work, train_one_shot
 from dna_deploy.records.training_history import TrainingHistory
 from dna_deploy.report.evidence import select
 from dna_deploy.report.findings import gather
@@ -209,7 +209,7 @@ def test_one_shot_meets_short_memory_with_portions_and_says_so(tmp_path: Path, m
 
 
 def test_gradients_of_portions_of_a_one_shot_batch_add_up_to_the_batchs(tmp_path: Path) -> None:
-    from dna_deploy.rating.one_shot import _Training
+    from dna_deploy.rating.raters.one_shot.training import _Training
 
     training = _Training.begin(test_one_shot.work(tmp_path))
     training.supernet.eval()  # batch norms would see other statistics in a portion: that is what the remark says
@@ -239,7 +239,7 @@ def test_a_population_that_does_not_fit_in_memory_names_a_smaller_batch(
     def refuse(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.50 GiB")
 
-    monkeypatch.setattr("dna_deploy.rating.population_training.centre_of", refuse)
+    monkeypatch.setattr("dna_deploy.rating.raters.dna_pp.training.centre_of", refuse)
     with pytest.raises(OutOfMemoryError, match="training the population with batches of 16 images does not fit") as caught:
         train_population(test_population.work(tmp_path))
     assert "take a smaller batch, such as 8" in caught.value.hint
@@ -251,7 +251,7 @@ def test_a_population_is_rated_in_portions_where_memory_is_short(tmp_path: Path,
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes")
         return rate_batch(population, index, features, wanted)
 
-    monkeypatch.setattr("dna_deploy.rating.population_rating.rate_batch", large)
+    monkeypatch.setattr("dna_deploy.rating.raters.dna_pp.rating.rate_batch", large)
     heard: list[Progress] = []
     table = rate_population(SPACE, toy_data(), test_population.CONFIG, tmp_path, on_progress=heard.append)
     (notice,) = (progress.notice for progress in heard if progress.notice)

@@ -16,14 +16,14 @@ from dna_deploy.data.batches import in_order
 from dna_deploy.errors import TableError, UsageError
 from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.inherit import inherited_network
-from dna_deploy.nets.supernet import path_of
-from dna_deploy.nets.teacher import load_teacher, write_teacher
+from dna_deploy.nets.supernets.blocks import path_of
+from dna_deploy.nets.teachers.teacher import load_teacher, write_teacher
 from dna_deploy.progress import silent
-from dna_deploy.rating.block_training import train_blocks
 from dna_deploy.rating.rate import block_work, rate_space, sets_of
+from dna_deploy.rating.raters.dna.block_training import train_blocks
+from dna_deploy.rating.raters.dna.stitched import LEAST_KNOWN, StitchedRating, StitchedScores, rate_stitched, share_told
 from dna_deploy.rating.refine import by_mean_rank, refine
 from dna_deploy.rating.run import open_run, open_sets, write_run
-from dna_deploy.rating.stitched import LEAST_KNOWN, StitchedRating, StitchedScores, rate_stitched, share_told
 from dna_deploy.records.rating_run import RatingRun
 from tests.rating.test_checks import work
 from tests.toy import CONFIG, SPACE, toy_data, toy_teacher
@@ -125,7 +125,7 @@ def test_networks_whose_scores_have_no_room_together_are_rated_one_after_another
 ) -> None:
     done = work(tmp_path)
     together = rate_stitched(done, NETWORKS, with_labels=True)
-    monkeypatch.setattr("dna_deploy.rating.stitched.ROOM", 3 * 40 * toy_teacher().classes * 4)
+    monkeypatch.setattr("dna_deploy.rating.raters.dna.stitched.ROOM", 3 * 40 * toy_teacher().classes * 4)
     steps = list[int]()
     apart = rate_stitched(done, NETWORKS, with_labels=True, on_progress=lambda one: steps.append(one.done))
     assert apart == together
@@ -214,7 +214,7 @@ def teacher_file(folder: Path) -> Path:
 
 
 def identity_in(folder: Path) -> str:
-    from dna_deploy.nets.tensor_file import TensorFile
+    from dna_deploy.learning.tensor_file import TensorFile
 
     return str(TensorFile.read(folder / "supernet-1.safetensors").facts["identity"])
 

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from dna_deploy.data.batches import in_order
 from dna_deploy.data.splits import DataConfig, ImageData, Split, load_data
 from dna_deploy.errors import UsageError
-from dna_deploy.nets.teacher import load_teacher
+from dna_deploy.nets.teachers.teacher import load_teacher
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.training.teacher import TeacherConfig
 from dna_deploy.training.teachers import make_teacher

@@ -13,10 +13,10 @@ import torch
 
 from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.errors import UsageError
-from dna_deploy.nets.compute import Compute
+from dna_deploy.learning.compute import Compute
+from dna_deploy.learning.schedule import warm_cosine
+from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.nets.network import Network
-from dna_deploy.nets.schedule import warm_cosine
-from dna_deploy.nets.tensor_file import TensorFile
 from dna_deploy.progress import Progress
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.records.training_history import TrainingHistory

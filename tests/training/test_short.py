@@ -10,8 +10,8 @@ import torch
 
 from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.errors import UsageError
-from dna_deploy.nets.compute import Compute
-from dna_deploy.nets.supernet import SupernetBlock
+from dna_deploy.learning.compute import Compute
+from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.progress import Progress
 from dna_deploy.records.rating_calibration import ShortTraining
 from dna_deploy.training.recipe import Recipe

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from dna_deploy.errors import DependencyError, UsageError
-from dna_deploy.export.formats import Conversion, Format
-from dna_deploy.export.judge import Array, Judge, in_batches
+from dna_deploy.export.checks.judge import Array, Judge, in_batches
+from dna_deploy.export.formats.catalog import Conversion, Format
 from dna_deploy.records.files import write_atomically
 
 CALIBRATION_IMAGES = 256
@@ -113,7 +113,7 @@ def _feeds(onnx_file: Path, images: Any) -> Iterator[dict[str, Array]]:
 
 
 def _write(model: Any, conversion: Conversion, path: Path) -> None:
-    from dna_deploy.export.model_file import checked_bytes
+    from dna_deploy.export.formats.model_file import checked_bytes
 
     write_atomically(path, checked_bytes(model, conversion.info))
 

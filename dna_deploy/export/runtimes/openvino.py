@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from dna_deploy.errors import DependencyError, UsageError
-from dna_deploy.export.formats import Conversion, Format
-from dna_deploy.export.judge import Array, Judge, in_batches
+from dna_deploy.export.checks.judge import Array, Judge, in_batches
+from dna_deploy.export.formats.catalog import Conversion, Format
 
 
 def judge(path: Path) -> Judge:
@@ -50,7 +50,7 @@ def convert_pictures(conversion: Conversion, path: Path) -> None:
     """Writes ``path`` (``.xml``) with pre-processing and softmax inside; pictures are resized as Pillow does it."""
     import onnx
 
-    from dna_deploy.export.preprocessing import with_preprocessing
+    from dna_deploy.export.formats.preprocessing import with_preprocessing
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "pictures.onnx")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from dna_deploy.errors import DependencyError
-from dna_deploy.export.judge import Array, Judge, in_batches
+from dna_deploy.export.checks.judge import Array, Judge, in_batches
 
 
 def judge(path: Path) -> Judge:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dna_deploy.errors import DependencyError, UsageError
-from dna_deploy.export.formats import Conversion, Format
+from dna_deploy.export.formats.catalog import Conversion, Format
 from dna_deploy.records.files import write_atomically
 
 RTX_CAPABILITIES = ("SM80", "SM86", "SM89", "SM120")

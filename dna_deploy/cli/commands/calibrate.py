@@ -1,0 +1,75 @@
+"""``dna-deploy calibrate``: a few short trainings teach a rating to speak of accuracy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.views.journey import journey_view
+
+if TYPE_CHECKING:
+    from dna_deploy.records.rating_calibration import RatingCalibration
+
+
+def calibrate(
+    run: Annotated[Path, typer.Argument(help="The folder with the supernets, as `dna-deploy rate` named it.")],
+    *,
+    networks: Annotated[int, typer.Option(min=6, help="How many networks to train shortly; 8 to 24 are usual.")] = 16,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of each, from its blocks' weights in the supernets.")] = 1,
+    ratings: Annotated[Path | None, typer.Option(help="The rating table; default: ratings/SPACE.json.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Chooses the networks.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The calibrated table; default: ratings/SPACE.calibrated.json.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Turn ratings into predicted accuracies: train a few networks shortly, fit what the plain sum cannot know.
+
+    The networks are spread over cost and rating, and judged on held-out training images. The same command resumes.
+
+    Example: dna-deploy calibrate runs/rate-1a2b3c4d --networks 16
+    """
+    from dna_deploy.learning.compute import Compute
+    from dna_deploy.pipeline.calibrate import calibrate as calibrate_ratings
+    from dna_deploy.rating.run import open_run
+    from dna_deploy.records.rating_calibration import calibration_beside
+    from dna_deploy.records.rating_table import RatingTable
+    from dna_deploy.search.spread import spread
+    from dna_deploy.training.recipe import Recipe
+
+    work = open_run(run, Compute(device=device))
+    table = RatingTable.read(ratings or Path("ratings") / f"{work.space.name}.json")
+    chosen = spread(work.space, table, networks, seed=seed)
+    with journey_view() as view:
+        found = calibrate_ratings(work, table, chosen, Recipe(epochs=epochs), run / "short-trainings", on_progress=view)
+    path = out or Path("ratings") / f"{work.space.name}.calibrated.json"
+    beside = calibration_beside(path)
+    found.table.write(path)
+    found.record.write(beside)
+    if json:
+        print_json("calibrate", table=str(path), calibration=found.record.model_dump(mode="json"), covered=found.record.covered)
+    else:
+        print_result(calibration_view(found.record))
+    note(f"wrote {path}, whose ratings are wrong answers in percent, and {beside}")
+    note(f"next: dna-deploy search --space {work.space.name} --ratings {path} --latency 20ms")
+
+
+def calibration_view(record: RatingCalibration) -> str:
+    """Every trained network beside what the others predict of it, and what that is worth."""
+    rows = [
+        (
+            network.architecture,
+            f"{network.accuracy.fraction:.1%}",
+            f"{network.predicted:.1%}",
+            f"{network.low:.1%} to {network.high:.1%}" + ("" if network.is_covered else ": missed"),
+        )
+        for network in sorted(record.networks, key=lambda network: -network.accuracy.fraction)
+    ]
+    headers = ("network", "reached", "predicted", "95 % interval")
+    told = f"{record.covered} of {len(rows)} intervals hold what was reached; each network is predicted by the others"
+    order = f"Kendall's tau with accuracy: block sum {record.tau_of_sum:.2f}, predictions {record.tau_of_prediction:.2f}"
+    return f"{aligned(rows, headers)}\n\n{told}\n{order}"

@@ -1,0 +1,136 @@
+"""``dna-deploy export``: a network as an ONNX file that stands alone, checked against torch, with its model card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dna_deploy.cli.console import aligned, note, print_json, print_result
+
+if TYPE_CHECKING:
+    from dna_deploy.data.splits import ImageData
+    from dna_deploy.export.source import Source
+
+
+def export(
+    network: Annotated[
+        str,
+        typer.Argument(help="A trained network's record, a search outcome, or an architecture's line (with --space)."),
+    ] = "trained/trained-network.json",
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="A new folder for the model and its card.")] = Path("model"),
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format", help="A further format, and once more for each: onnx-fp16, onnx-int8, openvino, tensorrt-rtx, ..."
+        ),
+    ] = None,
+    with_preprocessing: Annotated[
+        str | None,
+        typer.Option(
+            help="Also a file that takes pictures (bytes, channels last) of HEIGHTxWIDTH or 'any' size and gives probabilities."
+        ),
+    ] = None,
+    space: Annotated[str, typer.Option(help="The space of an architecture's line.")] = "fashion",
+    weights: Annotated[Path | None, typer.Option(help="Weights as safetensors; none gives random ones.")] = None,
+    outcome: Annotated[Path | None, typer.Option(help="The search outcome that the network comes from.")] = None,
+    table: Annotated[Path | None, typer.Option(help="A latency table, to predict by.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Judge on the test images of this data set; by default what it was trained on.")
+    ] = None,
+    images: Annotated[int | None, typer.Option(min=1, help="How many test images to judge on; all by default.")] = None,
+    batch: Annotated[str, typer.Option(help="Images at once: a number, or 'any' to leave it open.")] = "1",
+    seed: Annotated[int, typer.Option(min=0, help="For random weights.")] = 0,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace a model that is in the folder.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Export a network as ONNX: batch norms folded, weights and provenance inside, checked against torch.
+
+    Example: dna-deploy export trained.json --out model
+
+    Example: dna-deploy export trained.json --format onnx-int8 --format openvino
+
+    Example: dna-deploy export trained.json --with-preprocessing 480x640
+
+    Example: dna-deploy export 24:k3e1/40:k5e3,p1/80:k3e3 --space fashion --out untrained
+    """
+    from dna_deploy.export.delivery import deliver
+    from dna_deploy.export.formats.preprocessing import PictureSize
+
+    wanted, pictures = list(formats or ()), None
+    if with_preprocessing is not None:
+        pictures = PictureSize.parse(with_preprocessing)
+        wanted += ["onnx-pictures", *(["openvino-pictures"] if "openvino" in wanted else [])]
+    source = _source(network, space, weights, outcome, table)
+    data = _data(source, dataset)
+    if data is not None:
+        source = source.with_labels(data.classes, data.normalisation.mean, data.normalisation.deviation)
+    note(f"exporting {source.architecture}")
+    done = deliver(
+        source, out, formats=wanted, data=data, images=images, batch=_batch(batch), seed=seed, replace=replace,
+        pictures=pictures,
+    )  # fmt: skip
+    written = (done, *done.others)
+    if json:
+        models = [
+            {"model": str(one.model), "card_file": str(one.card_file), **one.card.model_dump(mode="json")} for one in written
+        ]
+        print_json("export", models=models)
+        return
+    from dna_deploy.export.cards.card_text import headline
+
+    print_result("\n\n".join(aligned(headline(one.card)) for one in written))
+    for one in written:
+        note(f"wrote {one.model} and {one.card_file} (and as Markdown)")
+    note(f"next: dna-deploy verify {done.model} --latency 20ms")
+
+
+def _source(network: str, space: str, weights: Path | None, outcome: Path | None, table: Path | None) -> Source:
+    from dataclasses import replace
+
+    from dna_deploy.export.source import Source, source_of_record
+    from dna_deploy.records.latency_table import LatencyTable
+    from dna_deploy.records.search_outcome import SearchOutcome
+    from dna_deploy.spaces.catalog import find_space
+
+    if ":" in network and not Path(network).exists():
+        found = find_space(space)
+        source = Source(found, found.parse(network))
+    else:
+        source = source_of_record(Path(network))
+    if weights is not None:
+        source = replace(source, weights=weights)
+    if outcome is not None:
+        source = source.with_outcome(SearchOutcome.read(outcome))
+    if table is not None:
+        source = source.with_table(LatencyTable.read(table))
+    return source
+
+
+def _data(source: Source, dataset: str | None) -> ImageData | None:
+    from dna_deploy.data.splits import DataConfig, load_data
+    from dna_deploy.errors import UsageError
+    from dna_deploy.records.model_card import Absent
+
+    name = dataset or (None if isinstance(source.dataset, Absent) else source.dataset.name)
+    if name is None:
+        return None
+    data = load_data(DataConfig(dataset=name), source.space.input)
+    if len(data.classes) != source.space.classes:
+        raise UsageError(
+            f"{data.name} has {len(data.classes)} classes, the network has {source.space.classes}",
+            "judge it on the data set that it was trained on",
+        )
+    return data
+
+
+def _batch(text: str) -> int | None:
+    from dna_deploy.errors import UsageError
+
+    if text == "any":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"cannot use the batch {text!r}", "write a number such as 1, or 'any'")
+    return int(text)

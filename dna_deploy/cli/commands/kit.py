@@ -1,0 +1,55 @@
+"""``dna-deploy kit``: everything that a device needs to be profiled, in one small file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dna_deploy.cli.console import note, print_json, print_result
+from dna_deploy.cli.views.journey import journey_view
+
+
+def kit(
+    space: Annotated[str, typer.Option("--space", "-s", help="The search space, such as mbconv or mbconv@128.")],
+    *,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The kit to write, such as mbconv.kit.")],
+    seed: Annotated[int, typer.Option(help="Draws the whole networks and the random weights.", min=0)] = 0,
+    calibration: Annotated[int, typer.Option(help="Whole networks to fit the table on.", min=3)] = 10,
+    validation: Annotated[int, typer.Option(help="Whole networks to judge the table on.", min=0)] = 40,
+    batch: Annotated[int, typer.Option(help="Images at once.", min=1)] = 1,
+    precision: Annotated[str, typer.Option(help="fp32, fp16 or int8.")] = "fp32",
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Write a probe kit: the layers of a space as weightless ONNX graphs, to be profiled on a device without torch.
+
+    Example: dna-deploy kit --space mbconv -o mbconv.kit
+    """
+    from dna_deploy.export.kits.kit_cache import cached_kit
+    from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.targets.target import as_precision
+    from dna_deploy.units import Bytes
+
+    with journey_view() as on_progress:
+        made = cached_kit(
+            find_space(space), seed, calibration, validation,
+            batch=batch, precision=as_precision(precision), on_progress=on_progress,
+        )  # fmt: skip
+    made.write(output)
+    size = output.stat().st_size
+    layers = len(made.probes("layer"))
+    if json:
+        print_json(
+            "kit",
+            path=str(output),
+            size_bytes=size,
+            digest=made.digest,
+            space=made.manifest.space,
+            layers=layers,
+            calibration_networks=len(made.probes("calibration")),
+            validation_networks=len(made.probes("validation")),
+        )
+        return
+    print_result(f"{output}: {Bytes(size)}, {layers} layers and {len(made.graphs) - layers - 2} whole networks")
+    note(f"next, on the device: dna-deploy profile {output}")

@@ -1,0 +1,166 @@
+"""``dna-deploy rank-check``: does a rating know more than cost? Against networks whose accuracy is known."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.views.journey import journey_view
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dna_deploy.records.accuracy_list import KnownNetwork
+    from dna_deploy.spaces.architecture import Architecture
+    from dna_deploy.spaces.space import SearchSpace
+    from dna_deploy.statistics.ranks import Estimate, RankReport
+
+_COLUMNS, _LINES = 60, 14
+
+
+def rank_check(
+    accuracies: Annotated[Path, typer.Argument(help="CSV: an architecture, then one accuracy a training, on each line.")],
+    *,
+    space: Annotated[str, typer.Option("--space", "-s", help="The search space.")] = "fashion",
+    ratings: Annotated[Path | None, typer.Option(help="The rating table; default: ratings/SPACE.json.")] = None,
+    run: Annotated[
+        list[Path] | None,
+        typer.Option(help="A folder that rate named: adds the stitched, or the one-shot rating. May be repeated."),
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many of the best-rated networks count for the gain.")] = 5,
+    plot: Annotated[Path | None, typer.Option(help="Draw accuracy over every score into this PNG.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Compare ratings with known accuracies, beside operator counts, parameters, MACs and chance; with 95 % intervals.
+
+    Operator counts are fitted on the accuracies, each network's predicted from all others.
+
+    Example: dna-deploy rank-check accuracies.csv --ratings ratings/fashion.json --plot ranks.png
+    """
+    import numpy as np
+
+    from dna_deploy.records.accuracy_list import read_accuracies
+    from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.statistics.ranks import rank_report, tau_between_seeds
+
+    found_space = find_space(space)
+    networks = read_accuracies(accuracies, found_space)
+    accuracy = np.array([network.accuracy for network in networks])
+    scores = _scores(found_space, networks, ratings, run or [])
+    if plot is not None:
+        from dna_deploy.report.rank_plot import write_rank_plot
+
+        write_rank_plot(plot, scores, [network.accuracies for network in networks])
+        note(f"wrote {plot}")
+    costs = (np.array(scores["MACs"]), np.array(scores["parameters"]))
+    reports = [rank_report(name, np.array(score), accuracy, costs, top=top) for name, score in scores.items()]
+    ceiling = tau_between_seeds(np.array([network.accuracies for network in networks]))
+    if json:
+        values = {"networks": len(networks), "noise_ceiling_tau": _finite(ceiling), "top": top}
+        print_json("rank-check", **values, scores=[_as_json(report) for report in reports])
+        return
+    print_result(_table(reports, top))
+    print_result("")
+    print_result(_scatter(scores["block rating"], accuracy.tolist()))
+    seeds = "one training each: the noise ceiling is unknown" if math.isnan(ceiling) else f"tau between trainings {ceiling:.2f}"
+    note(f"{len(networks)} networks; {seeds}")
+
+
+def _scores(
+    space: SearchSpace, networks: Sequence[KnownNetwork], ratings: Path | None, runs: Sequence[Path]
+) -> dict[str, list[float]]:
+    """Every score, more is better."""
+    import random
+
+    import numpy as np
+
+    from dna_deploy.records.rating_table import RatingTable
+    from dna_deploy.statistics.operator_counts import left_one_out, operator_counts
+
+    table = RatingTable.read(ratings or Path("ratings") / f"{space.name}.json")
+    table.check_space(space)
+    architectures = [network.architecture for network in networks]
+    placed = [space.place(architecture) for architecture in architectures]
+    scores = {"block rating": [-table.of(space, architecture) for architecture in architectures]}
+    for run in runs:
+        scores |= _of_run(space, architectures, run)
+    accuracy = np.array([network.accuracy for network in networks])
+    scores["operator counts"] = left_one_out(operator_counts(architectures), accuracy).tolist()
+    scores["parameters"] = [float(sum(layer.parameters for layer in layers)) for layers in placed]
+    scores["MACs"] = [float(sum(layer.macs for layer in layers)) for layers in placed]
+    rng = random.Random(0)  # the same chance every time
+    scores["chance"] = [rng.random() for _ in networks]
+    return scores
+
+
+def _of_run(space: SearchSpace, architectures: Sequence[Architecture], run: Path) -> dict[str, list[float]]:
+    """What the supernets in a folder say of whole networks."""
+    from dna_deploy.cli.rate_one_shot import open_one_shot
+    from dna_deploy.rating.raters.dna.stitched import rate_sets
+    from dna_deploy.rating.run import open_sets
+    from dna_deploy.rating.teacherless import method_in
+
+    if method_in(run) == "one-shot":
+        rater = open_one_shot(run, space)
+        return {"one-shot": [-rater(architecture) for architecture in architectures]}
+    with journey_view() as view:
+        found = rate_sets(open_sets(run), architectures, on_progress=view)
+    return {
+        "stitched, divergence": [rating.score for rating in found],
+        "stitched, agreement": [rating.counted_agreement or 0.0 for rating in found],
+    }
+
+
+def _table(reports: Sequence[RankReport], top: int) -> str:
+    rows = [
+        (
+            report.score,
+            _shown(report.tau),
+            f"{report.spearman.value:.2f}",
+            f"{report.pearson.value:.2f}",
+            _shown(report.tau_given_cost),
+            _shown(report.tau_at_equal_cost),
+            _shown(report.gain_of_top, 100),
+        )
+        for report in reports
+    ]
+    headers = ("score", "Kendall tau", "Spearman", "Pearson", "tau given cost", "at equal MACs", f"gain of top {top}, %")
+    return aligned(rows, headers)
+
+
+def _shown(estimate: Estimate, scale: float = 1) -> str:
+    if math.isnan(estimate.value):
+        return "-"
+    return f"{scale * estimate.value:.2f} [{scale * estimate.low:.2f}, {scale * estimate.high:.2f}]"
+
+
+def _scatter(score: Sequence[float], accuracy: Sequence[float]) -> str:
+    """Accuracy (up) over score (right), a dot a network."""
+    field = [[" "] * _COLUMNS for _ in range(_LINES)]
+    for x, y in zip(_places(score, _COLUMNS), _places(accuracy, _LINES), strict=True):
+        field[_LINES - 1 - y][x] = "•"
+    lines = ["│" + "".join(line).rstrip() for line in field]
+    return "\n".join([f"accuracy {max(accuracy):.4g}", *lines, "└" + "─" * _COLUMNS, "block rating, better to the right"])
+
+
+def _places(values: Sequence[float], count: int) -> list[int]:
+    low, span = min(values), (max(values) - min(values)) or 1.0
+    return [min(count - 1, int((value - low) / span * count)) for value in values]
+
+
+def _as_json(report: RankReport) -> dict[str, object]:
+    from dataclasses import asdict
+
+    values = asdict(report)
+    return {
+        name: {key: _finite(number) for key, number in value.items()} if isinstance(value, dict) else value
+        for name, value in values.items()
+    }
+
+
+def _finite(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -1,0 +1,158 @@
+"""``dna-deploy init``, ``run`` and ``demo``: the whole journey from one settings file, with resume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.views.journey import journey_view
+from dna_deploy.errors import UsageError
+
+if TYPE_CHECKING:
+    from dna_deploy.pipeline.journey import Journey
+    from dna_deploy.pipeline.settings import Settings
+
+SETTINGS_FILE = Path("dna-deploy.toml")
+DEMO_FOLDER = Path("runs/demo")
+
+
+def init(
+    path: Annotated[Path, typer.Argument(help="The settings file to write.")] = SETTINGS_FILE,
+    *,
+    space: Annotated[str, typer.Option(help="The search space.")] = "fashion",
+    dataset: Annotated[str, typer.Option(help="A data set by name, or a folder of images.")] = "fashion-mnist",
+    latency: Annotated[str, typer.Option(help="The promise, such as 20ms, or 50% of the way to the best network.")] = "50%",
+    target: Annotated[str, typer.Option(help="The device and runtime.")] = "cpu-1thread",
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite a file that is there.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Write a settings file in which every key is explained.
+
+    Example: dna-deploy init --latency 20ms --space mbconv --dataset photos/
+    """
+    from dna_deploy.pipeline.settings import parse_settings, settings_file
+    from dna_deploy.records.files import write_atomically
+    from dna_deploy.spaces.catalog import find_space
+
+    find_space(space)
+    values = {"space": space, "dataset": dataset, "latency": latency, "target": target}
+    settings = parse_settings(dict(values), "the command line")
+    if path.exists() and not replace:
+        raise UsageError(f"{path} is there already", "edit it, or overwrite it with --replace")
+    write_atomically(path, settings_file(settings).encode())
+    if json:
+        print_json("init", path=str(path))
+    else:
+        print_result(str(path))
+    note("next: dna-deploy run --dry-run, then dna-deploy run")
+
+
+def run(
+    path: Annotated[Path, typer.Argument(help="The settings file, or the folder that it lies in.")] = SETTINGS_FILE,
+    *,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where the journey keeps its files, instead of what the file says.")
+    ] = None,
+    start_from: Annotated[str | None, typer.Option("--from", help="Redo this stage and all after it.")] = None,
+    only: Annotated[str | None, typer.Option(help="Redo this stage alone.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say which stages would run, why, and for how long.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Walk the whole journey: profile, teach, rate, search, train, export, verify. The same command resumes.
+
+    Example: dna-deploy run --dry-run
+
+    Example: dna-deploy run --from search
+    """
+    from dna_deploy.pipeline.settings import load_settings
+
+    path = _settings_file(path)
+    settings = load_settings(path).seen_from(path.parent)
+    place = folder or path.parent / settings.folder
+    journey = _journey(settings, place, path.parent / "profiles", f"dna-deploy run {path}")
+    if dry_run:
+        _print_plan(journey, start_from, only, json=json)
+    else:
+        _walk(journey, start_from, only, json=json)
+
+
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where the demo keeps its files.")] = DEMO_FOLDER,
+    *,
+    latency: Annotated[str, typer.Option(help="The promise, such as 0.1ms, or 50% of the way to the best network.")] = "50%",
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Walk the whole journey on Fashion-MNIST and this machine, in ten to fifteen minutes on two cores.
+
+    Example: dna-deploy demo
+    """
+    from dna_deploy.pipeline.settings import parse_settings
+
+    # Whoever sees it first may well have neighbours, and little time: this teacher takes a quarter of that of the default.
+    asked = {"latency": latency, "profile": {"steady": True}, "teacher": {"name": "residual", "epochs": 3}}
+    settings = parse_settings(asked, "the command line")
+    journey = _journey(settings, folder, Path("profiles"), f"dna-deploy demo --latency {latency}")
+    _walk(journey, None, None, json=json)
+
+
+def _settings_file(path: Path) -> Path:
+    """The settings file that was meant.
+
+    Raises:
+        UsageError: it is not there, but a folder above has one.
+    """
+    found = path / SETTINGS_FILE if path.is_dir() else path
+    if path == SETTINGS_FILE and not found.exists():
+        above = next((folder for folder in Path.cwd().parents if (folder / SETTINGS_FILE).exists()), None)
+        if above is not None:
+            raise UsageError(f"there is no {SETTINGS_FILE} in this folder", f"the one above: dna-deploy run {above}")
+    return found
+
+
+def _journey(settings: Settings, folder: Path, profiles: Path, reproduce: str) -> Journey:
+    from dna_deploy.pipeline.journey import Journey
+
+    return Journey(settings, folder, profiles, reproduce)
+
+
+def _walk(journey: Journey, start_from: str | None, only: str | None, *, json: bool) -> None:
+    from dna_deploy.export.cards.card_text import headline
+    from dna_deploy.pipeline.stages import run_stages
+    from dna_deploy.records.model_card import ModelCard
+
+    with journey_view() as view:
+        run_stages(journey.stages(), journey.folder, view, start_from=start_from, only=only)
+    card_file = journey.model_file.with_suffix(".card.json")
+    if only is not None and not card_file.exists():
+        return
+    card = ModelCard.read(card_file)
+    if json:
+        print_json("run", folder=str(journey.folder), model=str(journey.model_file), card=card.model_dump(mode="json"))
+        return
+    print_result(aligned(headline(card)))
+    note(f"wrote {journey.model_file} and {card_file} (and as Markdown)")
+    note(f"next: dna-deploy verify {journey.model_file} · the whole trade-off: dna-deploy report {journey.folder}")
+
+
+def _print_plan(journey: Journey, start_from: str | None, only: str | None, *, json: bool) -> None:
+    from dna_deploy.pipeline.stages import plan
+    from dna_deploy.pipeline.time_left import in_words
+
+    steps = plan(journey.stages(), journey.folder, start_from=start_from, only=only)
+    if json:
+        stages = [
+            {"stage": step.stage.name, "due": step.verdict.is_due, "why": step.verdict.why, "estimate_s": step.estimate_s}
+            for step in steps
+        ]
+        print_json("run", dry_run=True, folder=str(journey.folder), stages=stages)
+        return
+    rows = [
+        (step.stage.name, step.stage.summary, in_words(step.estimate_s) if step.verdict.is_due else "kept", step.verdict.why)
+        for step in steps
+    ]
+    print_result(aligned(rows, ("stage", "what it does", "about", "why")))
+    estimate_s = sum(step.estimate_s for step in steps)
+    note(f"about {in_words(estimate_s)} in all, in {journey.folder}" if estimate_s else f"nothing to do in {journey.folder}")

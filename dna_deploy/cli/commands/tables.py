@@ -1,0 +1,259 @@
+"""``dna-deploy tables``: shows latency tables, checks that they still hold, compares them, makes them from raw runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.quiet import QuietableGroup
+from dna_deploy.cli.views.journey import journey_view
+
+if TYPE_CHECKING:
+    from dna_deploy.latency.oddities import Oddity
+    from dna_deploy.records.latency_table import LatencyRow, LatencyTable
+    from dna_deploy.records.probe_kit import ProbeKit
+
+app = typer.Typer(cls=QuietableGroup, invoke_without_command=True)
+
+_Table = Annotated[Path, typer.Argument(help="A latency table.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.callback()
+def tables(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Option(help="Where latency tables are.")] = Path("latency_tables"),
+    json: _Json = False,
+) -> None:
+    """List, show, recheck, compare and make latency tables.
+
+    Example: dna-deploy tables
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from dna_deploy.errors import DnaDeployError
+    from dna_deploy.records.latency_table import LatencyTable
+
+    found: list[tuple[Path, LatencyTable]] = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            found.append((path, LatencyTable.read(path)))
+        except DnaDeployError as error:
+            note(f"left out: {error.message}")
+    if json:
+        print_json("tables", tables=[_table_values(path, table) for path, table in found])
+        return
+    if found:
+        headers = ("table", "layers", "grade", "off by", "made")
+        print_result(aligned([_table_cells(path, table) for path, table in found], headers))
+        note(f"next: dna-deploy tables show {found[0][0]}")
+    else:
+        note(f"there is no latency table in {folder} · next: dna-deploy profile --space fashion")
+
+
+def _table_cells(path: Path, table: LatencyTable) -> tuple[object, ...]:
+    off = next((f"{one.relative_error:.1%}" for one in table.calibrations), "unknown")
+    made = table.provenance.created_at[:10]
+    return path.name, len(table.rows), table.grade, off, made
+
+
+def _table_values(path: Path, table: LatencyTable) -> dict[str, object]:
+    return {
+        "path": str(path),
+        "space": table.space,
+        "target": table.target.name,
+        "rows": len(table.rows),
+        "absent": len(table.absent),
+        "grade": table.grade,
+        "calibrations": [one.model_dump() for one in table.calibrations],
+        "fingerprint": table.fingerprint.model_dump(),
+        "created_at": table.provenance.created_at,
+    }
+
+
+@app.command()
+def show(table: _Table, *, json: _Json = False) -> None:
+    """Print a table, the dearest row first, with cliffs and candidates that are never worth their time.
+
+    Example: dna-deploy tables show latency_tables/mbconv.cpu-1thread.json
+    """
+    from dna_deploy.cli.views.table import about_table
+    from dna_deploy.latency.oddities import cliffs, dominated
+    from dna_deploy.records.latency_table import LatencyTable
+
+    found = LatencyTable.read(table)
+    rows = sorted(found.rows, key=lambda row: -row.latency_s)
+    steep, lesser = cliffs(found), dominated(found)
+    if json:
+        print_json(
+            "tables show", space=found.space, target=found.target.model_dump(), fingerprint=found.fingerprint.model_dump(),
+            grade=found.grade, doubts=[doubt.model_dump() for doubt in found.doubts], statistic=found.statistic,
+            overhead_s=found.overhead_s, calibrations=[of.model_dump() for of in found.calibrations],
+            rows=[_row_values(row, found) for row in rows], absent=[row.model_dump() for row in found.absent],
+            cliffs=[_oddity(of) for of in steep], dominated=[_oddity(of) for of in lesser],
+        )  # fmt: skip
+        return
+    print_result(f"{found.space} on {found.target.name}: {found.fingerprint.processor}, {found.fingerprint.runtime_version}")
+    print_result(about_table(found) + "\n")
+    print_result(aligned([_row_cells(row, found) for row in rows],
+                         ("layer", f"latency ({found.statistic})", "error", "MACs", "weights", "activations")))  # fmt: skip
+    for title, oddities in (("cliffs: fewer channels, more time", steep), ("dominated: less work, more time", lesser)):
+        if oddities:
+            print_result(f"\n{title}")
+            print_result(aligned([(of.dear.placed, f"+{of.excess:.0%}", "against", of.cheap.placed) for of in oddities]))
+    note(f"next: dna-deploy tables recheck {table}")
+
+
+@app.command()
+def recheck(
+    table: _Table,
+    *,
+    kit: Annotated[Path | None, typer.Option(help="The space's probe kit; without one it is made here.")] = None,
+    any_machine: Annotated[bool, typer.Option("--any-machine", help="Compare with another machine's table, too.")] = False,
+    steady: Annotated[
+        bool, typer.Option("--steady", help="Repeat what others slowed down: for a machine that is not yours alone.")
+    ] = False,
+    json: _Json = False,
+) -> None:
+    """Time five rows of a table again, and say whether it still holds: exit code 4 if not. Takes less than a minute.
+
+    Example: dna-deploy tables recheck latency_tables/fashion.cpu-1thread.json
+    """
+    from dna_deploy.errors import TableError
+    from dna_deploy.latency.recheck import LIMIT, PLAN
+    from dna_deploy.latency.recheck import recheck as time_again
+    from dna_deploy.records.latency_table import LatencyTable
+    from dna_deploy.records.probe_kit import ProbeKit
+    from dna_deploy.units import Duration
+
+    found = LatencyTable.read(table)
+    with journey_view() as on_progress:
+        probes = ProbeKit.read(kit) if kit else _kit_of(found)
+        plan = PLAN.model_copy(update={"steady": steady})
+        result = time_again(found, probes, any_machine=any_machine, plan=plan, on_progress=on_progress)
+    if json:
+        rows = [{"layer": row.layer, "before_s": row.latency_s, "now_s": now} for row, now in result.rows]
+        print_json("tables recheck", holds=result.holds, median_change=result.median_change, limit=LIMIT,
+                   machine=result.machine, rows=rows)  # fmt: skip
+    else:
+        cells = [
+            (row.placed, Duration(row.latency_s), Duration(now), f"{now / row.latency_s - 1:+.1%}") for row, now in result.rows
+        ]
+        print_result(aligned(cells, ("layer", "in the table", "now", "change")))
+        print_result(f"median change {result.median_change:+.1%}: the table {'holds' if result.holds else 'does not hold'}")
+    for difference in result.machine:
+        note(f"another machine: {difference}")
+    if not result.holds:
+        raise TableError(
+            f"rows take {result.median_change:+.1%} of what {table} says, beyond {LIMIT:.0%}",
+            f"profile again: dna-deploy profile --space {found.space} --target {found.target.name}",
+        )
+
+
+@app.command()
+def diff(
+    before: _Table,
+    after: Annotated[Path, typer.Argument(help="Another table of the same space.")],
+    *,
+    rows: Annotated[int, typer.Option(help="How many rows to print.", min=0)] = 15,
+    json: _Json = False,
+) -> None:
+    """Print what changed between two tables of one space, the largest change first.
+
+    Example: dna-deploy tables diff old.json latency_tables/fashion.cpu-1thread.json
+    """
+    from dataclasses import asdict
+
+    from dna_deploy.latency.difference import difference
+    from dna_deploy.records.latency_table import LatencyTable
+    from dna_deploy.spaces.placed import PlacedLayer
+    from dna_deploy.units import Duration
+
+    found = difference(LatencyTable.read(before), LatencyTable.read(after))
+    if json:
+        print_json("tables diff", median_change=found.median_change, **asdict(found))
+        return
+    for line in found.machine:
+        print_result(f"machine  {line}")
+    print_result(f"median   {found.median_change:+.1%} over {len(found.rows)} rows\n")
+    by_operation = sorted(found.by_operation.items(), key=lambda item: -abs(item[1]))
+    print_result(aligned([(name, f"{change:+.1%}") for name, change in by_operation], ("operation", "median change")))
+    cells = [
+        (PlacedLayer.parse(row.layer), Duration(row.before_s), Duration(row.after_s), f"{row.change:+.1%}",
+         "" if row.is_clear else "within the noise")
+        for row in found.rows[:rows]
+    ]  # fmt: skip
+    print_result("\n" + aligned(cells, ("layer", "before", "after", "change", "")))
+    for name, layers in (("only before", found.only_before), ("only after", found.only_after)):
+        for layer in layers:
+            print_result(f"{name}: {layer}")
+
+
+@app.command()
+def make(
+    runs: Annotated[list[Path], typer.Argument(help="Raw profile runs of one space on one machine.")],
+    *,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The table; by default in --tables.")] = None,
+    tables: Annotated[Path, typer.Option(help="Where latency tables go.")] = Path("latency_tables"),
+    accept_noise: Annotated[bool, typer.Option("--accept-noise", help="Make the table of a noisy machine, too.")] = False,
+    json: _Json = False,
+) -> None:
+    """Make a table from raw runs, which together must be of one space, target and machine.
+
+    Example: dna-deploy tables make profiles/cpu-1thread/runs/fashion.*.json
+    """
+    from dna_deploy.cli.views.table import about_table
+    from dna_deploy.latency.workshop import stable_table
+    from dna_deploy.records.known_space import known_space
+    from dna_deploy.records.profile_run import ProfileRun
+
+    read = sorted((ProfileRun.read(path) for path in runs), key=lambda run: run.provenance.created_at)
+    space = known_space(read[-1])
+    table = stable_table(read, space, " ".join(map(str, runs)), accept_noise=accept_noise)
+    path = output or tables / f"{space.name}.{table.target.name}.json"
+    table.write(path)
+    if json:
+        print_json("tables make", table=str(path), grade=table.grade, rows=len(table.rows), runs=len(read))
+        return
+    print_result(f"table   {path}\n{about_table(table)}")
+    note(f"next: dna-deploy tables show {path}")
+
+
+def _kit_of(table: LatencyTable) -> ProbeKit:
+    from dna_deploy.export.kits.kit_cache import cached_kit
+    from dna_deploy.records.known_space import known_space
+
+    target = table.target
+    return cached_kit(known_space(table), batch=target.batch, precision=target.precision)
+
+
+def _row_values(row: LatencyRow, table: LatencyTable) -> dict[str, object]:
+    layer, width = row.placed, _bytes_each(table)
+    return {
+        **row.model_dump(),
+        "parameters": layer.parameters,
+        "macs": layer.macs,
+        "weight_bytes": layer.deployed_parameters * width,
+        "peak_activation_bytes": layer.peak_activation_elements * width * table.target.batch,
+    }
+
+
+def _row_cells(row: LatencyRow, table: LatencyTable) -> tuple[object, ...]:
+    from dna_deploy.units import Bytes, Count, Duration
+
+    layer, width = row.placed, _bytes_each(table)
+    return (
+        layer, Duration(row.latency_s), f"{row.standard_error_s / row.latency_s:.1%}", Count(layer.macs),
+        Bytes(layer.deployed_parameters * width), Bytes(layer.peak_activation_elements * width * table.target.batch),
+    )  # fmt: skip
+
+
+def _bytes_each(table: LatencyTable) -> int:
+    return {"fp32": 4, "fp16": 2, "int8": 1}[table.target.precision]
+
+
+def _oddity(of: Oddity) -> dict[str, object]:
+    return {"dear": of.dear.layer, "cheap": of.cheap.layer, "excess": of.excess}

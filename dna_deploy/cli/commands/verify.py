@@ -1,0 +1,152 @@
+"""``dna-deploy verify``: whether an exported file keeps its promise on this machine. The base install is enough."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.views.journey import journey_view
+
+if TYPE_CHECKING:
+    from dna_deploy.export.checks.verification import Promise, Verification
+    from dna_deploy.records.model_card import Tuning
+    from dna_deploy.targets.plan import SamplingPlan
+    from dna_deploy.targets.target import Target
+
+
+def verify(
+    model: Annotated[Path, typer.Argument(help="The exported file.")],
+    *,
+    latency: Annotated[str | None, typer.Option(help="What was promised, such as 20ms; by default what the card says.")] = None,
+    fail_over: Annotated[str | None, typer.Option(help="Exit with code 8 if it takes longer than this: a gate for CI.")] = None,
+    target: Annotated[str, typer.Option(help="How to run it; see: dna-deploy targets")] = "cpu-1thread",
+    quantile: Annotated[
+        str | None,
+        typer.Option(help="Which share of runs the promise speaks of: p50, p90 or p99; by default what the card says."),
+    ] = None,
+    rounds: Annotated[int | None, typer.Option(min=2, help="How often to measure; by default what the target says.")] = None,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Find the fastest threads, graph optimisation and precision, too.")
+    ] = False,
+    steady: Annotated[
+        bool, typer.Option("--steady", help="Repeat what others slowed down: for a machine that is not yours alone.")
+    ] = False,
+    profiles: Annotated[Path, typer.Option(help="The folder of targets.")] = Path("profiles"),
+    accept_noise: Annotated[bool, typer.Option("--accept-noise", help="Go on when the machine is noisy.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure an exported model on this machine, and say whether it keeps its promise.
+
+    Writes the measurement into the model's card, if the card lies beside it.
+
+    Example: dna-deploy verify model/model.onnx --latency 20ms
+
+    Example: dna-deploy verify model/model.onnx --tune
+
+    Example: dna-deploy verify model/model.onnx --fail-over 20ms --quantile p90
+    """
+    from dna_deploy.export.checks.verification import complete_card, find_promise, without_preprocessing
+    from dna_deploy.targets.target_file import find_target
+    from dna_deploy.units import Duration
+
+    limit = Duration.parse(fail_over) if fail_over else None
+    promise = find_promise(model, Duration.parse(latency) if latency else None, quantile)
+    found = find_target(target, profiles)
+    plan = found.plan.model_copy(update=({"rounds": rounds} if rounds else {}) | ({"steady": True} if steady else {}))
+    result = _measured(model, found.target, plan, promise)
+    tuning = _tuned(model, found.target, plan) if tune else None
+    alone = without_preprocessing(model)
+    plain = _measured(alone, found.target, plan, promise) if alone else None
+    card = complete_card(result, tuning, plain)
+    if json:
+        print_json(
+            "verify",
+            **_values(result),
+            tuning=_tuning_values(tuning) if tuning else None,
+            without_preprocessing=_values(plain) if plain else None,
+        )
+    else:
+        rows = [*_rows(result), *([("without pre-processing", str(plain.latency))] if plain else [])]
+        print_result(aligned(rows))
+        if tuning:
+            print_result("\n" + _tuning_text(tuning))
+    for doubt in result.measurement.doubts:
+        note(f"doubt {doubt.name} (grade {doubt.grade}): {doubt.message}; {doubt.advice}")
+    if card is not None:
+        note(f"updated {card[0]} and {card[1]}")
+    if not accept_noise:
+        result.check_stable()
+    if limit is not None:
+        result.check(limit)
+
+
+def _measured(model: Path, target: Target, plan: SamplingPlan, promise: Promise) -> Verification:
+    from dna_deploy.export.checks.verification import verify_model
+
+    with journey_view() as view:
+        return verify_model(model, target, plan, promise, view)
+
+
+def _tuned(model: Path, target: Target, plan: SamplingPlan) -> Tuning:
+    from dna_deploy.export.checks.tuning import tune
+
+    with journey_view() as view:
+        return tune(model, target, plan, view)
+
+
+def _tuning_text(tuning: Tuning) -> str:
+    from dna_deploy.units import Duration
+
+    rows = [(one.words, one.model, Duration(one.p50_s)) for one in tuning.tried]
+    gained = f"{tuning.chosen.words} saves {tuning.gained:.1%} of what {tuning.usual.words} takes"
+    return f"{aligned(rows, ('setting', 'file', 'p50'))}\n\n{gained}"
+
+
+def _tuning_values(tuning: Tuning) -> dict[str, object]:
+    return {
+        "tried": [one.model_dump(mode="json") for one in tuning.tried],
+        "usual": tuning.usual.model_dump(mode="json"),
+        "gained": tuning.gained,
+    }
+
+
+def _rows(result: Verification) -> list[tuple[str, str]]:
+    samples = result.measurement.samples
+    rows = [
+        ("model", str(result.path)),
+        ("architecture", result.info.architecture if result.info else "not said"),
+        ("target", f"{result.measurement.target.name} ({result.measurement.fingerprint.runtime_version})"),
+        ("measured", f"{result.latency} at {result.promise.quantile} (standard error {result.standard_error})"),
+        ("p50", str(samples.p50)),
+        ("p90", str(samples.p90) if samples.can_tell("p90") else f"{samples.count} samples are too few"),
+        ("samples", f"{samples.count} (spread {samples.spread:.1%}, grade {result.measurement.grade})"),
+    ]
+    if result.promise.asked is not None:
+        share = result.latency.seconds / result.promise.asked.seconds
+        rows.insert(3, ("asked", str(result.promise.asked)))
+        rows.append(("promise", f"{'kept' if result.is_kept else 'missed'}: {share:.1%} of what was asked"))
+    return rows
+
+
+def _values(result: Verification) -> dict[str, object]:
+    samples = result.measurement.samples
+    return {
+        "model": str(result.path),
+        "model_digest": result.measurement.model_digest,
+        "architecture": result.info.architecture if result.info else None,
+        "target": result.measurement.target.name,
+        "quantile": result.promise.quantile,
+        "asked_s": result.promise.asked.seconds if result.promise.asked else None,
+        "measured_s": result.latency.seconds,
+        "standard_error_s": result.standard_error.seconds,
+        "p50_s": samples.p50.seconds,
+        "p90_s": samples.p90.seconds if samples.can_tell("p90") else None,
+        "samples": samples.count,
+        "spread": samples.spread,
+        "grade": result.measurement.grade,
+        "is_kept": result.is_kept,
+        "doubts": [doubt.model_dump() for doubt in result.measurement.doubts],
+    }

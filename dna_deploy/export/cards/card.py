@@ -1,0 +1,124 @@
+"""Makes a model card from what is known about an exported model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+from dna_deploy.export.formats.model_file import WEIGHTS_SUFFIX, ExportResult
+from dna_deploy.records.files import Provenance, digest_of
+from dna_deploy.records.model_card import (
+    Absent,
+    Accuracy,
+    AskedLatency,
+    Baseline,
+    DatasetFacts,
+    LayerFacts,
+    MeasuredLatency,
+    ModelCard,
+    Parity,
+    PredictedLatency,
+)
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.space import SearchSpace
+
+_PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "openvino", "numpy")
+
+
+def make_card(
+    result: ExportResult,
+    space: SearchSpace,
+    architecture: Architecture,
+    *,
+    asked: AskedLatency | Absent,
+    predicted: PredictedLatency | Absent,
+    measured: MeasuredLatency | Absent,
+    parity: Parity | Absent,
+    accuracy: Accuracy | Absent,
+    baselines: Sequence[Baseline] = (),
+    dataset: DatasetFacts | Absent,
+    seeds: Mapping[str, int],
+    digests: Mapping[str, str],
+    reproduce: str = "",
+) -> ModelCard:
+    """The card of an exported model. Everything that can be computed from the network itself is; the rest is told.
+
+    Args:
+        result: The exported model.
+        space: Where the network comes from, with its number of classes.
+        architecture: The network.
+        asked: The budget.
+        predicted: What the latency table says.
+        measured: What the file took on the target.
+        parity: How far its scores are from torch's.
+        accuracy: Of the file on images that nothing was chosen by.
+        baselines: Other networks for the same budget.
+        dataset: On what it was trained and judged.
+        seeds: Of everything random.
+        digests: Of the records and weights it came from, by name.
+        reproduce: The command that makes it again; the current one where empty.
+    """
+    provenance = Provenance.now()
+    layers = space.place(architecture)
+    places = (result.path.with_suffix(".bin"), result.path.with_name(result.path.name + WEIGHTS_SUFFIX))
+    beside = [path for path in places if path.exists()]  # where OpenVINO, and ONNX beyond 2 GiB, keep the weights
+    return ModelCard(
+        provenance=provenance,
+        model=result.path.name,
+        model_digest=result.digest,
+        model_bytes=sum(path.stat().st_size for path in (result.path, *beside)),
+        precision=result.info.precision,
+        space=space.name,
+        space_digest=space.digest,
+        architecture=str(architecture),
+        layers=layer_facts(space, architecture),
+        parameters=sum(layer.parameters for layer in layers),
+        deployed_parameters=sum(layer.deployed_parameters for layer in layers),
+        macs=sum(layer.macs for layer in layers),
+        asked=asked,
+        predicted=predicted,
+        measured=measured,
+        parity=parity,
+        accuracy=accuracy,
+        baselines=tuple(baselines),
+        dataset=dataset,
+        labels=result.info.labels,
+        seeds=dict(seeds),
+        packages=_versions(),
+        digests={**digests, "weights": result.info.weights, **{path.name: digest_of(path.read_bytes()) for path in beside}},
+        reproduce=reproduce or provenance.command,
+    )
+
+
+def layer_facts(space: SearchSpace, architecture: Architecture) -> tuple[LayerFacts, ...]:
+    """Every layer from stem to head, and what it costs."""
+    places = ["stem"] * len(space.stem)
+    for index, choice in enumerate(architecture.blocks, start=1):
+        places += [f"block {index}"] * choice.depth
+    places += ["head"] * len(space.head)
+    return tuple(
+        LayerFacts(place=place, layer=str(layer), parameters=layer.parameters, macs=layer.macs)
+        for place, layer in zip(places, space.place(architecture), strict=True)
+    )
+
+
+def baseline(name: str, space: SearchSpace, architecture: Architecture, predicted_s: float | Absent) -> Baseline:
+    """Another network of the space, for comparison."""
+    layers = space.place(architecture)
+    return Baseline(
+        name=name,
+        architecture=str(architecture),
+        parameters=sum(layer.parameters for layer in layers),
+        macs=sum(layer.macs for layer in layers),
+        predicted_s=predicted_s,
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

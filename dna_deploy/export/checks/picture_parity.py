@@ -1,0 +1,81 @@
+"""Whether a file with pre-processing inside does what Pillow and torch do with the same pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from dna_deploy.data.decoding import fitted
+from dna_deploy.data.splits import ImageData
+from dna_deploy.export.checks.judge import Array
+from dna_deploy.export.checks.parity import SLOW_JUDGES, Limits, Tally, check_limits, open_judges, verdict
+from dna_deploy.export.formats.preprocessing import PictureSize
+from dna_deploy.records.model_card import Parity
+
+PICTURES = 200
+"""How many are compared: they come one by one, since they may differ in size."""
+
+LIMITS = Limits(relative_error=0.15, agreement=0.97, accuracy_loss=0.02)
+"""Of probabilities. Crops at whole pixels and another rounding move bytes by a few levels, which flips close decisions."""
+
+_STRETCHES = ((1.0, 1.0), (1.0, 1.5), (2.0, 1.25), (3.0, 3.0))
+"""Heights and widths of the pictures, relative to what the network takes, where any size will do."""
+
+
+def check_pictures(
+    network: nn.Module, path: Path, data: ImageData, size: PictureSize, judges: Sequence[str], count: int = PICTURES
+) -> Parity:
+    """Compares probabilities on test images, which are stretched first to sizes that the file takes.
+
+    Raises:
+        ParityError: a judge is beyond the limits.
+    """
+    opened, absent = open_judges(judges, path)
+    own, tallies = Tally(), {name: Tally() for name in opened}
+    count, largest = min(count, len(data.test)), 0.0
+    for number, (picture, truth) in enumerate(_pictures(data, size, count)):
+        reference = _torch_probabilities(network, picture, data)
+        own.add(reference, reference, truth)
+        largest = max(largest, float(reference.max()))
+        for name, judge in opened.items():
+            if number < SLOW_JUDGES.get(name, count):
+                tallies[name].add(judge(_as_array(picture)), reference, truth)
+    parity = Parity(
+        precision="fp32",
+        source=f"the first {count} test images of {data.name} as pictures of {size}",
+        largest_score=largest,
+        accuracy=own.accuracy,
+        judges=tuple(verdict(name, tally) for name, tally in tallies.items()),
+        absent_judges=absent,
+    )
+    check_limits(parity, path.name, LIMITS)
+    return parity
+
+
+def _pictures(data: ImageData, size: PictureSize, count: int) -> Iterator[tuple[Image.Image, Array]]:
+    for number, (rows, columns) in zip(range(count), cycle(_STRETCHES), strict=False):
+        position = torch.tensor([number])
+        channels_last = data.test.images(position)[0].permute(1, 2, 0).numpy()
+        picture = Image.fromarray(channels_last[:, :, 0] if channels_last.shape[2] == 1 else channels_last)
+        height = size.height or round(rows * picture.height)
+        width = size.width or round(columns * picture.width)
+        yield picture.resize((width, height), Image.Resampling.BICUBIC), data.test.labels(position).numpy()
+
+
+def _as_array(picture: Image.Image) -> Array:
+    """Unsigned bytes ``(1, height, width, channels)``."""
+    pixels = np.asarray(picture)
+    return pixels.reshape(1, *pixels.shape[:2], -1)
+
+
+@torch.inference_mode()
+def _torch_probabilities(network: nn.Module, picture: Image.Image, data: ImageData) -> Array:
+    pixels = torch.from_numpy(fitted(picture, data.shape).copy())[None]  # Pillow lends grey pixels for reading only
+    device = next(network.parameters()).device
+    return np.asarray(network.eval()(data.normalisation(pixels).to(device)).softmax(1).cpu().numpy())

@@ -1,0 +1,157 @@
+"""Whether an exported file keeps its promise on this machine. Needs no torch and no onnx: the base install is enough."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from dna_deploy.errors import PromiseError, UnstableMeasurementError, UsageError
+from dna_deploy.export.cards.card_file import card_path, write_card
+from dna_deploy.export.cards.metadata import ModelInfo
+from dna_deploy.export.runtimes.onnx_runtime import read_notes
+from dna_deploy.latency.measure import measure_model
+from dna_deploy.progress import OnProgress, silent
+from dna_deploy.records.doubt import UNSTABLE
+from dna_deploy.records.files import digest_of, read_bytes
+from dna_deploy.records.measurement import Measurement
+from dna_deploy.records.model_card import AskedLatency, MeasuredLatency, ModelCard, Tuning
+from dna_deploy.records.samples import LEAST_SAMPLES, Quantile
+from dna_deploy.targets.plan import SamplingPlan
+from dna_deploy.targets.target import Target
+from dna_deploy.units import Duration
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What a file was allowed to take, if that was said, and at which quantile."""
+
+    asked: Duration | None = None
+    quantile: Quantile = "p50"
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a file took on this machine."""
+
+    path: Path
+    info: ModelInfo | None
+    measurement: Measurement
+    promise: Promise
+
+    @property
+    def latency(self) -> Duration:
+        """The measured latency at the asked quantile."""
+        return self.measurement.quantile(self.promise.quantile)
+
+    @property
+    def standard_error(self) -> Duration:
+        return self.measurement.standard_error(self.promise.quantile)
+
+    @property
+    def is_kept(self) -> bool | None:
+        """Whether it runs within what was asked; None where nothing was."""
+        return None if self.promise.asked is None else self.latency <= self.promise.asked
+
+    def check(self, limit: Duration) -> None:
+        """Raises `PromiseError` if the file takes longer than ``limit``."""
+        if self.latency > limit:
+            raise PromiseError(
+                f"{self.path.name} takes {self.latency} at {self.promise.quantile} on {self.measurement.target.name!r}, "
+                f"{self.latency.seconds / limit.seconds - 1:.1%} over {limit}",
+                f"its standard error is {self.standard_error}; search again with a lower --latency",
+            )
+
+    def check_stable(self) -> None:
+        """Raises `UnstableMeasurementError` if the machine was too noisy for the numbers to mean anything."""
+        reasons = [doubt for doubt in self.measurement.doubts if doubt.grade in UNSTABLE]
+        if reasons:
+            raise UnstableMeasurementError(
+                f"the measurement has grade {self.measurement.grade}: {reasons[0].message}",
+                f"{reasons[0].advice}, or accept it with --accept-noise",
+            )
+
+
+def verify_model(
+    path: Path,
+    target: Target,
+    plan: SamplingPlan,
+    promise: Promise,
+    on_progress: OnProgress = silent,
+) -> Verification:
+    """Measures a file on this machine, in its own precision, as often as the asked quantile needs.
+
+    Raises:
+        UsageError: the file cannot be loaded.
+        UnstableMeasurementError: the clock cannot be used.
+    """
+    info = ModelInfo.parse(read_notes(path), str(path)) if path.suffix == ".onnx" else None
+    if info is not None and info.pictures == "any size":
+        raise UsageError(
+            f"{path.name} takes pictures of any size, which take different times",
+            "export it for the size that the device sees: --with-preprocessing 480x640",
+        )
+    if info is not None and info.precision != target.precision:
+        target = target.model_copy(update={"precision": info.precision})
+    measurement = measure_model(path, target, plan_for(promise.quantile, plan), on_progress)
+    return Verification(path, info, measurement, promise)
+
+
+def find_promise(model: Path, asked: Duration | None, quantile: str | None) -> Promise:
+    """What was promised of a model: what the user says, and what its card says of the rest.
+
+    Raises:
+        UsageError: the quantile is not one of those that can be measured.
+    """
+    card = card_of(model)
+    written = card.asked if card is not None and isinstance(card.asked, AskedLatency) else None
+    if asked is None and written is not None:
+        asked = Duration(written.latency_s)
+    wanted = quantile or (written.quantile if written else "p50")
+    for known in LEAST_SAMPLES:
+        if wanted == known:
+            return Promise(asked, known)
+    raise UsageError(f"unknown quantile {quantile!r}", f"known: {', '.join(LEAST_SAMPLES)}")
+
+
+def plan_for(quantile: Quantile, plan: SamplingPlan) -> SamplingPlan:
+    """The plan with at least as many rounds as it takes to speak of a quantile."""
+    rounds = max(plan.rounds, math.ceil(LEAST_SAMPLES[quantile] / plan.runs))
+    return plan.model_copy(update={"rounds": rounds})
+
+
+def card_of(model: Path) -> ModelCard | None:
+    """The card beside a model; None where there is none of this very file."""
+    path = card_path(model)
+    if not (path.exists() and model.exists()):
+        return None
+    card = ModelCard.read(path)
+    return card if card.model_digest == digest_of(read_bytes(model, "model")) else None
+
+
+def without_preprocessing(path: Path) -> Path | None:
+    """The file with the network alone, beside one that has pre-processing inside; None for other files."""
+    plain = path.with_name(path.name.replace(".pictures.", "."))
+    return plain if plain != path and plain.exists() else None
+
+
+def complete_card(
+    verification: Verification, tuning: Tuning | None = None, plain: Verification | None = None
+) -> tuple[Path, Path] | None:
+    """Writes what was measured, and tuned, into the card beside the model; None where there is no card of this very file.
+
+    ``plain`` is what the network alone took, where the model has pre-processing inside.
+    """
+    card = card_of(verification.path)
+    if card is None:
+        return None
+    promise = verification.promise
+    measured = MeasuredLatency.of(verification.measurement, promise.quantile)
+    changes: dict[str, object] = {"measured": measured}
+    if tuning is not None:
+        changes["tuning"] = tuning
+    if plain is not None:
+        changes["without_preprocessing"] = MeasuredLatency.of(plain.measurement, promise.quantile)
+    if promise.asked is not None:
+        changes["asked"] = AskedLatency(latency_s=promise.asked.seconds, quantile=promise.quantile)
+    return write_card(card.model_copy(update=changes), verification.path.parent)

@@ -1,0 +1,152 @@
+"""Writes probe kits: every layer of a space and some whole networks as ONNX graphs without weights."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from dna_deploy.export.formats.graph_parts import GraphParts, WeightSpace
+from dna_deploy.export.formats.onnx_graph import export_side_by_side
+from dna_deploy.export.formats.quantised_parts import alone, chained, quantise_side_by_side
+from dna_deploy.nets.layers import build_layer
+from dna_deploy.progress import OnProgress, Progress, silent
+from dna_deploy.records.files import Provenance, digest_of
+from dna_deploy.records.probe_kit import KitManifest, KitProbe, ProbeKit, Role
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.placed import PlacedLayer
+from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.targets.target import Precision
+
+_AT_ONCE = 32
+"""Layers an export: enough to share its fixed cost of seconds, few enough to show progress."""
+
+
+def write_kit(
+    space: SearchSpace,
+    path: Path,
+    seed: int = 0,
+    calibration_networks: int = 10,
+    validation_networks: int = 40,
+    *,
+    batch: int = 1,
+    precision: Precision = "fp32",
+    on_progress: OnProgress = silent,
+) -> ProbeKit:
+    """Writes the kit of a space, and returns it."""
+    kit = make_kit(
+        space, seed, calibration_networks, validation_networks, batch=batch, precision=precision, on_progress=on_progress
+    )
+    kit.write(path)
+    return kit
+
+
+def make_kit(
+    space: SearchSpace,
+    seed: int = 0,
+    calibration_networks: int = 10,
+    validation_networks: int = 40,
+    *,
+    batch: int = 1,
+    precision: Precision = "fp32",
+    on_progress: OnProgress = silent,
+) -> ProbeKit:
+    """The kit of a space.
+
+    Args:
+        space: What to profile: every layer of ``space.rows()``.
+        seed: Draws the whole networks and the random weights.
+        calibration_networks: Whole networks that a table is fitted on.
+        validation_networks: Whole networks that no table may see; drawn uniformly.
+        batch: Images at once.
+        precision: fp32; fp16 for everything: weights, activations, input and output; int8 for what an exported int8
+            network computes in it.
+        on_progress: Told after every group of layers.
+    """
+    weights = WeightSpace()
+    parts = dict(zip(space.rows(), _export_layers(space.rows(), batch, precision, weights, on_progress), strict=True))
+    chosen = choose_networks(space, seed, calibration_networks, validation_networks)
+    middle = sorted(parts, key=lambda layer: layer.macs)[len(parts) // 2]
+    graphs: list[tuple[Role, str, bytes]] = [
+        ("empty", "empty", GraphParts.empty().as_model()),
+        ("sentinel", middle.key, alone(parts[middle]).as_model()),
+        *(("layer", layer.key, alone(part).as_model()) for layer, part in parts.items()),
+    ]
+    for role, architectures in chosen:
+        for architecture in architectures:
+            chain = chained([parts[layer] for layer in space.place(architecture)])
+            graphs.append((role, str(architecture), chain.as_model()))
+    return _kit(space, seed, batch, precision, weights, graphs)
+
+
+def choose_networks(
+    space: SearchSpace, seed: int, calibration: int, validation: int
+) -> tuple[tuple[Role, tuple[Architecture, ...]], ...]:
+    """Different networks of the space: uniform ones to judge on, and ones spread evenly over cost to fit on."""
+    rng = random.Random(seed)
+    wanted = min(space.count(), validation + max(20 * calibration, 1))
+    drawn: dict[Architecture, None] = {}
+    while len(drawn) < wanted:
+        drawn.setdefault(space.sample(rng))
+    unseen, pool = tuple(drawn)[:validation], tuple(drawn)[validation:]
+    by_cost = sorted(pool, key=lambda architecture: sum(layer.macs for layer in space.place(architecture)))
+    last = len(by_cost) - 1
+    steps = max(1, calibration - 1)
+    fitted = dict.fromkeys(by_cost[round(last * step / steps)] for step in range(min(calibration, len(by_cost))))
+    return (("calibration", tuple(fitted)), ("validation", unseen))
+
+
+def _export_layers(
+    layers: Sequence[PlacedLayer], batch: int, precision: Precision, weights: WeightSpace, on_progress: OnProgress
+) -> Iterable[GraphParts]:
+    for start in range(0, len(layers), _AT_ONCE):
+        group = layers[start : start + _AT_ONCE]
+        modules = [_with_distinct_values(build_layer(layer)) for layer in group]
+        if precision == "fp16":
+            modules = [module.half() for module in modules]
+        model = export_side_by_side(modules, [layer.input for layer in group], batch)
+        if precision == "int8":
+            model = quantise_side_by_side(model)
+        for index in range(len(group)):
+            yield GraphParts.of_output(model, index, weights)
+        on_progress(Progress("exporting layers", start + len(group), len(layers)))
+
+
+def _with_distinct_values(module: nn.Module) -> nn.Module:
+    """Random parameters everywhere: the exporter merges equal tensors, and fresh batch norms are all equal."""
+    with torch.no_grad():
+        for values in (*module.parameters(), *module.buffers()):
+            if values.is_floating_point():
+                values.uniform_(0.5, 1.5)
+    return module
+
+
+def _kit(
+    space: SearchSpace,
+    seed: int,
+    batch: int,
+    precision: Precision,
+    weights: WeightSpace,
+    graphs: Sequence[tuple[Role, str, bytes]],
+) -> ProbeKit:
+    counts: dict[str, int] = {}
+    probes, files = [], {}
+    for role, key, content in graphs:
+        number = counts[role] = counts.get(role, -1) + 1
+        name = f"{role}-{number:04}.onnx"
+        files[name] = content
+        probes.append(KitProbe(role=role, key=key, file=name, digest=digest_of(content)))
+    manifest = KitManifest(
+        provenance=Provenance.now(),
+        space=space.name,
+        space_digest=space.digest,
+        seed=seed,
+        batch=batch,
+        precision=precision,
+        tensors=tuple(weights.tensors),
+        probes=tuple(probes),
+    )
+    return ProbeKit(manifest, files)

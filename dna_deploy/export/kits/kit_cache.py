@@ -1,0 +1,51 @@
+"""Kits that were made before: exporting a space takes many seconds, and gives the same kit every time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import onnx
+import torch
+
+from dna_deploy import __version__
+from dna_deploy.errors import TableError
+from dna_deploy.export.kits.kit import write_kit
+from dna_deploy.progress import OnProgress, silent
+from dna_deploy.records.files import digest_of
+from dna_deploy.records.probe_kit import ProbeKit
+from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.targets.target import Precision
+
+
+def cache_folder() -> Path:
+    """Where this user's programs keep what they can make again."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "dna-deploy" / "kits"
+
+
+def cached_kit(
+    space: SearchSpace,
+    seed: int = 0,
+    calibration_networks: int = 10,
+    validation_networks: int = 40,
+    *,
+    batch: int = 1,
+    precision: Precision = "fp32",
+    on_progress: OnProgress = silent,
+    folder: Path | None = None,
+) -> ProbeKit:
+    """The kit of a space, from the cache where it is there and whole."""
+    settings = (space.digest, seed, calibration_networks, validation_networks, batch, precision)
+    versions = (__version__, torch.__version__, onnx.__version__)
+    name = digest_of(repr((settings, versions)).encode()).partition(":")[2][:24]
+    path = (folder or cache_folder()) / f"{space.name}-{name}.kit"
+    if path.exists():
+        try:
+            return ProbeKit.read(path)
+        except TableError:
+            path.unlink(missing_ok=True)
+    return write_kit(
+        space, path, seed, calibration_networks, validation_networks,
+        batch=batch, precision=precision, on_progress=on_progress,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Supernets: networks that hold every candidate."""

@@ -1,0 +1,65 @@
+"""A whole space as one network with shared weights: the one-shot supernet of SPOS (arXiv 1904.00420).
+
+It is the baseline that block-wise rating has to beat. A path is made of the very layers that a trained network has: there
+are no adaptors, so a layer behind a block of several widths exists once a width.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from dna_deploy.nets.layers import build_layer
+from dna_deploy.nets.supernets.blocks import Trunk, path_of, trunks_of
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.placed import PlacedLayer
+from dna_deploy.spaces.space import SearchSpace
+
+
+class OneShotSupernet(nn.Module):
+    """Every layer that a network of the space can hold. Cells of one width share layers, as in the block supernets."""
+
+    def __init__(self, space: SearchSpace, *, share_depths: bool) -> None:
+        super().__init__()
+        self.space = space
+        self.plans = [trunks_of(block, share_depths=share_depths) for block in space.blocks]
+        self.stem = nn.Sequential(*map(build_layer, space.stem_layers))
+        self.choices = nn.ModuleDict()
+        for index, plan in enumerate(self.plans):
+            for number, trunk in enumerate(plan):
+                self._add(index, number, trunk)
+        heads = {str(input.channels): map(build_layer, space.head_layers(input)) for input in self._inputs(len(self.plans))}
+        self.heads = nn.ModuleDict({channels: nn.Sequential(*layers) for channels, layers in heads.items()})
+
+    def path(self, architecture: Architecture) -> nn.Sequential:
+        """One network of the space, its layers in a row: the supernet's own modules, not copies.
+
+        It maps images ``(batch, *space.input)`` to class scores ``(batch, classes)``.
+
+        Raises:
+            UsageError: the architecture is not in the space.
+        """
+        self.space.check(architecture)
+        layers, channels = [*self.stem], self._inputs(0)[0].channels
+        for index, choice in enumerate(architecture.blocks):
+            cell, path = path_of(self.space.blocks[index], choice)
+            trunk = next(number for number, plan in enumerate(self.plans[index]) if cell in dict(plan.stops).values())
+            for depth, operation in enumerate(path):
+                layers.append(self.choices[_key(index, trunk, depth, channels)][operation])  # type: ignore[index]
+                channels = choice.width
+        return nn.Sequential(*layers, *self.heads[str(channels)])  # type: ignore[misc]
+
+    def _add(self, index: int, number: int, trunk: Trunk) -> None:
+        inputs, stride = self._inputs(index), self.space.blocks[index].stride
+        for depth, operations in enumerate(trunk.cell.layers):
+            for input in inputs:
+                placed = [PlacedLayer(operation, input, trunk.cell.width, stride) for operation in operations]
+                self.choices[_key(index, number, depth, input.channels)] = nn.ModuleList(map(build_layer, placed))
+            inputs, stride = (placed[0].output,), 1
+
+    def _inputs(self, index: int) -> tuple[FeatureMap, ...]:
+        return self.space.block_inputs(index)
+
+
+def _key(block: int, trunk: int, depth: int, channels: int) -> str:
+    return f"block{block + 1}-trunk{trunk + 1}-layer{depth + 1}-from{channels}"

@@ -1,0 +1,133 @@
+"""A trained network cut into blocks: what the blocks of a space imitate. Frozen; nothing here changes its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from dna_deploy.errors import UsageError
+from dna_deploy.learning.tensor_file import TensorFile, file_digest
+from dna_deploy.nets.teachers.cutting import CutByModules
+from dna_deploy.nets.teachers.pretrained import Known, load_pretrained
+from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
+from dna_deploy.nets.teachers.scaled import ScaledConfig, ScaledNetwork
+from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.space import SearchSpace
+
+
+class CutNetwork(Protocol):
+    """What a network must offer to teach: its features after every block, and its scores from the last of them."""
+
+    def features(self, x: torch.Tensor) -> list[torch.Tensor]: ...
+
+    def head(self, features: torch.Tensor) -> torch.Tensor: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Teacher:
+    """A frozen network, and the shapes of its features after every block."""
+
+    name: str
+    digest: str
+    network: nn.Module
+    shapes: tuple[FeatureMap, ...]
+    classes: int
+    path: Path | None = None
+
+    def __reduce__(self) -> tuple[Callable[..., Teacher], tuple[object, ...]]:
+        """Another process reads a teacher's file, which is cheaper than being sent its weights."""
+        if self.path is not None:
+            return load_teacher, (self.path,)
+        return Teacher, (self.name, self.digest, self.network, self.shapes, self.classes)
+
+    @classmethod
+    def freeze(cls, name: str, digest: str, network: nn.Module, input: FeatureMap) -> Teacher:
+        """A teacher from any cut network, in inference mode, without gradients."""
+        network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        with torch.inference_mode():
+            features = network.features(torch.zeros(1, input.channels, input.height, input.width))  # type: ignore[operator]
+            scores = network.head(features[-1])  # type: ignore[operator]
+        shapes = tuple(FeatureMap(*feature.shape[1:]) for feature in features)
+        return cls(name, digest, network, shapes, int(scores.shape[1]))
+
+    @torch.no_grad()
+    def features(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """Its features after every block, for normalised images ``(batch, channels, height, width)``."""
+        outputs: list[torch.Tensor] = self.network.features(images)  # type: ignore[operator]
+        return outputs
+
+    @torch.no_grad()
+    def scores(self, images: torch.Tensor) -> torch.Tensor:
+        """Its class scores, ``(batch, classes)``."""
+        return self.scores_from(self.features(images)[-1])
+
+    @torch.no_grad()
+    def scores_from(self, features: torch.Tensor) -> torch.Tensor:
+        """Class scores from features in the place of its last block's, ``(batch, classes)``."""
+        scores: torch.Tensor = self.network.head(features)  # type: ignore[operator]
+        return scores
+
+    def check_fits(self, space: SearchSpace) -> None:
+        """Raises `UsageError` unless every block of the space has features of its size to imitate."""
+        if len(self.shapes) != len(space.blocks):
+            raise UsageError(
+                f"teacher {self.name!r} is cut into {len(self.shapes)} blocks; {space.name!r} has {len(space.blocks)}",
+                "set its block boundaries by hand, or take another teacher",
+            )
+        for index, shape in enumerate(self.shapes):
+            wanted = space.block_inputs(index + 1)[0]
+            if (shape.height, shape.width) != (wanted.height, wanted.width):
+                raise UsageError(
+                    f"block {index + 1} of {space.name!r} emits {wanted.height}x{wanted.width} features; "
+                    f"teacher {self.name!r} has {shape.height}x{shape.width} there",
+                    "its strides do not match: set its block boundaries by hand, or take another teacher",
+                )
+
+
+def write_teacher(path: Path, network: ResidualNetwork, input: FeatureMap, *, name: str, facts: Mapping[str, object]) -> None:
+    """Writes a residual network as a teacher file that `load_teacher` reads; ``facts`` says more about it."""
+    own = {"teacher": "residual", "name": name, "config": network.config.model_dump(), "input": str(input)}
+    TensorFile(network.state_dict(), {**facts, **own}).write(path)
+
+
+def write_scaled(path: Path, network: ScaledNetwork, input: FeatureMap, *, name: str, facts: Mapping[str, object]) -> None:
+    """Writes a scaled network of a space as a teacher file."""
+    own = {"teacher": "scaled", "name": name, "config": network.config.model_dump(), "input": str(input)}
+    TensorFile(network.state_dict(), {**facts, **own}).write(path)
+
+
+def write_pretrained(path: Path, model: str, network: CutByModules, *, facts: Mapping[str, object]) -> None:
+    """Writes a cut network from elsewhere, called ``source:model``, as a teacher file."""
+    own = {"teacher": "pretrained", "name": model, "cuts": network.cuts, "prefix_batch": network.prefix_batch}
+    TensorFile(network.state_dict(), {**facts, **own, "input": str(network.input)}).write(path)
+
+
+def load_teacher(path: Path) -> Teacher:
+    """The teacher in a file.
+
+    Raises:
+        UsageError: the file holds no teacher.
+        DependencyError: the package that defines its network is not here.
+    """
+    file = TensorFile.read(path, "teacher")
+    channels, height, width = map(int, str(file.facts.get("input", "0x0x0")).split("x"))
+    input = FeatureMap(channels, height, width)
+    network: nn.Module
+    match file.facts.get("teacher"):
+        case "residual":
+            network = ResidualNetwork(ResidualConfig.model_validate(file.facts["config"]))
+        case "scaled":
+            network = ScaledNetwork(ScaledConfig.model_validate(file.facts["config"]))
+        case "pretrained":
+            found = load_pretrained(str(file.facts["name"]), Known.NONE, input)
+            network = CutByModules(found.network, file.facts["cuts"], input)
+            network.prefix_batch = file.facts["prefix_batch"]
+        case _:
+            raise UsageError(f"{path} holds no teacher", "make one with: dna-deploy rate --teacher NAME")
+    network.load_state_dict(dict(file.tensors))
+    return replace(Teacher.freeze(str(file.facts["name"]), file_digest(path), network, input), path=path)

@@ -1,1 +1,0 @@
-"""Ways to rate a block, one file each."""

@@ -1,0 +1,1 @@
+"""Ways to rate, one folder each."""

@@ -1,0 +1,1 @@
+"""DNA: every block learns from a teacher."""

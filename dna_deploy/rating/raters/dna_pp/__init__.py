@@ -1,0 +1,1 @@
+"""DNA++: blocks learn without a teacher and without labels."""

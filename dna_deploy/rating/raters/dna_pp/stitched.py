@@ -1,0 +1,85 @@
+"""The second stage without a teacher: whole networks, their own trained blocks chained, against the population's centre.
+
+It sees what a sum over blocks cannot: how what one block emits suits the next. Networks that begin alike share that part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from dna_deploy.errors import TableError, UsageError
+from dna_deploy.nets.batch_norm import batch_statistics
+from dna_deploy.nets.supernets.twins import Population
+from dna_deploy.progress import OnProgress, Progress, silent
+from dna_deploy.rating.raters.dna.stitched import StitchedRating, stitched_features
+from dna_deploy.rating.raters.dna_pp.embedding import distance
+from dna_deploy.rating.raters.dna_pp.population import PopulationWork
+from dna_deploy.rating.raters.dna_pp.rating import population_of, rating_views
+from dna_deploy.rating.raters.dna_pp.training import train_population
+from dna_deploy.rating.refine import by_mean_rank
+from dna_deploy.records.rating_table import RatingTable
+from dna_deploy.records.refinement import Refinement
+from dna_deploy.spaces.architecture import Architecture
+
+
+def rate_chained(
+    work: PopulationWork, architectures: Sequence[Architecture], *, on_progress: OnProgress = silent
+) -> tuple[StitchedRating, ...]:
+    """How far the chained networks' predictions are from the centre of the last block, in their order. Less is better.
+
+    Raises:
+        UsageError: an architecture is not in the space, or there is none.
+    """
+    for architecture in architectures:
+        work.space.check(architecture)
+    if not architectures:
+        raise UsageError("there is no network to rate")
+    with work.compute.limited_threads():
+        population = train_population(work, on_progress)
+        rows, total = [], -(-len(work.data.rating) // work.config.rating_batch)
+        for views in rating_views(work):
+            rows.append(_one_batch(work, population, sorted(set(architectures), key=str), views))
+            on_progress(Progress("chained networks", len(rows), total, f"best {min(rows[-1].values()):.3f}"))
+    distances = torch.tensor([[row[architecture] for architecture in architectures] for row in rows], dtype=torch.float64)
+    errors = distances.std(0) / len(rows) ** 0.5 if len(rows) > 1 else torch.zeros(len(architectures))
+    return tuple(
+        StitchedRating(of, mean, error)
+        for of, mean, error in zip(architectures, distances.mean(0).tolist(), errors.tolist(), strict=True)
+    )
+
+
+def refine_population(
+    work: PopulationWork, table: RatingTable, architectures: Sequence[Architecture], *, on_progress: OnProgress = silent
+) -> Refinement:
+    """The networks of a shortlist, best first by the mean of their ranks: chained distance, block ratings and parameters.
+
+    Raises:
+        TableError: the ratings are for another space, data set or method than the population.
+        UsageError: an architecture is not in the space.
+    """
+    table.check_space(work.space)
+    for what, rated, here in (("method", table.method, work.method), ("images", table.dataset, work.data_label)):
+        if rated != here:
+            raise TableError(f"the {what} of the ratings, {rated}, are not those of the population, {here}", "rate again")
+    chained = rate_chained(work, architectures, on_progress=on_progress)
+    return by_mean_rank(work.space, table, chained, teacher=table.teacher, data=work.data)
+
+
+@torch.no_grad()
+def _one_batch(
+    work: PopulationWork, population: Population, ordered: Sequence[Architecture], views: torch.Tensor
+) -> dict[Architecture, float]:
+    """The distance of every network on one batch; ``ordered`` keeps equal starts together."""
+    features, centre = views, views
+    for index in range(len(work.space.blocks)):
+        centre, features = population_of(work, population, index, features)
+    first_view, wanted = views.chunk(2)[0], centre.chunk(2)[1]
+    blocks = [population.pair(index)[0] for index in range(len(work.space.blocks))]
+    supernets, predictor = {index: block.supernet for index, block in enumerate(blocks)}, population.predictors[-1]
+    found = {}
+    for architecture, emitted in stitched_features(work.space, supernets, ordered, first_view):
+        with batch_statistics(blocks[-1]), batch_statistics(predictor):
+            found[architecture] = float(distance(predictor(blocks[-1].embed(emitted)), wanted))
+    return found

@@ -1,0 +1,1 @@
+"""One-shot: one supernet of the whole space, trained with labels."""

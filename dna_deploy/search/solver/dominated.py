@@ -1,0 +1,54 @@
+"""Which candidates can never be chosen, whatever the budget: known before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dna_deploy.search.cost_model import CostModel
+from dna_deploy.search.quantities import Quantity, Rating
+from dna_deploy.search.solver.problem import Problem
+from dna_deploy.search.solver.trellis import Trellis
+
+
+@dataclass(frozen=True)
+class Usefulness:
+    """How many candidates of a block some budget can ask for, and which layers only the others have."""
+
+    block: int
+    candidates: int
+    useful: int
+    never: tuple[str, ...]
+    """Layers of no useful candidate, such as ``24x3 layer 2: k7e6`` (width x depth)."""
+
+
+def usefulness(model: CostModel, costs: Sequence[Quantity]) -> tuple[Usefulness, ...]:
+    """One entry a block. A candidate is useless if behind every width another with the same width is no worse in rating
+    and in every cost, and better in one of them.
+    """
+    trellis = Trellis(model.problem, model.criteria([Rating(), *costs], ()))
+    return tuple(
+        _of_block(model.problem, block, np.unique(np.concatenate([group.candidates for groups in stage for group in groups])))
+        for block, stage in enumerate(trellis.stages[:-1])
+    )
+
+
+def _of_block(problem: Problem, block: int, useful: NDArray[np.int32]) -> Usefulness:
+    cells = problem.space.blocks[block].cells
+    choices = [problem.candidate(block, int(position)) for position in useful]
+    used = {
+        (choice.width, choice.depth, layer, operation)
+        for choice in choices
+        for layer, operation in enumerate(choice.operations)
+    }
+    never = [
+        f"{cell.width}x{cell.depth} layer {layer + 1}: {operation.code}"
+        for cell in cells
+        for layer, operations in enumerate(cell.layers)
+        for operation in operations
+        if (cell.width, cell.depth, layer, operation) not in used
+    ]
+    return Usefulness(block, problem.space.blocks[block].count(), len(choices), tuple(never))

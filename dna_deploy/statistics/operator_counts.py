@@ -1,0 +1,34 @@
+"""What counting operations alone would say of networks: a baseline for ratings that is itself fitted on known accuracies.
+
+A rating that knows no more than this knows which kinds of operations are good, and nothing about where they stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.statistics.ranks import Values
+
+_STRENGTH = 1.0
+"""Of the ridge, on columns of deviation one: as much as one more network would say."""
+
+
+def operator_counts(architectures: Sequence[Architecture]) -> Values:
+    """How many layers of every kind a network has, its depth, and the widths of its blocks: ``(networks, features)``."""
+    codes = [[operation.code for block in network.blocks for operation in block.operations] for network in architectures]
+    known = sorted({code for of in codes for code in of})
+    widths = [[float(block.width) for block in network.blocks] for network in architectures]
+    return np.array([[*map(of.count, known), len(of), *wide] for of, wide in zip(codes, widths, strict=True)], dtype=float)
+
+
+def left_one_out(features: Values, accuracy: Values) -> Values:
+    """Every network's accuracy as a ridge regression on all others predicts it."""
+    varying = features[:, features.std(0) > 0]
+    design = np.column_stack([np.ones(len(varying)), (varying - varying.mean(0)) / varying.std(0)])
+    penalty = _STRENGTH * np.diag([0.0, *np.ones(varying.shape[1])])
+    hat = design @ np.linalg.solve(design.T @ design + penalty, design.T)
+    predicted: Values = accuracy - (accuracy - hat @ accuracy) / (1 - np.diag(hat))
+    return predicted
