@@ -100,7 +100,7 @@ def test_every_schema_is_one() -> None:
 
 def printed_keys() -> Iterator[tuple[str, str]]:
     """The keys that calls of `print_json` name, with their command."""
-    for path in Path(dna_deploy.cli.__file__).parent.glob("*.py"):
+    for path in Path(dna_deploy.cli.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
                 case ast.Call(func=ast.Name(id="print_json"), args=[ast.Constant(value=str(command))], keywords=keywords):
