@@ -7,6 +7,11 @@ BIN := $(VENV)/bin
 IMAGES := /usr/share/datasets/fashion-mnist
 export OMP_NUM_THREADS = 1
 
+# The base install with the oldest packages that pyproject.toml allows, in an environment of its own.
+.PHONY: minima
+minima: setup
+	$(BIN)/python .ci/minima.py $(BIN)/dna-deploy
+
 .PHONY: demo test check docs setup images tools format clean
 .DEFAULT_GOAL := demo
 
