@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from dna_deploy.data.config import Reading
 from dna_deploy.data.image_folder import read_folder
 from dna_deploy.data.image_set import Dataset
-from dna_deploy.data.reading import Reading
 from dna_deploy.errors import UsageError
 from dna_deploy.plugins import load_plugin, plugin_names
 from dna_deploy.progress import OnProgress, silent
@@ -57,7 +57,7 @@ def folder_of(name: str, folder: Path | None) -> tuple[Path | None, bool | None]
     """
     if name in FOLDERS:
         if folder is None:
-            raise UsageError(f"the data set {name!r} needs a folder", "give the folder itself as the data set: --dataset photos/")
+            raise UsageError(f"the data set {name!r} needs a folder", "give the folder as the data set: --dataset photos/")
         return folder, FOLDERS[name]
     if name in dataset_names() or not (Path(name).is_dir() or len(Path(name).parts) > 1):
         return None, None

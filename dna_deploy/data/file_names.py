@@ -72,5 +72,5 @@ def class_name(name: str) -> str:
 
 
 def readable(name: str) -> str:
-    """A name that can be printed and written: bytes that are no UTF-8 become such as ``\\xe9``."""
+    """A name that can be printed and written: bytes that are no UTF-8 become their numbers."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -69,9 +69,7 @@ def enumerated(names: list[str]) -> str:
     return f"{len(names):,} ({first}{', ...' if len(names) > _SHOWN else ''})"
 
 
-def _collect(
-    root: str, below: str, above: tuple[str, ...], into: tuple[list[TreeFile], list[str]], left_out: LeftOut
-) -> None:
+def _collect(root: str, below: str, above: tuple[str, ...], into: tuple[list[TreeFile], list[str]], left_out: LeftOut) -> None:
     """Adds what lies in a folder, in the order of its names; ``above`` holds the real paths of the folders on the way."""
     files, folders = into
     for entry in _entries(root, below):

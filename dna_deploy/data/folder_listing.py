@@ -55,7 +55,8 @@ def list_folder(tree: Tree, left_out: LeftOut) -> Listing:
 
 def _images(tree: Tree, left_out: LeftOut) -> list[TreeFile]:
     """Files that are images by their ending; where they have none, by how they begin."""
-    images, unknown = [], []
+    images: list[TreeFile] = []
+    unknown: list[TreeFile] = []
     for file in tree.files:
         ending = ending_of(file.name)
         if ending in IMAGE_ENDINGS:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import PIL
 
-from dna_deploy.data.decoding import UNREADABLE, READS_HEIC, opened, reason
+from dna_deploy.data.decoding import READS_HEIC, UNREADABLE, opened, reason
 from dna_deploy.data.file_tree import NOWHERE
 from dna_deploy.data.listing import Sample
 from dna_deploy.data.rendering import Rendering, as_mode, deep_values, is_deep, is_transparent, turn_of
@@ -50,9 +50,7 @@ class Facts(NamedTuple):
     """Whether it follows from the bytes alone."""
 
 
-def image_facts(
-    root: Path, samples: Sequence[Sample], most_megapixels: float, on_progress: OnProgress = silent
-) -> list[Facts]:
+def image_facts(root: Path, samples: Sequence[Sample], most_megapixels: float, on_progress: OnProgress = silent) -> list[Facts]:
     """The facts of all images, in their order; those that were not touched since they were read are not read again."""
     memory = _Memory(root)
     facts = [memory.get(sample) for sample in samples]

@@ -7,17 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from PIL import ImageColor
 
+from dna_deploy.data.config import Reading
 from dna_deploy.data.encoded_images import EncodedImages
 from dna_deploy.data.file_names import readable
 from dna_deploy.data.image_facts import FLOATS, INTEGERS, TRANSPARENT, Facts, image_facts
 from dna_deploy.data.image_remarks import broken_images, remarks_on
 from dna_deploy.data.image_set import IMAGENET_NORMALISATION, Dataset, Normalisation
 from dna_deploy.data.listing import Sample
-from dna_deploy.data.reading import Reading
 from dna_deploy.data.rendering import Range, Rendering, full_range
 from dna_deploy.data.strata import Strata
 from dna_deploy.data.survey import Survey, survey
+from dna_deploy.errors import UsageError
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import digest_of
 from dna_deploy.spaces.operations import FeatureMap
@@ -46,7 +48,7 @@ def read_folder(
         UsageError: no such folder, no two classes, more than one way to read it, or images that cannot be used.
     """
     reading = reading or Reading()
-    colour, named = reading.colour, survey(folder, is_shards=is_shards)
+    colour, named = _colour(reading.background), survey(folder, is_shards=is_shards)
     facts = dict(
         zip(
             [sample.name for sample in named.samples],
@@ -58,6 +60,7 @@ def read_folder(
     if broken and not reading.skip_broken:
         raise broken_images(folder, broken, len(facts))
     sound = named.without(broken.keys())
+    sound.check_parts()
     used = {sample.name: facts[sample.name] for sample in sound.samples}
     rendering = Rendering(colour, _range(used, INTEGERS), _range(used, FLOATS))
     return Dataset(
@@ -72,6 +75,14 @@ def read_folder(
         notices=(*sound.notices, *remarks_on(sound, used, rendering, reading, broken)),
         skipped=len(broken),
     )
+
+
+def _colour(name: str) -> tuple[int, int, int]:
+    try:
+        red, green, blue, *_ = ImageColor.getrgb(name)
+    except ValueError:
+        raise UsageError(f"there is no colour {name!r}", "name one such as black, or write #rrggbb") from None
+    return red, green, blue
 
 
 def usual_normalisation(shape: FeatureMap) -> Normalisation:

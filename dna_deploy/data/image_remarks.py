@@ -6,14 +6,14 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
+from dna_deploy.data.config import Reading
 from dna_deploy.data.file_names import readable
 from dna_deploy.data.file_tree import enumerated
 from dna_deploy.data.image_facts import FLOATS, INTEGERS, PLAIN, TRANSPARENT, TURNED, Facts
-from dna_deploy.data.reading import Reading
 from dna_deploy.data.rendering import Rendering
 from dna_deploy.data.survey import Survey
 from dna_deploy.errors import UsageError
-from dna_deploy.records.cache import cache_folder
+from dna_deploy.records.cache import cache_folder, cache_notice
 from dna_deploy.records.files import write_atomically
 
 _LISTED = 10
@@ -30,7 +30,7 @@ def broken_images(folder: Path, problems: Mapping[str, str], images: int) -> Usa
         path = cache_folder("images") / f"{name}-broken.txt"
         write_atomically(path, "\n".join(lines).encode())
         text += f"; and {len(lines) - _LISTED:,} more, all listed in {path}"
-    hint = "repair or remove them, or leave them out with --skip-broken"
+    hint = "repair or remove the files, or leave them out with --skip-broken"
     if any("the limit" in problem for problem in problems.values()):
         hint += "; larger images are read with --most-megapixels"
     return UsageError(f"{len(lines):,} of {images:,} images in {shown} cannot be used: {text}", hint)
@@ -51,6 +51,7 @@ def remarks_on(
     lines.append(_line("doubt: test images that are among the training images as well", _repeated(survey, facts)))
     lines.append(_line("doubt: groups that lie in several parts", _torn_groups(survey)))
     lines.append(_line("left out images that cannot be read", broken))
+    lines.append(cache_notice("images"))
     return tuple(filter(None, lines))
 
 

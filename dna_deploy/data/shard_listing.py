@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dna_deploy.data.file_names import IMAGE_ENDINGS, Part, class_name, ending_of, is_leftover, part_of, readable
-from dna_deploy.data.file_tree import LeftOut, Tree, TreeFile
+from dna_deploy.data.file_tree import LeftOut, Tree, TreeFile, enumerated
 from dna_deploy.data.listing import CLASSES_FILE, GROUPS_FILE, Listing, Sample, read_groups, read_lines
 from dna_deploy.errors import UsageError
 
@@ -36,6 +36,9 @@ def list_shards(tree: Tree, left_out: LeftOut) -> Listing:
     found = {int(sample.label) for samples in numbered.values() for sample in samples}
     names, notices = _names(tree.root, found)
     labels = {number: names[number] for number in sorted({int(sample.label) for sample in numbered["train"]})}
+    if not labels:
+        test = sum(len(samples) for part, samples in numbered.items() if part != "train")
+        raise UsageError(f"the shards of {readable(str(tree.root))} hold 0 training and {test} test images", LAYOUT)
     if len(labels) < 2:
         raise UsageError(f"the training shards of {tree.root} hold {len(labels)} classes; at least two are needed", LAYOUT)
     parts = {
@@ -49,6 +52,8 @@ def _by_part(tree: Tree, left_out: LeftOut) -> dict[Part, list[TreeFile]]:
     others = [file.name for file in tree.files if file not in shards and file.name not in (CLASSES_FILE, GROUPS_FILE)]
     if packed := [name for name in others if SHARD_ENDING + "." in name.lower() or name.lower().endswith(".tgz")]:
         raise UsageError(f"{readable(str(tree.root / packed[0]))} is compressed", "shards are plain tar files: unpack it")
+    if not shards:
+        raise UsageError(f"there are no shards (*.tar) in {readable(str(tree.root))}", LAYOUT)
     left_out.add("files beside shards", *others)
     parts: dict[Part | None, list[TreeFile]] = defaultdict(list)
     for file in shards:
@@ -120,9 +125,7 @@ def _names(root: Path, numbers: set[int]) -> tuple[dict[int, str], tuple[str, ..
     first = 1 if max(numbers, default=0) == len(names) and 0 not in numbers else 0
     if max(numbers, default=0) >= len(names) + first:
         raise UsageError(f"{path} names {len(names)} classes; there are labels up to {max(numbers)}", "name all of them")
-    unused = [name for number, name in enumerate(names, first) if number not in numbers]
     notices = [f"labels begin at 1: they count the lines of {CLASSES_FILE}"] if first else []
-    notices += [f"classes of {CLASSES_FILE} without images: {', '.join(unused[:5])}{', ...' if len(unused) > 5 else ''}"] * bool(
-        unused
-    )
+    if unused := [name for number, name in enumerate(names, first) if number not in numbers]:
+        notices.append(f"classes of {CLASSES_FILE} without images: {enumerated(unused)}")
     return {number: names[number - first] for number in numbers}, tuple(notices)

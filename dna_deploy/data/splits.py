@@ -7,39 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from pydantic import Field
 
 from dna_deploy.data.catalog import load_dataset
+from dna_deploy.data.config import DataConfig
 from dna_deploy.data.file_tree import enumerated
 from dna_deploy.data.image_set import Dataset, ImageSet, Normalisation
 from dna_deploy.data.randomness import generator
-from dna_deploy.data.reading import Reading
 from dna_deploy.data.strata import Strata
 from dna_deploy.errors import UsageError
 from dna_deploy.progress import OnProgress, silent
-from dna_deploy.records.files import Part, digest_of
+from dna_deploy.records.files import digest_of
 from dna_deploy.spaces.operations import FeatureMap
-
-
-class DataConfig(Part):
-    """Which images, and how they are divided."""
-
-    dataset: str = Field("fashion-mnist", description="a data set by name, or a folder with one folder of images a class")
-    folder: Path | None = Field(None, description="where a named data set lies; None looks in the usual places")
-    train_images: int | None = Field(None, gt=0, description="images to train on; None takes all that remain")
-    rating_images: int | None = Field(
-        None, gt=0, description="held-out training images on which candidates are rated; None takes a tenth, at most 2000"
-    )
-    validation_images: int | None = Field(
-        None, gt=0, description="held-out training images that choose the best epoch; None takes a tenth, at most 2000"
-    )
-    seed: int = Field(0, ge=0)
-    reading: Reading = Reading()
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +76,7 @@ class ImageData:
 
 def load_data(config: DataConfig, shape: FeatureMap, *, on_progress: OnProgress = silent) -> ImageData:
     """The images that ``config`` names, for networks that take ``shape``."""
-    return divide(load_dataset(config.dataset, config.folder, shape, config.reading, on_progress=on_progress), config)
+    return divide(load_dataset(config.dataset, config.folder, shape, config, on_progress=on_progress), config)
 
 
 def divide(dataset: Dataset, config: DataConfig) -> ImageData:
@@ -151,7 +133,7 @@ def positions_of_parts(name: str, total: int, strata: Strata | None, config: Dat
     if strata:
         train, rating, validation = strata.divide(order, for_rating, for_validation)
     else:
-        validation, rating, train = order.split([for_validation, for_rating, total - for_validation - for_rating])
+        validation, rating, train = order.tensor_split([for_validation, for_validation + for_rating])
     parts = Positions(train[: config.train_images], rating, validation)
     if empty := [part for part, positions in parts._asdict().items() if not len(positions)]:
         raise UsageError(

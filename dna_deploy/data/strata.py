@@ -58,7 +58,7 @@ def _quotas(counts: Integers, wanted: int) -> Integers:
     most = np.maximum(counts - 1, 0)
     least = np.minimum(most, 1) if wanted >= np.count_nonzero(most) else np.zeros_like(most)
     shares = wanted * counts / max(1, counts.sum())
-    quotas = np.clip(shares.astype(np.int64), least, most)
+    quotas: Integers = np.clip(shares.astype(np.int64), least, most)
     while quotas.sum() < min(wanted, most.sum()):
         quotas[np.argmax(np.where(quotas < most, shares - quotas, -np.inf))] += 1
     while quotas.sum() > wanted:

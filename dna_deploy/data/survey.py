@@ -38,13 +38,18 @@ class Survey:
         return (*self.training, *self.validation, *self.test)
 
     def without(self, names: Collection[str]) -> Survey:
-        """The same without some images, in the same parts."""
+        """The same without some images; the others stay in their parts."""
         training, validation, test = (
             tuple(sample for sample in part if sample.name not in names) for part in (self.training, self.validation, self.test)
         )
-        rest = replace(self, training=training, validation=validation, test=test)
-        _check_classes(rest.listing, training)
-        return rest
+        return replace(self, training=training, validation=validation, test=test)
+
+    def check_parts(self) -> None:
+        """Raises `UsageError` where a class has nothing to train on, or nothing is left to test on."""
+        if missing := set(self.listing.classes) - {sample.label for sample in self.training}:
+            raise UsageError(f"no image is left to train on for these classes: {enumerated(sorted(missing))}", LAYOUT)
+        if not self.test:
+            raise UsageError(f"{readable(str(self.listing.root))} leaves no test images: every class has one image", LAYOUT)
 
 
 def survey(root: Path, *, is_shards: bool | None = None) -> Survey:
@@ -64,9 +69,6 @@ def survey(root: Path, *, is_shards: bool | None = None) -> Survey:
     if not test:
         training, test = _every_tenth(training, listing)
         notices.append("every tenth image is a test image, and one at least of each class")
-    _check_classes(listing, training)
-    if not test:
-        raise UsageError(f"{readable(str(root))} leaves no test images: every class has one image", LAYOUT)
     for part, samples in (("test", test), ("validation", validation)):
         if samples and (missing := set(listing.classes) - {sample.label for sample in samples}):
             notices.append(f"classes without {part} images: {enumerated(sorted(missing))}")
@@ -111,8 +113,3 @@ def _every_tenth(samples: Sequence[Sample], listing: Listing) -> tuple[list[Samp
     for sample in samples:
         parts[group_of.get(sample.name, sample.name) in for_test].append(sample)
     return parts
-
-
-def _check_classes(listing: Listing, training: Sequence[Sample]) -> None:
-    if missing := set(listing.classes) - {sample.label for sample in training}:
-        raise UsageError(f"no image is left to train on for {enumerated(sorted(missing))} of the classes", LAYOUT)

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import nn
 
 from dna_deploy.nets.layers import build_layer, conv_bn
+from dna_deploy.nets.supernets import Edges
 from dna_deploy.spaces.architecture import BlockChoice
 from dna_deploy.spaces.operations import FeatureMap
 from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.space import Block, Cell, SearchSpace
 
-Edges = Literal["adaptors", "teacher"]
 Path = tuple[int, ...]
 """The number of the chosen operation in every layer of a cell."""
 

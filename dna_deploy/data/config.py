@@ -1,0 +1,32 @@
+"""Which images, how they are read, and how many serve for what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from dna_deploy.records.files import Part
+
+
+class Reading(Part):
+    """How image files of a folder or of shards become pixels, and what is done about those that cannot be read."""
+
+    skip_broken: bool = Field(False, description="leave out images that cannot be read, instead of refusing the data set")
+    background: str = Field("white", description="what shows through transparent images: a colour's name, or #rrggbb")
+    most_megapixels: float = Field(250.0, gt=0, description="larger images are refused: they may be made to fill memory")
+
+
+class DataConfig(Reading):
+    """Which images, and how they are divided."""
+
+    dataset: str = Field("fashion-mnist", description="a data set by name, or a folder with one folder of images a class")
+    folder: Path | None = Field(None, description="where a named data set lies; None looks in the usual places")
+    train_images: int | None = Field(None, gt=0, description="images to train on; None takes all that remain")
+    rating_images: int | None = Field(
+        None, gt=0, description="held-out training images on which candidates are rated; None takes a tenth, at most 2000"
+    )
+    validation_images: int | None = Field(
+        None, gt=0, description="held-out training images that choose the best epoch; None takes a tenth, at most 2000"
+    )
+    seed: int = Field(0, ge=0)
