@@ -97,7 +97,7 @@ def test_a_checkpoint_is_that_of_one_step_with_its_optimiser(tmp_path: Path) -> 
         for step in (1, 2):
             module(torch.ones(1, 3)).sum().backward()
             optimiser.step()
-            Checkpoint(tmp_path / "disk" / "checkpoint", "identity").save(step, module, optimiser)
+            Checkpoint(tmp_path / "disk" / "checkpoint", "identity").save(step, module, [optimiser])
             wanted[step] = (module.weight.tolist(), optimiser.state_dict()["state"][0]["exp_avg"].tolist())
 
     def resume(folder: Path) -> int:
