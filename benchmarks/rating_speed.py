@@ -44,9 +44,10 @@ from dna_deploy.rating.raters.dna.block_in_training import build_supernet, sampl
 from dna_deploy.rating.raters.dna.block_rating import rate_batch, spent_error
 from dna_deploy.rating.raters.dna.block_training import train_blocks, training_batches
 from dna_deploy.rating.work import BlockWork
+from dna_deploy.spaces.block import Block, Cell
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.operations import FeatureMap, MBConv, Pointwise
-from dna_deploy.spaces.space import Block, Cell, SearchSpace
+from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.machine import processor_name
 
 DEPTH, REPEATS = 4, 5
