@@ -32,7 +32,8 @@ from tempfile import TemporaryDirectory
 import torch
 import torch.nn.functional as F
 
-from dna_deploy.data.splits import DataConfig, load_data
+from dna_deploy.data.config import DataConfig
+from dna_deploy.data.splits import load_data
 from dna_deploy.learning.compute import Compute
 from dna_deploy.learning.schedule import parameter_groups
 from dna_deploy.nets.batch_norm import batch_statistics

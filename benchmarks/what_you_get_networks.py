@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from dna_deploy.data.splits import DataConfig, ImageData, load_data
+from dna_deploy.data.config import DataConfig
+from dna_deploy.data.splits import ImageData, load_data
 from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.teachers.teacher import load_teacher
 from dna_deploy.rating.config import RatingConfig
@@ -27,8 +28,9 @@ from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv
 from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.training.config import RESIDUAL, TeacherConfig
 from dna_deploy.training.recipe import Recipe
-from dna_deploy.training.teacher import RESIDUAL, TeacherConfig, train_residual
+from dna_deploy.training.teacher import train_residual
 
 SPACE, TABLE = "fashion", Path(__file__).parent.parent / "latency_tables" / "fashion.cpu-1thread.json"
 DATA = DataConfig(dataset="distorted-fashion-mnist", train_images=4000, rating_images=1000, validation_images=500)

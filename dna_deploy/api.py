@@ -11,7 +11,8 @@ from typing import Any
 from dna_deploy import __version__
 
 _PLACES = {
-    "data.splits": ("DataConfig", "ImageData", "load_data"),
+    "data.config": ("DataConfig",),
+    "data.splits": ("ImageData", "load_data"),
     "errors": ("DnaDeployError",),
     "export.delivery": ("Delivery", "deliver"),
     "export.kits.kit_cache": ("cached_kit",),
@@ -52,9 +53,9 @@ _PLACES = {
     "targets.plan": ("SamplingPlan",),
     "targets.target": ("Target",),
     "targets.target_file": ("TargetFile", "find_target"),
-    "training.network": ("TrainingConfig", "train_architecture"),
+    "training.config": ("TeacherConfig", "TrainingConfig"),
+    "training.network": ("train_architecture",),
     "training.recipe": ("Recipe",),
-    "training.teacher": ("TeacherConfig",),
     "training.teachers": ("make_teacher",),
     "units": ("Bytes", "Count", "Duration"),
 }

@@ -1,6 +1,6 @@
 """What type checkers read of `dna_deploy.api`, whose names are loaded late. A test compares the two."""
 
-from dna_deploy.data.splits import DataConfig as DataConfig
+from dna_deploy.data.config import DataConfig as DataConfig
 from dna_deploy.data.splits import ImageData as ImageData
 from dna_deploy.data.splits import load_data as load_data
 from dna_deploy.errors import DnaDeployError as DnaDeployError
@@ -70,10 +70,10 @@ from dna_deploy.targets.plan import SamplingPlan as SamplingPlan
 from dna_deploy.targets.target import Target as Target
 from dna_deploy.targets.target_file import TargetFile as TargetFile
 from dna_deploy.targets.target_file import find_target as find_target
-from dna_deploy.training.network import TrainingConfig as TrainingConfig
+from dna_deploy.training.config import TeacherConfig as TeacherConfig
+from dna_deploy.training.config import TrainingConfig as TrainingConfig
 from dna_deploy.training.network import train_architecture as train_architecture
 from dna_deploy.training.recipe import Recipe as Recipe
-from dna_deploy.training.teacher import TeacherConfig as TeacherConfig
 from dna_deploy.training.teachers import make_teacher as make_teacher
 from dna_deploy.units import Bytes as Bytes
 from dna_deploy.units import Count as Count

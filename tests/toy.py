@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from dna_deploy.data.config import DataConfig
 from dna_deploy.data.image_set import Dataset, ImageSet, Normalisation, StoredImages
-from dna_deploy.data.splits import DataConfig, ImageData, divide
+from dna_deploy.data.splits import ImageData, divide
 from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.rating.config import RatingConfig

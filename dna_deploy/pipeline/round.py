@@ -26,7 +26,8 @@ from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.scaling import Scaling, grown
 from dna_deploy.spaces.sections import Sections
 from dna_deploy.spaces.space import SearchSpace
-from dna_deploy.training.network import RECORD, TrainingConfig, train_architecture
+from dna_deploy.training.config import TrainingConfig
+from dna_deploy.training.network import RECORD, train_architecture
 from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.scaled import train_scaled
 

@@ -11,9 +11,10 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from dna_deploy.data.config import DataConfig
 from dna_deploy.data.decoding import fitted
 from dna_deploy.data.image_set import Dataset, Normalisation, StoredImages
-from dna_deploy.data.splits import DataConfig, ImageData, divide
+from dna_deploy.data.splits import ImageData, divide
 from dna_deploy.errors import ParityError, UsageError
 from dna_deploy.export.cards.metadata import ModelInfo
 from dna_deploy.export.checks import picture_parity

@@ -59,7 +59,8 @@ def evolve(
     """
     from dna_deploy.cli.commands.search import read_tables
     from dna_deploy.data.catalog import load_dataset
-    from dna_deploy.data.splits import DataConfig, divide_up_to
+    from dna_deploy.data.config import DataConfig
+    from dna_deploy.data.splits import divide_up_to
     from dna_deploy.learning.compute import Compute
     from dna_deploy.pipeline.evolve import evolve as run_rounds
     from dna_deploy.pipeline.round import EvolutionConfig, EvolutionWork, Growth
@@ -67,8 +68,8 @@ def evolve(
     from dna_deploy.records.rating_table import RatingTable
     from dna_deploy.search import Constraint
     from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.training.config import TeacherConfig
     from dna_deploy.training.recipe import Recipe
-    from dna_deploy.training.teacher import TeacherConfig
     from dna_deploy.training.teachers import make_teacher
 
     found, compute = find_space(space), Compute(device=device, jobs=jobs)

@@ -82,15 +82,17 @@ def rate(
     from functools import partial
 
     from dna_deploy.data.catalog import load_dataset
-    from dna_deploy.data.splits import DataConfig, divide_up_to
+    from dna_deploy.data.config import DataConfig
+    from dna_deploy.data.splits import divide_up_to
     from dna_deploy.learning.compute import Compute
     from dna_deploy.learning.ranks import Ranks
     from dna_deploy.nets.teachers.teacher import load_teacher
     from dna_deploy.rating.config import RatingConfig
     from dna_deploy.rating.rate import rate_space, rating_identity
     from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.training.config import TeacherConfig, usual_epochs
     from dna_deploy.training.recipe import Recipe
-    from dna_deploy.training.teacher import TeacherConfig, teacher_identity, usual_epochs
+    from dna_deploy.training.teacher import teacher_identity
     from dna_deploy.training.teachers import make_teacher
     from dna_deploy.units import Bytes
 

@@ -8,17 +8,15 @@ candidate is). *Teacher*: the first layer receives, and the last emits, the teac
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 import torch
 from torch import nn
 
 from dna_deploy.nets.layers import build_layer, conv_bn
+from dna_deploy.nets.supernets import Edges
 from dna_deploy.spaces.block import CellPath, PlacedCell
 from dna_deploy.spaces.operations import FeatureMap
 from dna_deploy.spaces.space import SearchSpace
-
-Edges = Literal["adaptors", "teacher"]
 
 
 class SupernetTrunk(nn.Module):
