@@ -80,6 +80,7 @@ def test_pages_load_nothing_from_elsewhere(site: Path) -> None:
         assert not [source for source in page.loaded if source.startswith(("http", "//"))], path
 
 
+@pytest.mark.torch
 def test_every_kind_of_record_has_a_schema() -> None:
     assert {record.KIND for record in generate.records()} == set(kinds())
 
