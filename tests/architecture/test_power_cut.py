@@ -103,7 +103,7 @@ def test_a_checkpoint_is_that_of_one_step_with_its_optimiser(tmp_path: Path) -> 
     def resume(folder: Path) -> int:
         again = nn.Linear(3, 2)
         moments = torch.optim.AdamW(again.parameters())
-        step = int(Checkpoint(folder / "checkpoint", "identity").resume(again, moments)["step"])
+        step = int(Checkpoint(folder / "checkpoint", "identity").resume(again, [moments])["step"])
         if step:
             assert (again.weight.tolist(), moments.state_dict()["state"][0]["exp_avg"].tolist()) == wanted[step]
         return step

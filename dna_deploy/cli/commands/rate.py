@@ -155,12 +155,9 @@ def _short(digest: str) -> str:
 
 def _best(space: SearchSpace, table: RatingTable) -> str:
     rows = []
-    for number, (block, rated) in enumerate(zip(space.blocks, table.blocks, strict=True), 1):
-        values = [
-            (rating, error, str(choice))
-            for cell, of in zip(block.cells, rated.cells, strict=True)
-            for choice, rating, error in zip(cell.candidates(), of.ratings, of.standard_errors, strict=True)
-        ]
+    for number, rated in enumerate(table.blocks, 1):
+        names = map(str, space.index.candidates(number - 1))
+        values = list(zip(rated.ratings, rated.standard_errors, names, strict=True))
         values.sort()
         rows += [(number, name, f"{rating:.4f}", f"{error:.4f}") for rating, error, name in values[:SHOWN]]
         rows.append((number, f"... {len(values)} candidates, worst {values[-1][2]}", f"{values[-1][0]:.4f}", ""))

@@ -117,7 +117,7 @@ def _inherited(folder: Path, space: SearchSpace, line: str) -> Start:
     work = open_run(folder)
     if work.space.with_classes(space.classes).digest != space.digest:  # blocks know no classes
         raise UsageError(f"the supernets in {folder} are of another space", "train without --inherit")
-    supernets = train_blocks(work, range(len(space.blocks)), silent)
+    supernets = train_blocks(work, space.block_numbers, silent)
     network, fresh = inherited_network(space, space.parse(line), supernets)
     note(f"inherits from {folder}; {', '.join((*fresh, 'head'))} begin anew")
     return Start(network, work.identity)

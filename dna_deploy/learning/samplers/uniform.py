@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import torch
 
 from dna_deploy.data.randomness import derived_seed, generator
-from dna_deploy.spaces.architecture import Architecture, BlockChoice
-from dna_deploy.spaces.space import Cell, SearchSpace
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.block import CellPath, Trunk
+from dna_deploy.spaces.space import SearchSpace
 
 
 @dataclass(frozen=True)
@@ -24,21 +25,18 @@ class UniformNetworks:
     def draw(self, step: int) -> Architecture:
         """The network of a step."""
         rng = random.Random(derived_seed(self.seed, *self.purpose, step))
-        cells = [rng.choice(block.cells) for block in self.space.blocks]
-        return Architecture(tuple(BlockChoice(cell.width, tuple(map(rng.choice, cell.layers))) for cell in cells))
+        return self.space.sample_cells_evenly(rng)
 
 
 @dataclass(frozen=True)
 class UniformPaths:
-    """A path through each of some cells of block ``index``: the number of an operation in every layer."""
+    """A path through each trunk of block ``index``."""
 
-    cells: Sequence[Cell]
+    trunks: Sequence[Trunk]
     index: int
     seed: int
 
-    def draw(self, step: int) -> list[tuple[int, ...]]:
-        """The paths of a step, one a cell."""
+    def draw(self, step: int) -> list[CellPath]:
+        """The paths of a step, one a trunk."""
         rng = generator(self.seed, "paths", self.index, step)
-        return [
-            tuple(int(torch.randint(len(operations), (), generator=rng)) for operations in cell.layers) for cell in self.cells
-        ]
+        return [trunk.cell.draw(lambda count: int(torch.randint(count, (), generator=rng))) for trunk in self.trunks]

@@ -62,7 +62,7 @@ def block_state(
         rate=cosine_rate(config.learning_rate_of(index), steps),
         batches=batches,
         histories={name: block_history(work.folder, index)},
-        sampler=UniformPaths([trunk.cell for trunk in supernet.plan], index, config.seed),
+        sampler=UniformPaths(supernet.plan, index, config.seed),
         features=features,
     )
     checkpoint = Checkpoint(work.folder / f"supernet-{index + 1}.safetensors", work.identity)

@@ -20,7 +20,6 @@ from dna_deploy.learning.phase import Callback, Phase, StepView
 from dna_deploy.learning.schedule import adam, cosine_rate, warm_cosine
 from dna_deploy.learning.state import TrainingState
 from dna_deploy.learning.train import TrainingPlan, train
-from dna_deploy.nets.supernets.blocks import Path
 from dna_deploy.nets.supernets.twins import Population, centre_of
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.raters.dna_pp.collapse import CollapseWatch
@@ -28,6 +27,7 @@ from dna_deploy.rating.raters.dna_pp.draws import BalancedPaths, TwoViews, other
 from dna_deploy.rating.raters.dna_pp.embedding import distance, divergence
 from dna_deploy.rating.raters.dna_pp.population import PopulationWork
 from dna_deploy.records.training_history import CENTRE
+from dna_deploy.spaces.block import CellPath
 
 _STEP = "population"
 
@@ -53,7 +53,7 @@ def train_population(work: PopulationWork, on_progress: OnProgress = silent) -> 
             optimiser=adam(population, config.learning_rate, config.weight_decay),
             rate=cosine_rate(config.learning_rate, centring.steps),
             batches=centring.batches,
-            histories={f"block {index + 1}": block_history(work.folder, index) for index in range(len(work.space.blocks))},
+            histories={f"block {index + 1}": block_history(work.folder, index) for index in work.space.block_numbers},
             sampler=BalancedPaths.of(population, config),
         )
         checkpoint = Checkpoint(work.folder / "population.safetensors", work.identity)
@@ -115,7 +115,7 @@ class Centring(Callback):
         self.watch = CollapseWatch.resume(self.work, self.steps, facts.get("looks", ()))
 
     def _block_loss(
-        self, step: int, index: int, paths: list[list[Path]], features: torch.Tensor
+        self, step: int, index: int, paths: list[list[CellPath]], features: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The loss of a block on the features before it, and the features behind it."""
         config, (online, target) = self.work.config, self.population.pair(index)
