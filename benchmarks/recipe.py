@@ -105,7 +105,7 @@ def train(setting: Setting, number: int, seed: int, folder: Path) -> dict[str, A
         network = Network(space, space.parse(NETWORKS[number]))
     run = Run("training", folder.name, folder, Compute())
     fitted = fit(network, Objective(recipe), images, recipe, run, on_progress=silent)
-    return {"correct": fitted.validation.correct, "images": fitted.validation.images, "epoch": fitted.best_epoch}
+    return {"correct": fitted.validation[0].count, "images": fitted.validation[0].images, "epoch": fitted.best_epoch}
 
 
 @cache

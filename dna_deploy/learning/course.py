@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from dna_deploy.records.files import Provenance
-from dna_deploy.records.model_card import Accuracy
+from dna_deploy.records.score import ACCURACY, Metric, Metrics, share
 from dna_deploy.records.training_history import EpochScore, TrainingHistory, thinned
 
 FILE_NAME = "training-history.json"
@@ -16,27 +16,33 @@ FILE_NAME = "training-history.json"
 
 @dataclass
 class Course:
-    """A loss a step from ``first_step`` on, and how many validation images were right after each epoch.
+    """A loss a step from ``first_step`` on, and the metrics on validation images after each epoch.
 
     ``remark`` says what was unusual, such as portions of a batch where memory was short.
     """
 
     first_step: int = 1
     losses: list[float] = field(default_factory=list)
-    right: dict[int, int] = field(default_factory=dict)
+    scores: dict[int, Metrics] = field(default_factory=dict)
     remark: str = ""
 
     @classmethod
-    def of_facts(cls, facts: Mapping[str, Any]) -> Self:
-        """What a checkpoint kept; one of an earlier version kept nothing, so that the curve begins where it stood."""
+    def of_facts(cls, facts: Mapping[str, Any], images: int = 0) -> Self:
+        """What a checkpoint kept; one of an earlier version kept nothing, so that the curve begins where it stood.
+
+        Versions that knew no metric but accuracy kept how many of the validation ``images`` were right.
+        """
         losses = list(facts.get("losses", ()))
-        return cls(int(facts["step"]) - len(losses) + 1, losses, dict(facts.get("right", ())), facts.get("remark", ""))
+        scores: dict[int, Metrics] = {epoch: (share(ACCURACY, right, images),) for epoch, right in facts.get("right", ())}
+        for epoch, metrics in facts.get("scores", ()):
+            scores[epoch] = tuple(map(Metric.model_validate, metrics))
+        return cls(int(facts["step"]) - len(losses) + 1, losses, scores, facts.get("remark", ""))
 
     @property
     def facts(self) -> dict[str, Any]:
         """For a checkpoint."""
-        scores = {"right": list(self.right.items())} if self.right else {}
-        return {"losses": self.losses, "remark": self.remark, **scores}
+        scores = [(epoch, [metric.model_dump(mode="json") for metric in metrics]) for epoch, metrics in self.scores.items()]
+        return {"losses": self.losses, "remark": self.remark, **({"scores": scores} if scores else {})}
 
     @property
     def step(self) -> int:
@@ -50,7 +56,6 @@ class Course:
         steps: int,
         steps_per_epoch: int,
         *,
-        images: int = 0,
         rate: Callable[[int], float] | None = None,
     ) -> TrainingHistory:
         """The record.
@@ -60,11 +65,9 @@ class Course:
             measure: What the loss is.
             steps: How many there were to be.
             steps_per_epoch: Of them.
-            images: How many validation images there are.
             rate: The learning rate of a step, counted from 0.
         """
         points = thinned(self.losses, self.first_step)
-        scores = (EpochScore(epoch=epoch, accuracy=Accuracy(correct=n, images=images)) for epoch, n in self.right.items())
         return TrainingHistory(
             provenance=Provenance.now(),
             subject=subject,
@@ -72,7 +75,7 @@ class Course:
             steps=steps,
             steps_per_epoch=steps_per_epoch,
             losses=points,
-            scores=tuple(scores),
+            scores=tuple(EpochScore(epoch=epoch, metrics=metrics) for epoch, metrics in self.scores.items()),
             learning_rates=tuple(rate(point.step - 1) for point in points) if rate else (),
         )
 

@@ -6,6 +6,7 @@ uninterrupted one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from dna_deploy.learning.resumable import run_steps
 from dna_deploy.learning.soundness import check_loss, check_weights
 from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.progress import OnProgress, Progress, silent
-from dna_deploy.records.model_card import Accuracy
+from dna_deploy.records.score import ACCURACY, Metrics, share
 from dna_deploy.training.accuracy import measure_accuracy
 from dna_deploy.training.learner import Learner
 from dna_deploy.training.lessons import Lessons
@@ -46,7 +47,7 @@ class Fitted:
     """Where a training ended: the best weights by validation are in the network already."""
 
     best_epoch: int
-    validation: Accuracy
+    validation: Metrics
 
 
 def fit(
@@ -83,8 +84,8 @@ def fit(
     checkpoint = Checkpoint(run.folder / "checkpoint.safetensors", run.identity)
     facts = checkpoint.resume(learner.kept, learner.optimiser)
     learner.resume(facts)
-    best = _Best(run.folder / "best.safetensors", len(data.validation), *facts.get("best", (0, 0)))
-    course = Course.of_facts(facts)
+    course = Course.of_facts(facts, len(data.validation))
+    best = _Best(run.folder / "best.safetensors", course.scores)
     network.train()
 
     def advance(step: int) -> Progress:
@@ -94,49 +95,49 @@ def fit(
         course.remark = learner.portions.remark or course.remark
         epoch, rest = divmod(step + 1, lessons.steps_per_epoch)
         if rest == 0:
-            course.right[epoch] = _count_right(learner.judged, data, team)
-            best.consider(learner.judged, course.right[epoch], epoch, is_written=team.is_first)
+            course.scores[epoch] = _judge(learner.judged, data, team)
+            if best.epoch == epoch and team.is_first:
+                TensorFile(learner.judged.state_dict(), {"epoch": epoch}).write(best.path)
         return Progress(run.name, step + 1, learner.total, f"loss {loss:.3f}{best}", learner.portions.news())
 
     def save() -> None:
         if team.is_first:
             check_weights(learner.kept, run.name, course.step, learner.total)
-            kept = {"best": (best.correct, best.epoch), **course.facts, **learner.facts}
-            checkpoint.save(course.step, learner.kept, learner.optimiser, **kept)
+            checkpoint.save(course.step, learner.kept, learner.optimiser, **course.facts, **learner.facts)
 
     tell = on_progress if team.is_first else silent
     run_steps(range(course.step, learner.total), advance, save, run.compute.checkpoint_seconds, tell)
     if team.is_first:
         shape = (learner.total, lessons.steps_per_epoch)
-        history = course.history(run.subject, objective.measure, *shape, images=best.images, rate=learner.schedule.rate)
+        history = course.history(run.subject, objective.measure, *shape, rate=learner.schedule.rate)
         history.write(run.folder / FILE_NAME)
     team.wait()
     network.load_state_dict(dict(TensorFile.read(best.path).tensors))
-    return Fitted(best.epoch, Accuracy(correct=best.correct, images=best.images))
+    return Fitted(best.epoch, course.scores[best.epoch])
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Best:
-    """The weights of the epoch that was right most often on the validation images."""
+    """The file of the weights that scored best on the validation images, and all scores so far, by epoch."""
 
     path: Path
-    images: int
-    correct: int
-    epoch: int
+    scores: Mapping[int, Metrics]
 
-    def consider(self, network: nn.Module, correct: int, epoch: int, *, is_written: bool) -> None:
-        """Keeps the weights if they are better than those kept before."""
-        if correct > self.correct or not self.epoch:
-            self.correct, self.epoch = correct, epoch
-            if is_written:
-                TensorFile(network.state_dict(), {"epoch": epoch}).write(self.path)
+    @property
+    def epoch(self) -> int:
+        """The epoch that scored best by its first metric, of equals the first."""
+        return max(self.scores, key=lambda epoch: (self.scores[epoch][0].merit, -epoch))
 
     def __str__(self) -> str:
-        return f", best {self.correct / self.images:.2%}" if self.epoch else ""
+        if not self.scores:
+            return ""
+        metric = self.scores[self.epoch][0]
+        return f", best {metric.text(metric.value)}"
 
 
-def _count_right(network: nn.Module, data: ImageData, team: Team) -> int:
-    """How many validation images a network gets right; every process looks at its share."""
+def _judge(network: nn.Module, data: ImageData, team: Team) -> Metrics:
+    """The metrics of a network on the validation images; every process looks at its share."""
     team.share_statistics(network)
-    share = Split(data.validation.source, data.validation.indices[team.rank :: team.size])
-    return round(team.total(measure_accuracy(network, share, data, team.device).correct))
+    part = Split(data.validation.source, data.validation.indices[team.rank :: team.size])
+    count = round(team.total(measure_accuracy(network, part, data, team.device).count or 0))
+    return (share(ACCURACY, count, len(data.validation)),)

@@ -15,7 +15,7 @@ from dna_deploy.nets.network import Network
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import Part, Provenance, digest_of
-from dna_deploy.records.model_card import Accuracy
+from dna_deploy.records.score import Metrics
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
@@ -87,7 +87,7 @@ def train_architecture(
         fitted = fit(network, objective, data, config.recipe, run, on_progress=on_progress, team=together)
         if together.is_first:
             TensorFile(network.state_dict(), {"identity": run.identity}).write(folder / WEIGHTS)
-            test = measure_accuracy(network, data.test, data, together.device)
+            test = (measure_accuracy(network, data.test, data, together.device),)
             record = _record(space, architecture, data, config, folder, taught_by, fitted, test)
             if start is not None:
                 record = record.model_copy(update={"recipe": {**record.recipe, "start": start.digest}})
@@ -104,7 +104,7 @@ def _record(
     folder: Path,
     taught_by: str | None,
     fitted: Fitted,
-    test: Accuracy,
+    test: Metrics,
 ) -> TrainedNetwork:
     return TrainedNetwork(
         provenance=Provenance.now(),

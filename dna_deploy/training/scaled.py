@@ -63,7 +63,7 @@ def train_scaled(
         network = ScaledNetwork(shape)
         run = Run("teacher", identity, folder, compute, subject="teacher")
         fitted = fit(network, Objective(recipe), data, recipe, run, on_progress=on_progress)
-    correct, images = fitted.validation.correct, fitted.validation.images
-    facts = {"identity": identity, "validation_correct": correct, "validation_images": images, "dataset": data.name}
+    validation = [metric.model_dump(mode="json") for metric in fitted.validation]
+    facts = {"identity": identity, "validation": validation, "dataset": data.name}
     write_scaled(path, network, data.shape, name=name, facts=facts)
     return path

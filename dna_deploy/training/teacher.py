@@ -72,8 +72,8 @@ def train_residual(
         network = ResidualNetwork(shape)
         run = Run("teacher", identity, folder, compute, subject="teacher")
         fitted = fit(network, Objective(config.recipe), data, config.recipe, run, on_progress=on_progress)
-    correct, images = fitted.validation.correct, fitted.validation.images
-    facts = {"identity": identity, "validation_correct": correct, "validation_images": images, "dataset": data.name}
+    validation = [metric.model_dump(mode="json") for metric in fitted.validation]
+    facts = {"identity": identity, "validation": validation, "dataset": data.name}
     write_teacher(path, network, data.shape, name=f"residual on {data.name}", facts=facts)
     return path
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dna_deploy.cli.accuracy import accuracy_line, accuracy_values
 from dna_deploy.cli.commands.refine import refine_outcome, refinement_view
 from dna_deploy.cli.console import note, print_json, print_result
+from dna_deploy.cli.prediction import network_line, network_values
 from dna_deploy.cli.project import found_in_project
 from dna_deploy.cli.promise import keep, promise_values
 from dna_deploy.cli.views.search import search_view
@@ -124,12 +124,12 @@ def search(
     best = outcome.best
     if json:
         promise: dict[str, Any] = {"promise": promise_values(kept)} if kept else {}
-        accuracy = accuracy_values(best, rating_table, ratings_file(found_space, ratings))
-        print_json("search", outcome=outcome.model_dump(mode="json"), **accuracy, **promise)
+        predicted = network_values(best, rating_table, ratings_file(found_space, ratings))
+        print_json("search", outcome=outcome.model_dump(mode="json"), **predicted, **promise)
         return
     print_result(search_view(outcome))
-    if accuracy_text := accuracy_line(best, rating_table, ratings_file(found_space, ratings)):
-        print_result(f"\n{accuracy_text}")
+    if prediction := network_line(best, rating_table, ratings_file(found_space, ratings)):
+        print_result(f"\n{prediction}")
     if changed:
         print_result(f"\n{changed}")
     note(f"wrote {output} · next: dna-deploy train {output}")
