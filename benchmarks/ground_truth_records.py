@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from dna_deploy.data.splits import DataConfig, ImageData, load_data
+from dna_deploy.data.config import DataConfig
+from dna_deploy.data.splits import ImageData, load_data
 from dna_deploy.records.files import Migration, Part, Provenance, Record, digest_of
 from dna_deploy.records.score import Metric, of_accuracy
 from dna_deploy.spaces.architecture import Architecture

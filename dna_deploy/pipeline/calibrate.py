@@ -15,7 +15,7 @@ from dna_deploy.rating.raters.dna.candidate_features import CandidateFeatures, p
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_calibration import CalibrationNetwork, RatingCalibration, ShortTraining
-from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
+from dna_deploy.records.rating_table import BlockRatings, RatingTable
 from dna_deploy.records.score import ScoreKind, predicted
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
@@ -101,7 +101,7 @@ def train_all(
     space = work.space.with_classes(len(work.data.classes))
     with work.compute.limited_threads():
         work.teacher.network.to(work.compute.device)
-        supernets = train_blocks(work, range(len(work.space.blocks)), on_progress)
+        supernets = train_blocks(work, work.space.block_numbers, on_progress)
     found: list[ShortTraining] = []
     for architecture in architectures:
 
@@ -118,21 +118,10 @@ def train_all(
 
 def calibrated_table(space: SearchSpace, ratings: RatingTable, model: CalibratedModel, kind: ScoreKind) -> RatingTable:
     """The ratings as a metric that is predicted, as `ScoreKind.of_rating` reads the sum over a network's blocks."""
-    sign = -1 if kind.better == "higher" else 1
-    blocks = []
-    for block, (parts, errors) in zip(space.blocks, model.of_candidates(), strict=True):
-        rated, cells, start = kind.factor * (kind.origin / len(space.blocks) + sign * parts), [], 0
-        for cell in block.cells:
-            of = slice(start, start + cell.count())
-            cells.append(
-                CellRatings(
-                    width=cell.width,
-                    depth=cell.depth,
-                    ratings=tuple(rated[of].tolist()),
-                    standard_errors=tuple((kind.factor * errors[of]).tolist()),
-                )
-            )
-            start = of.stop
-        blocks.append(BlockRatings(cells=tuple(cells)))
-    changes = {"method": f"calibrated {ratings.method}", "score": predicted(kind), "blocks": tuple(blocks)}
+    share, sign = kind.origin / len(space.block_numbers), -1 if kind.better == "higher" else 1
+    blocks = tuple(
+        BlockRatings.of(space, index, (kind.factor * (share + sign * parts)).tolist(), (kind.factor * errors).tolist())
+        for index, (parts, errors) in enumerate(model.of_candidates())
+    )
+    changes = {"method": f"calibrated {ratings.method}", "score": predicted(kind), "blocks": blocks}
     return ratings.model_copy(update={"provenance": Provenance.now(), **changes})

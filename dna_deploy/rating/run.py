@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from dna_deploy.data.splits import DataConfig, load_data
+from dna_deploy.data.config import DataConfig
+from dna_deploy.data.splits import load_data
 from dna_deploy.errors import TableError
 from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.teachers.teacher import load_teacher

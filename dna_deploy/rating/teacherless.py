@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from dna_deploy.data.splits import DataConfig, ImageData, load_data
+from dna_deploy.data.config import DataConfig
+from dna_deploy.data.splits import ImageData, load_data
 from dna_deploy.errors import TableError
 from dna_deploy.learning.compute import Compute
 from dna_deploy.records.files import Part, Provenance, digest_of

@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from dna_deploy.data.batches import in_order
-from dna_deploy.data.splits import DataConfig, load_data
+from dna_deploy.data.config import DataConfig
+from dna_deploy.data.splits import load_data
 from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.teachers.teacher import load_teacher
 from dna_deploy.progress import silent
@@ -21,7 +22,7 @@ from dna_deploy.rating.raters.dna.block_rating import rate_blocks
 from dna_deploy.rating.raters.dna.stitched import LEAST_KNOWN, share_told
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.spaces.catalog import find_space
-from dna_deploy.training.teacher import TeacherConfig
+from dna_deploy.training.config import TeacherConfig
 from dna_deploy.training.teachers import make_teacher
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")
