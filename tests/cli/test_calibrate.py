@@ -11,7 +11,7 @@ import pytest
 from dna_deploy.cli.commands.calibrate import calibration_view
 from dna_deploy.records.rating_calibration import RatingCalibration, calibration_beside
 from dna_deploy.records.rating_table import RatingTable
-from dna_deploy.records.score import ACCURACY, predicted
+from dna_deploy.records.score import ACCURACY, RATING, predicted
 from dna_deploy.records.supernet_run import SupernetRun
 from dna_deploy.spaces.catalog import find_space
 from tests.cli.test_learning import fails, run
@@ -93,7 +93,7 @@ def test_the_front_speaks_of_accuracy(calibrated: RatingTable) -> None:
     points = json.loads(run(*front, "--json"))["points"]
     assert [point["predicted_accuracy"] for point in points] == pytest.approx([1 - point["rating"] / 100 for point in points])
     assert f"{points[-1]['predicted_accuracy']:.2%}" in run(*front)
-    calibrated.model_copy(update={"method": "dna"}).write(Path("ratings/fashion.json"))
+    calibrated.model_copy(update={"method": "dna", "score": RATING}).write(Path("ratings/fashion.json"))
     assert "predicted_accuracy" not in json.loads(run("front", "macs", "--json"))["points"][0]
 
 
