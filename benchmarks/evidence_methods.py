@@ -33,8 +33,8 @@ from dna_deploy.progress import silent
 from dna_deploy.rating.config import RatingConfig
 from dna_deploy.rating.rate import rating_identity
 from dna_deploy.rating.raters.dna.block_rating import relative_l1
-from dna_deploy.rating.raters.dna.block_training import train_blocks
 from dna_deploy.rating.raters.dna.stitched import TEMPERATURES, StitchedScores, stitched_scores
+from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.raters.one_shot.rating import rate_one_shot
 from dna_deploy.rating.raters.one_shot.training import OneShotConfig, one_shot_work
 from dna_deploy.rating.work import BlockWork

@@ -10,8 +10,8 @@ import numpy as np
 
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.calibration.calibrated import CalibratedModel, leave_one_out
-from dna_deploy.rating.raters.dna.block_training import train_blocks
 from dna_deploy.rating.raters.dna.candidate_features import CandidateFeatures, positions
+from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_calibration import CalibrationNetwork, RatingCalibration, ShortTraining

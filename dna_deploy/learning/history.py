@@ -1,4 +1,4 @@
-"""The course of a training as it is kept in its checkpoint, and as the record that a report reads."""
+"""The course of a loss as a checkpoint keeps it, and as the record that a report reads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FILE_NAME = "training-history.json"
 
 
 @dataclass
-class Course:
+class LossCurve:
     """A loss a step from ``first_step`` on, and the metrics on validation images after each epoch.
 
     ``remark`` says what was unusual, such as portions of a batch where memory was short.
@@ -28,15 +28,9 @@ class Course:
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any], images: int = 0) -> Self:
-        """What a checkpoint kept; one of an earlier version kept nothing, so that the curve begins where it stood.
-
-        Versions that knew no metric but accuracy kept how many of the validation ``images`` were right.
-        """
+        """What a checkpoint kept; one of an earlier version kept nothing, so that the curve begins where it stood."""
         losses = list(facts.get("losses", ()))
-        scores: dict[int, Metrics] = {epoch: (share(ACCURACY, right, images),) for epoch, right in facts.get("right", ())}
-        for epoch, metrics in facts.get("scores", ()):
-            scores[epoch] = tuple(map(Metric.model_validate, metrics))
-        return cls(int(facts["step"]) - len(losses) + 1, losses, scores, facts.get("remark", ""))
+        return cls(int(facts["step"]) - len(losses) + 1, losses, scores_of(facts, images), facts.get("remark", ""))
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -49,14 +43,8 @@ class Course:
         """How many steps were taken."""
         return self.first_step + len(self.losses) - 1
 
-    def history(
-        self,
-        subject: str,
-        measure: str,
-        steps: int,
-        steps_per_epoch: int,
-        *,
-        rate: Callable[[int], float] | None = None,
+    def record(
+        self, subject: str, measure: str, steps: int, steps_per_epoch: int, rate: Callable[[int], float]
     ) -> TrainingHistory:
         """The record.
 
@@ -76,8 +64,14 @@ class Course:
             steps_per_epoch=steps_per_epoch,
             losses=points,
             scores=tuple(EpochScore(epoch=epoch, metrics=metrics) for epoch, metrics in self.scores.items()),
-            learning_rates=tuple(rate(point.step - 1) for point in points) if rate else (),
+            learning_rates=tuple(rate(point.step - 1) for point in points),
         )
+
+
+def scores_of(facts: Mapping[str, Any], images: int) -> dict[int, Metrics]:
+    """The metrics that a checkpoint kept, by epoch; before there were others than accuracy, how many images were right."""
+    scores: dict[int, Metrics] = {epoch: (share(ACCURACY, right, images),) for epoch, right in facts.get("right", ())}
+    return scores | {epoch: tuple(map(Metric.model_validate, metrics)) for epoch, metrics in facts.get("scores", ())}
 
 
 def block_history(folder: Path, index: int) -> Path:
