@@ -22,7 +22,7 @@ from dna_deploy.records.model_card import Absent
 from dna_deploy.records.score import ACCURACY, Metric, share
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
-from dna_deploy.training.gain import gain_of, right_answers
+from dna_deploy.training.accuracy import Gain, right_answers
 
 FILE_NAME = "lineage.json"
 
@@ -77,7 +77,7 @@ class _Gain:
 def _gain(over: str, after: torch.Tensor, before: torch.Tensor | None, margin: float, absent: str) -> _Gain:
     if before is None:
         return _Gain(Absent(reason=absent), "")
-    found = gain_of(after, before)
+    found = Gain.of(after, before)
     shown = MeasuredGain(over=over, value=found.value, standard_error=found.standard_error)
     text = f"{ACCURACY.difference(found.value, found.standard_error)} over {over}"
     return _Gain(shown, "" if found.exceeds(margin) else text)
