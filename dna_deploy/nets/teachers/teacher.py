@@ -74,13 +74,12 @@ class Teacher:
 
     def check_fits(self, space: SearchSpace) -> None:
         """Raises `UsageError` unless every block of the space has features of its size to imitate."""
-        if len(self.shapes) != len(space.blocks):
+        if len(self.shapes) != len(space.index.outputs):
             raise UsageError(
-                f"teacher {self.name!r} is cut into {len(self.shapes)} blocks; {space.name!r} has {len(space.blocks)}",
+                f"teacher {self.name!r} is cut into {len(self.shapes)} blocks; {space.name!r} has {len(space.index.outputs)}",
                 "set its block boundaries by hand, or take another teacher",
             )
-        for index, shape in enumerate(self.shapes):
-            wanted = space.block_inputs(index + 1)[0]
+        for index, (shape, (wanted, *_)) in enumerate(zip(self.shapes, space.index.outputs, strict=True)):
             if (shape.height, shape.width) != (wanted.height, wanted.width):
                 raise UsageError(
                     f"block {index + 1} of {space.name!r} emits {wanted.height}x{wanted.width} features; "
@@ -89,15 +88,12 @@ class Teacher:
                 )
 
 
-def write_teacher(path: Path, network: ResidualNetwork, input: FeatureMap, *, name: str, facts: Mapping[str, object]) -> None:
-    """Writes a residual network as a teacher file that `load_teacher` reads; ``facts`` says more about it."""
-    own = {"teacher": "residual", "name": name, "config": network.config.model_dump(), "input": str(input)}
-    TensorFile(network.state_dict(), {**facts, **own}).write(path)
-
-
-def write_scaled(path: Path, network: ScaledNetwork, input: FeatureMap, *, name: str, facts: Mapping[str, object]) -> None:
-    """Writes a scaled network of a space as a teacher file."""
-    own = {"teacher": "scaled", "name": name, "config": network.config.model_dump(), "input": str(input)}
+def write_teacher(
+    path: Path, network: ResidualNetwork | ScaledNetwork, input: FeatureMap, *, name: str, facts: Mapping[str, object]
+) -> None:
+    """Writes a network trained here as a teacher file that `load_teacher` reads; ``facts`` says more about it."""
+    kind = "residual" if isinstance(network, ResidualNetwork) else "scaled"
+    own = {"teacher": kind, "name": name, "config": network.config.model_dump(), "input": str(input)}
     TensorFile(network.state_dict(), {**facts, **own}).write(path)
 
 
