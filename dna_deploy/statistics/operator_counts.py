@@ -1,6 +1,7 @@
 """What counting operations alone would say of networks: a baseline for ratings that is itself fitted on known accuracies.
 
-A rating that knows no more than this knows which kinds of operations are good, and nothing about where they stand.
+A rating that knows no more than this knows which kinds of operations are good in which block, and nothing about how they work
+together.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ _STRENGTH = 1.0
 
 
 def operator_counts(architectures: Sequence[Architecture]) -> Values:
-    """How many layers of every kind a network has, its depth, and the widths of its blocks: ``(networks, features)``."""
-    codes = [[operation.code for block in network.blocks for operation in block.operations] for network in architectures]
-    known = sorted({code for of in codes for code in of})
-    widths = [[float(block.width) for block in network.blocks] for network in architectures]
-    return np.array([[*map(of.count, known), len(of), *wide] for of, wide in zip(codes, widths, strict=True)], dtype=float)
+    """How many layers of every kind each block of a network has, its depth and its width: ``(networks, features)``."""
+    columns: list[list[float]] = []
+    for blocks in zip(*(network.blocks for network in architectures), strict=True):
+        codes = [[operation.code for operation in block.operations] for block in blocks]
+        columns += [[row.count(code) for row in codes] for code in sorted({code for row in codes for code in row})]
+        columns += [[block.depth for block in blocks], [block.width for block in blocks]]
+    return np.array(columns, dtype=float).T
 
 
 def left_one_out(features: Values, accuracy: Values) -> Values:
