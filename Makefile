@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 IMAGES := /usr/share/datasets/fashion-mnist
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test quick figures check docs setup images tools format clean
+.PHONY: demo test quick figures minima check docs setup images tools format clean
 .DEFAULT_GOAL := demo
 
 demo: setup images
@@ -27,6 +27,10 @@ check: test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The base install with the oldest packages that pyproject.toml allows, in an environment of its own.
+minima: setup
+	$(BIN)/python .ci/minima.py $(BIN)/dna-deploy
 
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -44,7 +44,7 @@ def rate_with_one_shot(
     else:
         print_result(_table(ratings))
     note(f"the supernet is in {place}")
-    note(f"next: dna-deploy search --space {space.name} --latency 20ms --rate-with {place}")
+    note(f"next: dna-deploy search with {place} --space {space.name} --latency 20ms")
 
 
 def open_one_shot(folder: Path, space: SearchSpace) -> Callable[[Architecture], float]:

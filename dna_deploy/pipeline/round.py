@@ -23,7 +23,8 @@ from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.search import Constraint, search
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.scaling import Scaling, Stages, grown
+from dna_deploy.spaces.scaling import Scaling, grown
+from dna_deploy.spaces.sections import Sections
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.config import TrainingConfig
 from dna_deploy.training.network import RECORD, train_architecture
@@ -108,7 +109,7 @@ class Round:
         return SearchOutcome.read(self.outcome_file).network(self.work.space)
 
     @property
-    def heir(self) -> Stages:
+    def heir(self) -> Sections:
         """The winner made larger."""
         growth = self.work.config.growth
         step = Scaling(growth.depth, growth.width, growth.resolution)

@@ -19,11 +19,11 @@ _STRENGTH = 1.0
 
 def operator_counts(architectures: Sequence[Architecture]) -> Values:
     """How many layers of every kind each block of a network has, its depth and its width: ``(networks, features)``."""
-    columns: list[list[float]] = []
-    for blocks in zip(*(network.blocks for network in architectures), strict=True):
-        codes = [[operation.code for operation in block.operations] for block in blocks]
+    columns: list[Sequence[float]] = []
+    widths = zip(*(network.widths for network in architectures), strict=True)
+    for codes, width in zip(zip(*(network.codes for network in architectures), strict=True), widths, strict=True):
         columns += [[row.count(code) for row in codes] for code in sorted({code for row in codes for code in row})]
-        columns += [[block.depth for block in blocks], [block.width for block in blocks]]
+        columns += [list(map(len, codes)), width]
     return np.array(columns, dtype=float).T
 
 

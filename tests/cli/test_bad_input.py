@@ -54,7 +54,9 @@ def said(arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: 
 NEEDS_TORCH = ("rate", "train", "export")
 MISTAKES = [
     ("search --space fasion --latency 20ms", 2, "unknown space 'fasion'", "did you mean 'fashion'?"),
-    ("search --space fashion --latency 20ms --steady", 2, "--steady is about measuring", "add --keep-promise"),
+    ("search --latency 20ms promise", 2, "--latency stands before 'promise'", "write it behind"),
+    ("search promise --macs 4M", 2, "a promise is one latency budget, not 0", "--latency 20ms"),
+    ("portfolio --macs 4M", 2, "0 devices cannot be grouped", "give 1 to 12 latency budgets"),
     ("search --space fashion --latency 20", 2, "duration '20' has no unit", "write it like 20ms"),
     ("search --space fashion --latency -1ms", 2, "duration '-1ms' is not positive", "write it like 20ms"),
     ("search --space fashion --latency 0ms", 2, "duration '0ms' is not positive", "write it like 20ms"),

@@ -106,7 +106,7 @@ def test_every_exit_code_is_explained() -> None:
 def test_every_command_and_option_is_explained() -> None:
     page = generate.commands_page()
     assert "## tables recheck" in page
-    assert "--keep-promise" in page
+    assert "search promise" in page
     assert "| `--latency`" in page
 
 

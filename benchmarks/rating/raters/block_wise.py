@@ -12,12 +12,12 @@ from benchmarks.rating.experiments import EXPERIMENTS
 from benchmarks.rating.teachers import teacher_of
 from dna_deploy.data.batches import in_order
 from dna_deploy.nets.batch_norm import batch_statistics
-from dna_deploy.nets.supernets.blocks import SupernetBlock, path_of
+from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import silent
 from dna_deploy.rating.raters.dna.block_rating import relative_l1
-from dna_deploy.rating.raters.dna.block_training import train_blocks
 from dna_deploy.rating.raters.dna.stitched import StitchedScores, stitched_scores
+from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.spaces.architecture import Architecture
 
@@ -95,6 +95,6 @@ def rate_choices(work: BlockWork, supernet: SupernetBlock, index: int, architect
         for batch in batches:
             features = [batch.inputs, *work.teacher.features(batch.inputs)]
             for choice in choices:
-                made = supernet(features[index], *path_of(work.space.blocks[index], choice))
+                made = supernet(features[index], *work.space.index.path_of(index, choice))
                 choices[choice] += float(relative_l1(features[index + 1], made)) / len(batches)
     return [choices[architecture.blocks[index]] for architecture in architectures]

@@ -57,7 +57,7 @@ def evolve(
 
     Example: dna-deploy evolve --latency 20ms --teacher timm:resnet18 --space mbconv --dataset photos/
     """
-    from dna_deploy.cli.commands.search import read_tables
+    from dna_deploy.cli.options.tables import LatencyTables
     from dna_deploy.data.catalog import load_dataset
     from dna_deploy.data.config import DataConfig
     from dna_deploy.data.splits import divide_up_to
@@ -86,7 +86,7 @@ def evolve(
             growth=Growth(parameters=growth, resolution=resolution),
         ),
         constraints=constraints,
-        tables=tuple(read_tables(found, table)) if latency or table else (),
+        tables=tuple(LatencyTables(table).read(space)[1]) if latency or table else (),
         folder=folder,
         compute=compute,
     )  # fmt: skip

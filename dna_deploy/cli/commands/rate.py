@@ -85,7 +85,7 @@ def rate(
     from dna_deploy.data.config import DataConfig
     from dna_deploy.data.splits import divide_up_to
     from dna_deploy.learning.compute import Compute
-    from dna_deploy.learning.ranks import Ranks
+    from dna_deploy.learning.processes import Processes
     from dna_deploy.nets.teachers.teacher import load_teacher
     from dna_deploy.rating.config import RatingConfig
     from dna_deploy.rating.rate import rate_space, rating_identity
@@ -101,14 +101,14 @@ def rate(
         Compute, device=device, jobs=jobs, precision=precision, compile=compile, workers=workers,
         feature_cache_bytes=Bytes.parse(feature_cache).count if feature_cache else 0,
     )  # fmt: skip
-    ranks = Ranks.here()
+    processes = Processes.here()
     whole = load_dataset(dataset, None, found.input)
     taught_space = found.with_classes(len(whole.classes))  # blocks are rated without a head: for every number of classes
     divided = partial(divide_up_to, whole, DataConfig(dataset=dataset, rating_images=rating_images, seed=seed))
     data = divided(images, IMAGES)
     common = {"epochs": epochs, "learning_rate": learning_rate, "seed": seed, **({"batch": batch} if batch else {})}
-    if ranks.count > 1 and method != "dna":
-        raise UsageError(f"--method {method} runs in one process, not in the {ranks.count} of torchrun", "start it without")
+    if processes.count > 1 and method != "dna":
+        raise UsageError(f"--method {method} runs in one process, not in the {processes.count} of torchrun", "start it without")
     taught_by = teacher != "largest" or teacher_weights is not None or bool(teacher_cuts)
     check_method(method, has_teacher=taught_by, supernets=supernets)
     if method == "one-shot":
@@ -122,7 +122,7 @@ def rate(
 
     def rate_with_teacher(view: OnProgress) -> tuple[RatingTable, Path]:
         place = folder / f"teacher-{_short(teacher_identity(teacher_config, taught_space, teacher_data))}"
-        with ranks.first_goes_first():
+        with processes.first_goes_first():
             path = make_teacher(teacher_config, taught_space, teacher_data, place, on_progress=view, compute=compute)
         taught = load_teacher(path)
         place = folder / f"rate-{_short(rating_identity(found, taught, data, config, compute))}"
@@ -134,7 +134,7 @@ def rate(
             table, place = rate_without_labels(found, data, common, folder, compute, view)
         else:
             table, place = rate_with_teacher(view)
-    if ranks.is_first:
+    if processes.is_first:
         _leave(table, found, out or Path("ratings") / f"{found.name}.json", place, json=json)
 
 
@@ -155,12 +155,9 @@ def _short(digest: str) -> str:
 
 def _best(space: SearchSpace, table: RatingTable) -> str:
     rows = []
-    for number, (block, rated) in enumerate(zip(space.blocks, table.blocks, strict=True), 1):
-        values = [
-            (rating, error, str(choice))
-            for cell, of in zip(block.cells, rated.cells, strict=True)
-            for choice, rating, error in zip(cell.candidates(), of.ratings, of.standard_errors, strict=True)
-        ]
+    for number, rated in enumerate(table.blocks, 1):
+        names = map(str, space.index.candidates(number - 1))
+        values = list(zip(rated.ratings, rated.standard_errors, names, strict=True))
         values.sort()
         rows += [(number, name, f"{rating:.4f}", f"{error:.4f}") for rating, error, name in values[:SHOWN]]
         rows.append((number, f"... {len(values)} candidates, worst {values[-1][2]}", f"{values[-1][0]:.4f}", ""))
