@@ -17,8 +17,7 @@ from dna_deploy.nets.teachers.teacher import Teacher, load_teacher
 from dna_deploy.spaces.scaling import Scaling, largest, scaled
 from dna_deploy.training.config import RESIDUAL, TeacherConfig
 from dna_deploy.training.recipe import Recipe
-from dna_deploy.training.scaled import train_largest
-from dna_deploy.training.teacher import train_residual
+from dna_deploy.training.teacher import train_largest, train_residual
 
 RECIPE = Recipe(epochs=20)
 RESIDUALS = {

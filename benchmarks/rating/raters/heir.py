@@ -17,7 +17,7 @@ from dna_deploy.rating.rate import rate_space
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.search import Constraint, Latency, search
 from dna_deploy.spaces.scaling import Scaling, grown
-from dna_deploy.training.scaled import train_scaled
+from dna_deploy.training.teacher import train_scaled
 
 TABLE = Path(__file__).parents[3] / "latency_tables" / "fashion.cpu-1thread.json"
 
