@@ -63,7 +63,7 @@ class Bench:
 
     def judge(self, teacher: Teacher) -> Teacher:
         """Notes how good a teacher is."""
-        self.teacher_accuracy = measure_accuracy(teacher.network, self.data.validation, self.data).fraction
+        self.teacher_accuracy = measure_accuracy(teacher.network, self.data.validation, self.data).value
         return teacher
 
     def block_work(self, teacher: Teacher, config: RatingConfig, folder: Path) -> BlockWork:

@@ -83,7 +83,7 @@ def fine_tuned(bench: Bench) -> Scores:
 def short_accuracies(judged: BlockWork, networks: Sequence[Architecture], bench: Bench) -> Values:
     """What networks reach after a short training from their blocks' weights. Methods share what is trained."""
     folder = bench.folder_of("short")
-    return np.array([training.accuracy.fraction for training in train_all(judged, networks, SHORT, folder, silent)])
+    return np.array([training.reached.value for training in train_all(judged, networks, SHORT, folder, silent)])
 
 
 def fresh_accuracies(judged: BlockWork, networks: Sequence[Architecture], bench: Bench) -> Values:
@@ -93,7 +93,7 @@ def fresh_accuracies(judged: BlockWork, networks: Sequence[Architecture], bench:
         train_shortly(judged.space, network, {}, judged.data, recipe, folder, "fresh weights", compute=bench.compute)
         for network in networks
     ]
-    return np.array([training.accuracy.fraction for training in trained])
+    return np.array([training.reached.value for training in trained])
 
 
 def drawn_networks(bench: Bench, count: int) -> list[Architecture]:
