@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dna_deploy.records.latency_table import LatencyTable
-from dna_deploy.spaces.architecture import Architecture, BlockChoice
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.block import BlockChoice
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.statistics.operator_counts import operator_counts
 from dna_deploy.targets.plan import SamplingPlan
@@ -59,7 +60,7 @@ def draw_mixed(space: SearchSpace, rng: random.Random) -> Architecture:
 def draw_plain(space: SearchSpace, rng: random.Random) -> Architecture:
     """A network with one operation a block."""
     cells = [rng.choice(block.cells) for block in space.blocks]
-    return Architecture(tuple(BlockChoice(cell.width, (rng.choice(cell.layers[0]),) * cell.depth) for cell in cells))
+    return Architecture.of(BlockChoice(cell.width, (rng.choice(cell.layers[0]),) * cell.depth) for cell in cells)
 
 
 def draw_bands(space: SearchSpace, table: LatencyTable, plan: Plan) -> list[list[list[Architecture]]]:
@@ -97,7 +98,7 @@ def draw_far_apart(
 
 def far_apart(space: SearchSpace, networks: Sequence[Architecture], count: int) -> list[Architecture]:
     """Begins with the first network, and takes again and again the one farthest from all taken (Gonzalez 1985)."""
-    features = operator_counts(networks)
+    features = operator_counts(space, networks)
     spread = features.std(0)
     features = features[:, spread > 0] / spread[spread > 0]
     taken, distance = [0], ((features - features[0]) ** 2).sum(1)

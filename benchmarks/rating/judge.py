@@ -89,7 +89,7 @@ def rows_of(truth: Truth, runs: Sequence[RunScores]) -> list[Row]:
     """Costs, operator counts, every kind of every experiment, and the rank averages of DNA's kinds."""
     listed = truth.listed
     table = LatencyTable.read(TABLE)
-    counts = operator_counts(listed.architectures)
+    counts = operator_counts(listed.search_space, listed.architectures)
     predicted = [table.predict(listed.search_space, architecture).seconds for architecture in listed.architectures]
     measured = [network.measured_s for network in listed.networks]
     rows = [

@@ -25,7 +25,7 @@ def test_a_shortlist_is_chosen_by_the_first_rating_and_ordered_by_the_second() -
 def test_operator_counts_predict_what_depends_on_them() -> None:
     rng = random.Random(0)
     networks = [FASHION.sample(rng) for _ in range(60)]
-    features = operator_counts(networks)
+    features = operator_counts(FASHION, networks)
     reached = features @ np.random.default_rng(0).normal(size=features.shape[1])
-    predicted = predicted_by_counts(networks[:40], reached[:40], networks[40:])
+    predicted = predicted_by_counts(FASHION, networks[:40], reached[:40], networks[40:])
     assert kendalltau(predicted, reached[40:]).statistic > 0.6

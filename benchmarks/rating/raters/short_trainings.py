@@ -32,6 +32,7 @@ from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.search.spread import spread
 from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.statistics.operator_counts import operator_counts
 from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.short import train_shortly
@@ -70,7 +71,7 @@ def calibrated(bench: Bench) -> Scores:
         scores[f"calibrated by {size}, with neighbours"] = model.predict(places).mean.tolist()
         drawn = drawn_networks(bench, size)
         fresh = fresh_accuracies(judged, drawn, bench)
-        scores[f"operator counts of {size}"] = predicted_by_counts(drawn, fresh, listed).tolist()
+        scores[f"operator counts of {size}"] = predicted_by_counts(bench.space, drawn, fresh, listed).tolist()
     return scores
 
 
@@ -106,9 +107,11 @@ def drawn_networks(bench: Bench, count: int) -> list[Architecture]:
     return list(drawn)
 
 
-def predicted_by_counts(trained: Sequence[Architecture], reached: Values, others: Sequence[Architecture]) -> Values:
+def predicted_by_counts(
+    space: SearchSpace, trained: Sequence[Architecture], reached: Values, others: Sequence[Architecture]
+) -> Values:
     """Ridge regression on how often every block has every operation, on its depth and width; all in one scale."""
-    counts = operator_counts([*trained, *others])
+    counts = operator_counts(space, [*trained, *others])
     mean, deviation = counts[: len(trained)].mean(0), counts[: len(trained)].std(0)
     scaled = (counts - mean) / np.where(deviation > 0, deviation, 1)
     design = scaled[: len(trained)]
