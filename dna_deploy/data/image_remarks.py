@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from dna_deploy.data.config import Reading
-from dna_deploy.data.file_names import readable
+from dna_deploy.data.decoding import READS_HEIC
+from dna_deploy.data.file_names import ending_of, readable
 from dna_deploy.data.file_tree import enumerated
 from dna_deploy.data.image_facts import FLOATS, INTEGERS, PLAIN, TRANSPARENT, TURNED, Facts
 from dna_deploy.data.rendering import Rendering
@@ -33,6 +34,8 @@ def broken_images(folder: Path, problems: Mapping[str, str], images: int) -> Usa
     hint = "repair or remove the files, or leave them out with --skip-broken"
     if any("the limit" in problem for problem in problems.values()):
         hint += "; larger images are read with --most-megapixels"
+    if not READS_HEIC and any(ending_of(name) in (".heic", ".heif", ".hif") for name in problems):
+        hint += "; HEIC is read with: pip install pillow-heif"
     return UsageError(f"{len(lines):,} of {images:,} images in {shown} cannot be used: {text}", hint)
 
 

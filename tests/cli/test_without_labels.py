@@ -10,7 +10,7 @@ import pytest
 from dna_deploy.pipeline.journey import Journey
 from dna_deploy.pipeline.settings_file import settings_of
 from tests.cli.test_learning import fails, run
-from tests.data.test_sources import class_folders
+from tests.data.inputs.folders import class_folders
 
 
 @pytest.mark.slow
