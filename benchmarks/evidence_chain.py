@@ -21,7 +21,7 @@ from dna_deploy.rating.raters.dna.block_in_training import build_supernet
 from dna_deploy.rating.raters.dna.block_rating import relative_l1
 from dna_deploy.rating.raters.dna.block_training import training_batches
 from dna_deploy.rating.raters.dna.stitched import StitchedScores
-from dna_deploy.rating.work import BlockWork
+from dna_deploy.rating.raters.dna.work import BlockWork
 from dna_deploy.spaces.architecture import Architecture, BlockChoice
 from dna_deploy.spaces.space import SearchSpace
 

@@ -16,8 +16,8 @@ from dna_deploy.learning.schedule import parameter_groups, set_learning_rate, wa
 from dna_deploy.nets.supernets.blocks import SupernetBlock, path_of
 from dna_deploy.progress import silent
 from dna_deploy.rating.raters.dna.block_training import train_blocks, training_batches
+from dna_deploy.rating.raters.dna.work import BlockWork
 from dna_deploy.rating.raters.one_shot.training import sample_path
-from dna_deploy.rating.work import BlockWork
 
 LEARNING_RATE, WARM_UP = 2e-3, 0.05
 

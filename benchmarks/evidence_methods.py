@@ -30,14 +30,13 @@ from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.nets.teachers.scaled import ScaledConfig, ScaledNetwork
 from dna_deploy.nets.teachers.teacher import Teacher, load_teacher
 from dna_deploy.progress import silent
-from dna_deploy.rating.config import RatingConfig
-from dna_deploy.rating.rate import rating_identity
 from dna_deploy.rating.raters.dna.block_rating import relative_l1
 from dna_deploy.rating.raters.dna.block_training import train_blocks
+from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.stitched import TEMPERATURES, StitchedScores, stitched_scores
+from dna_deploy.rating.raters.dna.work import BlockWork, block_work
 from dna_deploy.rating.raters.one_shot.rating import rate_one_shot
 from dna_deploy.rating.raters.one_shot.training import OneShotConfig, one_shot_work
-from dna_deploy.rating.work import BlockWork
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.scaling import Scaling, largest, scaled
 from dna_deploy.spaces.space import SearchSpace
@@ -107,8 +106,7 @@ class Bench:
     def work(self, teacher: Teacher, config: RatingConfig | None = None) -> BlockWork:
         """As `rate_space` makes it, so that the same folder serves both stages."""
         config = config or self.config
-        identity = rating_identity(self.space, teacher, self.data, config)
-        return BlockWork(self.space, teacher, self.data, config, self.folder, identity, self.compute)
+        return block_work(self.space, teacher, self.data, config, self.folder, self.compute)
 
 
 @contextmanager

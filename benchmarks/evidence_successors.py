@@ -16,7 +16,7 @@ from dna_deploy.nets.supernets.twins import Population
 from dna_deploy.nets.teachers.scaled import ScaledConfig
 from dna_deploy.nets.teachers.teacher import load_teacher
 from dna_deploy.pipeline.round import Growth
-from dna_deploy.rating.rate import rate_space
+from dna_deploy.rating.raters.dna.rating import rate_space
 from dna_deploy.rating.raters.dna_pp.embedding import distance
 from dna_deploy.rating.raters.dna_pp.population import PopulationConfig, PopulationWork, population_work
 from dna_deploy.rating.raters.dna_pp.rating import population_of, rating_views

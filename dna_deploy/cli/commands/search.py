@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dna_deploy.records.rating_table import RatingTable
     from dna_deploy.records.search_outcome import SearchOutcome
     from dna_deploy.search import Constraint, Quantity
+    from dna_deploy.search.black_box import Rate
     from dna_deploy.spaces.space import SearchSpace
 
 
@@ -62,7 +63,7 @@ def search(
     ] = None,
     rate_with: Annotated[
         str | None,
-        typer.Option(help="Rate whole networks: a one-shot supernet's folder, or a function MODULE:NAME; lower is better."),
+        typer.Option(help="Rate whole networks: by what rate left in a folder, or a function MODULE:NAME; lower is better."),
     ] = None,
     strategy: Annotated[str, typer.Option(help="With --rate-with: evolution or random.")] = "evolution",
     evaluations: Annotated[int, typer.Option(min=1, help="With --rate-with: how many networks to rate.")] = 512,
@@ -147,20 +148,31 @@ def tell(outcome: SearchOutcome, output: Path, json: bool) -> None:
 def _rated_with(
     path: str, space: SearchSpace, tables: list[LatencyTable], constraints: list[Constraint], settings: dict[str, Any]
 ) -> SearchOutcome:
-    """A search with a one-shot supernet or a user's own function as the rating, while a bar counts the networks."""
-    from dna_deploy.cli.rate_one_shot import open_one_shot
+    """A search with a rater that was trained or a user's own function as the rating, while a bar counts the networks."""
     from dna_deploy.cli.views.journey import journey_view
     from dna_deploy.plugins import load_plugin
     from dna_deploy.progress import Progress
     from dna_deploy.search import search_black_box
 
-    rate = open_one_shot(Path(path), space) if Path(path).is_dir() else load_plugin("rating", path, {path: path})
+    rate: Rate = _opened(Path(path), space) if Path(path).is_dir() else load_plugin("rating", path, {path: path})
     with journey_view() as view:
 
         def rated(done: int, best: float) -> None:
             view(Progress("rating networks", done, settings["evaluations"], f"best {best:.5g}"))
 
         return search_black_box(space, rate, tables, constraints, name=path, progress=rated, **settings)
+
+
+def _opened(folder: Path, space: SearchSpace) -> Rate:
+    """What the rater that left its run in a folder says of a network of ``space``; lower is better."""
+    from dna_deploy.cli.views.journey import journey_view
+    from dna_deploy.rating.rater import Rater, open_rater
+
+    rater = open_rater(folder, Rater)
+    rater.work.check_space(space)
+    with journey_view() as view:
+        rater.train(view)
+    return lambda network: rater.score([network])[0].cost
 
 
 def read_constraints(asked: Mapping[str, list[str] | None], level: Quantile) -> list[Constraint]:

@@ -15,8 +15,8 @@ from dna_deploy.learning.schedule import parameter_groups, set_learning_rate, wa
 from dna_deploy.learning.soundness import check_loss, check_weights
 from dna_deploy.nets.supernets.blocks import Path, SupernetBlock, Trunk
 from dna_deploy.nets.teachers.teacher import Teacher
-from dna_deploy.rating.config import RatingConfig
-from dna_deploy.rating.work import BlockWork
+from dna_deploy.rating.raters.dna.config import RatingConfig
+from dna_deploy.rating.raters.dna.work import BlockWork
 from dna_deploy.spaces.space import SearchSpace
 
 MEASURE = "mean squared error to the teacher's features"

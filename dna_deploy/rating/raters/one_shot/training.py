@@ -27,7 +27,7 @@ from dna_deploy.learning.schedule import parameter_groups, set_learning_rate, wa
 from dna_deploy.learning.soundness import check_loss, check_weights
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, Progress, silent
-from dna_deploy.rating.teacherless import TeacherlessWork
+from dna_deploy.rating.work import RatingWork
 from dna_deploy.records.files import Part
 from dna_deploy.records.training_history import ONE_SHOT
 from dna_deploy.spaces.architecture import Architecture, BlockChoice
@@ -55,7 +55,7 @@ class OneShotConfig(Part):
     seed: int = Field(0, ge=0)
 
 
-OneShotWork = TeacherlessWork[OneShotConfig]
+OneShotWork = RatingWork[OneShotConfig, None]
 
 
 def one_shot_work(
@@ -64,7 +64,7 @@ def one_shot_work(
     """What a one-shot supernet is made from; its head gets as many classes as the data has."""
     classes = len(data.classes)
     fitting = space if space.classes == classes else space.with_classes(classes)
-    return OneShotWork(METHOD, fitting, data, config, folder, compute or Compute())
+    return OneShotWork.of(METHOD, fitting, None, data, config, folder, compute)
 
 
 def train_one_shot(work: OneShotWork, on_progress: OnProgress = silent) -> OneShotSupernet:
