@@ -1,5 +1,5 @@
-# Two commands matter: `make demo` walks the whole journey on this machine, `make test` runs every test.
-# Both set up what they need: a virtual environment in .venv, the package, the data.
+# Three commands matter: `make demo` walks the whole journey on this machine, `make test` runs every test, and `make quick`
+# in under a minute those that need no torch. All set up what they need: a virtual environment in .venv, the package, the data.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 IMAGES := /usr/share/datasets/fashion-mnist
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test check docs setup images tools format clean
+.PHONY: demo test quick figures minima check docs setup images tools format clean
 .DEFAULT_GOAL := demo
 
 demo: setup images
@@ -16,11 +16,21 @@ demo: setup images
 test: setup images tools
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
+quick: setup
+	$(BIN)/python -m pytest -p tests.quick -n 2 --dist loadfile $(TESTS)
+
+figures: setup
+	$(BIN)/python -m tests.architecture.figures
+
 check: test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The base install with the oldest packages that pyproject.toml allows, in an environment of its own.
+minima: setup
+	$(BIN)/python .ci/minima.py $(BIN)/dna-deploy
 
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

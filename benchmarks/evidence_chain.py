@@ -16,13 +16,13 @@ from dna_deploy.data.batches import in_order
 from dna_deploy.data.randomness import derived_seed
 from dna_deploy.learning.schedule import parameter_groups, set_learning_rate, warm_cosine
 from dna_deploy.nets.batch_norm import batch_statistics
-from dna_deploy.nets.supernets.blocks import SupernetBlock, path_of
+from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.rating.raters.dna.block_in_training import build_supernet
 from dna_deploy.rating.raters.dna.block_rating import relative_l1
 from dna_deploy.rating.raters.dna.block_training import training_batches
 from dna_deploy.rating.raters.dna.stitched import StitchedScores
 from dna_deploy.rating.raters.dna.work import BlockWork
-from dna_deploy.spaces.architecture import Architecture, BlockChoice
+from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 
 Groups = Sequence[Sequence[int]]
@@ -59,8 +59,7 @@ def train_chain(work: BlockWork, groups: Groups) -> list[SupernetBlock]:
 def draw_path(space: SearchSpace, seed: int, step: int) -> Architecture:
     """The network that a step trains: cells equally likely, operations uniform."""
     rng = random.Random(derived_seed(seed, "chain", step))
-    cells = [rng.choice(block.cells) for block in space.blocks]
-    return Architecture(tuple(BlockChoice(cell.width, tuple(map(rng.choice, cell.layers))) for cell in cells))
+    return space.sample_cells_evenly(rng)
 
 
 def run_group(
@@ -68,7 +67,7 @@ def run_group(
 ) -> torch.Tensor:
     """The features that a network's blocks of one group make of what comes before it, through the shared adaptors."""
     for index in group:
-        x = supernets[index](x, *path_of(space.blocks[index], architecture.blocks[index]))
+        x = supernets[index](x, *space.index.path_of(index, architecture.blocks[index]))
     return x
 
 

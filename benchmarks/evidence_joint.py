@@ -13,7 +13,7 @@ from torch import nn
 
 from dna_deploy.data.randomness import derived_seed
 from dna_deploy.learning.schedule import parameter_groups, set_learning_rate, warm_cosine
-from dna_deploy.nets.supernets.blocks import SupernetBlock, path_of
+from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.progress import silent
 from dna_deploy.rating.raters.dna.block_training import train_blocks, training_batches
 from dna_deploy.rating.raters.dna.work import BlockWork
@@ -35,7 +35,7 @@ def train_joint(work: BlockWork, epochs: int) -> dict[int, SupernetBlock]:
             wanted = F.log_softmax(work.teacher.scores(images), 1)
             features, network = images, sample_path(work.space, seed, step)
             for supernet, block, choice in zip(every, work.space.blocks, network.blocks, strict=True):
-                features = supernet(features, *path_of(block, choice))
+                features = supernet(features, *block.path_of(choice))
             found = F.log_softmax(work.teacher.network.head(features), 1)  # type: ignore[operator]
             loss = F.kl_div(found, wanted, reduction="batchmean", log_target=True)
             set_learning_rate(optimiser, LEARNING_RATE * warm_cosine(step, total, WARM_UP))

@@ -25,7 +25,7 @@ from dna_deploy.data.randomness import seeded
 from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.batch_norm import batch_statistics, recalibrate
-from dna_deploy.nets.supernets.blocks import SupernetBlock, path_of
+from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.nets.teachers.scaled import ScaledConfig, ScaledNetwork
 from dna_deploy.nets.teachers.teacher import Teacher, load_teacher
@@ -41,9 +41,10 @@ from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.scaling import Scaling, largest, scaled
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.accuracy import measure_accuracy
+from dna_deploy.training.config import RESIDUAL, TeacherConfig
 from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.scaled import train_largest
-from dna_deploy.training.teacher import RESIDUAL, TeacherConfig, train_residual
+from dna_deploy.training.teacher import train_residual
 
 Scores = dict[str, Sequence[float]]
 
@@ -319,7 +320,7 @@ def rate_choices(work: BlockWork, supernet: SupernetBlock, index: int, architect
         for batch in batches:
             features = [batch.inputs, *work.teacher.features(batch.inputs)]
             for choice in choices:
-                found = supernet(features[index], *path_of(work.space.blocks[index], choice))
+                found = supernet(features[index], *work.space.index.path_of(index, choice))
                 choices[choice] += float(relative_l1(features[index + 1], found)) / len(batches)
     return [choices[architecture.blocks[index]] for architecture in architectures]
 

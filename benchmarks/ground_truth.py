@@ -30,7 +30,8 @@ import onnx
 from ground_truth_records import TRUTHS, GroundTruth, ListedNetwork, NetworkList, Training
 from tabulate import tabulate
 
-from dna_deploy.data.splits import DataConfig, ImageData, load_data
+from dna_deploy.data.config import DataConfig
+from dna_deploy.data.splits import ImageData, load_data
 from dna_deploy.export.formats.graph_parts import GraphParts
 from dna_deploy.export.kits.kit_cache import cached_kit
 from dna_deploy.latency.isolation import IsolatedBench
@@ -46,7 +47,8 @@ from dna_deploy.statistics.ranks import tau
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import default_target
-from dna_deploy.training.network import TrainingConfig, train_architecture
+from dna_deploy.training.config import TrainingConfig
+from dna_deploy.training.network import train_architecture
 from dna_deploy.training.recipe import Recipe
 
 SPACE, TABLE = "fashion", Path(__file__).parent.parent / "latency_tables" / "fashion.cpu-1thread.json"
@@ -135,8 +137,7 @@ def write_list(name: str) -> None:
 
 def draw_mixed(space: SearchSpace, rng: random.Random) -> Architecture:
     """A network: for each block a cell, all equally likely, then an operation a layer."""
-    cells = [rng.choice(block.cells) for block in space.blocks]
-    return Architecture(tuple(BlockChoice(cell.width, tuple(map(rng.choice, cell.layers))) for cell in cells))
+    return space.sample_cells_evenly(rng)
 
 
 def draw_plain(space: SearchSpace, rng: random.Random) -> Architecture:

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from dna_deploy.data.splits import DataConfig, ImageData, load_data
+from dna_deploy.data.config import DataConfig
+from dna_deploy.data.splits import ImageData, load_data
 from dna_deploy.records.files import Part, Provenance, Record, digest_of
 from dna_deploy.records.model_card import Accuracy
 from dna_deploy.spaces.architecture import Architecture

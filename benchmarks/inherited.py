@@ -18,8 +18,9 @@ import numpy as np
 from kept import kept
 from tabulate import tabulate
 
+from dna_deploy.data.config import DataConfig
 from dna_deploy.data.randomness import seeded
-from dna_deploy.data.splits import DataConfig, ImageData, load_data
+from dna_deploy.data.splits import ImageData, load_data
 from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.inherit import inherited_network
 from dna_deploy.nets.supernets.blocks import SupernetBlock
@@ -29,9 +30,10 @@ from dna_deploy.rating.raters.dna.block_training import train_blocks
 from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.work import block_work
 from dna_deploy.spaces.catalog import find_space
-from dna_deploy.training.network import Start, TrainingConfig, train_architecture
+from dna_deploy.training.config import RESIDUAL, TeacherConfig, TrainingConfig
+from dna_deploy.training.network import Start, train_architecture
 from dna_deploy.training.recipe import Recipe
-from dna_deploy.training.teacher import RESIDUAL, TeacherConfig, train_residual
+from dna_deploy.training.teacher import train_residual
 
 NETWORKS = ("24:k3e1/40:k3e1/80:k3e1", "24:k3e3/40:k5e3,p1/80:k3e3", "24:k5e3,k3e3/40:k5e6,k3e3/80:k5e6,k3e3")
 SEEDS, EPOCHS = (0, 1), (1, 2, 4)

@@ -1,6 +1,6 @@
 """Do networks keep their budget when they are measured? Ten budgets spread over the front, with the promise loop and without.
 
-For every budget there are two networks: what search finds first (what a user gets without ``--keep-promise``), and what the
+For every budget there are two networks: what search finds first (what a user gets without ``search promise``), and what the
 promise loop chooses. Right after the loop both are measured again as ``verify`` does, in processes of their own, three times in
 turns; the median counts. A reference network takes its turn with them: where it takes longer than it did at the beginning, the
 machine has changed its pace since it was profiled, and nothing but the loop can know. Search answers with the optimum itself,

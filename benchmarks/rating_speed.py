@@ -32,7 +32,8 @@ from tempfile import TemporaryDirectory
 import torch
 import torch.nn.functional as F
 
-from dna_deploy.data.splits import DataConfig, load_data
+from dna_deploy.data.config import DataConfig
+from dna_deploy.data.splits import load_data
 from dna_deploy.learning.compute import Compute
 from dna_deploy.learning.schedule import parameter_groups
 from dna_deploy.nets.batch_norm import batch_statistics
@@ -44,9 +45,10 @@ from dna_deploy.rating.raters.dna.block_rating import rate_batch, spent_error
 from dna_deploy.rating.raters.dna.block_training import train_blocks, training_batches
 from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.work import BlockWork, block_work
+from dna_deploy.spaces.block import Block, Cell
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.operations import FeatureMap, MBConv, Pointwise
-from dna_deploy.spaces.space import Block, Cell, SearchSpace
+from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.machine import processor_name
 
 DEPTH, REPEATS = 4, 5

@@ -22,8 +22,9 @@ from kept import kept
 from tabulate import tabulate
 
 from dna_deploy.data.augmentation import Augmentation
+from dna_deploy.data.config import DataConfig
 from dna_deploy.data.randomness import seeded
-from dna_deploy.data.splits import DataConfig, ImageData, load_data
+from dna_deploy.data.splits import ImageData, load_data
 from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.network import Network
 from dna_deploy.progress import silent

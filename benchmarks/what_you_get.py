@@ -34,7 +34,8 @@ from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import default_target
-from dna_deploy.training.network import TrainingConfig, train_architecture
+from dna_deploy.training.config import TrainingConfig
+from dna_deploy.training.network import train_architecture
 
 RESULTS = Path(__file__).parent / "results"
 KEPT = RESULTS / "what_you_get"

@@ -11,7 +11,8 @@ from typing import Any
 from dna_deploy import __version__
 
 _PLACES = {
-    "data.splits": ("DataConfig", "ImageData", "load_data"),
+    "data.config": ("DataConfig",),
+    "data.splits": ("ImageData", "load_data"),
     "errors": ("DnaDeployError",),
     "export.delivery": ("Delivery", "deliver"),
     "export.kits.kit_cache": ("cached_kit",),
@@ -47,13 +48,14 @@ _PLACES = {
     "spaces.catalog": ("find_space", "space_names"),
     "spaces.operations": ("Convolution", "FeatureMap", "Operation"),
     "spaces.placed": ("PlacedLayer",),
-    "spaces.space": ("Block", "Cell", "FixedLayer", "SearchSpace"),
+    "spaces.block": ("Block", "Cell", "FixedLayer"),
+    "spaces.space": ("SearchSpace",),
     "targets.plan": ("SamplingPlan",),
     "targets.target": ("Target",),
     "targets.target_file": ("TargetFile", "find_target"),
-    "training.network": ("TrainingConfig", "train_architecture"),
+    "training.config": ("TeacherConfig", "TrainingConfig"),
+    "training.network": ("train_architecture",),
     "training.recipe": ("Recipe",),
-    "training.teacher": ("TeacherConfig",),
     "training.teachers": ("make_teacher",),
     "units": ("Bytes", "Count", "Duration"),
 }

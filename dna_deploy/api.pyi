@@ -1,6 +1,6 @@
 """What type checkers read of `dna_deploy.api`, whose names are loaded late. A test compares the two."""
 
-from dna_deploy.data.splits import DataConfig as DataConfig
+from dna_deploy.data.config import DataConfig as DataConfig
 from dna_deploy.data.splits import ImageData as ImageData
 from dna_deploy.data.splits import load_data as load_data
 from dna_deploy.errors import DnaDeployError as DnaDeployError
@@ -56,24 +56,24 @@ from dna_deploy.search import portfolio as portfolio
 from dna_deploy.search import search as search
 from dna_deploy.spaces.architecture import Architecture as Architecture
 from dna_deploy.spaces.architecture import BlockChoice as BlockChoice
+from dna_deploy.spaces.block import Block as Block
+from dna_deploy.spaces.block import Cell as Cell
+from dna_deploy.spaces.block import FixedLayer as FixedLayer
 from dna_deploy.spaces.catalog import find_space as find_space
 from dna_deploy.spaces.catalog import space_names as space_names
 from dna_deploy.spaces.operations import Convolution as Convolution
 from dna_deploy.spaces.operations import FeatureMap as FeatureMap
 from dna_deploy.spaces.operations import Operation as Operation
 from dna_deploy.spaces.placed import PlacedLayer as PlacedLayer
-from dna_deploy.spaces.space import Block as Block
-from dna_deploy.spaces.space import Cell as Cell
-from dna_deploy.spaces.space import FixedLayer as FixedLayer
 from dna_deploy.spaces.space import SearchSpace as SearchSpace
 from dna_deploy.targets.plan import SamplingPlan as SamplingPlan
 from dna_deploy.targets.target import Target as Target
 from dna_deploy.targets.target_file import TargetFile as TargetFile
 from dna_deploy.targets.target_file import find_target as find_target
-from dna_deploy.training.network import TrainingConfig as TrainingConfig
+from dna_deploy.training.config import TeacherConfig as TeacherConfig
+from dna_deploy.training.config import TrainingConfig as TrainingConfig
 from dna_deploy.training.network import train_architecture as train_architecture
 from dna_deploy.training.recipe import Recipe as Recipe
-from dna_deploy.training.teacher import TeacherConfig as TeacherConfig
 from dna_deploy.training.teachers import make_teacher as make_teacher
 from dna_deploy.units import Bytes as Bytes
 from dna_deploy.units import Count as Count

@@ -35,6 +35,26 @@ def _unit(unit: str, known: dict[str, float] | dict[str, int], text: str, what: 
     raise UsageError(f"{what} {text!r} {problem}", f"write it like {example}")
 
 
+def _refuse_operations(value: float, unit: str, text: str) -> None:
+    """Explains what is counted to those who count operations otherwise: one multiply-accumulate is two FLOPs."""
+    found = re.fullmatch(r"([kKMGB]?)(FLOP|OP|MAC|MADD)s?(?:/s)?", unit, re.IGNORECASE)
+    prefix = next((name for name in _COUNT if found and name and name.lower() == found[1].lower()), "")
+    if found is None:
+        return
+    if found[2].upper() in ("MAC", "MADD"):
+        raise UsageError(f"count {text!r} has a unit, and needs none", f"write {value:g}{prefix}")
+    raise UsageError(
+        f"count {text!r} is in {found[2].upper()}s, and multiply-accumulates (MACs) are counted here: one is two FLOPs",
+        f"write {value / 2:g}{prefix}",
+    )
+
+
+def _refuse_rate(value: float, unit: str, text: str) -> None:
+    """Turns a rate of frames into the time of one."""
+    if unit.lower() in ("fps", "hz", "ips", "images/s", "frames/s"):
+        raise UsageError(f"duration {text!r} is a rate, not a time", f"write {str(Duration(1 / value)).replace(' ', '')}")
+
+
 def _digits(value: float) -> str:
     """Three significant digits at least, and never an exponent."""
     return f"{value:.0f}" if value >= 1000 else f"{value:.{max(0, 2 - math.floor(math.log10(value)))}f}" if value > 0 else "0"
@@ -54,6 +74,7 @@ class Duration:
     def parse(cls, text: str) -> Self:
         """The duration that a user wrote, such as ``20ms``. A bare number, zero, NaN and negatives are refused."""
         value, unit = _split(text, "duration", "20ms")
+        _refuse_rate(value, unit, text)
         return cls(value * _unit(unit, _SECONDS, text, "duration", "20ms"))
 
     @property
@@ -96,6 +117,7 @@ class Count:
     def parse(cls, text: str) -> Self:
         """The number that a user wrote, such as ``5.3M`` or ``400000``."""
         value, unit = _split(text, "count", "5.3M")
+        _refuse_operations(value, unit, text)
         return cls(math.floor(value * _unit(unit, _COUNT, text, "count", "5.3M")))
 
     def __str__(self) -> str:

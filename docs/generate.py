@@ -17,7 +17,8 @@ from pydantic import BaseModel
 from dna_deploy import api, errors
 from dna_deploy.cli.app import app
 from dna_deploy.cli.json_outputs import OUTPUTS, output_schema
-from dna_deploy.pipeline.settings import Settings, settings_file
+from dna_deploy.pipeline.settings import Settings
+from dna_deploy.pipeline.settings_file import settings_text
 from dna_deploy.records.files import Record
 
 RECORDS = (
@@ -134,7 +135,7 @@ variable, which stands above the file, which stands above the defaults shown her
 `DNA_DEPLOY_RATE_EPOCHS`. An unknown key is an error that names the nearest known one.
 
 ```toml
-{settings_file(Settings())}```
+{settings_text(Settings())}```
 """
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dna_deploy.pipeline.settings import Settings, settings_file
+from dna_deploy.pipeline.settings import Settings
+from dna_deploy.pipeline.settings_file import settings_text
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.model_card import MeasuredLatency, ModelCard
 
@@ -62,7 +63,7 @@ def test_it_keeps_the_contracts(environment: dict[str, str]) -> None:
 def test_its_space_layer_and_runtime_walk_the_whole_journey(environment: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "profiles" / "reference").mkdir(parents=True)
     (tmp_path / "profiles" / "reference" / "target.toml").write_text(TARGET)
-    (tmp_path / "dna-deploy.toml").write_text(settings_file(TINY))
+    (tmp_path / "dna-deploy.toml").write_text(settings_text(TINY))
     run(["dna_deploy.cli.app", "run"], tmp_path, environment)
     table = LatencyTable.read(tmp_path / "run" / "latency_tables" / "ghost.reference.json")
     assert any(row.layer.startswith("ghost(") for row in table.rows)

@@ -45,3 +45,25 @@ def test_sizes_and_counts_are_read_and_printed() -> None:
     assert str(Count(5_288_548)) == "5.29 M"
     with pytest.raises(UsageError):
         Bytes.parse("12")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [("800MFLOPs", "write 400M"), ("1.2GFLOPS", "write 0.6G"), ("600 MFLOP", "write 300M"), ("9e8FLOPs", "write 4.5e+08"),
+     ("2gflops", "write 1G"), ("400MMACs", "write 400M"), ("300 MMAC", "write 300M"), ("3GMAdds", "write 3G")],
+)  # fmt: skip
+def test_a_budget_in_flops_is_told_what_is_counted(text: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Count.parse(text)
+    assert text in caught.value.message
+    assert ("two FLOPs" in caught.value.message) == ("FLOP" in text.upper())
+    assert caught.value.hint == hint
+    Count.parse(hint.removeprefix("write "))
+
+
+@pytest.mark.parametrize(("text", "hint"), [("50fps", "write 20.0ms"), ("30 FPS", "write 33.3ms"), ("2000Hz", "write 500us")])
+def test_a_budget_in_frames_a_second_is_told_its_time(text: str, hint: str) -> None:
+    with pytest.raises(UsageError, match="is a rate") as caught:
+        Duration.parse(text)
+    assert caught.value.hint == hint
+    Duration.parse(hint.removeprefix("write "))

@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from dna_deploy.data.config import DataConfig
 from dna_deploy.data.image_set import Dataset, ImageSet, Normalisation, StoredImages
-from dna_deploy.data.splits import DataConfig, ImageData, divide
+from dna_deploy.data.splits import ImageData, divide
 from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.records.files import digest_of
+from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv, Pointwise
-from dna_deploy.spaces.space import Block, Cell, FixedLayer, SearchSpace
+from dna_deploy.spaces.space import SearchSpace
 
 OPERATIONS = (MBConv(3, 1), MBConv(5, 2), Pointwise())
 

@@ -29,6 +29,7 @@ from dna_deploy.cli.commands import (
     verify,
 )
 from dna_deploy.cli.console import be_quiet, complain
+from dna_deploy.cli.options.groups import spread
 from dna_deploy.cli.project import project_defaults
 from dna_deploy.cli.quiet import QuietableGroup
 from dna_deploy.errors import DependencyError, DnaDeployError
@@ -42,19 +43,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("init")(run.init)
-app.command("run")(run.run)
-app.command("demo")(run.demo)
+app.command("init")(spread(run.init))
+app.command("run")(spread(run.run))
+app.command("demo")(spread(run.demo))
 app.command("report")(report.report)
 app.command("spaces")(spaces.spaces)
 app.command("teachers")(teachers.teachers)
 app.command("rate", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(rate.rate)
 app.command("calibrate")(calibrate.calibrate)
 app.command("evolve")(evolve.evolve)
-app.command("search")(search.search)
-app.command("front")(front.front)
-app.command("portfolio")(portfolio.portfolio)
-app.command("refine")(refine.refine)
+app.add_typer(search.app, name="search")
+app.command("front")(spread(front.front))
+app.command("portfolio")(spread(portfolio.portfolio))
+app.command("refine")(spread(refine.refine))
 app.command("rank-check")(rank_check.rank_check)
 app.command("train")(train.train)
 app.command("profile")(profile.profile)

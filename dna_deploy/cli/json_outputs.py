@@ -11,6 +11,13 @@ from typing import Any
 
 from dna_deploy.cli.console import JSON_SCHEMA_VERSION
 
+_ACCURACY = {
+    "predicted_accuracy?": "number: where the ratings are calibrated, the share of right answers that they predict",
+    "predicted_accuracy_standard_error?": "number: of that, from the errors of the blocks' ratings",
+    "predicted_accuracy_interval?": "array: its 95 % interval, where the calibration's record lies beside the ratings",
+    "leave_one_out_error?": "number: how far predictions of unseen networks are off (root mean square)",
+}
+
 OUTPUTS: Mapping[str, Mapping[str, str]] = {
     "calibrate": {
         "table": "string: the new rating table",
@@ -94,14 +101,13 @@ OUTPUTS: Mapping[str, Mapping[str, str]] = {
         "dry_run?": "boolean: true with --dry-run",
         "stages?": "array: with --dry-run, one object a stage: `stage`, `due`, `why`, `estimate_s`",
     },
-    "search": {
+    "search": {"outcome": "search-outcome: the answer", **_ACCURACY},
+    "search promise": {
         "outcome": "search-outcome: the answer",
-        "predicted_accuracy?": "number: where the ratings are calibrated, the share of right answers that they predict",
-        "predicted_accuracy_standard_error?": "number: of that, from the errors of the blocks' ratings",
-        "predicted_accuracy_interval?": "array: its 95 % interval, where the calibration's record lies beside the ratings",
-        "leave_one_out_error?": "number: how far predictions of unseen networks are off (root mean square)",
-        "promise?": "object: with --keep-promise: `rounds`, `asked_s`, `measured_s`, `slack`",
+        "promise": "object: `rounds`, `asked_s`, `measured_s`, `slack`",
+        **_ACCURACY,
     },
+    "search with": {"outcome": "search-outcome: the answer"},
     "spaces": {"spaces": "array: one object a space: `name`, `input`, `classes`, `candidates`, `networks`, `layers`, `digest`"},
     "tables": {"tables": "array: one object a table: its `path`, and what it is about"},
     "tables show": {

@@ -10,7 +10,6 @@ from pathlib import Path
 from dna_deploy.errors import UsageError
 
 SETTINGS_FILE = Path("dna-deploy.toml")
-RUN_FOLDER = "runs/default"
 SHARED = ("space", "dataset", "method", "target", "quantile", "seed")
 """Top-level keys of the settings file that are flags of single commands, too."""
 
@@ -29,14 +28,6 @@ def project_defaults(
     values |= {key: environment[name] for key in SHARED if (name := f"DNA_DEPLOY_{key.upper()}") in environment}
     shared = {key: values[key] for key in SHARED if key in values}
     return {name: {key: value for key, value in shared.items() if key in flags} for name, flags in commands.items()}
-
-
-def found_in_project(pattern: str, path: Path = SETTINGS_FILE) -> list[Path]:
-    """The files of a pattern in this folder; if there are none, in the run folder that the settings file here names."""
-    here = sorted(Path().glob(pattern))
-    if here or not path.exists():
-        return here
-    return sorted(Path(str(_settings(path).get("folder", RUN_FOLDER))).glob(pattern))
 
 
 def _settings(path: Path) -> dict[str, object]:

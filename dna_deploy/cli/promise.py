@@ -1,4 +1,4 @@
-"""``dna-deploy search --keep-promise``: measures what was found, and searches again until the measurement keeps the budget."""
+"""``dna-deploy search promise``: measures what was found, and searches again until the measurement keeps the budget."""
 
 from __future__ import annotations
 
@@ -57,25 +57,6 @@ def keep(
     )
 
 
-def promise_values(kept: KeptPromise) -> dict[str, object]:
-    """The rounds for ``--json``."""
-    return {
-        "rounds": [
-            {
-                "architecture": one.architecture,
-                "predicted_s": one.predicted.seconds,
-                "measured_s": one.measured.seconds,
-                "standard_error_s": one.standard_error.seconds,
-                "is_kept": one.is_kept,
-            }
-            for one in kept.attempts
-        ],
-        "asked_s": kept.chosen.budget.seconds,
-        "measured_s": kept.chosen.measured.seconds,
-        "slack": kept.chosen.slack,
-    }
-
-
 def _plan(target: str, profiles: Path, *, steady: bool) -> SamplingPlan:
     """How the target's file says to sample, or as usual where it is not known here."""
     from dna_deploy.targets.plan import SamplingPlan
@@ -107,10 +88,10 @@ def _budget(constraints: Sequence[Constraint], tables: Sequence[LatencyTable]) -
         if isinstance(constraint.quantity, Latency) and constraint.at_most is not None
     ]
     if len(asked) != 1:
-        raise UsageError(f"--keep-promise keeps one latency budget, not {len(asked)}", "ask for one with: --latency 20ms")
+        raise UsageError(f"a promise is one latency budget, not {len(asked)}", "ask for one with: --latency 20ms")
     seconds, quantity = asked[0]
     found = [table for table in tables if quantity.target in (None, table.target.name)]
     if len(found) != 1:
         known = ", ".join(table.target.name for table in tables) or "none"
-        raise UsageError(f"--keep-promise needs one latency table, not {len(found)}", f"name its target; tables: {known}")
+        raise UsageError(f"a promise needs one latency table, not {len(found)}", f"name its target; tables: {known}")
     return seconds, quantity.quantile, found[0]

@@ -17,8 +17,7 @@ class QuietableGroup(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         for command in self.commands.values():
-            if not isinstance(command, TyperGroup):
-                command.params.append(_quiet_option())
+            command.params.append(_quiet_option())
 
 
 def _hear(wanted: bool) -> None:

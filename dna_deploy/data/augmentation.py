@@ -1,14 +1,16 @@
-"""Random changes to training images, on whole batches of bytes."""
+"""Random changes to training images, on whole batches of bytes. What may happen can be read without torch."""
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-import torch
-import torch.nn.functional as F
 from pydantic import Field
 
 from dna_deploy.records.files import Part
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Augmentation(Part):
@@ -25,6 +27,9 @@ class Augmentation(Part):
 
     def __call__(self, pixels: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         """Changed copies of unsigned bytes ``(batch, channels, height, width)``."""
+        import torch
+        import torch.nn.functional as F
+
         if self.crop < 1:
             pixels = _random_resized_crop(pixels, self.crop, rng)
         batch, _, height, width = pixels.shape
@@ -43,6 +48,9 @@ class Augmentation(Part):
 
 def _random_resized_crop(pixels: torch.Tensor, smallest: float, rng: torch.Generator) -> torch.Tensor:
     """Parts of random area, place and shape (3:4 to 4:3), resized to the whole picture (Inception, arXiv 1409.4842)."""
+    import torch
+    import torch.nn.functional as F
+
     batch = len(pixels)
     area = smallest + (1 - smallest) * torch.rand(batch, generator=rng)
     shape = (torch.rand(batch, generator=rng) * 2 - 1) * math.log(4 / 3)

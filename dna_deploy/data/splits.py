@@ -6,32 +6,16 @@ Nothing that chooses (training, rating, search, the best epoch) ever sees a test
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from pydantic import Field
 
 from dna_deploy.data.catalog import load_dataset
+from dna_deploy.data.config import DataConfig
 from dna_deploy.data.image_set import Dataset, ImageSet, Normalisation
 from dna_deploy.data.randomness import generator
 from dna_deploy.errors import UsageError
-from dna_deploy.records.files import Part, digest_of
+from dna_deploy.records.files import digest_of
 from dna_deploy.spaces.operations import FeatureMap
-
-
-class DataConfig(Part):
-    """Which images, and how they are divided."""
-
-    dataset: str = Field("fashion-mnist", description="a data set by name, or a folder with one folder of images a class")
-    folder: Path | None = Field(None, description="where a named data set lies; None looks in the usual places")
-    train_images: int | None = Field(None, gt=0, description="images to train on; None takes all that remain")
-    rating_images: int | None = Field(
-        None, gt=0, description="held-out training images on which candidates are rated; None takes a tenth, at most 2000"
-    )
-    validation_images: int | None = Field(
-        None, gt=0, description="held-out training images that choose the best epoch; None takes a tenth, at most 2000"
-    )
-    seed: int = Field(0, ge=0)
 
 
 @dataclass(frozen=True, eq=False)

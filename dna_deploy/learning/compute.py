@@ -1,6 +1,6 @@
 """Where and how a computation runs. With the defaults, results on a CPU do not depend on it, so it is in no digest.
 
-What does change results, by rounding, is named by `Compute.rounding`.
+What does change results, by rounding, is named by `Compute.rounding`. Torch is imported when something runs.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Literal, ParamSpec, TypeVar
 
-import torch
 from pydantic import Field, field_validator
 
 from dna_deploy.errors import DependencyError, UsageError
@@ -37,6 +36,10 @@ class Compute(Part):
     @field_validator("device")
     @classmethod
     def _is_here(cls, name: str) -> str:
+        if name == "cpu":  # a plan needs no torch
+            return name
+        import torch
+
         try:
             kind = torch.device(name).type
         except RuntimeError as error:
@@ -59,21 +62,31 @@ class Compute(Part):
         """The same for one of several processes on this machine: plain ``cuda`` becomes a GPU of its own."""
         if self.device != "cuda":
             return self
+        import torch
+
         return self.model_copy(update={"device": f"cuda:{number % torch.cuda.device_count()}"})
 
     def autocast(self) -> AbstractContextManager[object]:
         """Inside, matrix products and convolutions run in `precision`; losses and statistics stay in 32 bits."""
         if self.precision == "float32":
             return nullcontext()
+        import torch
+
         return torch.autocast(torch.device(self.device).type, torch.bfloat16)
 
     def compiled(self, function: Callable[P, T]) -> Callable[P, T]:
         """The function, compiled where that is wanted. It must not depend on hooks, which a compiled one may miss."""
-        return torch.compile(function) if self.compile else function
+        if not self.compile:
+            return function
+        import torch
+
+        return torch.compile(function)
 
     @contextmanager
     def limited_threads(self) -> Iterator[None]:
         """Torch runs on ``threads`` threads inside, and on as many as before afterwards."""
+        import torch
+
         before = torch.get_num_threads()
         torch.set_num_threads(self.threads)
         try:

@@ -123,7 +123,8 @@ class Journey:
     def _data(self, most_images: int) -> ImageData:
         """The data set with at most so many training images; rating, validation and test parts are always the same."""
         from dna_deploy.data.catalog import load_dataset
-        from dna_deploy.data.splits import DataConfig, divide_up_to
+        from dna_deploy.data.config import DataConfig
+        from dna_deploy.data.splits import divide_up_to
 
         if most_images not in self._loaded:
             asked, whole = self.settings, load_dataset(self.settings.dataset, None, find_space(self.settings.space).input)
@@ -183,8 +184,8 @@ class Journey:
 
     def _teach(self) -> Stage:
         from dna_deploy.learning.course import FILE_NAME
+        from dna_deploy.training.config import RESIDUAL, TeacherConfig, usual_epochs
         from dna_deploy.training.recipe import Recipe
-        from dna_deploy.training.teacher import RESIDUAL, TeacherConfig, usual_epochs
 
         asked, images = self.settings.teacher, self._images(self.settings.teacher.images)
         recipe = Recipe(epochs=asked.epochs or usual_epochs(images), seed=self.settings.seed)
@@ -300,7 +301,8 @@ class Journey:
 
     def _train(self) -> Stage:
         from dna_deploy.learning.course import FILE_NAME
-        from dna_deploy.training.network import TrainingConfig, train_architecture
+        from dna_deploy.training.config import TrainingConfig
+        from dna_deploy.training.network import train_architecture
         from dna_deploy.training.presets import make_recipe
 
         asked = self.settings.train

@@ -24,9 +24,11 @@ from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.search import Constraint, search
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.scaling import Scaling, Stages, grown
+from dna_deploy.spaces.scaling import Scaling, grown
+from dna_deploy.spaces.sections import Sections
 from dna_deploy.spaces.space import SearchSpace
-from dna_deploy.training.network import RECORD, TrainingConfig, train_architecture
+from dna_deploy.training.config import TrainingConfig
+from dna_deploy.training.network import RECORD, train_architecture
 from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.scaled import train_scaled
 
@@ -109,7 +111,7 @@ class Round:
         return SearchOutcome.read(self.outcome_file).network(self.work.space)
 
     @property
-    def heir(self) -> Stages:
+    def heir(self) -> Sections:
         """The winner made larger."""
         growth = self.work.config.growth
         step = Scaling(growth.depth, growth.width, growth.resolution)

@@ -1,27 +1,19 @@
-"""The settings of a journey: `dna-deploy.toml`. Every key has a default and a sentence, which `init` writes beside it."""
+"""The settings of a project: the tables of `dna-deploy.toml`. Every key has a default and a sentence."""
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import tomllib
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self, get_args, get_origin
+from typing import Any, Self
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import Field, field_validator
 
 from dna_deploy.errors import UsageError
 from dna_deploy.plugins import suggest
 from dna_deploy.rating.raters import rater_names
 from dna_deploy.records.files import Part
 from dna_deploy.records.latency_table import Quantile
-from dna_deploy.records.values import read_values
 from dna_deploy.units import Duration
-
-FILE_NAME = "dna-deploy.toml"
-ENVIRONMENT_PREFIX = "DNA_DEPLOY_"
 
 
 class ProfileSettings(Part):
@@ -153,74 +145,3 @@ def read_budget(text: str) -> Duration | float:
     if not 0 <= share <= 1:
         raise UsageError(f"budget {text!r} is not a share between 0% and 100%", "write it like 40%, or like 20ms")
     return share
-
-
-def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings in a file, with ``DNA_DEPLOY_<KEY>`` or ``DNA_DEPLOY_<TABLE>_<KEY>`` from the environment above it.
-
-    Raises:
-        UsageError: no such file, not TOML, an unknown key (the nearest is named), or a wrong value.
-    """
-    try:
-        values = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror or error}", "write one with: dna-deploy init") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not TOML: {error}") from error
-    for name, key in _environment_names(Settings):
-        if name in environment:
-            table = values
-            for part in key[:-1]:
-                table = table.setdefault(part, {})
-            table[key[-1]] = environment[name]
-    return parse_settings(values, str(path))
-
-
-def parse_settings(values: dict[str, Any], name: str) -> Settings:
-    """Settings from plain values; ``name`` says in errors where they came from."""
-    return read_values(Settings, values, name)
-
-
-def settings_file(settings: Settings) -> str:
-    """The text of a `dna-deploy.toml` with every key, its value and what it means."""
-    lines = ["# Settings of a dna-deploy journey. `dna-deploy run` walks it; `dna-deploy run --dry-run` shows the plan.", ""]
-    lines += _explained(settings)
-    for name, field in Settings.model_fields.items():
-        value = getattr(settings, name)
-        if isinstance(value, BaseModel):
-            lines += ["", f"[{name}]  # {(type(value).__doc__ or field.description or '').strip().rstrip('.')}"]
-            lines += _explained(value)
-    return "\n".join(lines) + "\n"
-
-
-def _explained(values: BaseModel) -> list[str]:
-    rows = []
-    for name, field in type(values).model_fields.items():
-        value = getattr(values, name)
-        if not isinstance(value, BaseModel):
-            assignment = f"# {name} =" if value is None else f"{name} = {_toml(value)}"
-            rows.append((assignment, field.description or ""))
-    width = max(len(row[0]) for row in rows)
-    return [f"{assignment:<{width}}  # {meaning}" for assignment, meaning in rows]
-
-
-def _toml(value: object) -> str:
-    """A value as TOML: for booleans, numbers and strings JSON writes the same."""
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _tables(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
-    for name, field in model.model_fields.items():
-        kind = field.annotation
-        if get_origin(kind) is None and not get_args(kind) and isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield name, kind
-
-
-def _environment_names(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:
-    tables = dict(_tables(model))
-    for name in model.model_fields:
-        if name in tables:
-            yield from _environment_names(tables[name], (*above, name))
-        else:
-            key = (*above, name)
-            yield ENVIRONMENT_PREFIX + "_".join(key).upper(), key

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
-from dna_deploy.data.splits import DataConfig, ImageData, load_data
+from dna_deploy.data.config import DataConfig
+from dna_deploy.data.splits import ImageData, load_data
 from dna_deploy.errors import TableError, UsageError
 from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.supernets.blocks import SupernetBlock

@@ -14,24 +14,18 @@ from dna_deploy.learning.tensor_file import TensorFile, file_digest
 from dna_deploy.nets.network import Network
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import OnProgress, silent
-from dna_deploy.records.files import Part, Provenance, digest_of
+from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.model_card import Accuracy
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.accuracy import measure_accuracy
+from dna_deploy.training.config import TrainingConfig
 from dna_deploy.training.fit import Fitted, Run, fit
 from dna_deploy.training.objective import Objective
-from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.team import team
 
 RECORD, WEIGHTS = "trained-network.json", "weights.safetensors"
-
-
-class TrainingConfig(Part):
-    """How the chosen network is trained."""
-
-    recipe: Recipe = Recipe()
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from dna_deploy.nets.teachers.sources import source_names
 from dna_deploy.nets.teachers.teacher import load_teacher, write_pretrained
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.training.config import LARGEST, RESIDUAL, TeacherConfig
 from dna_deploy.training.scaled import train_largest
-from dna_deploy.training.teacher import FILE_NAME, LARGEST, RESIDUAL, TeacherConfig, teacher_identity, train_residual
+from dna_deploy.training.teacher import FILE_NAME, teacher_identity, train_residual
 
 _BATCH = 64
 

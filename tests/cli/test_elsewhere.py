@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from dna_deploy.cli.app import app
 from dna_deploy.errors import DnaDeployError, UsageError
-from dna_deploy.pipeline.settings import Settings, settings_file
+from dna_deploy.pipeline.settings import Settings
+from dna_deploy.pipeline.settings_file import settings_text
 from dna_deploy.pipeline.stages import FinishedStage
 from dna_deploy.records.files import Provenance
 from tests.data.test_sources import class_folders
@@ -22,7 +23,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project on own images, whose settings name them by a relative path; the current folder is the one above."""
     folder = tmp_path / "project"
     (folder / "notes").mkdir(parents=True)
-    (folder / "dna-deploy.toml").write_text(settings_file(Settings(dataset="photos")))
+    (folder / "dna-deploy.toml").write_text(settings_text(Settings(dataset="photos")))
     class_folders(folder / "photos", "bags", "boots", images=120)
     monkeypatch.chdir(tmp_path)
     return folder

@@ -43,6 +43,7 @@ def run(command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     return code, captured.out, captured.err
 
 
+@pytest.mark.slow
 def test_a_kit_becomes_a_table_that_is_shown_checked_and_compared(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -89,7 +90,7 @@ def test_a_kit_becomes_a_table_that_is_shown_checked_and_compared(
         ("profile fashion.kit -t pretended --budget 60", 2, "write it like 20ms"),
         ("profile fashion.kit -t pretended --quantile p95", 2, "unknown quantile 'p95'"),
         ("profile fashion.kit -t pretended --rounds 3", 6, "every model was visited only 3 times"),
-        ("profile ssh://a/b/c --space fashion", 2, "cannot read the address"),
+        pytest.param("profile ssh://a/b/c --space fashion", 2, "cannot read the address", marks=pytest.mark.torch),
         ("tables show fashion.kit", 4, "is not JSON"),
     ],
 )

@@ -32,14 +32,14 @@ def test_rate_trains_a_one_shot_supernet_and_shows_what_it_knows(trained: dict[s
 
 
 def test_search_rates_with_a_one_shot_supernet(trained: dict[str, object], tmp_path: Path) -> None:
-    arguments = ("--rate-with", str(trained["folder"]), "--macs", "4M", "--evaluations", "4", "--strategy", "random")
+    arguments = ("with", str(trained["folder"]), "--macs", "4M", "--evaluations", "4", "--strategy", "random")
     found = json.loads(run("search", *arguments, "-o", str(tmp_path / "outcome.json"), "--json"))["outcome"]
     assert 0 <= found["best"]["rating"] <= 1
     assert "networks rated" in found["proof"]["method"]
 
 
 def test_search_refuses_the_supernet_of_another_space(trained: dict[str, object]) -> None:
-    error = fails("search", "--space", "mbconv", "--rate-with", str(trained["folder"]), "--macs", "400M")
+    error = fails("search", "with", str(trained["folder"]), "--space", "mbconv", "--macs", "400M")
     assert "is of space 'fashion', not 'mbconv'" in error.message
 
 

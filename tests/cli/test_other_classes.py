@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from dna_deploy.cli.app import app
-from dna_deploy.pipeline.settings import Settings, settings_file
+from dna_deploy.pipeline.settings import Settings
+from dna_deploy.pipeline.settings_file import settings_text
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.spaces.catalog import find_space
 from tests.data.test_sources import class_folders
@@ -25,7 +26,7 @@ THREE = FASHION.with_classes(3)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What `dna-deploy run` leaves of a journey on three classes of own images, and the current folder."""
     rng = random.Random(0)
-    (tmp_path / "dna-deploy.toml").write_text(settings_file(Settings(dataset="photos", folder="runs/mine")))
+    (tmp_path / "dna-deploy.toml").write_text(settings_text(Settings(dataset="photos", folder="runs/mine")))
     random_table(THREE, rng, "cpu-1thread").write(tmp_path / "runs/mine/latency_tables/fashion.cpu-1thread.json")
     random_ratings(FASHION, rng).write(tmp_path / "runs/mine/ratings/fashion.json")
     class_folders(tmp_path / "photos", "bags", "boots", "shirts", images=20)

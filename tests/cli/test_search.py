@@ -161,8 +161,8 @@ def command_line(arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
 
 
-def test_rate_with_is_interrupted_in_one_line_and_resumes_from_its_log(project: Path) -> None:
-    search = "search --latency 10ms@a --rate-with mine:rate --strategy random --evaluations 24 --log log.jsonl"
+def test_search_with_is_interrupted_in_one_line_and_resumes_from_its_log(project: Path) -> None:
+    search = "search with mine:rate --latency 10ms@a --strategy random --evaluations 24 --log log.jsonl"
     (project / "mine.py").write_text(RATE.format(stop=10))
     stopped = command_line(search)
     assert (stopped.returncode, stopped.stdout) == (130, "")

@@ -7,8 +7,9 @@ import torch
 
 from dna_deploy.data.augmentation import NO_AUGMENTATION, Augmentation
 from dna_deploy.data.batches import TrainingBatches, in_order
+from dna_deploy.data.config import DataConfig
 from dna_deploy.data.randomness import generator
-from dna_deploy.data.splits import DataConfig, divide
+from dna_deploy.data.splits import divide
 from dna_deploy.errors import UsageError
 from tests.toy import toy_data, toy_dataset
 

@@ -13,7 +13,8 @@ import torch
 
 from dna_deploy.data import encoded_images
 from dna_deploy.data.catalog import load_dataset
-from dna_deploy.data.splits import DataConfig, divide
+from dna_deploy.data.config import DataConfig
+from dna_deploy.data.splits import divide
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.operations import FeatureMap
 

@@ -80,6 +80,7 @@ def test_pages_load_nothing_from_elsewhere(site: Path) -> None:
         assert not [source for source in page.loaded if source.startswith(("http", "//"))], path
 
 
+@pytest.mark.torch
 def test_every_kind_of_record_has_a_schema() -> None:
     assert {record.KIND for record in generate.records()} == set(kinds())
 
@@ -105,7 +106,7 @@ def test_every_exit_code_is_explained() -> None:
 def test_every_command_and_option_is_explained() -> None:
     page = generate.commands_page()
     assert "## tables recheck" in page
-    assert "--keep-promise" in page
+    assert "search promise" in page
     assert "| `--latency`" in page
 
 

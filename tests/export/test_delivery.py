@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dna_deploy.data.config import DataConfig
 from dna_deploy.data.image_set import Dataset, Normalisation, StoredImages
-from dna_deploy.data.splits import DataConfig, ImageData, divide
+from dna_deploy.data.splits import ImageData, divide
 from dna_deploy.errors import ParityError, UsageError
 from dna_deploy.export.checks import parity
 from dna_deploy.export.checks.parity import Limits

@@ -11,9 +11,10 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from dna_deploy.data.config import DataConfig
 from dna_deploy.data.decoding import fitted
 from dna_deploy.data.image_set import Dataset, Normalisation, StoredImages
-from dna_deploy.data.splits import DataConfig, ImageData, divide
+from dna_deploy.data.splits import ImageData, divide
 from dna_deploy.errors import ParityError, UsageError
 from dna_deploy.export.cards.metadata import ModelInfo
 from dna_deploy.export.checks import picture_parity
@@ -24,8 +25,9 @@ from dna_deploy.export.runtimes.onnx_runtime import read_notes
 from dna_deploy.export.source import Source
 from dna_deploy.nets.network import Network
 from dna_deploy.records.model_card import Parity
+from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv
-from dna_deploy.spaces.space import Block, Cell, FixedLayer, SearchSpace
+from dna_deploy.spaces.space import SearchSpace
 
 SPACE = SearchSpace(
     name="photos",

@@ -19,6 +19,8 @@ from tests.latency.pretend import PLAN, TARGET, make_kit, offer_runtime
 
 FASHION = find_space("fashion")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,6 +88,7 @@ def test_a_worker_throws_visits_away_only_where_the_plan_says_so(model: Path, mo
     assert len(answer["samples_ns"]) == 3
 
 
+@pytest.mark.slow
 def test_a_model_can_be_measured_with_a_steady_plan(model: Path) -> None:
     plan = PLAN.model_copy(update={"steady": True, "rounds": 2})
     measured = measure_model(model, TARGET, plan)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import sys
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,6 +21,7 @@ from dna_deploy.latency.isolation import IsolatedBench
 from dna_deploy.latency.measure import measure_model
 from dna_deploy.latency.runners import open_runner
 from dna_deploy.latency.runners.cuda import Cuda, Nvml, reasons_in
+from dna_deploy.latency.runners.onnxruntime_runner import OnnxRuntimeSession
 from dna_deploy.latency.runners.tensorrt_runner import EngineBuilder, EngineError, load_tensorrt
 from dna_deploy.latency.sampling import ProbeError
 from dna_deploy.records.probe_kit import WEIGHTS_FILE
@@ -55,6 +58,21 @@ def test_onnx_runtime_times_a_model_and_the_measurement_says_how(model: Path) ->
     assert found.fingerprint.runtime_version == f"onnxruntime {onnxruntime.__version__}"
     assert (found.target, found.plan) == (CPU, PLAN)
     assert "few-rounds" in {doubt.name for doubt in found.doubts}
+
+
+def test_what_a_model_reads_and_writes_lives_as_long_as_its_session() -> None:
+    bound: list[weakref.ref[object]] = []
+    binding = SimpleNamespace(
+        bind_ortvalue_input=lambda _, value: bound.append(weakref.ref(value)),
+        bind_ortvalue_output=lambda _, value: bound.append(weakref.ref(value)),
+    )
+    port = SimpleNamespace(name="x", shape=[1, 3], type="tensor(float)")
+    loaded = SimpleNamespace(io_binding=lambda: binding, get_inputs=lambda: [port] * 2, get_outputs=lambda: [port])
+    session = OnnxRuntimeSession(loaded, 1, "cpu")
+    gc.collect()
+    assert all(value() is not None for value in bound), "a binding of ONNX Runtime only points at them"
+    del session
+    assert len(bound) == 3
 
 
 def test_a_provider_that_leaves_the_work_to_the_cpu_is_refused(model: Path) -> None:

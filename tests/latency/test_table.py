@@ -147,6 +147,7 @@ def test_what_changed_between_two_tables_is_said_by_row_and_by_operation(run: Pr
     assert all("kernel_size=5" in row.layer for row in found.rows[:5])
 
 
+@pytest.mark.slow
 def test_a_noisy_run_is_kept_but_makes_no_table_unless_that_is_accepted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

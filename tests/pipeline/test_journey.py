@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from dna_deploy.pipeline.journey import Journey
-from dna_deploy.pipeline.settings import Settings, settings_file
+from dna_deploy.pipeline.settings import Settings
+from dna_deploy.pipeline.settings_file import settings_text
 from dna_deploy.rating.rater import RefiningRater, open_rater
 from dna_deploy.records.model_card import Absent, ModelCard
 from dna_deploy.records.rating_table import RatingTable
@@ -48,7 +49,7 @@ def finish(folder: Path) -> str:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("journey")
-    (folder / "dna-deploy.toml").write_text(settings_file(TINY))
+    (folder / "dna-deploy.toml").write_text(settings_text(TINY))
     finish(folder)
     return folder
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from dna_deploy.errors import UsageError
-from dna_deploy.pipeline.settings import Settings, load_settings, settings_file
+from dna_deploy.pipeline.settings import Settings
+from dna_deploy.pipeline.settings_file import load_settings, settings_text
 
 
 def written(folder: Path, text: str) -> Path:
@@ -17,7 +18,7 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_the_written_file_explains_every_key_and_reads_back(tmp_path: Path) -> None:
-    text = settings_file(Settings(latency="20ms"))
+    text = settings_text(Settings(latency="20ms"))
     assert load_settings(written(tmp_path, text), {}) == Settings(latency="20ms")
     assignments = [line for line in text.splitlines() if " = " in line]
     assert all("  # " in line for line in assignments)

@@ -84,6 +84,7 @@ def test_the_noise_ceiling_is_the_agreement_of_seeds() -> None:
     assert math.isnan(tau_between_seeds(np.arange(9.0)[:, None]))
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_value_and_shrink_with_networks() -> None:
     few, many = (rank_report("quality", QUALITY[:n], ACCURACY[:n], (COST[:n],)).tau for n in (20, 200))
     assert few.low < few.value < few.high

@@ -291,6 +291,7 @@ main()
     assert not (tmp_path / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_a_report_needs_no_torch_and_imports_plotting_late(tmp_path: Path) -> None:
     folder = write_story(tmp_path / "run")
     ran = run_python(

@@ -10,11 +10,12 @@ import torch
 from safetensors.torch import save_file
 
 from dna_deploy.data.batches import in_order
-from dna_deploy.data.splits import DataConfig, ImageData, Split, load_data
+from dna_deploy.data.config import DataConfig
+from dna_deploy.data.splits import ImageData, Split, load_data
 from dna_deploy.errors import UsageError
 from dna_deploy.nets.teachers.teacher import load_teacher
 from dna_deploy.spaces.catalog import find_space
-from dna_deploy.training.teacher import TeacherConfig
+from dna_deploy.training.config import TeacherConfig
 from dna_deploy.training.teachers import make_teacher
 from tests.data.test_sources import class_folders
 

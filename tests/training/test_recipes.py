@@ -21,9 +21,10 @@ from dna_deploy.progress import Progress
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.records.training_history import TrainingHistory
 from dna_deploy.training.accuracy import measure_accuracy
+from dna_deploy.training.config import TrainingConfig
 from dna_deploy.training.dropping import drop_parts
 from dna_deploy.training.lessons import Lessons
-from dna_deploy.training.network import Start, TrainingConfig, train_architecture
+from dna_deploy.training.network import Start, train_architecture
 from dna_deploy.training.presets import IMAGENET, SHORT, make_recipe
 from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.schedule import Schedule, make_optimiser

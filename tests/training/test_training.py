@@ -23,12 +23,13 @@ from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.records.training_history import TrainingHistory
 from dna_deploy.spaces.scaling import largest
 from dna_deploy.training.accuracy import measure_accuracy
+from dna_deploy.training.config import TeacherConfig, TrainingConfig, usual_epochs
 from dna_deploy.training.learner import Learner
 from dna_deploy.training.lessons import Lessons
-from dna_deploy.training.network import TrainingConfig, train_architecture
+from dna_deploy.training.network import train_architecture
 from dna_deploy.training.objective import Objective, soft_divergence
 from dna_deploy.training.recipe import Recipe
-from dna_deploy.training.teacher import TeacherConfig, train_residual, usual_epochs
+from dna_deploy.training.teacher import train_residual
 from dna_deploy.training.teachers import make_teacher
 from dna_deploy.training.team import Team
 from tests.toy import SPACE, toy_data, toy_teacher

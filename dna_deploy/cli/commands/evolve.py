@@ -57,9 +57,10 @@ def evolve(
 
     Example: dna-deploy evolve --latency 20ms --teacher timm:resnet18 --space mbconv --dataset photos/
     """
-    from dna_deploy.cli.commands.search import read_tables
+    from dna_deploy.cli.options.tables import LatencyTables
     from dna_deploy.data.catalog import load_dataset
-    from dna_deploy.data.splits import DataConfig, divide_up_to
+    from dna_deploy.data.config import DataConfig
+    from dna_deploy.data.splits import divide_up_to
     from dna_deploy.learning.compute import Compute
     from dna_deploy.pipeline.evolve import evolve as run_rounds
     from dna_deploy.pipeline.round import EvolutionConfig, EvolutionWork, Growth
@@ -67,8 +68,8 @@ def evolve(
     from dna_deploy.records.rating_table import RatingTable
     from dna_deploy.search import Constraint
     from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.training.config import TeacherConfig
     from dna_deploy.training.recipe import Recipe
-    from dna_deploy.training.teacher import TeacherConfig
     from dna_deploy.training.teachers import make_teacher
 
     found, compute = find_space(space), Compute(device=device, jobs=jobs)
@@ -85,7 +86,7 @@ def evolve(
             growth=Growth(parameters=growth, resolution=resolution),
         ),
         constraints=constraints,
-        tables=tuple(read_tables(found, table)) if latency or table else (),
+        tables=tuple(LatencyTables(table).read(space)[1]) if latency or table else (),
         folder=folder,
         compute=compute,
     )  # fmt: skip

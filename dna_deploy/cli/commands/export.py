@@ -110,7 +110,8 @@ def _source(network: str, space: str, weights: Path | None, outcome: Path | None
 
 
 def _data(source: Source, dataset: str | None) -> ImageData | None:
-    from dna_deploy.data.splits import DataConfig, load_data
+    from dna_deploy.data.config import DataConfig
+    from dna_deploy.data.splits import load_data
     from dna_deploy.errors import UsageError
     from dna_deploy.records.model_card import Absent
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dna_deploy.cli.accuracy import accuracy_of
 from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.options.constraints import Constraints
+from dna_deploy.cli.options.general import SPACE_AND_QUANTILE, Json
+from dna_deploy.cli.options.tables import LatencyTables, Ratings
+from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from dna_deploy.search.front import TradeOff
@@ -20,21 +23,12 @@ def front(
         list[str],
         typer.Argument(help="Costs to trade: latency, latency@TARGET:p90, macs, parameters, size, memory.", metavar="COST..."),
     ],
-    *,
-    latency: Annotated[list[str] | None, typer.Option(help="Keep to a latency, as in search.", metavar="BOUND")] = None,
-    parameters: Annotated[list[str] | None, typer.Option(help="Keep to so many parameters.", metavar="BOUND")] = None,
-    macs: Annotated[list[str] | None, typer.Option(help="Keep to so many multiply-accumulates.", metavar="BOUND")] = None,
-    size: Annotated[list[str] | None, typer.Option(help="Keep to so many bytes of weights.", metavar="BOUND")] = None,
-    memory: Annotated[list[str] | None, typer.Option(help="Keep to so many bytes of activations.", metavar="BOUND")] = None,
-    space: Annotated[str, typer.Option(help="The search space.")] = "fashion",
-    table: Annotated[
-        list[Path] | None, typer.Option(help="A latency table; default: latency_tables/SPACE.*.json. May be repeated.")
-    ] = None,
-    ratings: Annotated[Path | None, typer.Option(help="The rating table; default: ratings/SPACE.json.")] = None,
-    quantile: Annotated[str, typer.Option(help="The quantile that latencies speak of: p50, p90, p99.")] = "p50",
-    confidence: Annotated[str | None, typer.Option(help="Upper bounds of latencies at this confidence, such as 95%.")] = None,
+    settings: Annotated[Settings, SPACE_AND_QUANTILE],
+    constraints: Constraints,
+    tables: LatencyTables,
+    ratings: Ratings,
     rows: Annotated[int, typer.Option(min=2, help="How many networks to print; --json has all.")] = 20,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """List every network that no other beats in rating and all costs at once.
 
@@ -44,35 +38,31 @@ def front(
 
     Example: dna-deploy front latency@jetson latency@pi --size 12MiB
     """
-    from dna_deploy.cli.commands.search import as_profiled, read_constraints, read_ratings, read_share, read_tables
     from dna_deploy.search import pareto_front
-    from dna_deploy.search.constraints import read_quantile, read_quantity
-    from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.search.constraints import read_quantity
 
-    level, tables = read_quantile(quantile), read_tables(find_space(space), table)
-    found_space = as_profiled(find_space(space), tables)
-    asked = {"latency": latency, "parameters": parameters, "macs": macs, "size": size, "memory": memory}
-    rating_table = read_ratings(found_space, ratings)
-    found = pareto_front(
-        found_space,
+    space, latency_tables = tables.read(settings.space)
+    rating_table = ratings.read(space.name)
+    trade_off = pareto_front(
+        space,
         rating_table,
-        tables,
-        [read_quantity(axis, level) for axis in axes],
-        read_constraints(asked, level),
-        confidence=None if confidence is None else read_share(confidence),
+        latency_tables,
+        [read_quantity(axis, settings.quantile) for axis in axes],
+        constraints.read(settings.quantile),
+        confidence=constraints.confidence_level,
     )
     if json:
-        print_json("front", **_as_json(found, is_accuracy=rating_table.is_calibrated))
+        print_json("front", **_as_json(trade_off, is_accuracy=rating_table.is_calibrated))
         return
-    print_result(_view(found, found_space, rows, is_accuracy=rating_table.is_calibrated))
+    print_result(_view(trade_off, space, rows, is_accuracy=rating_table.is_calibrated))
     note("next: dna-deploy search --latency BOUND -o outcome.json for one of them; --json has their architectures")
 
 
-def _as_json(found: TradeOff, *, is_accuracy: bool) -> dict[str, object]:
-    points = zip(found.architectures, found.ratings.tolist(), found.costs.T.tolist(), strict=True)
+def _as_json(front: TradeOff, *, is_accuracy: bool) -> dict[str, object]:
+    points = zip(front.architectures, front.ratings.tolist(), front.costs.T.tolist(), strict=True)
     return {
-        "axes": [str(axis) for axis in found.axes],
-        "epsilon": found.epsilon,
+        "axes": [str(axis) for axis in front.axes],
+        "epsilon": front.epsilon,
         "points": [
             {"architecture": str(line), "rating": rating, "costs": costs}
             | ({"predicted_accuracy": accuracy_of(rating)} if is_accuracy else {})
@@ -81,18 +71,18 @@ def _as_json(found: TradeOff, *, is_accuracy: bool) -> dict[str, object]:
     }
 
 
-def _view(found: TradeOff, space: SearchSpace, most: int, *, is_accuracy: bool = False) -> str:
+def _view(front: TradeOff, space: SearchSpace, most: int, *, is_accuracy: bool = False) -> str:
     """Networks evenly spread over the front, the cheapest and the best-rated among them, and how complete it is."""
-    count = len(found.ratings)
+    count = len(front.ratings)
     shown = sorted({round(row * (count - 1) / (most - 1)) for row in range(most)})
-    rated = [f"{accuracy_of(rating):.2%}" if is_accuracy else f"{rating:.5g}" for rating in found.ratings.tolist()]
-    rows = [(*(axis.format(costs[at]) for axis, costs in zip(found.axes, found.costs, strict=True)), rated[at]) for at in shown]
-    table = aligned(rows, (*map(str, found.axes), "predicted accuracy" if is_accuracy else "rating"))
+    rated = [f"{accuracy_of(rating):.2%}" if is_accuracy else f"{rating:.5g}" for rating in front.ratings.tolist()]
+    rows = [(*(axis.format(costs[at]) for axis, costs in zip(front.axes, front.costs, strict=True)), rated[at]) for at in shown]
+    table = aligned(rows, (*map(str, front.axes), "predicted accuracy" if is_accuracy else "rating"))
     some = f", {len(shown)} shown" if len(shown) < count else ""
-    return f"{table}\n\n{count:,} networks{some}, of {space.count():.3g} in the space: {_completeness(found)}"
+    return f"{table}\n\n{count:,} networks{some}, of {space.count():.3g} in the space: {_completeness(front)}"
 
 
-def _completeness(found: TradeOff) -> str:
-    if not found.epsilon:
+def _completeness(front: TradeOff) -> str:
+    if not front.epsilon:
         return "exact, none is missing"
-    return f"thinned;\nany network has one here that rates no worse and costs at most {found.epsilon:.2g} of its costs more"
+    return f"thinned;\nany network has one here that rates no worse and costs at most {front.epsilon:.2g} of its costs more"

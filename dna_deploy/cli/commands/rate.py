@@ -91,14 +91,16 @@ def rate(
     from functools import partial
 
     from dna_deploy.data.catalog import load_dataset
-    from dna_deploy.data.splits import DataConfig, divide_up_to
+    from dna_deploy.data.config import DataConfig
+    from dna_deploy.data.splits import divide_up_to
     from dna_deploy.learning.compute import Compute
     from dna_deploy.learning.ranks import Ranks
     from dna_deploy.nets.teachers.teacher import Teacher, load_teacher
     from dna_deploy.rating.rater import AdditiveRater, check_needs, load_rater, make_rater
     from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.training.config import TeacherConfig, usual_epochs
     from dna_deploy.training.recipe import Recipe
-    from dna_deploy.training.teacher import TeacherConfig, teacher_identity, usual_epochs
+    from dna_deploy.training.teacher import teacher_identity
     from dna_deploy.training.teachers import make_teacher
     from dna_deploy.units import Bytes
 
@@ -151,7 +153,7 @@ def _show_scores(rater: Rater, seed: int, *, json: bool) -> None:
     else:
         print_result(scores_view(networks, scores))
     note(f"what was trained is in {folder}")
-    note(f"next: dna-deploy search --space {space.name} --latency 20ms --rate-with {folder}")
+    note(f"next: dna-deploy search with {folder} --space {space.name} --latency 20ms")
 
 
 def _leave(table: RatingTable, found: SearchSpace, path: Path, place: Path, *, json: bool) -> None:
@@ -167,12 +169,9 @@ def _leave(table: RatingTable, found: SearchSpace, path: Path, place: Path, *, j
 
 def _best(space: SearchSpace, table: RatingTable) -> str:
     rows = []
-    for number, (block, rated) in enumerate(zip(space.blocks, table.blocks, strict=True), 1):
-        values = [
-            (rating, error, str(choice))
-            for cell, of in zip(block.cells, rated.cells, strict=True)
-            for choice, rating, error in zip(cell.candidates(), of.ratings, of.standard_errors, strict=True)
-        ]
+    for number, rated in enumerate(table.blocks, 1):
+        names = map(str, space.index.candidates(number - 1))
+        values = list(zip(rated.ratings, rated.standard_errors, names, strict=True))
         values.sort()
         rows += [(number, name, f"{rating:.4f}", f"{error:.4f}") for rating, error, name in values[:SHOWN]]
         rows.append((number, f"... {len(values)} candidates, worst {values[-1][2]}", f"{values[-1][0]:.4f}", ""))

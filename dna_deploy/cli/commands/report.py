@@ -44,7 +44,7 @@ def report(
 
 def _project() -> Path:
     """The run folder that the settings in this folder name; without settings, this folder."""
-    from dna_deploy.pipeline.settings import FILE_NAME, load_settings
+    from dna_deploy.pipeline.settings_file import FILE_NAME, load_settings
 
     settings = Path(FILE_NAME)
     return Path(load_settings(settings).folder) if settings.exists() else Path()

@@ -8,41 +8,48 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.options.general import Json
+from dna_deploy.cli.options.groups import Alone, Knob, Knobs
 from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.errors import UsageError
+from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from dna_deploy.pipeline.journey import Journey
-    from dna_deploy.pipeline.settings import Settings
 
 SETTINGS_FILE = Path("dna-deploy.toml")
 DEMO_FOLDER = Path("runs/demo")
+DEMO = {"profile.steady": True, "teacher.name": "residual", "teacher.epochs": 3}
+"""Whoever sees it first may well have neighbours, and little time: this teacher takes a quarter of that of the default."""
+
+PROMISE = Knobs(
+    "Options",
+    Knob("space", ("--space", "-s")),
+    Knob("dataset", ("--dataset", "-d")),
+    "latency",
+    Knob("target", ("--target", "-t")),
+)
 
 
 def init(
     path: Annotated[Path, typer.Argument(help="The settings file to write.")] = SETTINGS_FILE,
     *,
-    space: Annotated[str, typer.Option(help="The search space.")] = "fashion",
-    dataset: Annotated[str, typer.Option(help="A data set by name, or a folder of images.")] = "fashion-mnist",
-    latency: Annotated[str, typer.Option(help="The promise, such as 20ms, or 50% of the way to the best network.")] = "50%",
-    target: Annotated[str, typer.Option(help="The device and runtime.")] = "cpu-1thread",
+    settings: Annotated[Settings, Alone(), PROMISE],
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite a file that is there.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """Write a settings file in which every key is explained.
 
     Example: dna-deploy init --latency 20ms --space mbconv --dataset photos/
     """
-    from dna_deploy.pipeline.settings import parse_settings, settings_file
+    from dna_deploy.pipeline.settings_file import settings_text
     from dna_deploy.records.files import write_atomically
     from dna_deploy.spaces.catalog import find_space
 
-    find_space(space)
-    values = {"space": space, "dataset": dataset, "latency": latency, "target": target}
-    settings = parse_settings(dict(values), "the command line")
+    find_space(settings.space)
     if path.exists() and not replace:
         raise UsageError(f"{path} is there already", "edit it, or overwrite it with --replace")
-    write_atomically(path, settings_file(settings).encode())
+    write_atomically(path, settings_text(settings).encode())
     if json:
         print_json("init", path=str(path))
     else:
@@ -59,7 +66,7 @@ def run(
     start_from: Annotated[str | None, typer.Option("--from", help="Redo this stage and all after it.")] = None,
     only: Annotated[str | None, typer.Option(help="Redo this stage alone.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say which stages would run, why, and for how long.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """Walk the whole journey: profile, teach, rate, search, train, export, verify. The same command resumes.
 
@@ -67,7 +74,7 @@ def run(
 
     Example: dna-deploy run --from search
     """
-    from dna_deploy.pipeline.settings import load_settings
+    from dna_deploy.pipeline.settings_file import load_settings
 
     path = _settings_file(path)
     settings = load_settings(path).seen_from(path.parent)
@@ -82,19 +89,14 @@ def run(
 def demo(
     folder: Annotated[Path, typer.Option(help="Where the demo keeps its files.")] = DEMO_FOLDER,
     *,
-    latency: Annotated[str, typer.Option(help="The promise, such as 0.1ms, or 50% of the way to the best network.")] = "50%",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    settings: Annotated[Settings, Alone(DEMO), Knobs("Options", "latency")],
+    json: Json = False,
 ) -> None:
     """Walk the whole journey on Fashion-MNIST and this machine, in ten to fifteen minutes on two cores.
 
     Example: dna-deploy demo
     """
-    from dna_deploy.pipeline.settings import parse_settings
-
-    # Whoever sees it first may well have neighbours, and little time: this teacher takes a quarter of that of the default.
-    asked = {"latency": latency, "profile": {"steady": True}, "teacher": {"name": "residual", "epochs": 3}}
-    settings = parse_settings(asked, "the command line")
-    journey = _journey(settings, folder, Path("profiles"), f"dna-deploy demo --latency {latency}")
+    journey = _journey(settings, folder, Path("profiles"), f"dna-deploy demo --latency {settings.latency}")
     _walk(journey, None, None, json=json)
 
 

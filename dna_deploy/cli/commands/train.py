@@ -59,10 +59,12 @@ def train(
 
     Example: dna-deploy train 24:k3e1/40:k5e3,p1/80:k3e3 --space fashion
     """
-    from dna_deploy.data.splits import DataConfig, load_data
+    from dna_deploy.data.config import DataConfig
+    from dna_deploy.data.splits import load_data
     from dna_deploy.learning.compute import Compute
     from dna_deploy.nets.teachers.teacher import load_teacher
-    from dna_deploy.training.network import RECORD, TrainingConfig, train_architecture
+    from dna_deploy.training.config import TrainingConfig
+    from dna_deploy.training.network import RECORD, train_architecture
     from dna_deploy.training.presets import make_recipe
     from dna_deploy.training.team import is_first_process
 

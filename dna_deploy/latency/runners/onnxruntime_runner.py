@@ -25,17 +25,19 @@ class OnnxRuntimeSession:
     def __init__(self, session: Any, batch: int, device: str) -> None:
         self._session = session
         self._binding = session.io_binding()
+        # A value only borrows numpy's memory, and a binding holds neither: without these, runs read and write freed memory.
+        self._buffers: list[Any] = []
         rng = np.random.default_rng(0)
         for input in session.get_inputs():
             shape = [size if isinstance(size, int) else batch for size in input.shape]
             if input.type not in _DTYPES:
                 raise UsageError(f"the model's input {input.name!r} is a {input.type}", f"known: {', '.join(_DTYPES)}")
-            values = random_values(shape, _DTYPES[input.type], rng)
-            self._binding.bind_ortvalue_input(input.name, _value(values, device))
+            self._buffers.append(_value(random_values(shape, _DTYPES[input.type], rng), device))
+            self._binding.bind_ortvalue_input(input.name, self._buffers[-1])
         for output in session.get_outputs():
             shape = [size if isinstance(size, int) else batch for size in output.shape]
-            values = np.zeros(shape, _DTYPES.get(output.type, np.float32))
-            self._binding.bind_ortvalue_output(output.name, _value(values, device))
+            self._buffers.append(_value(np.zeros(shape, _DTYPES.get(output.type, np.float32)), device))
+            self._binding.bind_ortvalue_output(output.name, self._buffers[-1])
 
     def run(self) -> None:
         self._session.run_with_iobinding(self._binding)

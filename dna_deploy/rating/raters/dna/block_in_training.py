@@ -13,10 +13,11 @@ from dna_deploy.learning.checkpoint import Checkpoint
 from dna_deploy.learning.course import Course, block_history
 from dna_deploy.learning.schedule import parameter_groups, set_learning_rate, warm_cosine
 from dna_deploy.learning.soundness import check_loss, check_weights
-from dna_deploy.nets.supernets.blocks import Path, SupernetBlock, Trunk
+from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.work import BlockWork
+from dna_deploy.spaces.block import CellPath, Trunk
 from dna_deploy.spaces.space import SearchSpace
 
 MEASURE = "mean squared error to the teacher's features"
@@ -122,7 +123,7 @@ def build_supernet(space: SearchSpace, index: int, teacher: Teacher, config: Rat
     return supernet.to(memory_format=torch.channels_last)
 
 
-def sample_paths(trunks: Sequence[Trunk], index: int, seed: int, step: int) -> list[Path]:
+def sample_paths(trunks: Sequence[Trunk], index: int, seed: int, step: int) -> list[CellPath]:
     """For every trunk of a block, a path drawn uniformly."""
-    rng, cells = generator(seed, "paths", index, step), [trunk.cell for trunk in trunks]
-    return [tuple(int(torch.randint(len(operations), (), generator=rng)) for operations in cell.layers) for cell in cells]
+    rng = generator(seed, "paths", index, step)
+    return [trunk.cell.draw(lambda count: int(torch.randint(count, (), generator=rng))) for trunk in trunks]

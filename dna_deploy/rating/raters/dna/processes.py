@@ -48,7 +48,7 @@ def run_all_blocks(work: BlockWork, on_progress: OnProgress) -> dict[int, BatchR
         ranks.wait()
     elif work.compute.jobs > 1:
         _run_shares(work, on_progress)
-    return run_blocks(work, range(len(work.space.blocks)), on_progress)  # after processes, this only gathers
+    return run_blocks(work, work.space.block_numbers, on_progress)  # after processes, this only gathers
 
 
 def _run_shares(work: BlockWork, on_progress: OnProgress) -> None:

@@ -47,13 +47,13 @@ class Dna:
             work.write_run()
             with work.compute.limited_threads():
                 work.teacher.network.to(work.compute.device)
-                train_blocks(work, range(len(work.space.blocks)), on_progress)
+                train_blocks(work, work.space.block_numbers, on_progress)
 
     def supernets(self, on_progress: OnProgress = silent) -> Mapping[int, SupernetBlock]:
         work = self.work
         with work.compute.limited_threads():
             work.teacher.network.to(work.compute.device)
-            return train_blocks(work, range(len(work.space.blocks)), on_progress)
+            return train_blocks(work, work.space.block_numbers, on_progress)
 
     def table(self, on_progress: OnProgress = silent) -> RatingTable:
         return rate_sets_of_blocks(self.work, on_progress)

@@ -19,8 +19,8 @@ from dna_deploy.rating.raters.dna.processes import run_all_blocks
 from dna_deploy.rating.raters.dna.stitched import LEAST_KNOWN, share_told
 from dna_deploy.rating.raters.dna.work import BlockWork, block_work, sets_of
 from dna_deploy.records.files import Provenance
-from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
-from dna_deploy.spaces.space import Block, SearchSpace
+from dna_deploy.records.rating_table import BlockRatings, RatingTable
+from dna_deploy.spaces.space import SearchSpace
 
 ASKED = 256
 """Images on which a teacher is asked whether it knows anything."""
@@ -61,7 +61,7 @@ def rate_sets_of_blocks(work: BlockWork, on_progress: OnProgress = silent) -> Ra
         teacher=work.teacher_label,
         dataset=work.data_label,
         images=min(len(work.data.rating), work.config.rating_batch * batches),
-        blocks=tuple(block_ratings(block, [blocks[index] for blocks in rated]) for index, block in enumerate(space.blocks)),
+        blocks=tuple(block_ratings(space, index, [blocks[index] for blocks in rated]) for index in space.block_numbers),
     )
 
 
@@ -84,8 +84,8 @@ def _of_set(on_progress: OnProgress, number: int, count: int) -> OnProgress:
     return lambda progress: on_progress(replace(progress, step=f"{progress.step}, set {number} of {count}"))
 
 
-def block_ratings(block: Block, found: Sequence[BatchRatings]) -> BlockRatings:
-    """The ratings of a block's candidates, cell by cell, as a table holds them: means over sets of supernets.
+def block_ratings(space: SearchSpace, index: int, found: Sequence[BatchRatings]) -> BlockRatings:
+    """The ratings of the candidates of block ``index`` as a table holds them: means over sets of supernets.
 
     Standard errors are those over images, which all sets share, together with those over sets where there are several.
     """
@@ -93,16 +93,4 @@ def block_ratings(block: Block, found: Sequence[BatchRatings]) -> BlockRatings:
     over_images = torch.stack([of.standard_errors for of in found]).mean(0)
     over_sets = every.std(0) / len(found) ** 0.5 if len(found) > 1 else torch.zeros_like(over_images)
     means, errors = every.mean(0).tolist(), torch.hypot(over_images, over_sets).tolist()
-    cells, start = [], 0
-    for cell in block.cells:
-        end = start + cell.count()
-        cells.append(
-            CellRatings(
-                width=cell.width,
-                depth=cell.depth,
-                ratings=tuple(means[start:end]),
-                standard_errors=tuple(errors[start:end]),
-            )
-        )
-        start = end
-    return BlockRatings(cells=tuple(cells))
+    return BlockRatings.of(space, index, means, errors)

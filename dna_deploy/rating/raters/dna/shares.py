@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dna_deploy.nets.supernets.blocks import trunks_of
 from dna_deploy.rating.raters.dna.work import BlockWork
-from dna_deploy.spaces.placed import PlacedLayer
 
 
 def for_process(work: BlockWork, number: int) -> BlockWork:
@@ -16,20 +14,16 @@ def for_process(work: BlockWork, number: int) -> BlockWork:
 
 def cost(work: BlockWork, index: int) -> float:
     """What block ``index`` costs relative to others: operations of an average path of each of its cells."""
-    block, total = work.space.blocks[index], 0.0
-    for trunk in trunks_of(block, share_depths=work.config.share_depths):
-        input = work.space.block_inputs(index)[-1]
-        for depth, operations in enumerate(trunk.cell.layers):
-            stride = block.stride if depth == 0 else 1
-            placed = [PlacedLayer(operation, input, trunk.cell.width, stride) for operation in operations]
-            total += sum(layer.macs + 40 * layer.peak_activation_elements for layer in placed) / len(placed)
-            input = placed[0].output
+    chain, total = work.space.index, 0.0
+    for trunk in chain.trunks(index, share_depths=work.config.share_depths):
+        for layers in chain.place_trunk(index, trunk, chain.inputs[index][-1]):
+            total += sum(layer.macs + 40 * layer.peak_activation_elements for layer in layers) / len(layers)
     return total
 
 
 def shares(work: BlockWork, processes: int) -> list[list[int]]:
     """The blocks divided over processes, the costliest first to whoever has least; none is without a block."""
-    costs = [cost(work, index) for index in range(len(work.space.blocks))]
+    costs = [cost(work, index) for index in work.space.block_numbers]
     divided: list[list[int]] = [[] for _ in range(min(processes, len(costs)))]
     for index in sorted(range(len(costs)), key=costs.__getitem__, reverse=True):
         min(divided, key=lambda share: sum(costs[block] for block in share)).append(index)

@@ -43,7 +43,7 @@ def block_work(
 def check_fits(work: BlockWork) -> None:
     """Raises `UsageError` unless every block has a teacher's features and a learning rate."""
     work.teacher.check_fits(work.space)
-    work.config.check_blocks(len(work.space.blocks))
+    work.config.check_blocks(len(work.space.block_numbers))
 
 
 def sets_of(work: BlockWork, count: int) -> tuple[BlockWork, ...]:

@@ -9,7 +9,7 @@ import torch
 
 from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.data.randomness import generator
-from dna_deploy.nets.supernets.blocks import Path, Trunk
+from dna_deploy.spaces.block import CellPath, Trunk
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ def other_view(embeddings: torch.Tensor) -> torch.Tensor:
     return embeddings.roll(len(embeddings) // 2, 0)
 
 
-def draw_paths(trunks: Sequence[Trunk], index: int, seed: int, step: int, draws: int) -> list[list[Path]]:
+def draw_paths(trunks: Sequence[Trunk], index: int, seed: int, step: int, draws: int) -> list[list[CellPath]]:
     """For every draw, a path a trunk. Each is uniform; in a layer, draws repeat an operation only after all others."""
     rng = generator(seed, "population paths", index, step)
 

@@ -88,7 +88,7 @@ class _Training:
         views = TwoViews(config.views)
         batches = TrainingBatches(data.train, data.normalisation, views, config.batch, config.seed, device)
         watch = CollapseWatch.resume(work, config.epochs * batches.steps_per_epoch, facts.get("looks", ()))
-        kept = facts.get("courses", [{}] * len(work.space.blocks))  # populations of earlier versions kept none
+        kept = facts.get("courses", [{}] * len(work.space.block_numbers))  # populations of earlier versions kept none
         courses = [Course.of_facts({"step": facts["step"], **course}) for course in kept]
         return cls(work, population, optimiser, checkpoint, batches, watch, courses)
 
@@ -135,7 +135,7 @@ class _Training:
         config = self.work.config
         features = self.batches.at(step).inputs
         losses = []
-        for index in range(len(self.work.space.blocks)):
+        for index in self.work.space.block_numbers:
             with self.work.compute.autocast():
                 loss, features = self._learn(index, features)
             losses.append(loss)

@@ -30,7 +30,7 @@ from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.work import RatingWork
 from dna_deploy.records.files import Part
 from dna_deploy.records.training_history import ONE_SHOT
-from dna_deploy.spaces.architecture import Architecture, BlockChoice
+from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 
 METHOD = "one-shot"
@@ -95,9 +95,7 @@ def build_one_shot(work: OneShotWork) -> OneShotSupernet:
 
 def sample_path(space: SearchSpace, seed: int, step: int) -> Architecture:
     """The network that is trained in a step."""
-    rng = random.Random(derived_seed(seed, METHOD, "path", step))
-    cells = [rng.choice(block.cells) for block in space.blocks]
-    return Architecture(tuple(BlockChoice(cell.width, tuple(map(rng.choice, cell.layers))) for cell in cells))
+    return space.sample_cells_evenly(random.Random(derived_seed(seed, METHOD, "path", step)))
 
 
 @dataclass

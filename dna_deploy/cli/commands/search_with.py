@@ -1,0 +1,83 @@
+"""``dna-deploy search with``: the best network by a rating of whole networks, which only a strategy can search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dna_deploy.cli.console import note, print_json, print_result
+from dna_deploy.cli.options.constraints import Constraints
+from dna_deploy.cli.options.general import SPACE_AND_QUANTILE, Json
+from dna_deploy.cli.options.groups import Knob, Knobs
+from dna_deploy.cli.options.tables import LatencyTables
+from dna_deploy.cli.views.journey import journey_view
+from dna_deploy.cli.views.search import search_view
+from dna_deploy.pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dna_deploy.spaces.architecture import Architecture
+    from dna_deploy.spaces.space import SearchSpace
+
+SEED = Knobs("Strategy", Knob("seed", help="Equal seeds give equal searches"))
+
+
+def search_with(
+    rating: Annotated[
+        str, typer.Argument(help="A folder that `rate` left, or a function MODULE:NAME, of which lower is better.")
+    ],
+    settings: Annotated[Settings, SPACE_AND_QUANTILE, SEED],
+    constraints: Constraints,
+    tables: LatencyTables,
+    strategy: Annotated[str, typer.Option(help="evolution or random.", rich_help_panel="Strategy")] = "evolution",
+    evaluations: Annotated[int, typer.Option(min=1, help="Networks to rate.", rich_help_panel="Strategy")] = 512,
+    log: Annotated[
+        Path | None, typer.Option(help="Keep the ratings here; the same command resumes.", rich_help_panel="Strategy")
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The outcome's file.")] = Path("outcome.json"),
+    json: Json = False,
+) -> None:
+    """Find the best network within all constraints by a rating of whole networks. Nothing is proven.
+
+    Example: dna-deploy search with runs/one-shot-1a2b3c4d --latency 20ms
+
+    Example: dna-deploy search with my_ratings:rate --macs 4M --log ratings.jsonl
+    """
+    from dna_deploy.progress import Progress
+    from dna_deploy.search import search_black_box
+
+    space, latency_tables = tables.read(settings.space)
+    rate = _rating_of(rating, space)
+    with journey_view() as view:
+
+        def on_rated(count: int, best: float) -> None:
+            view(Progress("rating networks", count, evaluations, f"best {best:.5g}"))
+
+        outcome = search_black_box(
+            space, rate, latency_tables, constraints.read(settings.quantile), name=rating, progress=on_rated,
+            strategy=strategy, evaluations=evaluations, seed=settings.seed, log=log,
+        )  # fmt: skip
+    outcome.write(output)
+    if json:
+        print_json("search with", outcome=outcome.model_dump(mode="json"))
+        return
+    print_result(search_view(outcome))
+    note(f"wrote {output} · next: dna-deploy train {output}")
+
+
+def _rating_of(rating: str, space: SearchSpace) -> Callable[[Architecture], float]:
+    """What a rater's folder, or a function, says of a network of ``space``; lower is better."""
+    from dna_deploy.plugins import load_plugin
+    from dna_deploy.rating.rater import Rater, open_rater
+
+    if not Path(rating).is_dir():
+        function: Callable[[Architecture], float] = load_plugin("rating", rating, {rating: rating})
+        return function
+    rater = open_rater(Path(rating), Rater)
+    rater.work.check_space(space)
+    with journey_view() as view:
+        rater.train(view)
+    return lambda network: rater.score([network])[0].cost

@@ -1,0 +1,1 @@
+"""Option groups: what several commands ask for, written once. A command lists its groups."""
