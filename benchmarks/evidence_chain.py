@@ -14,13 +14,12 @@ import torch.nn.functional as F
 
 from dna_deploy.data.batches import in_order
 from dna_deploy.data.randomness import derived_seed
-from dna_deploy.learning.schedule import parameter_groups, set_learning_rate, warm_cosine
+from dna_deploy.learning.schedule import parameter_groups, warm_cosine
 from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.supernets.blocks import SupernetBlock
-from dna_deploy.rating.raters.dna.block_in_training import build_supernet
 from dna_deploy.rating.raters.dna.block_rating import relative_l1
-from dna_deploy.rating.raters.dna.block_training import training_batches
 from dna_deploy.rating.raters.dna.stitched import StitchedScores
+from dna_deploy.rating.raters.dna.training import build_supernet, training_batches
 from dna_deploy.rating.raters.dna.work import BlockWork
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
@@ -49,7 +48,8 @@ def train_chain(work: BlockWork, groups: Groups) -> list[SupernetBlock]:
             for group, optimiser in zip(groups, optimisers, strict=True):
                 found = run_group(work.space, supernets, group, architecture, features[group[0]])
                 loss = F.mse_loss(found, features[group[-1] + 1])
-                set_learning_rate(optimiser, work.config.learning_rate * warm_cosine(step, total))
+                for parameters in optimiser.param_groups:
+                    parameters["lr"] = work.config.learning_rate * warm_cosine(step, total)
                 optimiser.zero_grad(set_to_none=True)
                 torch.autograd.backward(loss)
                 optimiser.step()

@@ -31,9 +31,9 @@ from dna_deploy.nets.teachers.scaled import ScaledConfig, ScaledNetwork
 from dna_deploy.nets.teachers.teacher import Teacher, load_teacher
 from dna_deploy.progress import silent
 from dna_deploy.rating.raters.dna.block_rating import relative_l1
-from dna_deploy.rating.raters.dna.block_training import train_blocks
 from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.stitched import TEMPERATURES, StitchedScores, stitched_scores
+from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.raters.dna.work import BlockWork, block_work
 from dna_deploy.rating.raters.one_shot.rating import rate_one_shot
 from dna_deploy.rating.raters.one_shot.training import OneShotConfig, one_shot_work
@@ -43,8 +43,7 @@ from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.accuracy import measure_accuracy
 from dna_deploy.training.config import RESIDUAL, TeacherConfig
 from dna_deploy.training.recipe import Recipe
-from dna_deploy.training.scaled import train_largest
-from dna_deploy.training.teacher import train_residual
+from dna_deploy.training.teacher import train_largest, train_residual
 
 Scores = dict[str, Sequence[float]]
 

@@ -26,8 +26,8 @@ from dna_deploy.nets.inherit import inherited_network
 from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.nets.teachers.teacher import load_teacher
 from dna_deploy.progress import silent
-from dna_deploy.rating.raters.dna.block_training import train_blocks
 from dna_deploy.rating.raters.dna.config import RatingConfig
+from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.raters.dna.work import block_work
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.training.config import RESIDUAL, TeacherConfig, TrainingConfig

@@ -21,7 +21,7 @@ from dna_deploy.records.lineage import AccuracyGain, Lineage, LineageHeir, Linea
 from dna_deploy.records.model_card import Absent, Accuracy
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
-from dna_deploy.training.gain import gain_of, right_answers
+from dna_deploy.training.accuracy import Gain, right_answers
 
 FILE_NAME = "lineage.json"
 
@@ -76,7 +76,7 @@ class _Gain:
 def _gain(over: str, after: torch.Tensor, before: torch.Tensor | None, margin: float, absent: str) -> _Gain:
     if before is None:
         return _Gain(Absent(reason=absent), "")
-    found = gain_of(after, before)
+    found = Gain.of(after, before)
     shown = AccuracyGain(over=over, value=found.value, standard_error=found.standard_error)
     text = f"{100 * found.value:+.2f} ± {100 * found.standard_error:.2f} points over {over}"
     return _Gain(shown, "" if found.exceeds(margin) else text)

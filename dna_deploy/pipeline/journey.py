@@ -183,7 +183,7 @@ class Journey:
         return Stage("profile", "measure every layer on this machine", estimate_s, inputs, (self.table_file,), run)
 
     def _teach(self) -> Stage:
-        from dna_deploy.learning.course import FILE_NAME
+        from dna_deploy.learning.history import FILE_NAME
         from dna_deploy.training.config import RESIDUAL, TeacherConfig, usual_epochs
         from dna_deploy.training.recipe import Recipe
 
@@ -300,7 +300,7 @@ class Journey:
         return rater.second_stage(ratings)
 
     def _train(self) -> Stage:
-        from dna_deploy.learning.course import FILE_NAME
+        from dna_deploy.learning.history import FILE_NAME
         from dna_deploy.training.config import TrainingConfig
         from dna_deploy.training.network import train_architecture
         from dna_deploy.training.presets import make_recipe

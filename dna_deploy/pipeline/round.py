@@ -30,7 +30,7 @@ from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.config import TrainingConfig
 from dna_deploy.training.network import RECORD, train_architecture
 from dna_deploy.training.recipe import Recipe
-from dna_deploy.training.scaled import train_scaled
+from dna_deploy.training.teacher import train_scaled
 
 
 class Growth(Part):

@@ -152,8 +152,8 @@ class Record(Part):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy; with changes it is another record, of another digest."""
         copy = super().model_copy(update=update, deep=deep)
-        if update:
-            vars(copy).pop("digest", None)
+        for cached in set(vars(copy)) - set(type(self).model_fields) if update else ():
+            del vars(copy)[cached]
         return copy
 
     def write(self, path: Path) -> None:

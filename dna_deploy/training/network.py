@@ -10,6 +10,7 @@ from dna_deploy.data.randomness import seeded
 from dna_deploy.data.splits import ImageData
 from dna_deploy.errors import TableError, UsageError
 from dna_deploy.learning.compute import Compute
+from dna_deploy.learning.processes import Processes
 from dna_deploy.learning.tensor_file import TensorFile, file_digest
 from dna_deploy.nets.network import Network
 from dna_deploy.nets.teachers.teacher import Teacher
@@ -21,9 +22,7 @@ from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.accuracy import measure_accuracy
 from dna_deploy.training.config import TrainingConfig
-from dna_deploy.training.fit import Fitted, Run, fit
-from dna_deploy.training.objective import Objective
-from dna_deploy.training.team import team
+from dna_deploy.training.fit import BestEpoch, Run, fit
 
 RECORD, WEIGHTS = "trained-network.json", "weights.safetensors"
 
@@ -72,21 +71,21 @@ def train_architecture(
     run = Run("training", digest_of(parts.encode()), folder, compute)
     if finished := _finished(run):
         return finished
-    with compute.limited_threads(), team(compute.device) as together:
+    processes = Processes.here(compute.device)
+    with compute.limited_threads():
         with seeded(config.recipe.seed, "network"):
             network = Network(space, architecture) if start is None else copy.deepcopy(start.network)
         if teacher is not None:
-            teacher.network.to(together.device)
-        objective = Objective(config.recipe, teacher)
-        fitted = fit(network, objective, data, config.recipe, run, on_progress=on_progress, team=together)
-        if together.is_first:
+            teacher.network.to(processes.device)
+        best = fit(network, data, config.recipe, run, teacher=teacher, on_progress=on_progress, processes=processes)
+        if processes.is_first:
             TensorFile(network.state_dict(), {"identity": run.identity}).write(folder / WEIGHTS)
-            test = measure_accuracy(network, data.test, data, together.device)
-            record = _record(space, architecture, data, config, folder, taught_by, fitted, test)
+            test = measure_accuracy(network, data.test, data, processes.device)
+            record = _record(space, architecture, data, config, folder, taught_by, best, test)
             if start is not None:
                 record = record.model_copy(update={"recipe": {**record.recipe, "start": start.digest}})
             record.write(folder / RECORD)
-        together.wait()
+        processes.wait()
     return TrainedNetwork.read(folder / RECORD)
 
 
@@ -97,7 +96,7 @@ def _record(
     config: TrainingConfig,
     folder: Path,
     taught_by: str | None,
-    fitted: Fitted,
+    best: BestEpoch,
     test: Accuracy,
 ) -> TrainedNetwork:
     return TrainedNetwork(
@@ -115,8 +114,8 @@ def _record(
         deviation=data.normalisation.deviation,
         teacher=taught_by,
         recipe=config.recipe.model_dump(mode="json"),
-        best_epoch=fitted.best_epoch,
-        validation=fitted.validation,
+        best_epoch=best.epoch,
+        validation=best.accuracy,
         test=test,
     )
 

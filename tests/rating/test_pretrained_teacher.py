@@ -14,11 +14,11 @@ from dna_deploy.data.config import DataConfig
 from dna_deploy.data.splits import load_data
 from dna_deploy.nets.teachers.teacher import load_teacher
 from dna_deploy.progress import silent
-from dna_deploy.rating.raters.dna.block_in_training import build_supernet
 from dna_deploy.rating.raters.dna.block_rating import rate_blocks
 from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.processes import run_blocks
 from dna_deploy.rating.raters.dna.stitched import LEAST_KNOWN, share_told
+from dna_deploy.rating.raters.dna.training import build_supernet
 from dna_deploy.rating.raters.dna.work import block_work
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.training.config import TeacherConfig

@@ -19,10 +19,10 @@ from dna_deploy.nets.inherit import inherited_network
 from dna_deploy.nets.teachers.teacher import load_teacher, write_teacher
 from dna_deploy.progress import silent
 from dna_deploy.rating.rater import Rater, open_rater
-from dna_deploy.rating.raters.dna.block_training import train_blocks
 from dna_deploy.rating.raters.dna.rater import Dna
 from dna_deploy.rating.raters.dna.rating import rate_space
 from dna_deploy.rating.raters.dna.stitched import LEAST_KNOWN, StitchedRating, StitchedScores, rate_stitched, share_told
+from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.raters.dna.work import block_work, sets_of
 from dna_deploy.rating.refine import by_mean_rank, refine
 from dna_deploy.records.rating_run import RatingRun, RunTeacher

@@ -94,7 +94,7 @@ def rate(
     from dna_deploy.data.config import DataConfig
     from dna_deploy.data.splits import divide_up_to
     from dna_deploy.learning.compute import Compute
-    from dna_deploy.learning.ranks import Ranks
+    from dna_deploy.learning.processes import Processes
     from dna_deploy.nets.teachers.teacher import Teacher, load_teacher
     from dna_deploy.rating.rater import AdditiveRater, check_needs, load_rater, make_rater
     from dna_deploy.spaces.catalog import find_space
@@ -104,14 +104,14 @@ def rate(
     from dna_deploy.training.teachers import make_teacher
     from dna_deploy.units import Bytes
 
-    kind, ranks = load_rater(method), Ranks.here()
+    kind, processes = load_rater(method), Processes.here()
     values = {"epochs": epochs, "batch": batch, "learning_rate": learning_rate, "edges": edges, "supernets": supernets}
     config = parse_config(kind.config, {**values, "seed": seed, **further_settings(context.args)}, f"--method {method}")
     cache = Bytes.parse(feature_cache).count if feature_cache else 0
     asked = {"device": device, "jobs": jobs, "precision": precision, "compile": compile, "workers": workers}
     compute = parse_config(Compute, {**asked, "feature_cache_bytes": cache})
     has_teacher = kind.needs.teacher or teacher != "largest" or teacher_weights is not None or bool(teacher_cuts)
-    check_needs(method, kind.needs, has_teacher=has_teacher, jobs=max(jobs, ranks.count))
+    check_needs(method, kind.needs, has_teacher=has_teacher, jobs=max(jobs, processes.count))
     found = find_space(space)
     whole = load_dataset(dataset, None, found.input)
     divided = partial(divide_up_to, whole, DataConfig(dataset=dataset, rating_images=rating_images, seed=seed))
@@ -124,7 +124,7 @@ def rate(
         teacher_config = TeacherConfig(name=teacher, recipe=recipe, weights=teacher_weights, cuts=cuts)
         identity = teacher_identity(teacher_config, taught_space, teacher_data)
         place = folder / f"teacher-{identity.removeprefix('sha256:')[:8]}"
-        with ranks.first_goes_first():
+        with processes.first_goes_first():
             return load_teacher(
                 make_teacher(teacher_config, taught_space, teacher_data, place, on_progress=view, compute=compute)
             )
@@ -135,7 +135,7 @@ def rate(
         table = rater.table(view) if isinstance(rater, AdditiveRater) else None
     if table is None:
         _show_scores(rater, seed, json=json)
-    elif ranks.is_first:
+    elif processes.is_first:
         _leave(table, found, out or Path("ratings") / f"{found.name}.json", rater.work.folder, json=json)
 
 

@@ -62,11 +62,11 @@ def train(
     from dna_deploy.data.config import DataConfig
     from dna_deploy.data.splits import load_data
     from dna_deploy.learning.compute import Compute
+    from dna_deploy.learning.processes import Processes
     from dna_deploy.nets.teachers.teacher import load_teacher
     from dna_deploy.training.config import TrainingConfig
     from dna_deploy.training.network import RECORD, train_architecture
     from dna_deploy.training.presets import make_recipe
-    from dna_deploy.training.team import is_first_process
 
     recipe = make_recipe(
         preset, epochs=epochs, batch=batch, accumulate=accumulate, optimiser=optimiser, learning_rate=learning_rate,
@@ -89,7 +89,7 @@ def train(
             on_progress=view,
             compute=Compute(device=device),
         )
-    if not is_first_process():
+    if not Processes.here().is_first:
         return
     if json:
         print_json("train", record=str(out / RECORD), trained=trained.model_dump(mode="json"))

@@ -9,10 +9,10 @@ from typing import ClassVar
 from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.rater import Needs
-from dna_deploy.rating.raters.dna.block_training import train_blocks
 from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.rating import rate_sets_of_blocks
 from dna_deploy.rating.raters.dna.stitched import StitchedRating, rate_sets
+from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.raters.dna.work import BlockWork, check_fits, sets_in, sets_of
 from dna_deploy.rating.refine import SecondStage
 from dna_deploy.records.files import Part
