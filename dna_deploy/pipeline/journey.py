@@ -110,7 +110,7 @@ class Journey:
 
     @cached_property
     def target(self) -> TargetFile:
-        from dna_deploy.latency.workshop import plan_for
+        from dna_deploy.records.samples import plan_for
 
         file, asked = find_target(self.settings.target, self.profiles), self.settings.profile
         plan = file.plan.model_copy(update={"rounds": asked.rounds, "steady": asked.steady or file.plan.steady})

@@ -12,7 +12,7 @@ from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.records.files import Part, Provenance, digest_of
 from dna_deploy.records.rating_run import RatingRun, RunTeacher
-from dna_deploy.records.rating_table import CALIBRATED, NO_TEACHER, RatingTable
+from dna_deploy.records.rating_table import NO_TEACHER, RatingTable
 from dna_deploy.spaces.space import SearchSpace
 
 FILE_NAME = "rating-run.json"
@@ -81,7 +81,7 @@ class RatingWork(Generic[ConfigT, TeacherT]):
         """Raises `TableError` unless the table is of this space and method, and was made with this teacher and these images."""
         table.check_space(self.space)
         facts = (
-            ("method", table.method.removeprefix(f"{CALIBRATED} "), self.method),
+            ("method", table.method.removeprefix("calibrated "), self.method),
             ("teacher", table.teacher, self.teacher_label),
             ("images", table.dataset, self.data_label),
         )
