@@ -48,9 +48,7 @@ def followed(recipe: Preprocessing, content: bytes) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("height", "width", "mode"), [(300, 420, "RGB"), (96, 96, "RGB"), (310, 250, "L"), (40, 64, "L")])
-@pytest.mark.parametrize(
-    "shape", [FeatureMap(3, 224, 224), FeatureMap(3, 96, 128), FeatureMap(1, 28, 28), FeatureMap(1, 64, 64)]
-)
+@pytest.mark.parametrize("sizes", [(3, 224, 224), (3, 96, 128), (1, 28, 28), (1, 64, 64)])
 def test_the_recipe_is_what_the_data_sets_do(height: int, width: int, mode: str, sizes: tuple[int, int, int]) -> None:
     shape = FeatureMap(*sizes)
     mean, deviation = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)) if shape.channels == 3 else ((0.3,), (0.4,))
