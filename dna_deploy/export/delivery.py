@@ -98,6 +98,9 @@ def deliver(
     """
     wanted = {name: find_format(name) for name in formats}
     _check_batch(source, batch)
+    for kind in wanted.values():
+        if kind.needs_images and (data is None or not len(data.train)):
+            raise UsageError(f"{kind.precision} needs training images to calibrate on", "say which with --dataset")
     refused: list[Refused] = []
     evidence = _evidence(source, data, images)
     with staged(folder, replace=replace) as work:

@@ -61,6 +61,8 @@ class Format:
     """Writes the file that it is given the path of."""
     takes_pictures: bool = False
     """Whether crop, resize, normalisation and softmax are inside."""
+    needs_images: bool = False
+    """Whether it is made by looking at training images."""
 
 
 def format_names() -> tuple[str, ...]:
