@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from dna_deploy.data import image_facts
 from dna_deploy.data.catalog import load_dataset
@@ -132,9 +131,8 @@ def test_all_images_that_cannot_be_used_are_listed_at_once(photos: Path) -> None
     with pytest.raises(UsageError) as caught:
         load(photos)
     assert "5 of 25 images in" in caught.value.message
-    for words in ("cat/1.png is no image", "cat/2.png is broken", "cat/3.png is no image", "cat/4.png is a link that leads nowhere",
-                  "cat/new.heic is no image"):  # fmt: skip
-        assert words in caught.value.message
+    for words in ("1.png is no image", "2.png is broken", "3.png is no image", "4.png is a link that leads nowhere"):
+        assert f"cat/{words}" in caught.value.message
     assert "--skip-broken" in caught.value.hint
     assert "pillow-heif" in caught.value.hint
 
@@ -168,9 +166,7 @@ def test_a_class_of_which_nothing_is_left_is_refused(photos: Path) -> None:
 
 
 def test_the_limit_of_pixels_is_named_and_a_key_raises_it(photos: Path) -> None:
-    (photos / "cat" / "big.png").write_bytes(
-        pictures.encoded(Image.fromarray(np.random.default_rng(0).integers(0, 255, (600, 500), np.uint8)))
-    )
+    (photos / "cat" / "big.png").write_bytes(pictures.noise(0, 600, 500))
     with pytest.raises(UsageError, match=r"cat/big.png has 500x600 pixels, more than the limit of 0.2 megapixels") as caught:
         load(photos, Reading(most_megapixels=0.2))
     assert "--most-megapixels" in caught.value.hint

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, PngImagePlugin, features
 
 from dna_deploy.data.decoding import decode, opened
-from dna_deploy.data.rendering import Rendering
+from dna_deploy.data.rendering import Rendering, as_mode
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.operations import FeatureMap
 from tests.data.inputs import pictures
@@ -97,20 +97,15 @@ def test_lab_images_have_their_colours() -> None:
     assert np.abs(pixels(pictures.lab()) - pixels(pictures.encoded(pictures.HALVES))).mean() < 8
 
 
-@pytest.mark.parametrize("mode", ["HSV", "YCbCr", "CMYK", "I;16B", "LA", "PA", "RGBX", "La", "RGBa"])
-def test_every_mode_that_a_file_can_hold_is_converted(mode: str) -> None:
-    from dna_deploy.data.rendering import as_mode
-
-    grey = Image.new("L", (16, 16), 200)
-    source = grey.convert("I;16").point(lambda value: value * 257) if mode == "I;16B" else grey.convert("RGB")
-    image = (
-        source
-        if mode == "I;16B"
-        else (source.convert("LA") if mode == "La" else source.convert("RGBA") if mode == "RGBa" else source)
-    )
-    image = image if mode == "I;16B" else (grey.convert("P").convert("PA") if mode == "PA" else image.convert(mode))
-    for wanted in ("L", "RGB"):
-        low, high = as_mode(image, wanted, Rendering()).convert("L").getextrema()
+@pytest.mark.parametrize(
+    ("mode", "source"),
+    [("HSV", "RGB"), ("YCbCr", "RGB"), ("CMYK", "RGB"), ("LA", "L"), ("PA", "P"), ("RGBX", "RGB"), ("La", "LA"),
+     ("RGBa", "RGBA"), ("I", "L"), ("F", "L")],
+)  # fmt: skip
+def test_every_mode_that_a_file_can_hold_is_converted(mode: str, source: str) -> None:
+    image = Image.new("L", (16, 16), 200).convert(source).convert(mode)
+    for wanted in (as_mode(image, "L", Rendering()), as_mode(image, "RGB", Rendering())):
+        low, high = wanted.convert("L").getextrema()
         assert 195 <= low <= high <= 205
 
 

@@ -1,4 +1,4 @@
-"""Shards are read by the rule of folders: parts by their names, classes that occur in training, and what is left out is said."""
+"""Shards are read by the rule of folders: parts by their names, classes that train, and what is left out is said."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def test_classes_that_a_part_lacks_are_said(tmp_path: Path) -> None:
     assert "classes without validation images: 1 (c)" in words
 
 
-@pytest.mark.parametrize(("images", "message"), [(1, "leaves no test images"), (2, "leave none for rating and validation")])
+@pytest.mark.parametrize(("images", "message"), [(1, "leaves no test images"), (2, "has 2 training images; 3 are asked for")])
 def test_what_cannot_work_is_refused_when_it_is_loaded(tmp_path: Path, images: int, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         load_data(DataConfig(dataset=str(class_folders(tmp_path, "a", "b", images=images))), SHAPE)
