@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from dna_deploy.data import image_facts
+from dna_deploy.data import image_facts, image_memory
 from dna_deploy.data.catalog import load_dataset
 from dna_deploy.data.config import DataConfig, Reading
 from dna_deploy.data.image_set import Dataset
@@ -27,7 +27,7 @@ SKIP = Reading(skip_broken=True)
 @pytest.fixture
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two classes of twelve, whose facts are remembered however young the files are."""
-    monkeypatch.setattr(image_facts, "_SETTLED_NS", 0)
+    monkeypatch.setattr(image_memory, "_SETTLED_NS", 0)
     return class_folders(tmp_path / "photos", "cat", "dog")
 
 
@@ -84,17 +84,17 @@ def test_images_that_were_exchanged_are_other_data_and_the_same_elsewhere_are_th
 def test_a_file_that_changed_a_moment_ago_is_not_remembered(
     photos: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path
 ) -> None:
-    monkeypatch.setattr(image_facts, "_SETTLED_NS", 3600 * 10**9)
+    monkeypatch.setattr(image_memory, "_SETTLED_NS", 3600 * 10**9)
     load(photos)
     counted = reads(monkeypatch)
     load(photos)
     assert len(counted) == 24
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"version": 1}', b"\xff\xfe"])
+@pytest.mark.parametrize("damage", [b"", b"{", b"PK\3\4", b"\x93NUMPY", b"\xff\xfe"])
 def test_a_damaged_memory_is_made_again(photos: Path, own_cache: Path, damage: bytes) -> None:
     first = load(photos).digest
-    (memory,) = own_cache.rglob("*.json")
+    (memory,) = own_cache.rglob("*.npz")
     memory.write_bytes(damage)
     assert load(photos).digest == first
 
