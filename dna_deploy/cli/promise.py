@@ -12,6 +12,7 @@ from dna_deploy.errors import UsageError
 
 if TYPE_CHECKING:
     from dna_deploy.pipeline.promise import Attempt, KeptPromise, Measure
+    from dna_deploy.progress import OnProgress, Progress
     from dna_deploy.records.latency_table import LatencyTable
     from dna_deploy.records.samples import Quantile
     from dna_deploy.records.search_outcome import SearchOutcome
@@ -43,6 +44,8 @@ def keep(
     def tell(attempt: Attempt) -> None:
         note(
             f"asked {attempt.budget} · predicted {attempt.predicted} · measured {attempt.measured} ± {attempt.standard_error}"
+            + ("" if attempt.now in (None, attempt.measured) else f" at the table's pace ({attempt.now} now)")
+            + f" for {table.target.per}"
             f" · {attempt.verdict} · {attempt.architecture}"
         )
 
@@ -71,9 +74,17 @@ def _measure(space: SearchSpace, table: LatencyTable, quantile: Quantile, plan: 
     from dna_deploy.pipeline.promise import measure_untrained
     from dna_deploy.records.measurement import Measurement
 
+    views: list[OnProgress] = []
+
+    def tell(progress: Progress) -> None:
+        views[-1](progress)
+
+    untrained = measure_untrained(space, table, plan, quantile, tell)
+
     def measure(architecture: Architecture) -> Measurement:
         with journey_view() as view:
-            return measure_untrained(space, table.target, plan, quantile, view)(architecture)
+            views.append(view)
+            return untrained(architecture)
 
     return measure
 

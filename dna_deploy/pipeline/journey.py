@@ -264,7 +264,7 @@ class Journey:
             budget = finder.budget(table)
             outcome = finder.best(table, budget)
             if self.settings.keep_promise:
-                outcome = finder.kept(table, budget, self.target.plan) or outcome
+                outcome = finder.kept(table, budget, self.target.plan)
             outcome.write(self.outcome_file)
 
         asked = self.settings.rate

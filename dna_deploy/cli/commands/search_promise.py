@@ -67,6 +67,7 @@ def _values(kept: KeptPromise) -> dict[str, object]:
                 "architecture": attempt.architecture,
                 "predicted_s": attempt.predicted.seconds,
                 "measured_s": attempt.measured.seconds,
+                "now_s": (attempt.now or attempt.measured).seconds,
                 "standard_error_s": attempt.standard_error.seconds,
                 "is_kept": attempt.is_kept,
             }
