@@ -39,8 +39,8 @@ from dna_deploy.rating.raters.one_shot.rating import rate_one_shot
 from dna_deploy.rating.raters.one_shot.training import OneShotConfig, one_shot_work
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.scaling import Scaling, largest, scaled
-from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.accuracy import measure_accuracy
 from dna_deploy.training.config import RESIDUAL, TeacherConfig
 from dna_deploy.training.recipe import Recipe
@@ -76,7 +76,7 @@ class Bench:
     """What a method tells besides scores."""
 
     @property
-    def space(self) -> SearchSpace:
+    def space(self) -> ChainSpace:
         return self.listed.found_space
 
     @property

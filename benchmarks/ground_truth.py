@@ -43,7 +43,7 @@ from dna_deploy.records.samples import Samples
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import BlockChoice
 from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.statistics.ranks import tau
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.plan import SamplingPlan
@@ -136,25 +136,25 @@ def write_list(name: str) -> None:
     ).write(truth.list_path)
 
 
-def draw_mixed(space: SearchSpace, rng: random.Random) -> Architecture:
+def draw_mixed(space: ChainSpace, rng: random.Random) -> Architecture:
     """A network: for each block a cell, all equally likely, then an operation a layer."""
     return space.sample_cells_evenly(rng)
 
 
-def draw_plain(space: SearchSpace, rng: random.Random) -> Architecture:
+def draw_plain(space: ChainSpace, rng: random.Random) -> Architecture:
     """A network with one operation a block."""
     cells = [rng.choice(block.cells) for block in space.blocks]
     return Architecture.of(BlockChoice(cell.width, (rng.choice(cell.layers[0]),) * cell.depth) for cell in cells)
 
 
-def draw_bands(space: SearchSpace, table: LatencyTable, plan: Plan) -> list[list[list[Architecture]]]:
+def draw_bands(space: ChainSpace, table: LatencyTable, plan: Plan) -> list[list[list[Architecture]]]:
     """For each band, for each way to draw, the first networks whose predicted latency is near the band's middle."""
     halves = [_draw_half(space, table, plan, draw, seed) for seed, draw in enumerate((draw_mixed, draw_plain))]
     return [list(band) for band in zip(*halves, strict=True)]
 
 
 def _draw_half(
-    space: SearchSpace, table: LatencyTable, plan: Plan, draw: Callable[[SearchSpace, random.Random], Architecture], seed: int
+    space: ChainSpace, table: LatencyTable, plan: Plan, draw: Callable[[ChainSpace, random.Random], Architecture], seed: int
 ) -> list[list[Architecture]]:
     rng, bands, wanted = random.Random(seed), [dict[Architecture, None]() for _ in plan.bands_s], plan.drawn
     while any(len(band) < wanted for band in bands):
@@ -167,7 +167,7 @@ def _draw_half(
 
 
 def draw_far_apart(
-    space: SearchSpace, table: LatencyTable, plan: Plan, known: Collection[Architecture]
+    space: ChainSpace, table: LatencyTable, plan: Plan, known: Collection[Architecture]
 ) -> list[list[list[Architecture]]]:
     """For each band, of many networks that are not known, those that count their operations most differently."""
     rng = random.Random(plan.draw_seed)
@@ -180,7 +180,7 @@ def draw_far_apart(
     ]
 
 
-def far_apart(space: SearchSpace, networks: Sequence[Architecture], count: int) -> list[Architecture]:
+def far_apart(space: ChainSpace, networks: Sequence[Architecture], count: int) -> list[Architecture]:
     """Begins with the first network, and takes again and again the one farthest from all taken (Gonzalez 1985)."""
     features = operator_counts(space, networks)
     spread = features.std(0)
@@ -192,7 +192,7 @@ def far_apart(space: SearchSpace, networks: Sequence[Architecture], count: int) 
     return [networks[number] for number in taken]
 
 
-def operator_counts(space: SearchSpace, architectures: Sequence[Architecture]) -> np.ndarray:
+def operator_counts(space: ChainSpace, architectures: Sequence[Architecture]) -> np.ndarray:
     """How many layers of each operation every block has, its depth and its width: ``(networks, features)``."""
     features = []
     for architecture in architectures:
@@ -206,7 +206,7 @@ def operator_counts(space: SearchSpace, architectures: Sequence[Architecture]) -
 
 
 def measure(
-    space: SearchSpace, architectures: list[Architecture], plan: SamplingPlan
+    space: ChainSpace, architectures: list[Architecture], plan: SamplingPlan
 ) -> tuple[dict[Architecture, Samples], Fingerprint]:
     """Timed runs of networks made of the very layers that profiling measures, all of them interleaved."""
     kit = cached_kit(space)

@@ -20,7 +20,7 @@ from dna_deploy.records.files import Migration, Part, Provenance, Record, digest
 from dna_deploy.records.score import Metric, of_accuracy
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.training.recipe import Recipe
 
@@ -54,7 +54,7 @@ class NetworkList(Record):
     networks: tuple[ListedNetwork, ...]
 
     @cached_property
-    def found_space(self) -> SearchSpace:
+    def found_space(self) -> ChainSpace:
         space = find_space(self.space)
         if space.digest != self.space_digest:
             raise SystemExit(f"the space {self.space!r} is no longer that of the ground truth")

@@ -47,17 +47,17 @@ from dna_deploy.rating.raters.dna.training import build_supernet, train_blocks, 
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.spaces.block import Block, Cell
 from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import FeatureMap, MBConv, Pointwise
-from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.machine import processor_name
 
 DEPTH, REPEATS = 4, 5
 OPERATIONS = (MBConv(3, 1), MBConv(3, 3), MBConv(5, 3), MBConv(5, 6), MBConv(7, 6), Pointwise())
 
 
-def deep_block() -> tuple[SearchSpace, Teacher]:
+def deep_block() -> tuple[ChainSpace, Teacher]:
     """One block of stride 1, so that every layer costs the same and the theory is about time."""
-    space = SearchSpace(
+    space = ChainSpace(
         name="deep",
         input=FeatureMap(16, 14, 14),
         stem=(),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dna_deploy.progress import OnProgress
     from dna_deploy.records.files import Part
     from dna_deploy.records.rating_table import RatingTable
-    from dna_deploy.spaces.space import SearchSpace
+    from dna_deploy.spaces.chain import ChainSpace
 
     ConfigT = TypeVar("ConfigT", bound=Part)
 
@@ -33,7 +33,7 @@ def check_method(method: str, *, has_teacher: bool, supernets: int) -> None:
 
 
 def rate_without_labels(
-    space: SearchSpace, data: ImageData, asked: Mapping[str, object], folder: Path, compute: Compute, on_progress: OnProgress
+    space: ChainSpace, data: ImageData, asked: Mapping[str, object], folder: Path, compute: Compute, on_progress: OnProgress
 ) -> tuple[RatingTable, Path]:
     """The ratings of DNA++, and the folder below ``folder`` that keeps its population."""
     from dna_deploy.rating.raters.dna_pp.population import PopulationConfig, population_work

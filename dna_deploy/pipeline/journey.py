@@ -21,9 +21,9 @@ from dna_deploy.records.model_card import PredictedLatency
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.scaling import largest
-from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.target_file import TargetFile, find_target
 
 if TYPE_CHECKING:
@@ -84,9 +84,9 @@ class Journey:
         return self.settings.method == "dna"
 
     @cached_property
-    def space(self) -> SearchSpace:
+    def space(self) -> ChainSpace:
         """The space, with as many classes as the data set has."""
-        space = find_space(self.settings.space)
+        space = find_chain(self.settings.space)
         classes = len(self._data(self.settings.rate.images).classes)
         return space if space.classes == classes else space.with_classes(classes)
 
@@ -109,7 +109,7 @@ class Journey:
         from dna_deploy.data.splits import divide_up_to
 
         if most_images not in self._loaded:
-            asked, whole = self.settings, load_dataset(self.settings.dataset, None, find_space(self.settings.space).input)
+            asked, whole = self.settings, load_dataset(self.settings.dataset, None, find_chain(self.settings.space).input)
             tenth = max(1, len(whole.training) // 10)
             config = DataConfig(
                 dataset=asked.dataset,
@@ -160,7 +160,7 @@ class Journey:
             noisy = asked.accept_noise
             profile_space(kit, self.space, self.target, folders, judges, accept_noise=noisy, on_progress=on_progress)
 
-        models = len(find_space(self.settings.space).rows()) + 2 * asked.validation_networks
+        models = len(find_chain(self.settings.space).rows()) + 2 * asked.validation_networks
         estimate_s = 20 + 0.002 * models * asked.rounds
         return Stage("profile", "measure every layer on this machine", estimate_s, inputs, (self.table_file,), run)
 
@@ -212,7 +212,7 @@ class Journey:
             from dna_deploy.rating.rate import rate_space
 
             table = rate_space(
-                find_space(self.settings.space), load_teacher(self.teacher_file), self._data(asked.images), config, work,
+                find_chain(self.settings.space), load_teacher(self.teacher_file), self._data(asked.images), config, work,
                 supernets=asked.supernets, on_progress=on_progress, compute=_compute(asked.jobs),
             )  # fmt: skip
             table.write(self.ratings_file)
@@ -233,7 +233,7 @@ class Journey:
         def run(work: Path, on_progress: OnProgress) -> None:
             from dna_deploy.rating.raters.dna_pp.rating import rate_population
 
-            space, data = find_space(self.settings.space), self._data(asked.images)
+            space, data = find_chain(self.settings.space), self._data(asked.images)
             rate_population(space, data, config, work, on_progress=on_progress).write(self.ratings_file)
 
         estimate_s = 60 + asked.epochs * self._images(asked.images) / self._pace(100)
@@ -284,7 +284,7 @@ class Journey:
             gone = f"there are no supernets in {supernets}: block ratings decide alone"
             on_progress(Progress("comparing whole networks", 1, 1, notice=gone))
             return None
-        space, teacher = find_space(self.settings.space), load_teacher(self.teacher_file)
+        space, teacher = find_chain(self.settings.space), load_teacher(self.teacher_file)
         work = block_work(space, teacher, self._data(self.settings.rate.images), self._rating_config, supernets)
         return SecondStage(sets_of(work, self.settings.rate.supernets), ratings)
 

@@ -22,7 +22,7 @@ from dna_deploy.rating.run import SET, write_run
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.rating_table import BlockRatings, RatingTable
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 METHOD = "dna"
 
@@ -31,7 +31,7 @@ ASKED = 256
 
 
 def rate_space(
-    space: SearchSpace,
+    space: ChainSpace,
     teacher: Teacher,
     data: ImageData,
     config: RatingConfig,
@@ -97,7 +97,7 @@ def _of_set(on_progress: OnProgress, number: int, count: int) -> OnProgress:
 
 
 def block_work(
-    space: SearchSpace,
+    space: ChainSpace,
     teacher: Teacher,
     data: ImageData,
     config: RatingConfig,
@@ -117,7 +117,7 @@ def block_work(
 
 
 def rating_identity(
-    space: SearchSpace, teacher: Teacher, data: ImageData, config: RatingConfig, compute: Compute | None = None
+    space: ChainSpace, teacher: Teacher, data: ImageData, config: RatingConfig, compute: Compute | None = None
 ) -> str:
     """Names everything that the ratings depend on."""
     parts = [METHOD, space.digest, teacher.digest, data.digest, config.model_dump_json()]
@@ -126,7 +126,7 @@ def rating_identity(
     return digest_of(" ".join(parts).encode())
 
 
-def block_ratings(space: SearchSpace, index: int, found: Sequence[BatchRatings]) -> BlockRatings:
+def block_ratings(space: ChainSpace, index: int, found: Sequence[BatchRatings]) -> BlockRatings:
     """The ratings of the candidates of block ``index`` as a table holds them: means over sets of supernets.
 
     Standard errors are those over images, which all sets share, together with those over sets where there are several.

@@ -15,7 +15,7 @@ from dna_deploy.rating.teacherless import method_in
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_run import RatingRun
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 
 FILE_NAME = "rating-run.json"
 SET = "set-"
@@ -49,7 +49,7 @@ def open_run(folder: Path, compute: Compute | None = None) -> BlockWork:
     if method := method_in(folder):
         raise TableError(f"{folder} holds a supernet of {method}, not blocks that a teacher taught", "name another folder")
     run = RatingRun.read(folder / FILE_NAME)
-    space = find_space(run.space).with_classes(run.classes)
+    space = find_chain(run.space).with_classes(run.classes)
     teacher = load_teacher(Path(run.teacher_file))
     data = load_data(DataConfig.model_validate(run.data), space.input)
     config = RatingConfig.model_validate(run.config)

@@ -12,8 +12,8 @@ from dna_deploy.errors import TableError
 from dna_deploy.learning.compute import Compute
 from dna_deploy.records.files import Part, Provenance, digest_of
 from dna_deploy.records.supernet_run import SupernetRun
-from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.chain import ChainSpace
 
 FILE_NAME = "supernet-run.json"
 
@@ -25,7 +25,7 @@ class TeacherlessWork(Generic[ConfigT]):
     """The inputs of a rating by ``method``, and the folder that keeps what it makes."""
 
     method: str
-    space: SearchSpace
+    space: ChainSpace
     data: ImageData
     config: ConfigT
     folder: Path
@@ -73,7 +73,7 @@ def open_teacherless(
     run = SupernetRun.read(folder / FILE_NAME)
     if run.method != method:
         raise TableError(f"{folder} holds a supernet of {run.method}, not of {method}", "name another folder, or rate again")
-    space = find_space(run.space).with_classes(run.classes)
+    space = find_chain(run.space).with_classes(run.classes)
     data = load_data(DataConfig.model_validate(run.data), space.input)
     for name, found, wanted in (("space", space.digest, run.space_digest), ("images", data.digest, run.data_digest)):
         if found != wanted:

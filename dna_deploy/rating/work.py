@@ -11,14 +11,14 @@ from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.rating.config import RatingConfig
 from dna_deploy.records.rating_table import RatingTable
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 
 @dataclass(frozen=True)
 class BlockWork:
     """The inputs of a rating. ``identity`` names those that the result depends on."""
 
-    space: SearchSpace
+    space: ChainSpace
     teacher: Teacher
     data: ImageData
     config: RatingConfig

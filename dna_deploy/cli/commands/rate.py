@@ -16,7 +16,7 @@ from dna_deploy.errors import UsageError
 if TYPE_CHECKING:
     from dna_deploy.progress import OnProgress
     from dna_deploy.records.rating_table import RatingTable
-    from dna_deploy.spaces.space import SearchSpace
+    from dna_deploy.spaces.chain import ChainSpace
 
 IMAGES, TEACHER_IMAGES = 12_000, 20_000
 SHOWN = 3
@@ -89,14 +89,14 @@ def rate(
     from dna_deploy.nets.teachers.teacher import load_teacher
     from dna_deploy.rating.config import RatingConfig
     from dna_deploy.rating.rate import rate_space, rating_identity
-    from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.spaces.catalog import find_chain
     from dna_deploy.training.config import TeacherConfig, usual_epochs
     from dna_deploy.training.recipe import Recipe
     from dna_deploy.training.teacher import teacher_identity
     from dna_deploy.training.teachers import make_teacher
     from dna_deploy.units import Bytes
 
-    found = find_space(space)
+    found = find_chain(space)
     compute = parse_config(
         Compute, device=device, jobs=jobs, precision=precision, compile=compile, workers=workers,
         feature_cache_bytes=Bytes.parse(feature_cache).count if feature_cache else 0,
@@ -138,7 +138,7 @@ def rate(
         _leave(table, found, out or Path("ratings") / f"{found.name}.json", place, json=json)
 
 
-def _leave(table: RatingTable, found: SearchSpace, path: Path, place: Path, *, json: bool) -> None:
+def _leave(table: RatingTable, found: ChainSpace, path: Path, place: Path, *, json: bool) -> None:
     """Writes the table and says what is in it."""
     table.write(path)
     if json:
@@ -153,7 +153,7 @@ def _short(digest: str) -> str:
     return digest.removeprefix("sha256:")[:8]
 
 
-def _best(space: SearchSpace, table: RatingTable) -> str:
+def _best(space: ChainSpace, table: RatingTable) -> str:
     rows = []
     for number, rated in enumerate(table.blocks, 1):
         names = map(str, space.index.candidates(number - 1))

@@ -87,9 +87,9 @@ def choose_networks(
 ) -> tuple[tuple[Role, tuple[Architecture, ...]], ...]:
     """Different networks of the space: uniform ones to judge on, and ones spread evenly over cost to fit on."""
     rng = random.Random(seed)
-    wanted = min(space.count(), validation + max(20 * calibration, 1))
+    count, size = validation + max(20 * calibration, 1), space.size()
     drawn: dict[Architecture, None] = {}
-    while len(drawn) < wanted:
+    while len(drawn) < (count if size is None else min(size, count)):
         drawn.setdefault(space.sample(rng))
     unseen, pool = tuple(drawn)[:validation], tuple(drawn)[validation:]
     by_cost = sorted(pool, key=lambda architecture: sum(layer.macs for layer in space.place(architecture)))
