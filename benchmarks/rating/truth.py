@@ -17,6 +17,7 @@ from dna_deploy.data.splits import ImageData, load_data
 from dna_deploy.records.files import Part, Provenance, Record
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.training.recipe import Recipe
 
