@@ -77,7 +77,14 @@ class Journey:
 
     @property
     def model_file(self) -> Path:
-        return self.folder / "model" / "model.onnx"
+        """The file that the target runs."""
+        return self.folder / "model" / self._model_name
+
+    @property
+    def _model_name(self) -> str:
+        from dna_deploy.export.formats.catalog import model_name
+
+        return model_name(self.target.target.precision)
 
     @property
     def has_teacher(self) -> bool:
@@ -333,6 +340,7 @@ class Journey:
 
         def run(work: Path, on_progress: OnProgress) -> None:
             from dna_deploy.export.delivery import deliver
+            from dna_deploy.export.formats.catalog import FORMAT_OF
             from dna_deploy.export.source import source_of_trained
 
             outcome, table = SearchOutcome.read(self.outcome_file), LatencyTable.read(self.table_file)
@@ -342,15 +350,22 @@ class Journey:
                 believed = source.predicted.model_copy(update={"latency_s": outcome.best.targets[0].latency_s})
                 source = replace(source, predicted=believed)
             data = self._data(self.settings.train.images)
-            deliver(source, self.exported_folder, data=data, replace=True, reproduce=self.reproduce)
+            target = self.target.target
+            done = deliver(
+                source, self.exported_folder, formats=[FORMAT_OF[target.precision]] if target.precision in FORMAT_OF else (),
+                data=data, batch=target.batch, replace=True, reproduce=self.reproduce,
+            )  # fmt: skip
+            for refused in done.refused:
+                raise refused.error
 
-        outputs = (self.exported_folder / "model.onnx", self.exported_folder / "model.card.json")
+        exported = self.exported_folder / self._model_name
+        outputs = (exported, exported.with_suffix(".card.json"))
         return Stage("export", "write the ONNX file, compare it with torch", 30, inputs, outputs, run)
 
     def _verify(self) -> Stage:
         def inputs() -> Inputs:
-            exported = self.exported_folder
-            return {"model": published_digest(exported / "model.onnx"), "card": published_digest(exported / "model.card.json")}
+            exported = self.exported_folder / self._model_name
+            return {"model": published_digest(exported), "card": published_digest(exported.with_suffix(".card.json"))}
 
         def run(work: Path, on_progress: OnProgress) -> None:
             from dna_deploy.export.checks.verification import complete_card, find_promise, verify_model

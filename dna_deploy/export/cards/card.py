@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from dna_deploy.export.formats.model_file import WEIGHTS_SUFFIX, ExportResult
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.model_card import (
+    NO_RECIPE,
     Absent,
     AskedLatency,
     Baseline,
@@ -83,6 +84,7 @@ def make_card(
         baselines=tuple(baselines),
         dataset=dataset,
         labels=result.info.labels,
+        preprocessing=result.info.preprocessing or NO_RECIPE,
         seeds=dict(seeds),
         packages=_versions(),
         digests={**digests, "weights": result.info.weights, **{path.name: digest_of(path.read_bytes()) for path in beside}},
