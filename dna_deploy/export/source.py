@@ -58,13 +58,24 @@ class Source:
         digests |= {f"latency table of {target}": digest for target, digest in outcome.tables.items()}
         asked = self.asked
         if budget is not None and budget.at_most is not None:
-            asked = AskedLatency(latency_s=budget.at_most, quantile=budget.quantile or "p50")
+            places = [place for place in outcome.best.targets if budget.target in (None, place.target)]
+            where = {"target": places[0].target, "batch": places[0].batch, "precision": places[0].precision} if places else {}
+            values = {"latency_s": budget.at_most, "quantile": budget.quantile or "p50", **where}
+            asked = AskedLatency.model_validate(values)
         predicted: PredictedLatency | Absent = self.predicted
         if outcome.best.targets:
-            predicted = PredictedLatency(
-                latency_s=outcome.best.targets[0].latency_s, relative_error=Absent(reason="not said by the search outcome")
-            )
-        return replace(self, asked=asked, predicted=predicted, baselines=_largest(outcome, self.space), digests=digests)
+            place = outcome.best.targets[0]
+            unsaid = Absent(reason="not said by the search outcome")
+            predicted = PredictedLatency(latency_s=place.latency_s, relative_error=unsaid)
+        precision = outcome.best.targets[0].precision if outcome.best.targets else self.predicted_in
+        return replace(
+            self,
+            asked=asked,
+            predicted=predicted,
+            predicted_in=precision,
+            baselines=_largest(outcome, self.space),
+            digests=digests,
+        )
 
     def with_labels(self, labels: tuple[str, ...], mean: tuple[float, ...], deviation: tuple[float, ...]) -> Source:
         """Names of classes and what is done to images, where the weights do not say it themselves."""

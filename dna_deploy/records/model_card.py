@@ -1,18 +1,23 @@
-"""What is known about an exported model: asked, predicted and measured latency, parity, accuracy, and how to make it again.
+"""What is known about an exported model: asked, predicted and measured latency, parity, metrics, and how to make it again.
 
 What is not known says why. The Markdown beside the record is written by the room `export`.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self, TypeAlias
+import operator
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import Field
 
 from dna_deploy.records.doubt import Doubt
-from dna_deploy.records.files import Part, Provenance, Record
+from dna_deploy.records.files import Migration, Part, Provenance, Record
 from dna_deploy.records.measurement import Measurement
+from dna_deploy.records.preprocessing import Preprocessing
 from dna_deploy.records.samples import Quantile
+from dna_deploy.records.score import Metrics, of_accuracy
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.target import Precision, Target
 
@@ -23,27 +28,9 @@ class Absent(Part):
     reason: str
 
 
+NO_RECIPE = Absent(reason="nothing says how images were prepared")
 NOT_TUNED = Absent(reason="not tuned; dna-deploy verify --tune does it")
 NOTHING_INSIDE = Absent(reason="no pre-processing is inside")
-
-
-class Accuracy(Part):
-    """The share of images whose class was found."""
-
-    correct: int = Field(ge=0)
-    images: int = Field(gt=0)
-
-    @property
-    def fraction(self) -> float:
-        return self.correct / self.images
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The 95 % Wilson interval of the share."""
-        from scipy.stats import binomtest  # late: it is slow to import, and a device that only verifies needs no interval
-
-        found = binomtest(self.correct, self.images).proportion_ci(0.95, method="wilson")
-        return float(found.low), float(found.high)
 
 
 class JudgeParity(Part):
@@ -54,13 +41,13 @@ class JudgeParity(Part):
     images: int = Field(gt=0)
     max_absolute_error: float = Field(ge=0)
     mean_absolute_error: float = Field(ge=0)
-    same_top1: int = Field(ge=0, description="images for which the judge and torch find the same class")
-    accuracy: Accuracy | Absent
+    same_answers: int = Field(ge=0, description="images for which the judge and torch give the same answer")
+    metrics: Metrics | Absent
 
     @property
     def agreement(self) -> float:
-        """The share of images with the same class."""
-        return self.same_top1 / self.images
+        """The share of images with the same answer."""
+        return self.same_answers / self.images
 
 
 class Parity(Part):
@@ -69,9 +56,18 @@ class Parity(Part):
     precision: Precision
     source: str = Field(description="which images")
     largest_score: float = Field(ge=0, description="the largest absolute score of torch: what errors are relative to")
-    accuracy: Accuracy | Absent = Field(description="of torch")
+    metrics: Metrics | Absent = Field(description="of torch")
     judges: tuple[JudgeParity, ...] = Field(min_length=1)
     absent_judges: dict[str, str] = Field(description="judges that could not be asked, and why")
+
+
+def _is_one(value: int) -> bool:
+    """For what is left out of files, so that those made before it keep their digests."""
+    return value == 1
+
+
+def _is_fp32(value: Precision) -> bool:
+    return value == "fp32"
 
 
 class AskedLatency(Part):
@@ -79,6 +75,9 @@ class AskedLatency(Part):
 
     latency_s: float = Field(gt=0)
     quantile: Quantile = "p50"
+    target: str = Field("", exclude_if=operator.not_, description="for which target; empty where nobody said it")
+    batch: int = Field(1, ge=1, exclude_if=_is_one, description="images that the latency is for")
+    precision: Precision = Field("fp32", exclude_if=_is_fp32)
 
 
 class PredictedLatency(Part):
@@ -100,7 +99,15 @@ class MeasuredLatency(Part):
     samples: int = Field(gt=0)
     target: Target
     fingerprint: Fingerprint
+    idle_s: float = Field(0.0, ge=0, exclude_if=operator.not_, description="rest before every run; 0: runs back to back")
+    steady: bool = Field(False, exclude_if=operator.not_, description="only in moments when nobody else was at work")
     doubts: tuple[Doubt, ...]
+
+    @property
+    def rhythm(self) -> str:
+        """For which moments the numbers are true, in words."""
+        words = f"each run after a rest of {self.idle_s * 1e3:g} ms" if self.idle_s else "runs back to back"
+        return f"{words}, only in moments when nobody else was at work" if self.steady else f"{words}, every moment counted"
 
     @classmethod
     def of(cls, measurement: Measurement, quantile: Quantile) -> Self:
@@ -109,10 +116,10 @@ class MeasuredLatency(Part):
         Raises:
             UnstableMeasurementError: there are too few samples to speak of the quantile.
         """
-        few = f"{measurement.samples.count} samples are too few"
+        missing = measurement.why_not("p90")
         return cls(
             p50_s=measurement.p50.seconds,
-            p90_s=measurement.p90.seconds if measurement.samples.can_tell("p90") else Absent(reason=few),
+            p90_s=Absent(reason=missing) if missing else measurement.p90.seconds,
             quantile=quantile,
             quantile_s=measurement.quantile(quantile).seconds,
             standard_error_s=measurement.standard_error(quantile).seconds,
@@ -120,6 +127,8 @@ class MeasuredLatency(Part):
             samples=measurement.samples.count,
             target=measurement.target,
             fingerprint=measurement.fingerprint,
+            idle_s=measurement.plan.idle_s,
+            steady=measurement.plan.steady,
             doubts=measurement.doubts,
         )
 
@@ -132,7 +141,7 @@ class Setting(Part):
     threads: int = Field(ge=1)
     options: dict[str, str]
     p50_s: float = Field(gt=0)
-    accuracy: Accuracy | Absent
+    metrics: Metrics | Absent
 
     @property
     def words(self) -> str:
@@ -188,10 +197,31 @@ class DatasetFacts(Part):
 Promise: TypeAlias = Literal["kept", "missed", "not checked"]
 
 
+def _of_version_2(body: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 knew one metric, accuracy."""
+
+    def renamed(part: dict[str, Any]) -> dict[str, Any]:
+        metrics = of_accuracy(part["accuracy"])
+        rest = {key: value for key, value in part.items() if key != "accuracy"}
+        return {**rest, "metrics": metrics if "reason" in metrics else [metrics]}
+
+    def of_judge(judge: dict[str, Any]) -> dict[str, Any]:
+        return renamed({("same_answers" if key == "same_top1" else key): value for key, value in judge.items()})
+
+    parity, tuning = body["parity"], body.get("tuning", NOT_TUNED.model_dump())
+    if "reason" not in parity:
+        parity = renamed({**parity, "judges": list(map(of_judge, parity["judges"]))})
+    if "reason" not in tuning:
+        tuning = {"tried": list(map(renamed, tuning["tried"])), "usual": renamed(tuning["usual"])}
+    return renamed({**body, "parity": parity, "tuning": tuning})
+
+
 class ModelCard(Record):
     """Everything about one exported model."""
 
     KIND: ClassVar[str] = "model-card"
+    SCHEMA_VERSION: ClassVar[int] = 2
+    MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: _of_version_2})
 
     provenance: Provenance
     model: str = Field(description="file name of the model")
@@ -213,10 +243,11 @@ class ModelCard(Record):
         NOTHING_INSIDE, description="what the file beside it took, which has the network alone inside"
     )
     parity: Parity | Absent
-    accuracy: Accuracy | Absent = Field(description="of the exported file on the untouched test images")
+    metrics: Metrics | Absent = Field(description="of the exported file on the untouched test images")
     baselines: tuple[Baseline, ...]
     dataset: DatasetFacts | Absent
     labels: tuple[str, ...]
+    preprocessing: Preprocessing | Absent = Field(NO_RECIPE, description="from a picture to what the network takes")
     seeds: dict[str, int]
     packages: dict[str, str] = Field(description="versions of what made the file")
     digests: dict[str, str] = Field(description="of the records and weights that it came from")

@@ -231,6 +231,8 @@ class CostModel:
             planned_s=max(0.0, planned.offset + planned.factor * math.fsum(rows.of_key(key) for key in keys)),
             weight_bytes=deployed * width,
             peak_memory_bytes=peak * width * batch,
+            batch=batch,
+            precision=table.target.precision,
         )
 
     def _place(self, quantity: Quantity) -> tuple[int, Column, Scale]:

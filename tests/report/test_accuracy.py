@@ -49,7 +49,7 @@ def section(page: str, key: str) -> str:
 
 def interval(rating: float, standard_error: float) -> tuple[float, float, float]:
     """A predicted accuracy and the ends of its interval, in percent, from the record alone."""
-    misses = [network.predicted - network.accuracy.fraction for network in RECORD.networks]
+    misses = [network.predicted - network.reached.value for network in RECORD.networks]
     error = math.sqrt(sum(miss**2 for miss in misses) / len(misses))
     reach = 100 * student_t.ppf(0.975, len(misses) - 1) * math.hypot(standard_error / 100, error)
     return 100 - rating, 100 - rating - reach, 100 - rating + reach
@@ -84,7 +84,7 @@ def test_the_answer_is_told_as_accuracy_in_tile_section_and_card(page: str) -> N
 def test_the_landscape_says_what_each_candidate_adds(page: str) -> None:
     drawn = section(page, "landscape")
     assert "accuracy it adds (points)</text>" in drawn
-    table, chosen = calibrated_of(FASHION), FASHION.parse(calibrated_outcome_of(FASHION).best.architecture).blocks[0]
+    table, chosen = calibrated_of(FASHION), FASHION.parse(calibrated_outcome_of(FASHION).best.architecture).parts[0]
     ratings = [rating for cell in table.blocks[0].cells for rating in cell.ratings]
     added = sum(ratings) / len(ratings) - table.of_choice(FASHION, 0, chosen)
     assert f"chosen {chosen} with {added:+.2f}".replace("-", "\N{MINUS SIGN}") in drawn
@@ -123,7 +123,7 @@ def test_ratings_that_are_not_calibrated_stay_ratings_even_beside_a_calibration(
     calibrated_of(FASHION).write(folder / "ratings" / "fashion.calibrated.json")
     evidence = select(gather([folder]))
     assert evidence.ratings == ratings_of(FASHION)
-    assert not evidence.merit.is_calibrated
+    assert not evidence.merit.is_prediction
     assert "accuracy" not in {one.key for one in sections_of(evidence)}
 
 

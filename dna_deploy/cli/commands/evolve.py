@@ -12,8 +12,9 @@ from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.views.journey import journey_view
 
 if TYPE_CHECKING:
-    from dna_deploy.records.lineage import AccuracyGain, Lineage
-    from dna_deploy.records.model_card import Absent, Accuracy
+    from dna_deploy.records.lineage import Lineage, MeasuredGain
+    from dna_deploy.records.model_card import Absent
+    from dna_deploy.records.score import Metric, ScoreKind
 
 IMAGES, TEACHER_IMAGES = 12_000, 20_000
 
@@ -64,7 +65,7 @@ def evolve(
     from dna_deploy.learning.compute import Compute
     from dna_deploy.pipeline.evolve import evolve as run_rounds
     from dna_deploy.pipeline.round import EvolutionConfig, EvolutionWork, Growth
-    from dna_deploy.rating.config import RatingConfig
+    from dna_deploy.rating.raters.dna.config import RatingConfig
     from dna_deploy.records.rating_table import RatingTable
     from dna_deploy.search import Constraint
     from dna_deploy.spaces.catalog import find_space
@@ -112,30 +113,28 @@ def lineage_view(lineage: Lineage) -> str:
 
     rows: list[tuple[object, ...]] = []
     for done in lineage.rounds:
-        rows.append((done.number, "teacher", _accuracy(done.teacher.validation), done.teacher.name))
-        rows.append(("", "winner", _accuracy(done.winner.validation), done.winner.architecture))
+        rows.append((done.number, "teacher", _value(done.teacher.validation), done.teacher.name))
+        rows.append(("", "winner", _value(done.winner.validation), done.winner.architecture))
         if not isinstance(done.winner.gain, Absent):
-            rows.append(("", "", "", _gain(done.winner.gain)))
+            rows.append(("", "", "", _gain(done.winner.gain, done.winner.validation)))
         if not isinstance(done.heir, Absent):
-            rows.append(
-                ("", "made larger", _accuracy(done.heir.teacher.validation), f"{done.heir.growth:.1f} times the winner")
-            )
-            rows.append(("", "", "", _gain(done.heir.gain)))
+            rows.append(("", "made larger", _value(done.heir.teacher.validation), f"{done.heir.growth:.1f} times the winner"))
+            rows.append(("", "", "", _gain(done.heir.gain, done.winner.validation)))
         rows.append(("", "took", f"{sum(done.seconds.values()):.0f} s", ""))
-    headers = ("round", "", "accuracy", "on validation images")
+    headers = ("round", "", lineage.best.winner.validation.name, "on validation images")
     stopped = f"stopped after round {len(lineage.rounds)}: {lineage.stopped}"
     return f"{aligned(rows, headers)}\n\n{fill(stopped, 80)}\nbest: round {lineage.best.number}"
 
 
-def _accuracy(value: Accuracy | Absent) -> str:
-    from dna_deploy.records.model_card import Accuracy
+def _value(metric: Metric | Absent) -> str:
+    from dna_deploy.records.score import Metric
 
-    return f"{value.fraction:.2%}" if isinstance(value, Accuracy) else "unknown"
+    return metric.text(metric.value) if isinstance(metric, Metric) else "unknown"
 
 
-def _gain(value: AccuracyGain | Absent) -> str:
-    from dna_deploy.records.lineage import AccuracyGain
+def _gain(gain: MeasuredGain | Absent, kind: ScoreKind) -> str:
+    from dna_deploy.records.lineage import MeasuredGain
 
-    if not isinstance(value, AccuracyGain):
-        return value.reason
-    return f"{100 * value.value:+.2f} ± {100 * value.standard_error:.2f} points over {value.over}"
+    if not isinstance(gain, MeasuredGain):
+        return gain.reason
+    return f"{kind.difference(gain.value, gain.standard_error)} over {gain.over}"

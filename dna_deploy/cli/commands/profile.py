@@ -98,7 +98,7 @@ def _announcing(view: OnProgress) -> OnProgress:
 def _with_plan(file: TargetFile, rounds: int | None, budget: str, quantile: str, *, steady: bool) -> TargetFile:
     from dataclasses import replace
 
-    from dna_deploy.latency.workshop import plan_for
+    from dna_deploy.records.samples import plan_for
     from dna_deploy.units import Duration
 
     changes: dict[str, object] = {}

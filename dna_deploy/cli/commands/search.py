@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from dna_deploy.cli.accuracy import accuracy_line, accuracy_values
 from dna_deploy.cli.commands import search_promise, search_with
 from dna_deploy.cli.console import note, print_json, print_result
 from dna_deploy.cli.options.choosing import PREFERENCE, Choosing
@@ -15,6 +14,7 @@ from dna_deploy.cli.options.constraints import Constraints
 from dna_deploy.cli.options.general import SPACE_AND_QUANTILE, Json
 from dna_deploy.cli.options.groups import spread
 from dna_deploy.cli.options.tables import LatencyTables, Ratings
+from dna_deploy.cli.prediction import network_line, network_values
 from dna_deploy.cli.quiet import QuietableGroup
 from dna_deploy.cli.second_stage import refine_outcome
 from dna_deploy.cli.views.refinement import refinement_view
@@ -61,10 +61,10 @@ def search(
         outcome, changed = refined, refinement_view(refinement, outcome)
     outcome.write(output)
     if json:
-        accuracy = accuracy_values(outcome.best, table, ratings.path(space.name))
-        print_json("search", outcome=outcome.model_dump(mode="json"), **accuracy)
+        predicted = network_values(outcome.best, table, ratings.path(space.name))
+        print_json("search", outcome=outcome.model_dump(mode="json"), **predicted)
         return
-    texts = [search_view(outcome), accuracy_line(outcome.best, table, ratings.path(space.name)), changed]
+    texts = [search_view(outcome), network_line(outcome.best, table, ratings.path(space.name)), changed]
     print_result("\n\n".join(filter(None, texts)))
     note(f"wrote {output} · next: dna-deploy train {output}")
 
