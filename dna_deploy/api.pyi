@@ -26,8 +26,8 @@ from dna_deploy.notebook import NotebookProgress as NotebookProgress
 from dna_deploy.progress import OnProgress as OnProgress
 from dna_deploy.progress import Progress as Progress
 from dna_deploy.progress import silent as silent
-from dna_deploy.rating.config import RatingConfig as RatingConfig
-from dna_deploy.rating.rate import rate_space as rate_space
+from dna_deploy.rating.raters.dna.config import RatingConfig as RatingConfig
+from dna_deploy.rating.raters.dna.rating import rate_space as rate_space
 from dna_deploy.rating.raters.dna_pp.population import PopulationConfig as PopulationConfig
 from dna_deploy.rating.raters.dna_pp.rating import rate_population as rate_population
 from dna_deploy.rating.raters.one_shot.rating import rate_one_shot as rate_one_shot
@@ -61,6 +61,7 @@ from dna_deploy.spaces.block import Cell as Cell
 from dna_deploy.spaces.block import FixedLayer as FixedLayer
 from dna_deploy.spaces.catalog import find_space as find_space
 from dna_deploy.spaces.catalog import space_names as space_names
+from dna_deploy.spaces.chain import ChainSpace as ChainSpace
 from dna_deploy.spaces.operations import Convolution as Convolution
 from dna_deploy.spaces.operations import FeatureMap as FeatureMap
 from dna_deploy.spaces.operations import Operation as Operation

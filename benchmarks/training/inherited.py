@@ -26,11 +26,10 @@ from dna_deploy.nets.inherit import inherited_network
 from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.nets.teachers.teacher import load_teacher
 from dna_deploy.progress import silent
-from dna_deploy.rating.config import RatingConfig
-from dna_deploy.rating.rate import rating_identity
+from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.training import train_blocks
-from dna_deploy.rating.work import BlockWork
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.rating.raters.dna.work import block_work
+from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.training.config import RESIDUAL, TeacherConfig, TrainingConfig
 from dna_deploy.training.network import Start, train_architecture
 from dna_deploy.training.recipe import Recipe
@@ -40,7 +39,7 @@ NETWORKS = ("24:k3e1/40:k3e1/80:k3e1", "24:k3e3/40:k5e3,p1/80:k3e3", "24:k5e3,k3
 SEEDS, EPOCHS = (0, 1), (1, 2, 4)
 IMAGES, SUPERNET_EPOCHS, TEACHER_EPOCHS = 8_000, 4, 3
 KEPT = Path(__file__).parents[1] / "results" / "inherited.csv"
-SPACE = find_space("fashion")
+SPACE = find_chain("fashion")
 RECIPE = Recipe(batch=64, learning_rate=5e-3)
 
 
@@ -69,8 +68,7 @@ def trained_supernets(data: ImageData, folder: Path) -> dict[int, SupernetBlock]
     config = TeacherConfig(name=RESIDUAL, recipe=RECIPE.model_copy(update={"epochs": TEACHER_EPOCHS}))
     teacher = load_teacher(train_residual(config, SPACE, data, folder / "teacher", compute=compute))
     rating = RatingConfig(epochs=SUPERNET_EPOCHS)
-    identity = rating_identity(SPACE, teacher, data, rating)
-    work = BlockWork(SPACE, teacher, data, rating, folder / "supernets", identity, compute)
+    work = block_work(SPACE, teacher, data, rating, folder / "supernets", compute)
     return train_blocks(work, range(len(SPACE.blocks)), silent)
 
 

@@ -16,13 +16,13 @@ from scipy.stats import rankdata
 from dna_deploy.data.splits import ImageData
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.raters.dna.stitched import StitchedRating, rate_sets
-from dna_deploy.rating.work import BlockWork
+from dna_deploy.rating.raters.dna.work import BlockWork
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.refinement import RefinedNetwork, Refinement
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 
 def refine(
@@ -99,7 +99,7 @@ def reordered(outcome: SearchOutcome, refinement: Refinement) -> SearchOutcome:
 
 
 def by_mean_rank(
-    space: SearchSpace,
+    space: ChainSpace,
     table: RatingTable,
     stitched: Sequence[StitchedRating],
     *,

@@ -17,9 +17,9 @@ from dna_deploy.data.splits import ImageData
 from dna_deploy.errors import UsageError
 from dna_deploy.learning.compute import Compute
 from dna_deploy.rating.raters.dna_pp.embedding import Spread
-from dna_deploy.rating.teacherless import TeacherlessWork
+from dna_deploy.rating.work import RatingWork
 from dna_deploy.records.files import Part
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 METHOD = "dna++"
 
@@ -74,18 +74,17 @@ class PopulationConfig(Part):
         return self
 
 
-PopulationWork = TeacherlessWork[PopulationConfig]
+PopulationWork = RatingWork[PopulationConfig, None]
 
 
 def population_work(
-    space: SearchSpace, data: ImageData, config: PopulationConfig, folder: Path, compute: Compute | None = None
+    space: ChainSpace, data: ImageData, config: PopulationConfig, folder: Path, compute: Compute | None = None
 ) -> PopulationWork:
     """What a population is made from.
 
     Raises:
         UsageError: several processes are asked for.
     """
-    compute = compute or Compute()
-    if compute.jobs > 1:
+    if compute and compute.jobs > 1:
         raise UsageError("dna++ trains all blocks together: each receives what the population before it emits", "take one job")
-    return PopulationWork(METHOD, space, data, config, folder, compute)
+    return PopulationWork.of(METHOD, space, None, data, config, folder, compute)
