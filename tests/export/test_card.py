@@ -12,8 +12,6 @@ from dna_deploy.errors import PromiseError, TableError, UnstableMeasurementError
 from dna_deploy.export.cards.card import baseline, layer_facts
 from dna_deploy.export.cards.card_file import card_path, write_card
 from dna_deploy.export.cards.card_text import card_markdown
-from dna_deploy.records.files import Provenance
-from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.model_card import (
     Absent,
     AskedLatency,
@@ -23,41 +21,10 @@ from dna_deploy.records.model_card import (
     Parity,
     PredictedLatency,
 )
-from dna_deploy.records.samples import Samples
 from dna_deploy.records.score import ACCURACY, share
 from dna_deploy.spaces.catalog.fashion import FASHION
 from dna_deploy.spaces.catalog.mbconv import MBCONV, PUBLISHED
-from dna_deploy.targets.fingerprint import Fingerprint
-from dna_deploy.targets.plan import SamplingPlan
-from dna_deploy.targets.target import Target
-from tests.export.networks import TINY, tiny
-
-WHY = Absent(reason="for a reason")
-
-
-def measurement(samples: int = 100, microseconds: int = 90) -> Measurement:
-    return Measurement(
-        provenance=Provenance.now(),
-        model="model.onnx",
-        model_digest="sha256:1",
-        target=Target(name="cpu-1thread"),
-        fingerprint=Fingerprint(processor="a processor", logical_processors=1, system="a system", runtime_version="r 1"),
-        plan=SamplingPlan(),
-        samples=Samples(visits_ns=tuple((microseconds * 1000 + number,) for number in range(samples))),
-        doubts=(),
-    )
-
-
-def card(**changes: object) -> ModelCard:
-    values: dict[str, object] = {
-        "provenance": Provenance.now(), "model": "model.onnx", "model_digest": "sha256:1", "model_bytes": 1000,
-        "precision": "fp32", "space": "fashion", "space_digest": FASHION.digest, "architecture": TINY,
-        "layers": layer_facts(FASHION, tiny()), "parameters": 40_090, "deployed_parameters": 39_300, "macs": 1_480_000,
-        "asked": WHY, "predicted": WHY, "measured": WHY, "parity": WHY, "metrics": WHY, "baselines": (), "dataset": WHY,
-        "labels": tuple("abcdefghij"), "seeds": {"training": 3}, "packages": {}, "digests": {"weights": "sha256:2"},
-        "reproduce": "dna-deploy run",
-    }  # fmt: skip
-    return ModelCard.model_validate({**values, **changes})
+from tests.export.made import WHY, card, measurement
 
 
 def test_interval_of_an_accuracy_holds_the_shares_that_could_have_given_it() -> None:

@@ -21,12 +21,9 @@ from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import default_target
 from dna_deploy.units import Duration
+from tests.export.made import RATINGS, TABLE, measurement
 from tests.export.networks import tiny
-from tests.export.test_card import measurement
-from tests.search.instances import random_ratings, random_table
-
-TABLE = random_table(FASHION, random.Random(0))
-RATINGS = random_ratings(FASHION, random.Random(1))
+from tests.search.instances import random_ratings
 
 
 class Device:
