@@ -18,7 +18,8 @@ from dna_deploy.data.splits import load_data
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.operations import FeatureMap
 from tests.data.inputs import pictures
-from tests.data.inputs.folders import class_folders, tree
+from tests.data.inputs.folders import tree
+from tests.data.made import class_folders
 
 SHAPE, GREY = FeatureMap(3, 32, 32), FeatureMap(1, 32, 32)
 SKIP = Reading(skip_broken=True)

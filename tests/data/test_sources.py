@@ -17,7 +17,7 @@ from dna_deploy.data.decoding import decode
 from dna_deploy.data.fashion_mnist import SYSTEM_FOLDER
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.operations import FeatureMap
-from tests.data.inputs.folders import class_folders
+from tests.data.made import class_folders
 
 COLOUR, GREY = FeatureMap(3, 32, 32), FeatureMap(1, 28, 28)
 

@@ -15,7 +15,8 @@ from dna_deploy.data.splits import load_data
 from dna_deploy.data.strata import Strata
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.operations import FeatureMap
-from tests.data.inputs.folders import class_folders, numbered, tree
+from tests.data.inputs.folders import numbered, tree
+from tests.data.made import class_folders
 
 SHAPE = FeatureMap(3, 32, 32)
 
