@@ -38,7 +38,7 @@ RECORDS = (
     "records.training_history:TrainingHistory",
     "records.measurement:Measurement",
     "records.model_card:ModelCard",
-    "pipeline.stages:FinishedStage",
+    "pipeline.runner:FinishedStage",
 )
 """Every record, in the order of the journey. A test compares this list with the code."""
 

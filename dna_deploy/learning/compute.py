@@ -13,6 +13,7 @@ from pydantic import Field, field_validator
 
 from dna_deploy.errors import DependencyError, UsageError
 from dna_deploy.records.files import Part
+from dna_deploy.units import Bytes
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,9 +30,14 @@ class Compute(Part):
     precision: Precision = Field("float32", description="of training; bfloat16 is autocast: fast on GPUs and dense layers")
     compile: bool = Field(False, description="torch.compile for the teacher: a slow start, then faster steps on GPUs")
     feature_cache_bytes: int = Field(
-        0, ge=0, description="on disk, for features of the teacher, which it rounds to 16 bits; 0: they are computed each time"
+        0, ge=0, description="on disk, for features of the teacher, such as '4GiB'; it rounds them to 16 bits; 0: none are kept"
     )
     checkpoint_seconds: float = Field(15.0, ge=0, description="what a kill can cost")
+
+    @field_validator("feature_cache_bytes", mode="before")
+    @classmethod
+    def _reads_text(cls, size: object) -> object:
+        return Bytes.parse(size).count if isinstance(size, str) else size
 
     @field_validator("device")
     @classmethod

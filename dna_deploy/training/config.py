@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from dna_deploy.records.files import Part
 from dna_deploy.training.recipe import Recipe
+
+RECORD, WEIGHTS = "trained-network.json", "weights.safetensors"
+"""What a training leaves."""
 
 LARGEST, RESIDUAL = "largest", "residual"
 """Trained here: the largest network of the space, or a small residual one, which takes a quarter of the time."""
@@ -34,6 +37,17 @@ class TeacherConfig(Part):
     weights: Path | None = Field(None, description="of a pretrained teacher: a file instead of its published weights")
     cuts: tuple[str, ...] = Field((), description="of a pretrained teacher: modules that end a block, instead of those found")
     calibration_images: int = Field(256, ge=0, description="of a pretrained teacher: its batch norms are recalibrated on them")
+
+    @field_validator("cuts", mode="before")
+    @classmethod
+    def _reads_text(cls, cuts: object) -> object:
+        return tuple(filter(None, cuts.split(","))) if isinstance(cuts, str) else cuts
+
+    def for_images(self, count: int) -> TeacherConfig:
+        """The config with as many epochs as so many images need, unless its recipe was told how many."""
+        if "epochs" in self.recipe.model_fields_set:
+            return self
+        return self.model_copy(update={"recipe": self.recipe.model_copy(update={"epochs": usual_epochs(count)})})
 
 
 class TrainingConfig(Part):

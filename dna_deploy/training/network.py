@@ -20,13 +20,10 @@ from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.accuracy import measure_accuracy
-from dna_deploy.training.config import TrainingConfig
+from dna_deploy.training.config import RECORD, WEIGHTS, TrainingConfig
 from dna_deploy.training.fit import Fitted, Run, fit
 from dna_deploy.training.objective import Objective
 from dna_deploy.training.team import team
-
-RECORD, WEIGHTS = "trained-network.json", "weights.safetensors"
-
 
 @dataclass(frozen=True)
 class Start:

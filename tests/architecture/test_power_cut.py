@@ -17,7 +17,7 @@ from dna_deploy.latency.sampling import Visit
 from dna_deploy.learning.checkpoint import Checkpoint
 from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.pipeline.published import publish
-from dna_deploy.pipeline.stages import Stage, run_lock, run_stages
+from dna_deploy.pipeline.runner import Stage, run_lock, run_stages
 from dna_deploy.progress import OnProgress
 from dna_deploy.records.files import write_atomically
 from dna_deploy.search.rating_log import RatingLog

@@ -13,7 +13,7 @@ from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.nets.teachers.teacher import load_teacher, write_teacher
 from dna_deploy.pipeline.evolve import FILE_NAME, evolve
 from dna_deploy.pipeline.round import EvolutionConfig, EvolutionWork, Growth, Round
-from dna_deploy.pipeline.stages import StageEvent
+from dna_deploy.pipeline.runner import StageEvent
 from dna_deploy.progress import Progress
 from dna_deploy.records.lineage import AccuracyGain, Lineage
 from dna_deploy.records.model_card import Absent, Accuracy

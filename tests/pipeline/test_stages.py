@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dna_deploy.errors import UsageError
-from dna_deploy.pipeline.stages import Stage, StageEvent, judge, run_lock, run_stages
+from dna_deploy.pipeline.runner import Stage, StageEvent, judge, run_lock, run_stages
 from dna_deploy.progress import OnProgress, Progress
 
 

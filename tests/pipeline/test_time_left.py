@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dna_deploy.pipeline.stages import PlannedStage, Stage, StageEvent, Verdict
+from dna_deploy.pipeline.runner import PlannedStage, Stage, StageEvent, Verdict
 from dna_deploy.pipeline.time_left import TimeLeft, in_words
 from dna_deploy.progress import Progress
 

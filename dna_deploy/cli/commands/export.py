@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.options.general import SPACE, Json
+from dna_deploy.cli.options.groups import Knob, Knobs
+from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from dna_deploy.data.splits import ImageData
@@ -33,7 +36,7 @@ def export(
             help="Also a file that takes pictures (bytes, channels last) of HEIGHTxWIDTH or 'any' size and gives probabilities."
         ),
     ] = None,
-    space: Annotated[str, typer.Option(help="The space of an architecture's line.")] = "fashion",
+    settings: Annotated[Settings, SPACE, Knobs("Options", Knob("seed", help="For random weights"))],
     weights: Annotated[Path | None, typer.Option(help="Weights as safetensors; none gives random ones.")] = None,
     outcome: Annotated[Path | None, typer.Option(help="The search outcome that the network comes from.")] = None,
     table: Annotated[Path | None, typer.Option(help="A latency table, to predict by.")] = None,
@@ -42,9 +45,8 @@ def export(
     ] = None,
     images: Annotated[int | None, typer.Option(min=1, help="How many test images to judge on; all by default.")] = None,
     batch: Annotated[str, typer.Option(help="Images at once: a number, or 'any' to leave it open.")] = "1",
-    seed: Annotated[int, typer.Option(min=0, help="For random weights.")] = 0,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a model that is in the folder.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """Export a network as ONNX: batch norms folded, weights and provenance inside, checked against torch.
 
@@ -63,13 +65,13 @@ def export(
     if with_preprocessing is not None:
         pictures = PictureSize.parse(with_preprocessing)
         wanted += ["onnx-pictures", *(["openvino-pictures"] if "openvino" in wanted else [])]
-    source = _source(network, space, weights, outcome, table)
+    source = _source(network, settings.space, weights, outcome, table)
     data = _data(source, dataset)
     if data is not None:
         source = source.with_labels(data.classes, data.normalisation.mean, data.normalisation.deviation)
     note(f"exporting {source.architecture}")
     done = deliver(
-        source, out, formats=wanted, data=data, images=images, batch=_batch(batch), seed=seed, replace=replace,
+        source, out, formats=wanted, data=data, images=images, batch=_batch(batch), seed=settings.seed, replace=replace,
         pictures=pictures,
     )  # fmt: skip
     written = (done, *done.others)

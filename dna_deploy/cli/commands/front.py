@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dna_deploy.cli.accuracy import accuracy_of
+from dna_deploy.cli.views.accuracy import accuracy_of
 from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.options.constraints import Constraints
 from dna_deploy.cli.options.general import SPACE_AND_QUANTILE, Json

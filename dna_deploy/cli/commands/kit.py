@@ -8,19 +8,21 @@ from typing import Annotated
 import typer
 
 from dna_deploy.cli.console import note, print_json, print_result
+from dna_deploy.cli.options.general import SPACE, Json
+from dna_deploy.cli.options.groups import Knob, Knobs
+from dna_deploy.pipeline.settings import Settings
 from dna_deploy.cli.views.journey import journey_view
 
 
 def kit(
-    space: Annotated[str, typer.Option("--space", "-s", help="The search space, such as mbconv or mbconv@128.")],
     *,
+    settings: Annotated[Settings, SPACE, Knobs("Options", Knob("seed", help="Draws whole networks and random weights"))],
     output: Annotated[Path, typer.Option("--output", "-o", help="The kit to write, such as mbconv.kit.")],
-    seed: Annotated[int, typer.Option(help="Draws the whole networks and the random weights.", min=0)] = 0,
     calibration: Annotated[int, typer.Option(help="Whole networks to fit the table on.", min=3)] = 10,
     validation: Annotated[int, typer.Option(help="Whole networks to judge the table on.", min=0)] = 40,
     batch: Annotated[int, typer.Option(help="Images at once.", min=1)] = 1,
     precision: Annotated[str, typer.Option(help="fp32, fp16 or int8.")] = "fp32",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """Write a probe kit: the layers of a space as weightless ONNX graphs, to be profiled on a device without torch.
 
@@ -33,7 +35,7 @@ def kit(
 
     with journey_view() as on_progress:
         made = cached_kit(
-            find_space(space), seed, calibration, validation,
+            find_space(settings.space), settings.seed, calibration, validation,
             batch=batch, precision=as_precision(precision), on_progress=on_progress,
         )  # fmt: skip
     made.write(output)

@@ -1,77 +1,46 @@
-"""``dna-deploy rate``: how well every candidate of every block imitates a teacher."""
+"""``dna-deploy rate``: how good the networks of a space are, by one of the raters."""
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
-from dna_deploy.cli.rate_methods import check_method, parse_config, rate_without_labels
-from dna_deploy.cli.rate_one_shot import rate_with_one_shot
+from dna_deploy.cli.options.general import DATASET, SEED, SPACE, Json
+from dna_deploy.cli.options.groups import Further
+from dna_deploy.cli.options.learning import COMPUTE, METHOD, SUPERNETS, TEACHER
 from dna_deploy.cli.views.journey import journey_view
-from dna_deploy.errors import UsageError
+from dna_deploy.cli.views.scores import score_values, scores_view
+from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    from dna_deploy.pipeline.images import ProjectImages
     from dna_deploy.progress import OnProgress
+    from dna_deploy.rating.rater import Rater
     from dna_deploy.records.rating_table import RatingTable
     from dna_deploy.spaces.space import SearchSpace
 
-IMAGES, TEACHER_IMAGES = 12_000, 20_000
 SHOWN = 3
 """Candidates of each block that are printed."""
 
+DRAWN = 8
+"""Networks drawn at random that are scored at once where there is no table, to show what the rater knows."""
+
 
 def rate(
+    settings: Annotated[Settings, SPACE, DATASET, SEED, METHOD, SUPERNETS, TEACHER, COMPUTE, Further("rate")],
     *,
-    space: Annotated[str, typer.Option("--space", "-s", help="The search space, such as fashion or mbconv@128.")] = "fashion",
-    dataset: Annotated[
-        str, typer.Option("--dataset", "-d", help="A data set by name, or a folder of images.")
-    ] = "fashion-mnist",
-    method: Annotated[
-        str,
-        typer.Option(
-            help="dna: blocks imitate a teacher. dna++: no teacher, no labels. one-shot: a baseline, one supernet with labels."
-        ),
-    ] = "dna",
-    teacher: Annotated[str, typer.Option(help="A teacher by name or file; see: dna-deploy teachers")] = "largest",
-    teacher_weights: Annotated[Path | None, typer.Option(help="A file instead of a teacher's published weights.")] = None,
-    teacher_cuts: Annotated[str, typer.Option(help="Modules of a teacher that end a block, such as layer1,layer2.")] = "",
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs of supernet training.")] = 4,
-    images: Annotated[
-        int | None, typer.Option(min=1, help="Training images for the supernets; by default at most 12000.")
-    ] = None,
-    rating_images: Annotated[
-        int | None, typer.Option(min=2, help="Held-out images to rate on; by default a tenth, at most 2000.")
-    ] = None,
-    batch: Annotated[
-        int | None, typer.Option(min=2, help="Images a step of supernet training; by default 16, for dna++ 64.")
-    ] = None,
-    learning_rate: Annotated[float, typer.Option(help="Of the supernets, its highest value.")] = 4e-3,
-    edges: Annotated[str, typer.Option(help="How channels are made to fit: adaptors (1x1, shared) or teacher.")] = "adaptors",
-    teacher_epochs: Annotated[
-        int | None, typer.Option(min=1, help="Epochs of a teacher that is trained here; by default 4, more on few images.")
-    ] = None,
-    teacher_images: Annotated[int | None, typer.Option(min=1, help="... for the teacher; by default at most 20000.")] = None,
-    supernets: Annotated[
-        int,
-        typer.Option(min=1, help="Sets of supernets, each with a seed of its own, whose ratings are averaged: 3 know more."),
-    ] = 1,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes over which blocks are spread.")] = 1,
-    device: Annotated[str, typer.Option(help="cpu or cuda; every process takes a GPU of its own.")] = "cpu",
-    precision: Annotated[str, typer.Option(help="Of training: float32, or bfloat16, fast on GPUs.")] = "float32",
-    compile: Annotated[bool, typer.Option("--compile", help="Compile the teacher: a slow start, then faster.")] = False,
-    workers: Annotated[int, typer.Option(min=0, help="Threads that prepare batches ahead.")] = 0,
-    feature_cache: Annotated[
-        str, typer.Option(help="Room on disk for features of the teacher, such as 4GiB; it rounds them to 16 bits.")
-    ] = "",
-    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
     folder: Annotated[Path, typer.Option(help="Where checkpoints are kept; the same command resumes.")] = Path("runs"),
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The rating table; default: ratings/SPACE.json.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """Rate every candidate of every block: train block supernets from a teacher's features, then compare.
+
+    What else a method can be told is written like its other settings: --method dna++ --draws 2
 
     Example: dna-deploy rate --space fashion --dataset fashion-mnist --jobs 2
 
@@ -79,88 +48,71 @@ def rate(
 
     Example: torchrun --standalone --nproc-per-node 8 -m dna_deploy.cli.app rate --space mbconv --dataset ./photos --device cuda
     """
-    from functools import partial
-
-    from dna_deploy.data.catalog import load_dataset
-    from dna_deploy.data.config import DataConfig
-    from dna_deploy.data.splits import divide_up_to
-    from dna_deploy.learning.compute import Compute
     from dna_deploy.learning.ranks import Ranks
-    from dna_deploy.nets.teachers.teacher import load_teacher
-    from dna_deploy.rating.config import RatingConfig
-    from dna_deploy.rating.rate import rate_space, rating_identity
+    from dna_deploy.pipeline.images import ProjectImages
+    from dna_deploy.pipeline.stages.rate import Rate
+    from dna_deploy.rating.rater import AdditiveRater, check_needs, load_rater
     from dna_deploy.spaces.catalog import find_space
-    from dna_deploy.training.config import TeacherConfig, usual_epochs
-    from dna_deploy.training.recipe import Recipe
-    from dna_deploy.training.teacher import teacher_identity
-    from dna_deploy.training.teachers import make_teacher
-    from dna_deploy.units import Bytes
+    from dna_deploy.training.config import TeacherConfig
 
-    found = find_space(space)
-    compute = parse_config(
-        Compute, device=device, jobs=jobs, precision=precision, compile=compile, workers=workers,
-        feature_cache_bytes=Bytes.parse(feature_cache).count if feature_cache else 0,
-    )  # fmt: skip
-    ranks = Ranks.here()
-    whole = load_dataset(dataset, None, found.input)
-    taught_space = found.with_classes(len(whole.classes))  # blocks are rated without a head: for every number of classes
-    divided = partial(divide_up_to, whole, DataConfig(dataset=dataset, rating_images=rating_images, seed=seed))
-    data = divided(images, IMAGES)
-    common = {"epochs": epochs, "learning_rate": learning_rate, "seed": seed, **({"batch": batch} if batch else {})}
-    if ranks.count > 1 and method != "dna":
-        raise UsageError(f"--method {method} runs in one process, not in the {ranks.count} of torchrun", "start it without")
-    taught_by = teacher != "largest" or teacher_weights is not None or bool(teacher_cuts)
-    check_method(method, has_teacher=taught_by, supernets=supernets)
-    if method == "one-shot":
-        rate_with_one_shot(found, data, common, folder, compute, json=json)
-        return
-    teacher_data = divided(teacher_images, TEACHER_IMAGES)
-    cuts = tuple(filter(None, teacher_cuts.split(",")))
-    recipe = Recipe(epochs=teacher_epochs or usual_epochs(len(teacher_data.train)), seed=seed)
-    teacher_config = TeacherConfig(name=teacher, recipe=recipe, weights=teacher_weights, cuts=cuts)
-    config = parse_config(RatingConfig, **common, edges=edges)
-
-    def rate_with_teacher(view: OnProgress) -> tuple[RatingTable, Path]:
-        place = folder / f"teacher-{_short(teacher_identity(teacher_config, taught_space, teacher_data))}"
-        with ranks.first_goes_first():
-            path = make_teacher(teacher_config, taught_space, teacher_data, place, on_progress=view, compute=compute)
-        taught = load_teacher(path)
-        place = folder / f"rate-{_short(rating_identity(found, taught, data, config, compute))}"
-        table = rate_space(found, taught, data, config, place, supernets=supernets, on_progress=view, compute=compute)
-        return table, place
-
+    needs, jobs = load_rater(settings.method).needs, max(settings.compute.jobs, Ranks.here().count)
+    has_teacher = needs.teacher or settings.teacher.name != TeacherConfig().name
+    check_needs(settings.method, needs, has_teacher=has_teacher, jobs=jobs)
+    images = ProjectImages(settings.data, find_space(settings.space))
+    path = out or Path("ratings") / f"{images.space.name}.json"
+    stage = Rate(settings.method, settings.rate, images, None, path, settings.compute)
     with journey_view() as view:
-        if method == "dna++":
-            table, place = rate_without_labels(found, data, common, folder, compute, view)
-        else:
-            table, place = rate_with_teacher(view)
-    if ranks.is_first:
-        _leave(table, found, out or Path("ratings") / f"{found.name}.json", place, json=json)
+        if needs.teacher:
+            stage = replace(stage, teacher_file=_teach(settings, images, folder, view))
+        rater = stage.rater(folder, own_folder=True)
+        table = rater.table(view) if isinstance(rater, AdditiveRater) else None
+    if table is None:
+        _show_scores(rater, settings.seed, json=json)
+    elif Ranks.here().is_first:
+        _leave(table, images.space, path, rater.work.folder, json=json)
 
 
-def _leave(table: RatingTable, found: SearchSpace, path: Path, place: Path, *, json: bool) -> None:
+def _teach(settings: Settings, images: ProjectImages, folder: Path, view: OnProgress) -> Path:
+    """The teacher's file, in a folder named after all that it depends on."""
+    from dna_deploy.learning.ranks import Ranks
+    from dna_deploy.pipeline.stages.teach import Teach
+
+    stage = Teach(settings.teacher, images, folder, settings.compute)
+    with Ranks.here().first_goes_first():
+        return stage.make(stage.own_folder(folder), view)
+
+
+def _show_scores(rater: Rater, seed: int, *, json: bool) -> None:
+    """Says what the rater knows of a few networks."""
+    space, folder, rng = rater.work.space, rater.work.folder, random.Random(seed)
+    networks = [space.sample(rng) for _ in range(DRAWN)]
+    with journey_view() as view:
+        scores = rater.score(networks, view)
+    if json:
+        scored = [{"architecture": str(network), **score_values(score)} for network, score in zip(networks, scores, strict=True)]
+        print_json("rate", method=rater.work.method, folder=str(folder), networks=scored)
+    else:
+        print_result(scores_view(networks, scores))
+    note(f"what was trained is in {folder}")
+    note(f"next: dna-deploy search with {folder} --space {space.name} --latency 20ms")
+
+
+def _leave(table: RatingTable, space: SearchSpace, path: Path, folder: Path, *, json: bool) -> None:
     """Writes the table and says what is in it."""
     table.write(path)
     if json:
-        print_json("rate", table=str(path), digest=table.digest, teacher=table.teacher, folder=str(place))
+        print_json("rate", table=str(path), digest=table.digest, teacher=table.teacher, folder=str(folder))
     else:
-        print_result(_best(found, table))
-    note(f"wrote {path}; the supernets are in {place}")
-    note(f"next: dna-deploy search --space {found.name} --ratings {path} --latency 20ms")
-
-
-def _short(digest: str) -> str:
-    return digest.removeprefix("sha256:")[:8]
+        print_result(_best(space, table))
+    note(f"wrote {path}; the supernets are in {folder}")
+    note(f"next: dna-deploy search --space {space.name} --ratings {path} --latency 20ms")
 
 
 def _best(space: SearchSpace, table: RatingTable) -> str:
     rows = []
-    for number, (block, rated) in enumerate(zip(space.blocks, table.blocks, strict=True), 1):
-        values = [
-            (rating, error, str(choice))
-            for cell, of in zip(block.cells, rated.cells, strict=True)
-            for choice, rating, error in zip(cell.candidates(), of.ratings, of.standard_errors, strict=True)
-        ]
+    for number, rated in enumerate(table.blocks, 1):
+        names = map(str, space.index.candidates(number - 1))
+        values = list(zip(rated.ratings, rated.standard_errors, names, strict=True))
         values.sort()
         rows += [(number, name, f"{rating:.4f}", f"{error:.4f}") for rating, error, name in values[:SHOWN]]
         rows.append((number, f"... {len(values)} candidates, worst {values[-1][2]}", f"{values[-1][0]:.4f}", ""))

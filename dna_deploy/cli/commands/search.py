@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from dna_deploy.cli.accuracy import accuracy_line, accuracy_values
 from dna_deploy.cli.commands import search_promise, search_with
 from dna_deploy.cli.console import note, print_json, print_result
 from dna_deploy.cli.options.choosing import PREFERENCE, Choosing
@@ -16,7 +15,8 @@ from dna_deploy.cli.options.general import SPACE_AND_QUANTILE, Json
 from dna_deploy.cli.options.groups import spread
 from dna_deploy.cli.options.tables import LatencyTables, Ratings
 from dna_deploy.cli.quiet import QuietableGroup
-from dna_deploy.cli.second_stage import refine_outcome
+from dna_deploy.cli.views.accuracy import PredictedAccuracy
+from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.cli.views.refinement import refinement_view
 from dna_deploy.cli.views.search import search_view
 from dna_deploy.errors import UsageError
@@ -54,18 +54,15 @@ def search(
         return
     space, latency_tables = tables.read(settings.space)
     table = ratings.read(space.name)
-    outcome = choosing.question(space, table, constraints, settings)(latency_tables)
-    changed = ""
-    if choosing.refine is not None:
-        refined, refinement = refine_outcome(outcome, table, choosing.refine)
-        outcome, changed = refined, refinement_view(refinement, outcome)
-    outcome.write(output)
+    with journey_view() as view:
+        found = choosing.finder(space, table, constraints, settings).find(latency_tables, view)
+    found.outcome.write(output)
+    accuracy = PredictedAccuracy(found.outcome.best, table, ratings.path(space.name))
     if json:
-        accuracy = accuracy_values(outcome.best, table, ratings.path(space.name))
-        print_json("search", outcome=outcome.model_dump(mode="json"), **accuracy)
+        print_json("search", outcome=found.outcome.model_dump(mode="json"), **accuracy.values)
         return
-    texts = [search_view(outcome), accuracy_line(outcome.best, table, ratings.path(space.name)), changed]
-    print_result("\n\n".join(filter(None, texts)))
+    changed = refinement_view(found.refinement, found.by_sum) if found.refinement else ""
+    print_result("\n\n".join(filter(None, [search_view(found.outcome), accuracy.text, changed])))
     note(f"wrote {output} · next: dna-deploy train {output}")
 
 

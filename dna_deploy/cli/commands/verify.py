@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.options.general import MEASURING, TARGET, Json, Profiles
+from dna_deploy.pipeline.settings import Settings
 from dna_deploy.cli.views.journey import journey_view
 
 if TYPE_CHECKING:
@@ -22,21 +24,17 @@ def verify(
     *,
     latency: Annotated[str | None, typer.Option(help="What was promised, such as 20ms; by default what the card says.")] = None,
     fail_over: Annotated[str | None, typer.Option(help="Exit with code 8 if it takes longer than this: a gate for CI.")] = None,
-    target: Annotated[str, typer.Option(help="How to run it; see: dna-deploy targets")] = "cpu-1thread",
+    settings: Annotated[Settings, TARGET, MEASURING],
     quantile: Annotated[
         str | None,
         typer.Option(help="Which share of runs the promise speaks of: p50, p90 or p99; by default what the card says."),
     ] = None,
-    rounds: Annotated[int | None, typer.Option(min=2, help="How often to measure; by default what the target says.")] = None,
     tune: Annotated[
         bool, typer.Option("--tune", help="Find the fastest threads, graph optimisation and precision, too.")
     ] = False,
-    steady: Annotated[
-        bool, typer.Option("--steady", help="Repeat what others slowed down: for a machine that is not yours alone.")
-    ] = False,
-    profiles: Annotated[Path, typer.Option(help="The folder of targets.")] = Path("profiles"),
+    profiles: Profiles = Path("profiles"),
     accept_noise: Annotated[bool, typer.Option("--accept-noise", help="Go on when the machine is noisy.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """Measure an exported model on this machine, and say whether it keeps its promise.
 
@@ -54,12 +52,11 @@ def verify(
 
     limit = Duration.parse(fail_over) if fail_over else None
     promise = find_promise(model, Duration.parse(latency) if latency else None, quantile)
-    found = find_target(target, profiles)
-    plan = found.plan.model_copy(update=({"rounds": rounds} if rounds else {}) | ({"steady": True} if steady else {}))
-    result = _measured(model, found.target, plan, promise)
-    tuning = _tuned(model, found.target, plan) if tune else None
+    file = settings.profile.applied_to(find_target(settings.target, profiles), promise.quantile)
+    result = _measured(model, file.target, file.plan, promise)
+    tuning = _tuned(model, file.target, file.plan) if tune else None
     alone = without_preprocessing(model)
-    plain = _measured(alone, found.target, plan, promise) if alone else None
+    plain = _measured(alone, file.target, file.plan, promise) if alone else None
     card = complete_card(result, tuning, plain)
     if json:
         print_json(
