@@ -114,7 +114,9 @@ class _Answers:
         """The next teacher, and why it is not good enough, if it is not."""
         old, new = load_teacher(self.round.teacher), load_teacher(self.round.heir_file)
         own = self._of(old.network) if self._knows(old) else None
-        gain = _gain("its teacher", self._of(new.network), own, self._evolution.settings.evolve.margin, "its teacher knows other classes")
+        gain = _gain(
+            "its teacher", self._of(new.network), own, self._evolution.settings.evolve.margin, "its teacher knows other classes"
+        )
         winner = sum(layer.parameters for layer in self._space.place(self.round.winner))
         growth = self.round.heir.parameters / winner
         stopped = f"the winner made larger does not gain: {gain.verdict}" if gain.verdict else ""
@@ -163,7 +165,10 @@ def _lineage(evolution: Evolution, rounds: list[LineageRound], stopped: str) -> 
         dataset=images.for_supernets.name,
         data_digest=images.for_supernets.digest,
         constraints=tuple(map(str, evolution.bounds.bounds)),
-        config={**settings.evolve.model_dump(mode="json"), **{name: one.model_dump(mode="json") for name, one in recipes.items()}},
+        config={
+            **settings.evolve.model_dump(mode="json"),
+            **{name: one.model_dump(mode="json") for name, one in recipes.items()},
+        },
         rounds=tuple(rounds),
         stopped=stopped,
     )

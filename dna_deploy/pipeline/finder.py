@@ -11,7 +11,7 @@ from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.latency_table import LatencyTable, Quantile
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
-from dna_deploy.search import Constraint, Latency, Quantity, Rating, search
+from dna_deploy.search import Constraint, Latency, Quantity, search
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.units import Duration
@@ -57,7 +57,7 @@ class Finder:
     space: SearchSpace
     ratings: RatingTable
     constraints: tuple[Constraint, ...]
-    objective: Quantity = Rating()
+    objective: Quantity | None = None
     top: int = 1
     differences: int = 0
     confidence: float | None = None
@@ -124,9 +124,7 @@ class Finder:
         of_target = [table for table in tables if quantity.target in (None, table.target.name)]
         if len(of_target) != 1:
             known = ", ".join(table.target.name for table in tables) or "none"
-            raise UsageError(
-                f"a promise needs one latency table, not {len(of_target)}", f"name its target; tables: {known}"
-            )
+            raise UsageError(f"a promise needs one latency table, not {len(of_target)}", f"name its target; tables: {known}")
         return Promise(Duration(seconds), quantity.quantile, of_target[0])
 
 

@@ -80,12 +80,8 @@ class Journey:
     @cached_property
     def search(self) -> Search:
         asked = self.settings
-        goal = LatencyPromise(
-            asked.latency, asked.quantile, self.profile.table_file, asked.keep_promise, self.target.plan
-        )
-        return Search(
-            self.images, self.rate, goal, asked.shortlist, asked.prefer_cheaper, self.folder, self.outcome_file
-        )
+        goal = LatencyPromise(asked.latency, asked.quantile, self.profile.table_file, asked.keep_promise, self.target.plan)
+        return Search(self.images, self.rate, goal, asked.shortlist, asked.prefer_cheaper, self.folder, self.outcome_file)
 
     @cached_property
     def train(self) -> Train:
@@ -95,9 +91,7 @@ class Journey:
     @cached_property
     def export(self) -> Export:
         folder = self.folder / "exported"
-        return Export(
-            self.images, self.train.record_file, self.outcome_file, self.profile.table_file, folder, self.reproduce
-        )
+        return Export(self.images, self.train.record_file, self.outcome_file, self.profile.table_file, folder, self.reproduce)
 
     def stages(self) -> tuple[Stage, ...]:
         """Every stage, in order."""

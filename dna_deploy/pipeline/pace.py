@@ -1,7 +1,7 @@
 """How fast trainings were seen to be, for estimates before the first step; `TimeLeft` corrects them by what it then sees.
 
-Images a second on two quiet cores of one server, 32x32 pixels at most, with the largest network of the space `fashion`; a larger
-space is slower by its multiply-accumulates.
+Images a second on two quiet cores of one server, in the space `fashion`; a larger space is slower by the
+multiply-accumulates of its largest network.
 """
 
 from __future__ import annotations

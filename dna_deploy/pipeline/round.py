@@ -76,10 +76,9 @@ class Round:
 
     @cached_property
     def train(self) -> Train:
-        settings, config = self.evolution.settings, TrainingConfig(recipe=self.evolution.settings.train)
-        return Train(
-            config, self.evolution.images, self.outcome_file, self.teacher, self.folder, settings.compute, f"train-{self.number}"
-        )
+        settings, images = self.evolution.settings, self.evolution.images
+        config = TrainingConfig(recipe=settings.train)
+        return Train(config, images, self.outcome_file, self.teacher, self.folder, settings.compute, f"train-{self.number}")
 
     @cached_property
     def grow(self) -> Grow:

@@ -223,7 +223,12 @@ def _run(stage: Stage, folder: Path, why: str, on_event: OnEvent) -> None:
     settings = {name: value.settings for name, value in stage.inputs().items() if isinstance(value, Computed)}
     outputs = {path.name: digest_of(read_bytes(path, "output")) for path in stage.outputs}
     record = FinishedStage(
-        provenance=Provenance.now(), stage=stage.name, inputs=inputs, settings=settings, outputs=outputs, seconds=round(seconds, 3)
+        provenance=Provenance.now(),
+        stage=stage.name,
+        inputs=inputs,
+        settings=settings,
+        outputs=outputs,
+        seconds=round(seconds, 3),
     )
     record.write(_record_path(folder, stage))
     on_event(StageEvent(stage, "finished", why, seconds))
@@ -235,12 +240,13 @@ def computed(inputs: Inputs) -> dict[str, str]:
 
 
 def _as_they_were(inputs: Inputs, finished: FinishedStage) -> dict[str, str]:
-    return {
-        name: (finished.inputs.get(name, "") if finished.settings.get(name, value.settings) == value.settings else "other settings")
-        if isinstance(value, Computed)
-        else value
-        for name, value in inputs.items()
-    }
+    def as_it_was(name: str, value: str | Computed) -> str:
+        if not isinstance(value, Computed):
+            return value
+        is_as_it_was = finished.settings.get(name, value.settings) == value.settings
+        return finished.inputs.get(name, "") if is_as_it_was else "of other settings"
+
+    return {name: as_it_was(name, value) for name, value in inputs.items()}
 
 
 def work_folder(folder: Path, name: str, inputs: Mapping[str, str]) -> Path:

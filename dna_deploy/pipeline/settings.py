@@ -18,8 +18,8 @@ from dna_deploy.learning.compute import Compute
 from dna_deploy.pipeline.evolution import EvolutionConfig
 from dna_deploy.pipeline.images import ImagesConfig
 from dna_deploy.pipeline.stages.profile import ProfileConfig
-from dna_deploy.rating.configs import rater_config
 from dna_deploy.rating.config import RatingConfig
+from dna_deploy.rating.configs import rater_config
 from dna_deploy.records.files import Part
 from dna_deploy.records.latency_table import Quantile
 from dna_deploy.training.config import TeacherConfig
@@ -57,7 +57,8 @@ class Settings(Part):
     space: str = Field("fashion", description="what may be chosen; see `dna-deploy spaces`")
     dataset: str = Field("fashion-mnist", description="a data set by name, or a folder with one folder of images a class")
     method: str = Field(
-        "dna", description="how networks are rated. dna: blocks imitate a teacher; dna++: no teacher, no labels; one-shot: labels"
+        "dna",
+        description="how networks are rated: dna imitates a teacher; dna++ needs none, nor labels; one-shot is a baseline",
     )
     latency: str = Field("50%", description="the promise: 20ms, or a share of the way from the fastest to the best network")
     quantile: Quantile = Field("p50", description="which quantile of the latency keeps the promise: p50, p90 or p99")

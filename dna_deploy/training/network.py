@@ -25,6 +25,7 @@ from dna_deploy.training.fit import Fitted, Run, fit
 from dna_deploy.training.objective import Objective
 from dna_deploy.training.team import team
 
+
 @dataclass(frozen=True)
 class Start:
     """Where a training begins, if not from scratch: a network with weights, and what names them."""

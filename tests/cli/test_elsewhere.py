@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from dna_deploy.cli.app import app
 from dna_deploy.errors import DnaDeployError, UsageError
+from dna_deploy.pipeline.runner import FinishedStage
 from dna_deploy.pipeline.settings import Settings
 from dna_deploy.pipeline.settings_file import settings_text
-from dna_deploy.pipeline.runner import FinishedStage
 from dna_deploy.records.files import Provenance
 from tests.data.test_sources import class_folders
 

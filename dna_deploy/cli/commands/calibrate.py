@@ -12,8 +12,8 @@ from dna_deploy.cli.options.general import Json
 from dna_deploy.cli.options.groups import Knob, Knobs
 from dna_deploy.cli.options.learning import DEVICE
 from dna_deploy.cli.options.tables import Ratings
-from dna_deploy.pipeline.settings import Settings
 from dna_deploy.cli.views.journey import journey_view
+from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from dna_deploy.records.rating_calibration import RatingCalibration

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dna_deploy.cli.views.accuracy import accuracy_of
 from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.options.constraints import Constraints
 from dna_deploy.cli.options.general import SPACE_AND_QUANTILE, Json
 from dna_deploy.cli.options.tables import LatencyTables, Ratings
+from dna_deploy.cli.views.accuracy import accuracy_of
 from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import typer
 from dna_deploy.cli.console import note, print_json, print_result
 from dna_deploy.cli.options.general import SPACE, Json
 from dna_deploy.cli.options.groups import Knob, Knobs
-from dna_deploy.pipeline.settings import Settings
 from dna_deploy.cli.views.journey import journey_view
+from dna_deploy.pipeline.settings import Settings
 
 
 def kit(

@@ -11,10 +11,10 @@ import typer
 from dna_deploy.cli.console import note, print_json, print_result
 from dna_deploy.cli.options.general import MEASURING, SEED, SPACE, TARGET, Json
 from dna_deploy.cli.options.groups import Knob, Knobs
+from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.pipeline.images import CatalogSpace
 from dna_deploy.pipeline.settings import Settings
 from dna_deploy.pipeline.stages.profile import Profile
-from dna_deploy.cli.views.journey import journey_view
 
 MEASURING_STEP = "measuring"
 

@@ -11,8 +11,8 @@ import typer
 from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.options.general import SPACE, Json
 from dna_deploy.cli.options.tables import Ratings
-from dna_deploy.pipeline.settings import Settings
 from dna_deploy.cli.views.journey import journey_view
+from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -89,7 +89,8 @@ def _show_scores(rater: Rater, seed: int, *, json: bool) -> None:
     with journey_view() as view:
         scores = rater.score(networks, view)
     if json:
-        scored = [{"architecture": str(network), **score_values(score)} for network, score in zip(networks, scores, strict=True)]
+        pairs = zip(networks, scores, strict=True)
+        scored = [{"architecture": str(network), **score_values(score)} for network, score in pairs]
         print_json("rate", method=rater.work.method, folder=str(folder), networks=scored)
     else:
         print_result(scores_view(networks, scores))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dna_deploy.pipeline.promise import Attempt, KeptPromise
     from dna_deploy.targets.plan import SamplingPlan
 
+
 def search_promise(
     settings: Annotated[Settings, SPACE_AND_QUANTILE, PREFERENCE, MEASURING],
     constraints: Constraints,

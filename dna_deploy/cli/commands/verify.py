@@ -9,8 +9,8 @@ import typer
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.options.general import MEASURING, TARGET, Json, Profiles
-from dna_deploy.pipeline.settings import Settings
 from dna_deploy.cli.views.journey import journey_view
+from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from dna_deploy.export.checks.verification import Promise, Verification

@@ -48,9 +48,7 @@ class Choosing:
         worst = [] if self.rating_at_most is None else [Constraint(Rating(), at_most=self.rating_at_most)]
         return [*constraints.read(settings.quantile), *worst]
 
-    def finder(
-        self, space: SearchSpace, ratings: RatingTable, constraints: Constraints, settings: Settings
-    ) -> Finder:
+    def finder(self, space: SearchSpace, ratings: RatingTable, constraints: Constraints, settings: Settings) -> Finder:
         """What the answer depends on, besides latency tables."""
         from dna_deploy.pipeline.finder import Finder
         from dna_deploy.rating.rater import RefiningRater, open_rater

@@ -31,7 +31,7 @@ class Grow:
     outcome_file: Path
     file: Path
     heir: str
-    compute: Compute = Compute()
+    compute: Compute
     name: str = "grow"
     summary: str = "train it, made larger, to teach"
 
@@ -70,7 +70,5 @@ class Grow:
 
         images = self.images.for_teacher
         recipe, name = self.config.for_images(len(images.train)).recipe, f"{self.heir} on {images.name}"
-        made = train_scaled(
-            self._scaled, recipe, images, work, name=name, on_progress=on_progress, compute=self.compute
-        )
+        made = train_scaled(self._scaled, recipe, images, work, name=name, on_progress=on_progress, compute=self.compute)
         publish(made, self.file)

@@ -29,7 +29,7 @@ class Rate:
     images: ProjectImages
     teacher_file: Path | None
     table_file: Path
-    compute: Compute = Compute()
+    compute: Compute
     name: str = "rate"
     summary: str = "train supernets, rate every candidate"
 

@@ -21,7 +21,7 @@ class Teach:
     config: TeacherConfig
     images: ProjectImages
     file: Path
-    compute: Compute = Compute()
+    compute: Compute
     name: str = "teach"
     summary: str = "make the teacher"
 
@@ -40,8 +40,11 @@ class Teach:
         return {
             "space": self.images.space_input,
             "images": self.images.digest_input(self.images.config.teacher_images),
-            "recipe": Computed(f"{config} {self.images.settings}", lambda: self.resolved.model_dump_json()),
+            "recipe": Computed(f"{config} {self.images.settings}", self._resolved_json),
         }
+
+    def _resolved_json(self) -> str:
+        return self.resolved.model_dump_json()
 
     @property
     def resolved(self) -> TeacherConfig:

@@ -30,7 +30,7 @@ class Train:
     outcome_file: Path
     teacher_file: Path | None
     folder: Path
-    compute: Compute = Compute()
+    compute: Compute
     name: str = "train"
     summary: str = "train the chosen network"
 
