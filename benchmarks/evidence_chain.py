@@ -14,15 +14,14 @@ import torch.nn.functional as F
 
 from dna_deploy.data.batches import in_order
 from dna_deploy.data.randomness import derived_seed
-from dna_deploy.learning.schedule import parameter_groups, set_learning_rate, warm_cosine
+from dna_deploy.learning.schedule import parameter_groups, warm_cosine
 from dna_deploy.nets.batch_norm import batch_statistics
-from dna_deploy.nets.supernets.blocks import SupernetBlock, path_of
-from dna_deploy.rating.raters.dna.block_in_training import build_supernet
+from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.rating.raters.dna.block_rating import relative_l1
-from dna_deploy.rating.raters.dna.block_training import training_batches
 from dna_deploy.rating.raters.dna.stitched import StitchedScores
+from dna_deploy.rating.raters.dna.training import build_supernet, training_batches
 from dna_deploy.rating.work import BlockWork
-from dna_deploy.spaces.architecture import Architecture, BlockChoice
+from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 
 Groups = Sequence[Sequence[int]]
@@ -49,7 +48,8 @@ def train_chain(work: BlockWork, groups: Groups) -> list[SupernetBlock]:
             for group, optimiser in zip(groups, optimisers, strict=True):
                 found = run_group(work.space, supernets, group, architecture, features[group[0]])
                 loss = F.mse_loss(found, features[group[-1] + 1])
-                set_learning_rate(optimiser, work.config.learning_rate * warm_cosine(step, total))
+                for parameters in optimiser.param_groups:
+                    parameters["lr"] = work.config.learning_rate * warm_cosine(step, total)
                 optimiser.zero_grad(set_to_none=True)
                 torch.autograd.backward(loss)
                 optimiser.step()
@@ -59,8 +59,7 @@ def train_chain(work: BlockWork, groups: Groups) -> list[SupernetBlock]:
 def draw_path(space: SearchSpace, seed: int, step: int) -> Architecture:
     """The network that a step trains: cells equally likely, operations uniform."""
     rng = random.Random(derived_seed(seed, "chain", step))
-    cells = [rng.choice(block.cells) for block in space.blocks]
-    return Architecture(tuple(BlockChoice(cell.width, tuple(map(rng.choice, cell.layers))) for cell in cells))
+    return space.sample_cells_evenly(rng)
 
 
 def run_group(
@@ -68,7 +67,7 @@ def run_group(
 ) -> torch.Tensor:
     """The features that a network's blocks of one group make of what comes before it, through the shared adaptors."""
     for index in group:
-        x = supernets[index](x, *path_of(space.blocks[index], architecture.blocks[index]))
+        x = supernets[index](x, *space.index.path_of(index, architecture.blocks[index]))
     return x
 
 

@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from dna_deploy.data.randomness import derived_seed
-from dna_deploy.learning.schedule import parameter_groups, set_learning_rate, warm_cosine
-from dna_deploy.nets.supernets.blocks import SupernetBlock, path_of
+from dna_deploy.learning.samplers.uniform import UniformNetworks
+from dna_deploy.learning.schedule import parameter_groups, warm_cosine
+from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.progress import silent
-from dna_deploy.rating.raters.dna.block_training import train_blocks, training_batches
-from dna_deploy.rating.raters.one_shot.training import sample_path
+from dna_deploy.rating.raters.dna.training import train_blocks, training_batches
 from dna_deploy.rating.work import BlockWork
 
 LEARNING_RATE, WARM_UP = 2e-3, 0.05
@@ -33,12 +33,13 @@ def train_joint(work: BlockWork, epochs: int) -> dict[int, SupernetBlock]:
         for step in range(total):
             images = batches.at(step).inputs
             wanted = F.log_softmax(work.teacher.scores(images), 1)
-            features, network = images, sample_path(work.space, seed, step)
+            features, network = images, UniformNetworks(work.space, seed).draw(step)
             for supernet, block, choice in zip(every, work.space.blocks, network.blocks, strict=True):
-                features = supernet(features, *path_of(block, choice))
+                features = supernet(features, *block.path_of(choice))
             found = F.log_softmax(work.teacher.network.head(features), 1)  # type: ignore[operator]
             loss = F.kl_div(found, wanted, reduction="batchmean", log_target=True)
-            set_learning_rate(optimiser, LEARNING_RATE * warm_cosine(step, total, WARM_UP))
+            for parameters in optimiser.param_groups:
+                parameters["lr"] = LEARNING_RATE * warm_cosine(step, total, WARM_UP)
             optimiser.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             optimiser.step()

@@ -25,7 +25,7 @@ from dna_deploy.data.randomness import seeded
 from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.batch_norm import batch_statistics, recalibrate
-from dna_deploy.nets.supernets.blocks import SupernetBlock, path_of
+from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.nets.teachers.scaled import ScaledConfig, ScaledNetwork
 from dna_deploy.nets.teachers.teacher import Teacher, load_teacher
@@ -33,8 +33,8 @@ from dna_deploy.progress import silent
 from dna_deploy.rating.config import RatingConfig
 from dna_deploy.rating.rate import rating_identity
 from dna_deploy.rating.raters.dna.block_rating import relative_l1
-from dna_deploy.rating.raters.dna.block_training import train_blocks
 from dna_deploy.rating.raters.dna.stitched import TEMPERATURES, StitchedScores, stitched_scores
+from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.raters.one_shot.rating import rate_one_shot
 from dna_deploy.rating.raters.one_shot.training import OneShotConfig, one_shot_work
 from dna_deploy.rating.work import BlockWork
@@ -322,7 +322,7 @@ def rate_choices(work: BlockWork, supernet: SupernetBlock, index: int, architect
         for batch in batches:
             features = [batch.inputs, *work.teacher.features(batch.inputs)]
             for choice in choices:
-                found = supernet(features[index], *path_of(work.space.blocks[index], choice))
+                found = supernet(features[index], *work.space.index.path_of(index, choice))
                 choices[choice] += float(relative_l1(features[index + 1], found)) / len(batches)
     return [choices[architecture.blocks[index]] for architecture in architectures]
 

@@ -11,7 +11,6 @@ from ground_truth_records import TRUTHS
 
 from dna_deploy.data.splits import Split
 from dna_deploy.nets.batch_norm import batch_statistics
-from dna_deploy.nets.supernets.blocks import path_of
 from dna_deploy.nets.supernets.twins import Population
 from dna_deploy.nets.teachers.scaled import ScaledConfig
 from dna_deploy.nets.teachers.teacher import load_teacher
@@ -95,7 +94,7 @@ def rate_choices(work: PopulationWork, population: Population, listed: tuple[Arc
             (block, _), predictor = population.pair(index), population.predictors[index]
             with batch_statistics(block), batch_statistics(predictor):
                 for choice in ratings[index]:
-                    made = block.supernet(seen, *path_of(work.space.blocks[index], choice))
+                    made = block.supernet(seen, *work.space.index.path_of(index, choice))
                     ratings[index][choice] += float(distance(predictor(block.embed(made)), wanted)) / len(every)
             features = emitted
     return [[ratings[index][architecture.blocks[index]] for architecture in listed] for index in blocks]

@@ -137,8 +137,7 @@ def write_list(name: str) -> None:
 
 def draw_mixed(space: SearchSpace, rng: random.Random) -> Architecture:
     """A network: for each block a cell, all equally likely, then an operation a layer."""
-    cells = [rng.choice(block.cells) for block in space.blocks]
-    return Architecture(tuple(BlockChoice(cell.width, tuple(map(rng.choice, cell.layers))) for cell in cells))
+    return space.sample_cells_evenly(rng)
 
 
 def draw_plain(space: SearchSpace, rng: random.Random) -> Architecture:

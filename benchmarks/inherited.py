@@ -28,7 +28,7 @@ from dna_deploy.nets.teachers.teacher import load_teacher
 from dna_deploy.progress import silent
 from dna_deploy.rating.config import RatingConfig
 from dna_deploy.rating.rate import rating_identity
-from dna_deploy.rating.raters.dna.block_training import train_blocks
+from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.training.config import RESIDUAL, TeacherConfig, TrainingConfig

@@ -35,19 +35,20 @@ import torch.nn.functional as F
 from dna_deploy.data.config import DataConfig
 from dna_deploy.data.splits import load_data
 from dna_deploy.learning.compute import Compute
+from dna_deploy.learning.samplers.uniform import UniformPaths
 from dna_deploy.learning.schedule import parameter_groups
 from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.rating.config import RatingConfig
-from dna_deploy.rating.raters.dna.block_in_training import build_supernet, sample_paths
 from dna_deploy.rating.raters.dna.block_rating import rate_batch, spent_error
-from dna_deploy.rating.raters.dna.block_training import train_blocks, training_batches
+from dna_deploy.rating.raters.dna.training import build_supernet, train_blocks, training_batches
 from dna_deploy.rating.work import BlockWork
+from dna_deploy.spaces.block import Block, Cell
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.operations import FeatureMap, MBConv, Pointwise
-from dna_deploy.spaces.space import Block, Cell, SearchSpace
+from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.machine import processor_name
 
 DEPTH, REPEATS = 4, 5
@@ -131,7 +132,7 @@ def training(folder: Path, steps: int = 20) -> dict[str, float]:
         for step in range(steps):
             for index, supernet in enumerate(supernets):
                 supernet.zero_grad(set_to_none=True)
-                paths = sample_paths(supernet.plan, index, config.seed, step)
+                paths = UniformPaths(supernet.plan, index, config.seed).draw(step)
                 outputs = supernet.forward_paths(features[step][index], paths)
                 torch.stack([F.mse_loss(output, features[step][index + 1]) for output in outputs]).mean().backward()
 

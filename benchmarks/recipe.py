@@ -30,7 +30,6 @@ from dna_deploy.nets.network import Network
 from dna_deploy.progress import silent
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.training.fit import Run, fit
-from dna_deploy.training.objective import Objective
 from dna_deploy.training.recipe import Recipe
 
 NETWORKS = ("24:k3e3/40:k5e3,p1/80:k3e3", "24:k5e3,k3e3/32:k5e6,k3e3,p1/80:k5e6,k3e3")
@@ -105,7 +104,7 @@ def train(setting: Setting, number: int, seed: int, folder: Path) -> dict[str, A
     with seeded(seed, "network"):
         network = Network(space, space.parse(NETWORKS[number]))
     run = Run("training", folder.name, folder, Compute())
-    fitted = fit(network, Objective(recipe), images, recipe, run, on_progress=silent)
+    fitted = fit(network, images, recipe, run, on_progress=silent)
     return {"correct": fitted.validation.correct, "images": fitted.validation.images, "epoch": fitted.best_epoch}
 
 

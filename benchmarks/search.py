@@ -34,8 +34,9 @@ from dna_deploy.search import Constraint, Latency, Macs, Rating
 from dna_deploy.search.cost_model import CostModel
 from dna_deploy.search.front import trade_off
 from dna_deploy.search.solver.exact import solve
+from dna_deploy.spaces.block import Block
 from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.space import Block, SearchSpace
+from dna_deploy.spaces.space import SearchSpace
 
 HERE = Path(__file__).parent
 ENVIRONMENTS = {

@@ -14,9 +14,10 @@ import numpy as np
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.latency_table import Calibration, LatencyRow, LatencyTable
 from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
+from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.space import Block, Cell, FixedLayer, SearchSpace
+from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.target import Target
 
@@ -46,7 +47,7 @@ def rating_table(space: SearchSpace, seed: int, noise: float = 0.01) -> RatingTa
     rng = np.random.default_rng(seed)
     blocks = []
     for index, block in enumerate(space.blocks):
-        input = space.block_inputs(index)[0]
+        input = space.index.inputs[index][0]
         cells = []
         for cell in block.cells:
             total = np.zeros(1)

@@ -23,10 +23,11 @@ from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.search import Constraint, Latency, search
 from dna_deploy.search.black_box import search_black_box
-from dna_deploy.spaces.architecture import Architecture, BlockChoice
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv
-from dna_deploy.spaces.space import Block, Cell, FixedLayer, SearchSpace
+from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.config import RESIDUAL, TeacherConfig
 from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.teacher import train_residual
@@ -150,8 +151,7 @@ def _by_chance(workshop: Workshop, budget_s: float) -> list[Architecture]:
     """A cell a block, all equally likely, then an operation a layer; what the table puts within 5 % below the budget."""
     rng, found = random.Random(f"what you get {budget_s}"), dict[Architecture, None]()
     while len(found) < RANDOM:
-        cells = [rng.choice(block.cells) for block in workshop.space.blocks]
-        architecture = Architecture(tuple(BlockChoice(cell.width, tuple(map(rng.choice, cell.layers))) for cell in cells))
+        architecture = workshop.space.sample_cells_evenly(rng)
         if (1 - NEAR) * budget_s < workshop.table.predict(workshop.space, architecture).seconds <= budget_s:
             found.setdefault(architecture)
     return list(found)

@@ -14,8 +14,9 @@ from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.rating.config import RatingConfig
 from dna_deploy.records.files import digest_of
+from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv, Pointwise
-from dna_deploy.spaces.space import Block, Cell, FixedLayer, SearchSpace
+from dna_deploy.spaces.space import SearchSpace
 
 OPERATIONS = (MBConv(3, 1), MBConv(5, 2), Pointwise())
 

@@ -40,7 +40,9 @@ class SpaceContract:
             assert PlacedLayer.parse(layer.key) == layer, f"{layer.key} reads back as another layer"
 
     def test_codes_name_one_operation_each(self) -> None:
-        operations = {op for block in self.space.blocks for cell in block.cells for layer in cell.layers for op in layer}
+        operations = {
+            layer.operation for block in self.space.index.cells for cell in block[0] for layers in cell for layer in layers
+        }
         codes = [operation.code for operation in operations]
         assert len(set(codes)) == len(codes), f"two operations share a code: {sorted(codes)}"
         assert all(_CODE.fullmatch(code) for code in codes), f"a code has other characters than {_CODE.pattern}: {codes}"

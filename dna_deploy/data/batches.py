@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import torch
 
@@ -14,6 +15,7 @@ from dna_deploy.data.image_set import Normalisation
 from dna_deploy.data.randomness import generator
 from dna_deploy.data.splits import ImageData, Split
 
+T = TypeVar("T")
 Changes = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 """Changes unsigned bytes ``(batch, channels, height, width)`` at random, such as an `Augmentation`."""
 
@@ -25,10 +27,18 @@ class Batch:
     inputs: torch.Tensor
     positions: torch.Tensor
     split: Split
+    shares: torch.Tensor | None = None
+    """Of classes, ``(batch, classes)``, where several images were mixed into one."""
 
     def labels(self) -> torch.Tensor:
-        """Their classes, fetched on demand: what never asks never sees a label."""
-        return self.split.labels(self.positions).to(self.inputs.device)
+        """Their classes ``(batch,)``, fetched on demand: what never asks never sees a label. Where they are mixed, `shares`."""
+        return self.split.labels(self.positions).to(self.inputs.device) if self.shares is None else self.shares
+
+    def portions(self, count: int) -> list[Batch]:
+        """The same, divided into so many of about one size."""
+        parts = zip(self.inputs.tensor_split(count), self.positions.tensor_split(count), strict=True)
+        shares = [None] * count if self.shares is None else self.shares.tensor_split(count)
+        return [Batch(*part, self.split, share) for part, share in zip(parts, shares, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -55,22 +65,23 @@ class TrainingBatches:
         pixels = self.augmentation(self.split.images(positions), rng)
         return Batch(self.normalisation(_moved(pixels, self.device)), positions, self.split)
 
-    def over(self, steps: range, workers: int = 0) -> Iterator[Batch]:
-        """The batches of some steps, in order; so many threads prepare them ahead, or none, each when it is asked for."""
-        if not workers:
-            yield from map(self.at, steps)
-            return
-        ahead: deque[Future[Batch]] = deque()
-        pool = ThreadPoolExecutor(workers)
-        try:
-            for step in steps:
-                ahead.append(pool.submit(self.at, step))
-                if len(ahead) > workers:
-                    yield ahead.popleft().result()
-            while ahead:
+
+def prefetched(at: Callable[[int], T], steps: range, workers: int = 0) -> Iterator[T]:
+    """What ``at`` gives for some steps, in order; so many threads prepare it ahead, or none, each when it is asked for."""
+    if not workers:
+        yield from map(at, steps)
+        return
+    ahead: deque[Future[T]] = deque()
+    pool = ThreadPoolExecutor(workers)
+    try:
+        for step in steps:
+            ahead.append(pool.submit(at, step))
+            if len(ahead) > workers:
                 yield ahead.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def in_order(split: Split, data: ImageData, size: int, device: str = "cpu") -> Iterator[Batch]:

@@ -5,6 +5,7 @@ Randomness needs no place in it: it is a function of the seed and the step (`dna
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,15 +28,16 @@ class Checkpoint:
     path: Path
     identity: str
 
-    def save(self, step: int, module: nn.Module, optimiser: Optimizer, **facts: Any) -> None:
+    def save(self, step: int, module: nn.Module, optimisers: Sequence[Optimizer], **facts: Any) -> None:
         """Writes the state after ``step`` steps."""
         tensors = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
-        for number, state in optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
+        for prefix, optimiser in _named(optimisers):
+            for number, state in optimiser.state_dict()["state"].items():
+                tensors |= {f"{prefix}{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
         TensorFile(tensors, {"identity": self.identity, "step": step, **facts}).write(self.path)
 
-    def resume(self, module: nn.Module, optimiser: Optimizer) -> dict[str, Any]:
-        """Puts the saved state, if there is one, into ``module`` and ``optimiser``; returns the facts, ``step`` among them.
+    def resume(self, module: nn.Module, optimisers: Sequence[Optimizer]) -> dict[str, Any]:
+        """Puts the saved state, if there is one, into ``module`` and ``optimisers``; returns the facts, ``step`` among them.
 
         Raises:
             UsageError: the file is damaged, or belongs to other inputs.
@@ -48,12 +50,18 @@ class Checkpoint:
                 f"{self.path} was made from other settings, images or teacher", "give another folder, or remove it"
             )
         module.load_state_dict(_below("module.", file.tensors))
-        state: dict[int, dict[str, torch.Tensor]] = {}
-        for name, tensor in _below("optimiser.", file.tensors).items():
-            number, _, key = name.partition(".")
-            state.setdefault(int(number), {})[key] = _as_weights_lie(tensor)
-        optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+        for prefix, optimiser in _named(optimisers):
+            state: dict[int, dict[str, torch.Tensor]] = {}
+            for name, tensor in _below(prefix, file.tensors).items():
+                number, _, key = name.partition(".")
+                state.setdefault(int(number), {})[key] = _as_weights_lie(tensor)
+            optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
         return dict(file.facts)
+
+
+def _named(optimisers: Sequence[Optimizer]) -> list[tuple[str, Optimizer]]:
+    """What the tensors of each begin with: ``optimiser.``, ``optimiser2.``, ..."""
+    return [(f"optimiser{number if number > 1 else ''}.", optimiser) for number, optimiser in enumerate(optimisers, 1)]
 
 
 def _below(prefix: str, tensors: Any) -> dict[str, torch.Tensor]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
 
 from pydantic import Field, field_validator
 
@@ -15,9 +15,12 @@ from dna_deploy.errors import DependencyError, UsageError
 from dna_deploy.records.files import Part
 from dna_deploy.units import Bytes
 
+if TYPE_CHECKING:
+    from torch.amp import GradScaler
+
 P = ParamSpec("P")
 T = TypeVar("T")
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "bfloat16", "float16"]
 
 
 class Compute(Part):
@@ -78,7 +81,13 @@ class Compute(Part):
             return nullcontext()
         import torch
 
-        return torch.autocast(torch.device(self.device).type, torch.bfloat16)
+        return torch.autocast(torch.device(self.device).type, getattr(torch, self.precision))
+
+    def gradient_scaler(self) -> GradScaler:
+        """Keeps small gradients from vanishing in float16; for other precisions it does nothing."""
+        import torch
+
+        return torch.amp.GradScaler(torch.device(self.device).type, enabled=self.precision == "float16")
 
     def compiled(self, function: Callable[P, T]) -> Callable[P, T]:
         """The function, compiled where that is wanted. It must not depend on hooks, which a compiled one may miss."""

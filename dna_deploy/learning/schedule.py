@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from torch import nn
-from torch.optim import Optimizer
+from torch.optim import Adam
 
 
 def warm_cosine(step: int, total: int, warm_up: float = 0.0) -> float:
@@ -17,10 +18,14 @@ def warm_cosine(step: int, total: int, warm_up: float = 0.0) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1.0, total - rising)))
 
 
-def set_learning_rate(optimiser: Optimizer, value: float) -> None:
-    """Gives every parameter the same learning rate."""
-    for group in optimiser.param_groups:
-        group["lr"] = value
+def cosine_rate(highest: float, total: int, warm_up: float = 0.0) -> Callable[[int], float]:
+    """The learning rate of every step, counted from 0: a linear rise, then a cosine to zero."""
+    return lambda step: highest * warm_cosine(step, total, warm_up)
+
+
+def adam(module: nn.Module, learning_rate: float, weight_decay: float) -> Adam:
+    """Adam for all parameters of a supernet."""
+    return Adam(parameter_groups(module, weight_decay), lr=learning_rate)
 
 
 def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from dna_deploy.nets.network import Network
-from dna_deploy.nets.supernets.blocks import SupernetBlock, path_of
+from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 
@@ -26,8 +26,7 @@ def inherited_network(
     stem = supernets[0].entry
     network.stem.load_state_dict(stem.state_dict())
     fresh = []
-    for index, choice in enumerate(architecture.blocks):
-        cell, path = path_of(space.blocks[index], choice)
+    for index, (cell, path) in enumerate(space.index.paths(architecture)):
         layers = supernets[index].trunks[supernets[index].trunk_of(cell)].layers
         for depth, operation in enumerate(path):
             learnt: nn.Module = layers[depth][operation]  # type: ignore[index, assignment]

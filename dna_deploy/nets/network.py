@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import nn
 
 from dna_deploy.nets.layers import build_layer
 from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.space import SearchSpace
 
 
@@ -18,14 +21,10 @@ class Network(nn.Module):
 
     def __init__(self, space: SearchSpace, architecture: Architecture) -> None:
         super().__init__()
-        layers = iter(space.place(architecture))
-
-        def take(count: int) -> nn.Sequential:
-            return nn.Sequential(*(build_layer(next(layers)) for _ in range(count)))
-
-        self.stem = take(len(space.stem))
-        self.blocks = nn.ModuleList(take(choice.depth) for choice in architecture.blocks)
-        self.head = take(len(space.head))
+        sections = space.sections(architecture)
+        self.stem = _build(sections.stem)
+        self.blocks = nn.ModuleList(map(_build, sections.blocks))
+        self.head = _build(sections.head)
 
     def features(self, x: torch.Tensor) -> list[torch.Tensor]:
         """The output of every block, ``(batch, channels, height, width)`` each."""
@@ -39,3 +38,7 @@ class Network(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         scores: torch.Tensor = self.head(self.features(x)[-1])
         return scores
+
+
+def _build(layers: Iterable[PlacedLayer]) -> nn.Sequential:
+    return nn.Sequential(*map(build_layer, layers))

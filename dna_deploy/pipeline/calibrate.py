@@ -10,12 +10,12 @@ import numpy as np
 
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.calibration.calibrated import CalibratedModel, leave_one_out
-from dna_deploy.rating.raters.dna.block_training import train_blocks
 from dna_deploy.rating.raters.dna.candidate_features import CandidateFeatures, positions
+from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_calibration import CalibrationNetwork, RatingCalibration, ShortTraining
-from dna_deploy.records.rating_table import CALIBRATED, BlockRatings, CellRatings, RatingTable
+from dna_deploy.records.rating_table import CALIBRATED, BlockRatings, RatingTable
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.statistics.ranks import tau
@@ -101,7 +101,7 @@ def train_all(
     space = work.space.with_classes(len(work.data.classes))
     with work.compute.limited_threads():
         work.teacher.network.to(work.compute.device)
-        supernets = train_blocks(work, range(len(work.space.blocks)), on_progress)
+        supernets = train_blocks(work, work.space.block_numbers, on_progress)
     found: list[ShortTraining] = []
     for architecture in architectures:
 
@@ -118,20 +118,10 @@ def train_all(
 
 def calibrated_table(space: SearchSpace, ratings: RatingTable, model: CalibratedModel) -> RatingTable:
     """The ratings as wrong answers in percent: the sum over a network's blocks is what it is expected to get wrong."""
-    blocks = []
-    for block, (parts, errors) in zip(space.blocks, model.of_candidates(), strict=True):
-        wrong, cells, start = PERCENT * (1 / len(space.blocks) - parts), [], 0
-        for cell in block.cells:
-            of = slice(start, start + cell.count())
-            cells.append(
-                CellRatings(
-                    width=cell.width,
-                    depth=cell.depth,
-                    ratings=tuple(wrong[of].tolist()),
-                    standard_errors=tuple((PERCENT * errors[of]).tolist()),
-                )
-            )
-            start = of.stop
-        blocks.append(BlockRatings(cells=tuple(cells)))
-    update = {"provenance": Provenance.now(), "method": f"{CALIBRATED} {ratings.method}", "blocks": tuple(blocks)}
+    share = 1 / len(space.block_numbers)
+    blocks = tuple(
+        BlockRatings.of(space, index, (PERCENT * (share - parts)).tolist(), (PERCENT * errors).tolist())
+        for index, (parts, errors) in enumerate(model.of_candidates())
+    )
+    update = {"provenance": Provenance.now(), "method": f"{CALIBRATED} {ratings.method}", "blocks": blocks}
     return ratings.model_copy(update=update)

@@ -15,7 +15,7 @@ from dna_deploy.pipeline.stages.search import Bounds, Search
 from dna_deploy.pipeline.stages.train import Train
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.scaling import Stages
+from dna_deploy.spaces.sections import Sections
 from dna_deploy.training.config import TrainingConfig
 
 
@@ -55,7 +55,7 @@ class Round:
         return SearchOutcome.read(self.outcome_file).network(self.evolution.images.space)
 
     @property
-    def heir(self) -> Stages:
+    def heir(self) -> Sections:
         """The winner made larger."""
         return self.grow.shape
 

@@ -14,10 +14,10 @@ from multiprocessing.context import SpawnProcess
 from typing import TYPE_CHECKING, TypeAlias
 
 from dna_deploy.errors import DnaDeployError
-from dna_deploy.learning.ranks import Ranks
+from dna_deploy.learning.processes import Processes
 from dna_deploy.progress import OnProgress, Progress
 from dna_deploy.rating.raters.dna.block_rating import BatchRatings, rate_blocks
-from dna_deploy.rating.raters.dna.block_training import train_blocks
+from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.work import BlockWork
 
 if TYPE_CHECKING:
@@ -40,14 +40,14 @@ def run_all_blocks(work: BlockWork, on_progress: OnProgress) -> dict[int, BatchR
     Raises:
         DnaDeployError: what a process met; the others stop, and what they saved is kept.
     """
-    ranks = Ranks.here()
-    if ranks.count > 1:
-        if share := dict(enumerate(work.shares(ranks.count))).get(ranks.rank):
-            run_blocks(work.for_process(ranks.local_rank), share, on_progress)
-        ranks.wait()
+    processes = Processes.here()
+    if processes.count > 1:
+        if share := dict(enumerate(work.shares(processes.count))).get(processes.rank):
+            run_blocks(work.for_process(processes.local_rank), share, on_progress)
+        processes.wait()
     elif work.compute.jobs > 1:
         _run_shares(work, on_progress)
-    return run_blocks(work, range(len(work.space.blocks)), on_progress)  # after processes, this only gathers
+    return run_blocks(work, work.space.block_numbers, on_progress)  # after processes, this only gathers
 
 
 def _run_shares(work: BlockWork, on_progress: OnProgress) -> None:

@@ -21,8 +21,8 @@ from dna_deploy.rating.raters.dna.stitched import LEAST_KNOWN, share_told
 from dna_deploy.rating.run import SET, write_run
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.files import Provenance, digest_of
-from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
-from dna_deploy.spaces.space import Block, SearchSpace
+from dna_deploy.records.rating_table import BlockRatings, RatingTable
+from dna_deploy.spaces.space import SearchSpace
 
 METHOD = "dna"
 
@@ -62,7 +62,7 @@ def rate_space(
         teacher=work.teacher_label,
         dataset=work.data_label,
         images=min(len(data.rating), config.rating_batch * rated),
-        blocks=tuple(block_ratings(block, [of[index] for of in found]) for index, block in enumerate(space.blocks)),
+        blocks=tuple(block_ratings(space, index, [of[index] for of in found]) for index in space.block_numbers),
     )
 
 
@@ -111,7 +111,7 @@ def block_work(
     """
     compute = compute or Compute()
     teacher.check_fits(space)
-    config.check_blocks(len(space.blocks))
+    config.check_blocks(len(space.block_numbers))
     identity = rating_identity(space, teacher, data, config, compute)
     return BlockWork(space, teacher, data, config, folder, identity, compute)
 
@@ -126,8 +126,8 @@ def rating_identity(
     return digest_of(" ".join(parts).encode())
 
 
-def block_ratings(block: Block, found: Sequence[BatchRatings]) -> BlockRatings:
-    """The ratings of a block's candidates, cell by cell, as a table holds them: means over sets of supernets.
+def block_ratings(space: SearchSpace, index: int, found: Sequence[BatchRatings]) -> BlockRatings:
+    """The ratings of the candidates of block ``index`` as a table holds them: means over sets of supernets.
 
     Standard errors are those over images, which all sets share, together with those over sets where there are several.
     """
@@ -135,16 +135,4 @@ def block_ratings(block: Block, found: Sequence[BatchRatings]) -> BlockRatings:
     over_images = torch.stack([of.standard_errors for of in found]).mean(0)
     over_sets = every.std(0) / len(found) ** 0.5 if len(found) > 1 else torch.zeros_like(over_images)
     means, errors = every.mean(0).tolist(), torch.hypot(over_images, over_sets).tolist()
-    cells, start = [], 0
-    for cell in block.cells:
-        end = start + cell.count()
-        cells.append(
-            CellRatings(
-                width=cell.width,
-                depth=cell.depth,
-                ratings=tuple(means[start:end]),
-                standard_errors=tuple(errors[start:end]),
-            )
-        )
-        start = end
-    return BlockRatings(cells=tuple(cells))
+    return BlockRatings.of(space, index, means, errors)

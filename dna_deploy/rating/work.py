@@ -8,11 +8,9 @@ from pathlib import Path
 from dna_deploy.data.splits import ImageData
 from dna_deploy.errors import TableError
 from dna_deploy.learning.compute import Compute
-from dna_deploy.nets.supernets.blocks import trunks_of
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.rating.config import RatingConfig
 from dna_deploy.records.rating_table import RatingTable
-from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.space import SearchSpace
 
 
@@ -51,19 +49,15 @@ class BlockWork:
 
     def cost(self, index: int) -> float:
         """What block ``index`` costs relative to others: operations of an average path of each of its cells."""
-        block, total = self.space.blocks[index], 0.0
-        for trunk in trunks_of(block, share_depths=self.config.share_depths):
-            input = self.space.block_inputs(index)[-1]
-            for depth, operations in enumerate(trunk.cell.layers):
-                stride = block.stride if depth == 0 else 1
-                placed = [PlacedLayer(operation, input, trunk.cell.width, stride) for operation in operations]
-                total += sum(layer.macs + 40 * layer.peak_activation_elements for layer in placed) / len(placed)
-                input = placed[0].output
+        chain, total = self.space.index, 0.0
+        for trunk in chain.trunks(index, share_depths=self.config.share_depths):
+            for layers in chain.place_trunk(index, trunk, chain.inputs[index][-1]):
+                total += sum(layer.macs + 40 * layer.peak_activation_elements for layer in layers) / len(layers)
         return total
 
     def shares(self, processes: int) -> list[list[int]]:
         """The blocks divided over processes, the costliest first to whoever has least; none is without a block."""
-        shares: list[list[int]] = [[] for _ in range(min(processes, len(self.space.blocks)))]
-        for index in sorted(range(len(self.space.blocks)), key=self.cost, reverse=True):
+        shares: list[list[int]] = [[] for _ in range(min(processes, len(self.space.block_numbers)))]
+        for index in sorted(self.space.block_numbers, key=self.cost, reverse=True):
             min(shares, key=lambda share: sum(map(self.cost, share))).append(index)
         return [sorted(share) for share in shares if share]

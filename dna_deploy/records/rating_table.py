@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import chain
 from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -42,6 +45,28 @@ class BlockRatings(Part):
     """The cells of a block, in the space's order."""
 
     cells: tuple[CellRatings, ...]
+
+    @classmethod
+    def of(cls, space: SearchSpace, index: int, ratings: Sequence[float], standard_errors: Sequence[float]) -> Self:
+        """The ratings of all candidates of block ``index``, in the order of their positions, cut into its cells."""
+        block = space.blocks[index]
+        cells = (
+            CellRatings(
+                width=cell.width, depth=cell.depth, ratings=tuple(ratings[of]), standard_errors=tuple(standard_errors[of])
+            )
+            for cell, of in zip(block.cells, block.slices, strict=True)
+        )
+        return cls(cells=tuple(cells))
+
+    @property
+    def ratings(self) -> tuple[float, ...]:
+        """The ratings of all candidates, in the order of their positions."""
+        return tuple(chain.from_iterable(cell.ratings for cell in self.cells))
+
+    @property
+    def standard_errors(self) -> tuple[float, ...]:
+        """The standard errors of `ratings`."""
+        return tuple(chain.from_iterable(cell.standard_errors for cell in self.cells))
 
 
 class RatingTable(Record):
@@ -87,8 +112,7 @@ class RatingTable(Record):
 
     def of_choice(self, space: SearchSpace, index: int, choice: BlockChoice) -> float:
         """The rating of one candidate of block ``index``."""
-        cell, position = self._place(space, index, choice)
-        return cell.ratings[position]
+        return self._of_blocks[index][0][space.index.position(index, choice)]
 
     def of(self, space: SearchSpace, architecture: Architecture) -> float:
         """The summed rating of a network."""
@@ -96,17 +120,12 @@ class RatingTable(Record):
 
     def standard_error(self, space: SearchSpace, architecture: Architecture) -> float:
         """The standard error of that sum, from those of its blocks."""
-        places = (self._place(space, index, choice) for index, choice in enumerate(architecture.blocks))
-        return math.hypot(*(cell.standard_errors[position] for cell, position in places))
+        pairs = zip(self._of_blocks, space.index.positions(architecture), strict=True)
+        return math.hypot(*(errors[position] for (_, errors), position in pairs))
 
-    def _place(self, space: SearchSpace, index: int, choice: BlockChoice) -> tuple[CellRatings, int]:
-        """The cell of a candidate of block ``index``, and its number there."""
-        block = space.blocks[index]
-        cell = block.cell_of(choice)
-        position = 0
-        for operation, operations in zip(choice.operations, cell.layers, strict=True):
-            position = position * len(operations) + operations.index(operation)
-        return self.blocks[index].cells[block.cells.index(cell)], position
+    @cached_property
+    def _of_blocks(self) -> tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]:
+        return tuple((block.ratings, block.standard_errors) for block in self.blocks)
 
 
 def _of_catalogue(space: SearchSpace) -> str | None:

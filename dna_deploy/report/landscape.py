@@ -76,19 +76,19 @@ def landscape_of(evidence: Evidence, space: SearchSpace, ratings: RatingTable, b
     scale = calibration.scale if calibration else 1.0
     costs = {row.layer: scale * row.latency_s for row in table.rows} if table else {}
     candidates = []
-    for cell, rated in zip(space.blocks[block].cells, ratings.blocks[block].cells, strict=True):
-        for choice, rating, error in zip(cell.candidates(), rated.ratings, rated.standard_errors, strict=True):
-            layers = space.place_choice(block, choice, input)
-            cost = sum(costs.get(layer.key, math.inf) if table else layer.macs for layer in layers)
-            is_chosen = answer is not None and answer.blocks[block] == choice
-            if math.isfinite(cost):
-                candidates.append(Candidate(choice, rating, error, cost, is_chosen))
+    rated = ratings.blocks[block]
+    for choice, rating, error in zip(space.index.candidates(block), rated.ratings, rated.standard_errors, strict=True):
+        layers = space.index.place(block, choice, input)
+        cost = sum(costs.get(layer.key, math.inf) if table else layer.macs for layer in layers)
+        is_chosen = answer is not None and answer.parts[block] == str(choice)
+        if math.isfinite(cost):
+            candidates.append(Candidate(choice, rating, error, cost, is_chosen))
     return Landscape(block, tuple(candidates), table is not None)
 
 
 def _input(space: SearchSpace, answer: Architecture | None, block: int) -> FeatureMap:
     """What the block receives in the answer; without an answer, the narrowest input."""
-    inputs = space.block_inputs(block)
+    inputs = space.index.inputs[block]
     if answer is None or block == 0:
         return inputs[0]
-    return next(input for input in inputs if input.channels == answer.blocks[block - 1].width)
+    return next(input for input in inputs if input.channels == answer.widths[block - 1])

@@ -29,7 +29,8 @@ def shares_of(space: SearchSpace, table: LatencyTable, network: Architecture, ca
         TableError: a layer of the network has no row.
     """
     errors = {row.layer: row.standard_error_s for row in table.rows}
-    layers = zip(part_names(space, network), space.place(network), strict=True)
+    sections = space.sections(network)
+    layers = zip(sections.names, sections.layers, strict=True)
     return (
         Share(OVERHEAD, None, calibration.offset_s, 0.0),
         *(
@@ -37,9 +38,3 @@ def shares_of(space: SearchSpace, table: LatencyTable, network: Architecture, ca
             for part, layer in layers
         ),
     )
-
-
-def part_names(space: SearchSpace, network: Architecture) -> tuple[str, ...]:
-    """For every layer of a network, the part that it belongs to."""
-    blocks = [f"block {index}" for index, choice in enumerate(network.blocks, start=1) for _ in range(choice.depth)]
-    return ("stem",) * len(space.stem) + tuple(blocks) + ("head",) * len(space.head)

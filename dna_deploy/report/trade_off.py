@@ -27,7 +27,7 @@ class Network:
     @property
     def blocks(self) -> tuple[str, ...]:
         """Its blocks as text."""
-        return tuple(map(str, self.architecture.blocks))
+        return self.architecture.parts
 
 
 @dataclass(frozen=True)

@@ -210,18 +210,12 @@ class CostModel:
 
     def block_errors(self, block: int) -> NDArray[np.float64]:
         """The standard errors of the ratings of a block's candidates."""
-        return np.zeros(self.space.blocks[block].count()) if self.ratings is None else self._block_ratings[block][1]
+        return np.zeros(self.space.index.counts[block]) if self.ratings is None else self._block_ratings[block][1]
 
     @cached_property
     def _block_ratings(self) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]:
         assert self.ratings is not None
-        return tuple(
-            (
-                np.concatenate([cell.ratings for cell in block.cells]),
-                np.concatenate([cell.standard_errors for cell in block.cells]),
-            )
-            for block in self.ratings.blocks
-        )
+        return tuple((np.array(block.ratings), np.array(block.standard_errors)) for block in self.ratings.blocks)
 
     def _on_target(self, place: Latency, keys: list[str], deployed: int, peak: int) -> OnTarget:
         assert place.target is not None

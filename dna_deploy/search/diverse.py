@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dna_deploy.search.constraints import Constraint
 from dna_deploy.search.cost_model import CostModel
 from dna_deploy.search.quantities import Quantity
 from dna_deploy.search.solver.exact import Solution, solve_trellis
-from dna_deploy.search.solver.problem import Problem
 from dna_deploy.search.solver.trellis import Criterion, Trellis
-from dna_deploy.spaces.architecture import BlockChoice
-from dna_deploy.spaces.space import Block, Cell
 
 
 def diversify(
@@ -34,7 +30,7 @@ def diversify(
     problem, criteria = model.problem, model.criteria(objectives, constraints)
     states, expanded = first.states, first.expanded
     while len(found) < top:
-        counts = distances(model.problem, found[-1])
+        counts = model.problem.layers_unlike(found[-1])
         problem = problem.with_counts(("layers unlike", len(found)), counts)
         criteria = (*criteria, Criterion(len(problem.columns) - 1, sign=-1, limit=-differences))
         solution = solve_trellis(Trellis(problem, criteria))
@@ -43,22 +39,3 @@ def diversify(
             break
         found.append(solution.choices[0])
     return Solution(np.array(found, np.intp), states, expanded)
-
-
-def distances(problem: Problem, choices: NDArray[np.intp]) -> list[NDArray[np.float64]]:
-    """In how many layers every candidate of every block differs from the one chosen: one array a block."""
-    network = problem.architecture(choices.tolist())
-    return [_of_block(block, choice) for block, choice in zip(problem.space.blocks, network.blocks, strict=True)]
-
-
-def _of_block(block: Block, choice: BlockChoice) -> NDArray[np.float64]:
-    return np.concatenate([_of_cell(cell, choice) for cell in block.cells])
-
-
-def _of_cell(cell: Cell, choice: BlockChoice) -> NDArray[np.float64]:
-    """How many layers of every candidate of a cell differ from a choice."""
-    total = np.array([float(max(0, choice.depth - cell.depth))])
-    for position, operations in enumerate(cell.layers):
-        same = choice.operations[position] if position < choice.depth and cell.width == choice.width else None
-        total = np.add.outer(total, np.array([float(operation != same) for operation in operations])).ravel()
-    return total

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.latency_table import Calibration, LatencyRow, LatencyTable
 from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
+from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv
-from dna_deploy.spaces.space import Block, Cell, FixedLayer, SearchSpace
+from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.target import Target
 

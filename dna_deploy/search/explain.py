@@ -59,7 +59,7 @@ def _reason(
     own = model.problem.column_of_ratings(block)
 
     def line(candidate: int) -> str:
-        return str(model.problem.candidate(block, candidate))
+        return str(model.space.index.choice(block, candidate))
 
     return BlockReason(
         block=block,

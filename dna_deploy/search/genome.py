@@ -7,11 +7,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dna_deploy.search.diverse import distances
 from dna_deploy.search.solver.exact import solve_trellis
 from dna_deploy.search.solver.problem import Problem
 from dna_deploy.search.solver.trellis import Criterion, Trellis
-from dna_deploy.spaces.space import Block
 
 Genome = NDArray[np.intp]
 
@@ -21,12 +19,15 @@ class Genomes:
 
     def __init__(self, problem: Problem, limits: tuple[Criterion, ...]) -> None:
         self._problem, self._limits = problem, limits
-        self.sizes = np.array([size for block in problem.space.blocks for size in _sizes(block)])
+        self._index = problem.space.index
+        each = [self._index.gene_sizes(block) for block in problem.space.block_numbers]
+        self._ends = np.cumsum([len(sizes) for sizes in each])[:-1]
+        self.sizes = np.array([size for sizes in each for size in sizes])
         """How many values each gene has: ``(genes,)``."""
 
     def random(self, rng: np.random.Generator) -> Genome:
         """A feasible network: the best for a random taste, so that tight limits are met at once."""
-        taste = [np.floor(rng.random(block.count()) * 1e6) for block in self._problem.space.blocks]
+        taste = [np.floor(rng.random(count) * 1e6) for count in self._index.counts]
         return self._cheapest("taste", taste)
 
     def mutated(self, genome: Genome, rng: np.random.Generator) -> Genome:
@@ -44,51 +45,21 @@ class Genomes:
         within = [criterion.sign * totals[criterion.column] <= criterion.limit for criterion in self._limits]
         if np.isfinite(totals).all() and all(bool(one[0]) for one in within):
             return genome
-        unlike = distances(self._problem, choices)
+        unlike = self._problem.layers_unlike(choices)
         return self._cheapest("layers unlike", [np.floor((count + rng.random(count.size) / 100) * 1e6) for count in unlike])
 
     def choices(self, genome: Genome) -> NDArray[np.intp]:
         """The candidate of every block: ``(blocks,)``."""
-        choices, first = [], 0
-        for block in self._problem.space.blocks:
-            genes = genome[first : first + len(_sizes(block))]
-            first += genes.size
-            choices.append(_position(block, genes))
-        return np.array(choices)
+        parts = np.split(genome, self._ends)
+        return np.array([self._index.position_of_genes(block, genes.tolist()) for block, genes in enumerate(parts)])
 
     def genome(self, choices: NDArray[np.intp]) -> Genome:
         """A genome that means these candidates."""
-        pairs = zip(self._problem.space.blocks, choices, strict=True)
-        return np.concatenate([_genes(block, int(choice)) for block, choice in pairs])
+        genes = [self._index.genes(block, int(choice)) for block, choice in enumerate(choices)]
+        return np.array([gene for of_block in genes for gene in of_block], np.intp)
 
     def _cheapest(self, name: str, counts: list[NDArray[np.float64]]) -> Genome:
         problem = self._problem.with_counts(name, counts)
         objective = Criterion(len(problem.columns) - 1, is_objective=True)
         limits = tuple(replace(criterion, is_objective=False) for criterion in self._limits)
         return self.genome(solve_trellis(Trellis(problem, (objective, *limits))).choices[0])
-
-
-def _sizes(block: Block) -> list[int]:
-    deepest = max(cell.depth for cell in block.cells)
-    widest = [max(len(cell.layers[layer]) for cell in block.cells if cell.depth > layer) for layer in range(deepest)]
-    return [len(block.cells), *widest]
-
-
-def _position(block: Block, genes: Genome) -> int:
-    cell = block.cells[genes[0]]
-    position = 0
-    for gene, operations in zip(genes[1:], cell.layers, strict=False):
-        position = position * len(operations) + int(gene) % len(operations)
-    return sum(before.count() for before in block.cells[: genes[0]]) + position
-
-
-def _genes(block: Block, choice: int) -> Genome:
-    genes = np.zeros(len(_sizes(block)), np.intp)
-    for index, cell in enumerate(block.cells):
-        if choice < cell.count():
-            genes[0] = index
-            break
-        choice -= cell.count()
-    for layer in range(cell.depth, 0, -1):
-        choice, genes[layer] = divmod(choice, len(cell.layers[layer - 1]))
-    return genes

@@ -6,7 +6,6 @@ The best alone would teach nothing about what makes a network bad, and networks 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from dna_deploy.errors import UsageError
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.search.quantities import Macs
 from dna_deploy.search.question import pareto_front
-from dna_deploy.spaces.architecture import Architecture, BlockChoice
+from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 
 _DRAWN = 800
@@ -47,23 +46,6 @@ def spread(space: SearchSpace, ratings: RatingTable, count: int, *, seed: int = 
 def _front(space: SearchSpace, ratings: RatingTable, rng: random.Random) -> list[Architecture]:
     """Networks that none beats in rating and operations at once, then neighbours of them."""
     found = pareto_front(space, ratings, (), (Macs(),))
-    architecture = _namer(space)
-    front = [architecture(choices.tolist()) for choices in found.choices]
-    kept = front if len(front) <= _DRAWN // 4 else rng.sample(front, _DRAWN // 4)
-    return [*kept, *(_neighbour(space, rng.choice(front), rng) for _ in range(_DRAWN // 2 - len(kept)))]
-
-
-def _namer(space: SearchSpace) -> Callable[[list[int]], Architecture]:
-    candidates = [tuple(block.candidates()) for block in space.blocks]
-    return lambda choices: Architecture(tuple(of[choice] for of, choice in zip(candidates, choices, strict=True)))
-
-
-def _neighbour(space: SearchSpace, architecture: Architecture, rng: random.Random) -> Architecture:
-    """The same network with one layer of every block drawn anew."""
-    blocks = []
-    for block, choice in zip(space.blocks, architecture.blocks, strict=True):
-        layer = rng.randrange(choice.depth)
-        operations = list(choice.operations)
-        operations[layer] = rng.choice(block.cell_of(choice).layers[layer])
-        blocks.append(BlockChoice(choice.width, tuple(operations)))
-    return Architecture(tuple(blocks))
+    front = found.architectures
+    few = list(front) if len(front) <= _DRAWN // 4 else rng.sample(front, _DRAWN // 4)
+    return [*few, *(space.mutate(rng.choice(front), rng) for _ in range(_DRAWN // 2 - len(few)))]

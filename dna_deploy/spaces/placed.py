@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Self
@@ -119,3 +120,12 @@ class PlacedLayer:
 
     def __str__(self) -> str:
         return f"{self.operation.code} {self.input}->{self.out_channels}/{self.stride}"
+
+
+def place_chain(layers: Iterable[tuple[Operation, int, int]], input: FeatureMap) -> tuple[PlacedLayer, ...]:
+    """Layers in a row behind ``input``, each from its operation, its output channels and its stride."""
+    placed = []
+    for operation, channels, stride in layers:
+        placed.append(PlacedLayer(operation, input, channels, stride))
+        input = placed[-1].output
+    return tuple(placed)

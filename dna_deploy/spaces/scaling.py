@@ -1,4 +1,4 @@
-"""A network of a space made larger: deeper, wider, for larger images; its stages still consist of the same operations.
+"""A network of a space made larger: deeper, wider, for larger images; its blocks still consist of the same operations.
 
 Compound scaling of EfficientNet (Tan and Le, arXiv 1905.11946, section 3.3), applied to any network of any space.
 """
@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import chain
 
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.architecture import Architecture, BlockChoice
+from dna_deploy.spaces.block import FixedLayer
 from dna_deploy.spaces.operations import FeatureMap, Operation
-from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.space import FixedLayer, SearchSpace
+from dna_deploy.spaces.placed import place_chain
+from dna_deploy.spaces.sections import Sections
+from dna_deploy.spaces.space import SearchSpace
 
 _CHANNELS = 8
 """Widths are multiples of it, which processors like."""
@@ -48,46 +48,18 @@ class Scaling:
         return tuple(operations[layer * len(operations) // depth] for layer in range(depth))
 
 
-@dataclass(frozen=True)
-class Stages:
-    """Every layer of one network, block by block. It need not be in any space."""
-
-    stem: tuple[PlacedLayer, ...]
-    blocks: tuple[tuple[PlacedLayer, ...], ...]
-    head: tuple[PlacedLayer, ...]
-
-    @cached_property
-    def layers(self) -> tuple[PlacedLayer, ...]:
-        """All layers in a row."""
-        return (*self.stem, *chain.from_iterable(self.blocks), *self.head)
-
-    @property
-    def parameters(self) -> int:
-        """Trainable parameters."""
-        return sum(layer.parameters for layer in self.layers)
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates for one image."""
-        return sum(layer.macs for layer in self.layers)
-
-
 def largest(space: SearchSpace) -> Architecture:
     """In every block the deepest cell, of these the widest, and in each of its layers the operation with most parameters."""
-    after, choices = space.block_inputs(0)[0], []
+    input, choices = space.index.entry, []
     for block in space.blocks:
         cell = max(block.cells, key=lambda cell: (cell.depth, cell.width))
-        layers = []
-        for depth, operations in enumerate(cell.layers):
-            stride = block.stride if depth == 0 else 1
-            known = [PlacedLayer(operation, after, cell.width, stride) for operation in operations]
-            layers.append(max(known, key=lambda layer: (layer.parameters, layer.macs)))
-            after = layers[-1].output
+        layers = [max(layer, key=lambda placed: (placed.parameters, placed.macs)) for layer in cell.place(input, block.stride)]
         choices.append(BlockChoice(cell.width, tuple(layer.operation for layer in layers)))
+        input = layers[-1].output
     return Architecture(tuple(choices))
 
 
-def scaled(space: SearchSpace, architecture: Architecture, scaling: Scaling) -> Stages:
+def scaled(space: SearchSpace, architecture: Architecture, scaling: Scaling) -> Sections:
     """The layers of a network of ``space`` after scaling. The number of classes stays.
 
     Raises:
@@ -96,16 +68,16 @@ def scaled(space: SearchSpace, architecture: Architecture, scaling: Scaling) -> 
     space.check(architecture)
     height, width = (round(size * scaling.resolution) for size in (space.input.height, space.input.width))
     after = FeatureMap(space.input.channels, height, width)
-    stem = _chain([(layer.operation, scaling.wider(layer.out_channels), layer.stride) for layer in space.stem], after)
+    stem = place_chain([(layer.operation, scaling.wider(layer.out_channels), layer.stride) for layer in space.stem], after)
     after = stem[-1].output if stem else after
     blocks = []
     for block, choice in zip(space.blocks, architecture.blocks, strict=True):
-        blocks.append(_chain(_stage(choice, block.stride, scaling), after))
+        blocks.append(place_chain(_block_layers(choice, block.stride, scaling), after))
         after = blocks[-1][-1].output
-    return Stages(stem, tuple(blocks), _chain(_head(space.head, scaling), after))
+    return Sections(stem, tuple(blocks), place_chain(_head(space.head, scaling), after))
 
 
-def grown(space: SearchSpace, architecture: Architecture, step: Scaling, times: float) -> Stages:
+def grown(space: SearchSpace, architecture: Architecture, step: Scaling, times: float) -> Sections:
     """The network scaled by the smallest power of ``step`` that has at least ``times`` its parameters.
 
     Raises:
@@ -113,9 +85,9 @@ def grown(space: SearchSpace, architecture: Architecture, step: Scaling, times: 
     """
     wanted = times * scaled(space, architecture, Scaling()).parameters
     for count in range(_STEPS + 1):
-        stages = scaled(space, architecture, step.power(count / _STEPS_A_POWER))
-        if stages.parameters >= wanted:
-            return stages
+        sections = scaled(space, architecture, step.power(count / _STEPS_A_POWER))
+        if sections.parameters >= wanted:
+            return sections
     raise UsageError(f"{architecture} never has {times:g} times its parameters by {step}", "let it grow in depth or width")
 
 
@@ -123,7 +95,7 @@ Layer = tuple[Operation, int, int]
 """An operation, its output channels and its stride."""
 
 
-def _stage(choice: BlockChoice, stride: int, scaling: Scaling) -> list[Layer]:
+def _block_layers(choice: BlockChoice, stride: int, scaling: Scaling) -> list[Layer]:
     operations, width = scaling.deeper(choice.operations), scaling.wider(choice.width)
     return [(operation, width, stride if depth == 0 else 1) for depth, operation in enumerate(operations)]
 
@@ -132,11 +104,3 @@ def _head(layers: tuple[FixedLayer, ...], scaling: Scaling) -> list[Layer]:
     *inner, last = layers
     widened = [(layer.operation, scaling.wider(layer.out_channels), layer.stride) for layer in inner]
     return [*widened, (last.operation, last.out_channels, last.stride)]
-
-
-def _chain(layers: list[Layer], input: FeatureMap) -> tuple[PlacedLayer, ...]:
-    placed = []
-    for operation, channels, stride in layers:
-        placed.append(PlacedLayer(operation, input, channels, stride))
-        input = placed[-1].output
-    return tuple(placed)

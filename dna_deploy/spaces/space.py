@@ -14,76 +14,11 @@ from functools import cached_property
 from dna_deploy.errors import UsageError
 from dna_deploy.plugins import suggest
 from dna_deploy.spaces.architecture import Architecture, BlockChoice
-from dna_deploy.spaces.operations import FeatureMap, Operation
-from dna_deploy.spaces.placed import PlacedLayer, describe_operation
-
-
-@dataclass(frozen=True)
-class FixedLayer:
-    """A layer that every network of the space has."""
-
-    operation: Operation
-    out_channels: int
-    stride: int = 1
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One width and depth of a block. Each layer picks one of its operations."""
-
-    width: int
-    layers: tuple[tuple[Operation, ...], ...]
-
-    @classmethod
-    def uniform(cls, width: int, depth: int, operations: tuple[Operation, ...]) -> Cell:
-        """A cell whose layers all choose from the same operations."""
-        return cls(width, (operations,) * depth)
-
-    @property
-    def depth(self) -> int:
-        return len(self.layers)
-
-    def count(self) -> int:
-        return math.prod(len(operations) for operations in self.layers)
-
-    def candidates(self) -> Iterator[BlockChoice]:
-        """Every candidate, the last layer varying fastest: the order of every array about a cell."""
-        for operations in itertools.product(*self.layers):
-            yield BlockChoice(self.width, operations)
-
-
-@dataclass(frozen=True)
-class Block:
-    """A stage of the network. The first layer carries the stride; one of the cells is chosen."""
-
-    stride: int
-    cells: tuple[Cell, ...]
-
-    def __post_init__(self) -> None:
-        names = [(cell.width, cell.depth) for cell in self.cells]
-        if len(set(names)) != len(names):
-            raise UsageError(f"two cells of a block have the same width and depth: {names}")
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """Every width that the block can emit, ascending."""
-        return tuple(sorted({cell.width for cell in self.cells}))
-
-    def count(self) -> int:
-        return sum(cell.count() for cell in self.cells)
-
-    def candidates(self) -> Iterator[BlockChoice]:
-        """Every candidate, cell after cell."""
-        return itertools.chain.from_iterable(cell.candidates() for cell in self.cells)
-
-    def cell_of(self, choice: BlockChoice) -> Cell:
-        """The cell that a choice belongs to."""
-        for cell in self.cells:
-            if cell.width == choice.width and cell.depth == choice.depth:
-                if all(op in known for op, known in zip(choice.operations, cell.layers, strict=True)):
-                    return cell
-        shapes = ", ".join(f"{cell.depth} layers of width {cell.width}" for cell in self.cells)
-        raise UsageError(f"{choice} is no candidate of this block", f"its cells are {shapes}")
+from dna_deploy.spaces.block import Block, Cell, FixedLayer
+from dna_deploy.spaces.chain_index import ChainIndex
+from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.placed import PlacedLayer, describe_operation, place_chain
+from dna_deploy.spaces.sections import Sections
 
 
 @dataclass(frozen=True)
@@ -146,10 +81,23 @@ class SearchSpace:
 
     def sample(self, rng: random.Random) -> Architecture:
         """A network drawn uniformly from the space."""
+        weights = [[cell.count() for cell in block.cells] for block in self.blocks]
+        cells = (rng.choices(block.cells, of)[0] for block, of in zip(self.blocks, weights, strict=True))
+        return Architecture(tuple(cell.choice(cell.draw(rng.randrange)) for cell in cells))
+
+    def sample_cells_evenly(self, rng: random.Random) -> Architecture:
+        """A network drawn such that the cells of a block are equally likely, however many candidates they have."""
+        cells = [rng.choice(block.cells) for block in self.blocks]
+        return Architecture(tuple(cell.choice(cell.draw(rng.randrange)) for cell in cells))
+
+    def mutate(self, architecture: Architecture, rng: random.Random) -> Architecture:
+        """The same network with one layer of every block drawn anew."""
         choices = []
-        for block in self.blocks:
-            (cell,) = rng.choices(block.cells, weights=[of.count() for of in block.cells])
-            choices.append(BlockChoice(cell.width, tuple(rng.choice(operations) for operations in cell.layers)))
+        for block, choice in zip(self.blocks, architecture.blocks, strict=True):
+            cell, path = block.path_of(choice)
+            layer = rng.randrange(choice.depth)
+            digit = rng.randrange(len(block.cells[cell].layers[layer]))
+            choices.append(block.choice(cell, (*path[:layer], digit, *path[layer + 1 :])))
         return Architecture(tuple(choices))
 
     # Placing: which layers a choice means, with what they receive.
@@ -158,26 +106,31 @@ class SearchSpace:
     def stem_layers(self) -> tuple[PlacedLayer, ...]:
         return _place_fixed(self.stem, self.input)
 
-    def block_inputs(self, index: int) -> tuple[FeatureMap, ...]:
-        """Every shape that block ``index`` can receive, by ascending width. ``index == len(blocks)`` is the head."""
-        if index == 0:
-            return (self.stem_layers[-1].output if self.stem else self.input,)
-        before = self.block_inputs(index - 1)[0]
-        stride = self.blocks[index - 1].stride
-        height, width = -(-before.height // stride), -(-before.width // stride)
-        return tuple(FeatureMap(channels, height, width) for channels in self.blocks[index - 1].widths)
+    @cached_property
+    def index(self) -> ChainIndex:
+        """Where every candidate is, and what stands where."""
+        return ChainIndex(self.blocks, self.stem_layers[-1].output if self.stem else self.input)
 
-    def place_choice(self, index: int, choice: BlockChoice, input: FeatureMap) -> tuple[PlacedLayer, ...]:
-        """The layers that a candidate of block ``index`` puts behind ``input``."""
-        placed = []
-        for depth, operation in enumerate(choice.operations):
-            layer = PlacedLayer(operation, input, choice.width, self.blocks[index].stride if depth == 0 else 1)
-            placed.append(layer)
-            input = layer.output
-        return tuple(placed)
+    @property
+    def block_numbers(self) -> range:
+        """The blocks, as `index` calls them."""
+        return range(len(self.blocks))
 
     def head_layers(self, input: FeatureMap) -> tuple[PlacedLayer, ...]:
         return _place_fixed(self.head, input)
+
+    def sections(self, architecture: Architecture) -> Sections:
+        """Every layer of a network, block by block.
+
+        Raises:
+            UsageError: the architecture is not in this space.
+        """
+        self.check(architecture)
+        blocks, input = [], self.index.entry
+        for block, choice in enumerate(architecture.blocks):
+            blocks.append(self.index.place(block, choice, input))
+            input = blocks[-1][-1].output
+        return Sections(self.stem_layers, tuple(blocks), self.head_layers(input))
 
     def place(self, architecture: Architecture) -> tuple[PlacedLayer, ...]:
         """Every layer of a network from stem to head.
@@ -185,27 +138,15 @@ class SearchSpace:
         Raises:
             UsageError: the architecture is not in this space.
         """
-        self.check(architecture)
-        layers = list(self.stem_layers)
-        input = layers[-1].output if layers else self.input
-        for index, choice in enumerate(architecture.blocks):
-            layers.extend(self.place_choice(index, choice, input))
-            input = layers[-1].output
-        return (*layers, *self.head_layers(input))
+        return self.sections(architecture).layers
 
     def rows(self) -> tuple[PlacedLayer, ...]:
         """Every distinct layer that any network of the space can hold: the rows of a latency table."""
         rows: dict[PlacedLayer, None] = dict.fromkeys(self.stem_layers)
-        for index, block in enumerate(self.blocks):
-            for cell in block.cells:
-                for input in self.block_inputs(index):
-                    shapes: tuple[FeatureMap, ...] = (input,)
-                    stride = block.stride
-                    for operations in cell.layers:
-                        layers = [PlacedLayer(op, shape, cell.width, stride) for shape in shapes for op in operations]
-                        rows.update(dict.fromkeys(layers))
-                        shapes, stride = tuple(dict.fromkeys(layer.output for layer in layers)), 1
-        for input in self.block_inputs(len(self.blocks)):
+        for inputs in self.index.cells:
+            for cells in zip(*inputs, strict=True):
+                rows.update((layer, None) for cell in cells for layers in cell for layer in layers)
+        for input in self.index.inputs[-1]:
             rows.update(dict.fromkeys(self.head_layers(input)))
         return tuple(rows)
 
@@ -216,7 +157,7 @@ class SearchSpace:
                 f"architecture {architecture} has {len(architecture.blocks)} blocks", f"{self.name!r} has {len(self.blocks)}"
             )
         for block, choice in zip(self.blocks, architecture.blocks, strict=True):
-            block.cell_of(choice)
+            block.path_of(choice)
 
     def parse(self, line: str) -> Architecture:
         """The architecture that a line such as ``24:k3e6,k5e3/40:k3e6/...`` names."""
@@ -227,11 +168,7 @@ class SearchSpace:
 
 
 def _place_fixed(layers: tuple[FixedLayer, ...], input: FeatureMap) -> tuple[PlacedLayer, ...]:
-    placed = []
-    for layer in layers:
-        placed.append(PlacedLayer(layer.operation, input, layer.out_channels, layer.stride))
-        input = placed[-1].output
-    return tuple(placed)
+    return place_chain(((layer.operation, layer.out_channels, layer.stride) for layer in layers), input)
 
 
 def _parse_choice(text: str, block: Block) -> BlockChoice:
@@ -245,5 +182,5 @@ def _parse_choice(text: str, block: Block) -> BlockChoice:
     if not width.isdecimal():
         raise UsageError(f"cannot read block {text!r}", "a block looks like 24:k3e6,k5e3")
     choice = BlockChoice(int(width), tuple(operations))
-    block.cell_of(choice)
+    block.path_of(choice)
     return choice

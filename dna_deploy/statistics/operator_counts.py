@@ -18,10 +18,12 @@ _STRENGTH = 1.0
 
 def operator_counts(architectures: Sequence[Architecture]) -> Values:
     """How many layers of every kind a network has, its depth, and the widths of its blocks: ``(networks, features)``."""
-    codes = [[operation.code for block in network.blocks for operation in block.operations] for network in architectures]
+    codes = [network.codes for network in architectures]
     known = sorted({code for of in codes for code in of})
-    widths = [[float(block.width) for block in network.blocks] for network in architectures]
-    return np.array([[*map(of.count, known), len(of), *wide] for of, wide in zip(codes, widths, strict=True)], dtype=float)
+    return np.array(
+        [[*map(of.count, known), len(of), *network.widths] for of, network in zip(codes, architectures, strict=True)],
+        dtype=float,
+    )
 
 
 def left_one_out(features: Values, accuracy: Values) -> Values:

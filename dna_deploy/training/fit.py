@@ -1,13 +1,11 @@
-"""The training loop: resumes where a kill left it, keeps the weights that were best on validation images.
-
-Every step is a function of the seed and the step's number, so a resumed run ends with the very weights of an
-uninterrupted one.
-"""
+"""Trains a whole network by a recipe, and keeps the weights that were best on validation images."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -15,18 +13,24 @@ from torch import nn
 from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.learning.checkpoint import Checkpoint
 from dna_deploy.learning.compute import Compute
-from dna_deploy.learning.course import FILE_NAME, Course
-from dna_deploy.learning.resumable import run_steps
-from dna_deploy.learning.soundness import check_loss, check_weights
+from dna_deploy.learning.history import FILE_NAME
+from dna_deploy.learning.memory import Portions
+from dna_deploy.learning.objectives.labels import LabelLoss
+from dna_deploy.learning.phase import Callback, Phase
+from dna_deploy.learning.processes import Processes
+from dna_deploy.learning.state import TrainingState
 from dna_deploy.learning.tensor_file import TensorFile
-from dna_deploy.progress import OnProgress, Progress, silent
+from dna_deploy.learning.train import TrainingPlan, train
+from dna_deploy.nets.teachers.teacher import Teacher
+from dna_deploy.progress import OnProgress
 from dna_deploy.records.model_card import Accuracy
 from dna_deploy.training.accuracy import measure_accuracy
-from dna_deploy.training.learner import Learner
-from dna_deploy.training.lessons import Lessons
-from dna_deploy.training.objective import Objective
+from dna_deploy.training.batches import RecipeBatches
+from dna_deploy.training.dropping import drop_parts
 from dna_deploy.training.recipe import Recipe
-from dna_deploy.training.team import Team
+from dna_deploy.training.schedule import learning_rates, make_optimiser
+
+_PRECISIONS = {"off": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 
 @dataclass(frozen=True)
@@ -51,92 +55,114 @@ class Fitted:
 
 def fit(
     network: nn.Module,
-    objective: Objective,
     data: ImageData,
     recipe: Recipe,
     run: Run,
     *,
+    teacher: Teacher | None = None,
     on_progress: OnProgress,
-    team: Team | None = None,
+    processes: Processes | None = None,
 ) -> Fitted:
     """Trains ``network`` in place and leaves the weights of its best epoch in it, and its history in the run's folder.
 
     Args:
         network: maps images to class scores.
-        objective: what is minimised.
         data: trains on ``train``, chooses the epoch on ``validation``.
         recipe: how.
         run: where, and under which name.
+        teacher: whose soft answers are learnt as well.
         on_progress: hears of every step.
-        team: the processes that train it together; this one alone where there is none.
+        processes: those that train it together; this one alone where there is none. Together they take no portions of a
+            batch where memory is short: others would wait for this one at another place.
 
     Raises:
         DivergedError: the loss or a weight is no longer a number. The last good checkpoint stays.
         OutOfMemoryError: the smallest portions of a batch do not fit in memory.
         UsageError: the batch cannot be divided over the processes.
     """
-    team = team or Team(device=run.compute.device)
-    network.to(team.device).to(memory_format=torch.channels_last)
-    piece = recipe.piece(team.size)
-    lessons = Lessons(data, recipe, recipe.batch // piece, team.device)
-    learner = Learner(network, objective, lessons, recipe, team, what=run.name)
-    checkpoint = Checkpoint(run.folder / "checkpoint.safetensors", run.identity)
-    facts = checkpoint.resume(learner.kept, learner.optimiser)
-    learner.resume(facts)
-    best = _Best(run.folder / "best.safetensors", len(data.validation), *facts.get("best", (0, 0)))
-    course = Course.of_facts(facts)
-    network.train()
-
-    def advance(step: int) -> Progress:
-        loss = learner.step(step)
-        check_loss(loss, run.name, step, learner.total)
-        course.losses.append(loss)
-        course.remark = learner.portions.remark or course.remark
-        epoch, rest = divmod(step + 1, lessons.steps_per_epoch)
-        if rest == 0:
-            course.right[epoch] = _count_right(learner.judged, data, team)
-            best.consider(learner.judged, course.right[epoch], epoch, is_written=team.is_first)
-        return Progress(run.name, step + 1, learner.total, f"loss {loss:.3f}{best}", learner.portions.news())
-
-    def save() -> None:
-        if team.is_first:
-            check_weights(learner.kept, run.name, course.step, learner.total)
-            kept = {"best": (best.correct, best.epoch), **course.facts, **learner.facts}
-            checkpoint.save(course.step, learner.kept, learner.optimiser, **kept)
-
-    tell = on_progress if team.is_first else silent
-    run_steps(range(course.step, learner.total), advance, save, run.compute.checkpoint_seconds, tell)
-    if team.is_first:
-        shape = (learner.total, lessons.steps_per_epoch)
-        history = course.history(run.subject, objective.measure, *shape, images=best.images, rate=learner.schedule.rate)
-        history.write(run.folder / FILE_NAME)
-    team.wait()
+    processes = processes or Processes(device=run.compute.device)
+    network.to(processes.device).to(memory_format=torch.channels_last).train()
+    piece = recipe.piece(processes.count)
+    portions = Portions(run.name, piece) if processes.count == 1 else Portions(run.name, piece, smallest=piece)
+    plan = TrainingPlan(run.name, portions, _compute(recipe, run, processes), recipe.accumulate, processes)
+    state, best = begin(network, data, recipe, run, plan, teacher)
+    train([state], plan, on_progress)
     network.load_state_dict(dict(TensorFile.read(best.path).tensors))
     return Fitted(best.epoch, Accuracy(correct=best.correct, images=best.images))
 
 
-@dataclass
-class _Best:
-    """The weights of the epoch that was right most often on the validation images."""
+def begin(
+    network: nn.Module, data: ImageData, recipe: Recipe, run: Run, plan: TrainingPlan, teacher: Teacher | None = None
+) -> tuple[TrainingState, BestEpoch]:
+    """A network under training, as it was saved, and its best epoch so far."""
+    drop_parts(network, recipe)
+    batches = RecipeBatches(data, recipe, plan.processes.device)
+    steps = recipe.epochs * batches.steps_per_epoch
+    soft = teacher.scores if teacher is not None and recipe.teacher_weight else None
+    phase = Phase(
+        objectives=[LabelLoss(recipe.label_smoothing, soft, recipe.teacher_weight, recipe.temperature)],
+        group=network,
+        optimiser=make_optimiser(network, recipe),
+        rate=learning_rates(recipe, steps, batches.steps_per_epoch),
+        batches=batches,
+        histories={run.subject: run.folder / FILE_NAME},
+        seed=recipe.seed if recipe.dropout or recipe.drop_path else None,
+    )
+    average = [MovingAverage(network, recipe.ema)] if recipe.ema else []
+    judged = average[0].module if average else network
+    best = BestEpoch(run.folder / "best.safetensors", judged, data, plan.processes)
+    module = nn.ModuleDict({"network": network, "average": judged}) if average else network
+    checkpoint = Checkpoint(run.folder / "checkpoint.safetensors", run.identity)
+    return TrainingState(run.name, module, [phase], steps, checkpoint, plan.compute, [*average, best]), best
 
-    path: Path
-    images: int
-    correct: int
-    epoch: int
 
-    def consider(self, network: nn.Module, correct: int, epoch: int, *, is_written: bool) -> None:
-        """Keeps the weights if they are better than those kept before."""
+def _compute(recipe: Recipe, run: Run, processes: Processes) -> Compute:
+    changes = {"device": processes.device, "precision": _PRECISIONS[recipe.amp], "workers": 0}  # batches know one thread
+    return run.compute.model_copy(update=changes)
+
+
+class MovingAverage(Callback):
+    """A running mean of weights and statistics that forgets the beginning sooner, or short trainings would be nothing else."""
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        from timm.utils.model_ema import ModelEmaV3
+
+        self._network, self._average = network, ModelEmaV3(network, decay=decay, use_warmup=True)
+        self.module: nn.Module = self._average.module
+
+    def after_step(self, step: int) -> None:
+        self._average.update(self._network, step + 1)
+
+
+class BestEpoch(Callback):
+    """The weights of the epoch that was right most often on the validation images; every process looks at its share."""
+
+    def __init__(self, path: Path, network: nn.Module, data: ImageData, processes: Processes) -> None:
+        self.path, self.images = path, len(data.validation)
+        self._network, self._data, self._processes = network, data, processes
+        self.correct, self.epoch = 0, 0
+
+    def after_epoch(self, epoch: int) -> int:
+        """How many are right; the weights are kept if they are better than those kept before."""
+        correct = self._count_right()
         if correct > self.correct or not self.epoch:
             self.correct, self.epoch = correct, epoch
-            if is_written:
-                TensorFile(network.state_dict(), {"epoch": epoch}).write(self.path)
+            if self._processes.is_first:
+                TensorFile(self._network.state_dict(), {"epoch": epoch}).write(self.path)
+        return correct
 
-    def __str__(self) -> str:
+    @property
+    def remark(self) -> str:
         return f", best {self.correct / self.images:.2%}" if self.epoch else ""
 
+    def facts(self) -> dict[str, Any]:
+        return {"best": (self.correct, self.epoch)}
 
-def _count_right(network: nn.Module, data: ImageData, team: Team) -> int:
-    """How many validation images a network gets right; every process looks at its share."""
-    team.share_statistics(network)
-    share = Split(data.validation.source, data.validation.indices[team.rank :: team.size])
-    return round(team.total(measure_accuracy(network, share, data, team.device).correct))
+    def restore(self, facts: Mapping[str, Any]) -> None:
+        self.correct, self.epoch = facts.get("best", (0, 0))
+
+    def _count_right(self) -> int:
+        processes, validation = self._processes, self._data.validation
+        processes.share_statistics(self._network)
+        share = Split(validation.source, validation.indices[processes.rank :: processes.count])
+        return round(processes.total(measure_accuracy(self._network, share, self._data, processes.device).correct))

@@ -10,6 +10,7 @@ from dna_deploy.data.randomness import seeded
 from dna_deploy.data.splits import ImageData
 from dna_deploy.errors import TableError, UsageError
 from dna_deploy.learning.compute import Compute
+from dna_deploy.learning.processes import Processes
 from dna_deploy.learning.tensor_file import TensorFile, file_digest
 from dna_deploy.nets.network import Network
 from dna_deploy.nets.teachers.teacher import Teacher
@@ -22,8 +23,6 @@ from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.accuracy import measure_accuracy
 from dna_deploy.training.config import RECORD, WEIGHTS, TrainingConfig
 from dna_deploy.training.fit import Fitted, Run, fit
-from dna_deploy.training.objective import Objective
-from dna_deploy.training.team import team
 
 
 @dataclass(frozen=True)
@@ -70,21 +69,21 @@ def train_architecture(
     run = Run("training", digest_of(parts.encode()), folder, compute)
     if finished := _finished(run):
         return finished
-    with compute.limited_threads(), team(compute.device) as together:
+    processes = Processes.here(compute.device)
+    with compute.limited_threads():
         with seeded(config.recipe.seed, "network"):
             network = Network(space, architecture) if start is None else copy.deepcopy(start.network)
         if teacher is not None:
-            teacher.network.to(together.device)
-        objective = Objective(config.recipe, teacher)
-        fitted = fit(network, objective, data, config.recipe, run, on_progress=on_progress, team=together)
-        if together.is_first:
+            teacher.network.to(processes.device)
+        fitted = fit(network, data, config.recipe, run, teacher=teacher, on_progress=on_progress, processes=processes)
+        if processes.is_first:
             TensorFile(network.state_dict(), {"identity": run.identity}).write(folder / WEIGHTS)
-            test = measure_accuracy(network, data.test, data, together.device)
+            test = measure_accuracy(network, data.test, data, processes.device)
             record = _record(space, architecture, data, config, folder, taught_by, fitted, test)
             if start is not None:
                 record = record.model_copy(update={"recipe": {**record.recipe, "start": start.digest}})
             record.write(folder / RECORD)
-        together.wait()
+        processes.wait()
     return TrainedNetwork.read(folder / RECORD)
 
 

@@ -18,7 +18,6 @@ from dna_deploy.records.files import digest_of
 from dna_deploy.spaces.scaling import Scaling, largest, scaled
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.fit import Run, fit
-from dna_deploy.training.objective import Objective
 from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.teacher import FILE_NAME
 
@@ -62,7 +61,7 @@ def train_scaled(
     with compute.limited_threads(), seeded(recipe.seed, "scaled"):
         network = ScaledNetwork(shape)
         run = Run("teacher", identity, folder, compute, subject="teacher")
-        fitted = fit(network, Objective(recipe), data, recipe, run, on_progress=on_progress)
+        fitted = fit(network, data, recipe, run, on_progress=on_progress)
     correct, images = fitted.validation.correct, fitted.validation.images
     facts = {"identity": identity, "validation_correct": correct, "validation_images": images, "dataset": data.name}
     write_scaled(path, network, data.shape, name=name, facts=facts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, assert_never
 
 import torch
@@ -26,35 +27,27 @@ def make_optimiser(network: nn.Module, recipe: Recipe) -> Optimizer:
             assert_never(recipe.optimiser)
 
 
-class Schedule:
-    """The learning rate of every step of a training of ``total`` steps: a linear rise, then a cosine to zero or steps."""
+def learning_rates(recipe: Recipe, total: int, steps_per_epoch: int) -> Callable[[int], float]:
+    """The rate of every step of ``total``, counted from 0: a linear rise, then a cosine to zero or steps."""
+    from timm.scheduler.cosine_lr import CosineLRScheduler
+    from timm.scheduler.step_lr import StepLRScheduler
 
-    def __init__(self, optimiser: Optimizer, recipe: Recipe, total: int, steps_per_epoch: int) -> None:
-        from timm.scheduler.cosine_lr import CosineLRScheduler
-        from timm.scheduler.step_lr import StepLRScheduler
-
-        rising = recipe.warm_up * total  # timm counts in any unit, whole or not
-        begin: dict[str, Any] = {
-            "warmup_t": rising,
-            "warmup_lr_init": recipe.learning_rate / (rising + 1),
-            "warmup_prefix": True,
-            "t_in_epochs": False,
-        }
-        self._scheduler: Any
-        match recipe.schedule:
-            case "cosine":
-                falling: Any = max(1.0, total - rising)
-                self._scheduler = CosineLRScheduler(optimiser, t_initial=falling, **begin)
-            case "step":
-                decay_steps = recipe.decay_epochs * steps_per_epoch
-                self._scheduler = StepLRScheduler(optimiser, decay_t=decay_steps, decay_rate=recipe.decay, **begin)
-            case _:
-                assert_never(recipe.schedule)
-
-    def set(self, step: int) -> None:
-        """Gives the optimiser the rate of a step, counted from 0."""
-        self._scheduler.step_update(step)
-
-    def rate(self, step: int) -> float:
-        """The rate of a step."""
-        return float(self._scheduler._get_lr(step)[0])
+    rising = recipe.warm_up * total  # timm counts in any unit, whole or not
+    begin: dict[str, Any] = {
+        "warmup_t": rising,
+        "warmup_lr_init": recipe.learning_rate / (rising + 1),
+        "warmup_prefix": True,
+        "t_in_epochs": False,
+    }
+    bearer = torch.optim.SGD([torch.zeros(1)], lr=recipe.learning_rate)  # timm asks for an optimiser
+    schedule: Any
+    match recipe.schedule:
+        case "cosine":
+            falling: Any = max(1.0, total - rising)
+            schedule = CosineLRScheduler(bearer, t_initial=falling, **begin)
+        case "step":
+            decay_steps = recipe.decay_epochs * steps_per_epoch
+            schedule = StepLRScheduler(bearer, decay_t=decay_steps, decay_rate=recipe.decay, **begin)
+        case _:
+            assert_never(recipe.schedule)
+    return lambda step: float(schedule._get_lr(step)[0])

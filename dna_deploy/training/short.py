@@ -23,7 +23,6 @@ from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.accuracy import measure_accuracy
 from dna_deploy.training.fit import Run, fit
 from dna_deploy.training.network import check_classes
-from dna_deploy.training.objective import Objective
 from dna_deploy.training.recipe import Recipe
 
 
@@ -66,7 +65,7 @@ def train_shortly(
         with seeded(recipe.seed, "short training"):
             network = inherited_network(space, architecture, supernets)[0] if supernets else Network(space, architecture)
         run = Run("short training", identity, folder / name, compute)
-        fit(network, Objective(recipe), data, recipe, run, on_progress=on_progress)
+        fit(network, data, recipe, run, on_progress=on_progress)
         held_out = Split(data.rating.source, torch.cat((data.rating.indices, data.validation.indices)))
         accuracy = measure_accuracy(network, held_out, data, compute.device)
     record = ShortTraining(

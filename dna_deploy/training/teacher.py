@@ -15,7 +15,6 @@ from dna_deploy.records.files import digest_of
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.config import TeacherConfig
 from dna_deploy.training.fit import Run, fit
-from dna_deploy.training.objective import Objective
 
 FILE_NAME = "teacher.safetensors"
 
@@ -44,7 +43,7 @@ def train_residual(
     with compute.limited_threads(), seeded(config.recipe.seed, "teacher"):
         network = ResidualNetwork(shape)
         run = Run("teacher", identity, folder, compute, subject="teacher")
-        fitted = fit(network, Objective(config.recipe), data, config.recipe, run, on_progress=on_progress)
+        fitted = fit(network, data, config.recipe, run, on_progress=on_progress)
     correct, images = fitted.validation.correct, fitted.validation.images
     facts = {"identity": identity, "validation_correct": correct, "validation_images": images, "dataset": data.name}
     write_teacher(path, network, data.shape, name=f"residual on {data.name}", facts=facts)

@@ -97,13 +97,13 @@ def test_a_checkpoint_is_that_of_one_step_with_its_optimiser(tmp_path: Path) -> 
         for step in (1, 2):
             module(torch.ones(1, 3)).sum().backward()
             optimiser.step()
-            Checkpoint(tmp_path / "disk" / "checkpoint", "identity").save(step, module, optimiser)
+            Checkpoint(tmp_path / "disk" / "checkpoint", "identity").save(step, module, [optimiser])
             wanted[step] = (module.weight.tolist(), optimiser.state_dict()["state"][0]["exp_avg"].tolist())
 
     def resume(folder: Path) -> int:
         again = nn.Linear(3, 2)
         moments = torch.optim.AdamW(again.parameters())
-        step = int(Checkpoint(folder / "checkpoint", "identity").resume(again, moments)["step"])
+        step = int(Checkpoint(folder / "checkpoint", "identity").resume(again, [moments])["step"])
         if step:
             assert (again.weight.tolist(), moments.state_dict()["state"][0]["exp_avg"].tolist()) == wanted[step]
         return step

@@ -40,7 +40,7 @@ def write_ratings(path: Path) -> None:
     for index, block in enumerate(space.blocks):
         cells = []
         for cell in block.cells:
-            placed = [space.place_choice(index, choice, space.block_inputs(index)[0]) for choice in cell.candidates()]
+            placed = [space.index.place(index, choice, space.index.inputs[index][0]) for choice in cell.candidates()]
             ratings = tuple(-1e-6 * sum(layer.parameters for layer in layers) for layers in placed)
             cells.append(
                 CellRatings(width=cell.width, depth=cell.depth, ratings=ratings, standard_errors=(0.0,) * len(ratings))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dna_deploy.data.augmentation import NO_AUGMENTATION, Augmentation
-from dna_deploy.data.batches import TrainingBatches, in_order
+from dna_deploy.data.batches import TrainingBatches, in_order, prefetched
 from dna_deploy.data.config import DataConfig
 from dna_deploy.data.randomness import generator
 from dna_deploy.data.splits import divide
@@ -46,9 +46,9 @@ def test_any_step_gives_the_same_batch_without_those_before_it() -> None:
 def test_threads_that_prepare_batches_ahead_change_nothing() -> None:
     data = toy_data()
     batches = TrainingBatches(data.train, data.normalisation, Augmentation(crop=0.5), 16, seed=3)
-    plain, ahead = (list(batches.over(range(2, 9), workers)) for workers in (0, 3))
+    plain, ahead = (list(prefetched(batches.at, range(2, 9), workers)) for workers in (0, 3))
     assert [torch.equal(one.inputs, other.inputs) for one, other in zip(plain, ahead, strict=True)] == [True] * 7
-    next(batches.over(range(100), 2)).labels()  # who stops early leaves no thread behind that fails later
+    next(prefetched(batches.at, range(100), 2)).labels()  # who stops early leaves no thread behind that fails later
 
 
 def test_an_epoch_sees_every_image_once() -> None:

@@ -8,7 +8,7 @@ from torch import nn
 
 from dna_deploy.errors import DependencyError, UsageError
 from dna_deploy.learning.compute import Compute
-from dna_deploy.learning.ranks import Ranks
+from dna_deploy.learning.processes import Processes
 
 
 def test_the_defaults_compute_plainly() -> None:
@@ -54,19 +54,19 @@ def test_devices_that_are_unknown_or_missing_are_named(monkeypatch: pytest.Monke
         Compute(device="cuda")
 
 
-def test_ranks_are_those_of_torchrun_and_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_are_those_of_torchrun_and_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("RANK", "3"), ("WORLD_SIZE", "4"), ("LOCAL_RANK", "1")):
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
-    assert Ranks.here() == Ranks()
+    assert Processes.here() == Processes()
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
-    assert Ranks.here() == Ranks(3, 4, 1)
-    assert not Ranks.here().is_first
+    assert Processes.here() == Processes(3, 4, 1)
+    assert not Processes.here().is_first
 
 
 def test_a_lone_process_waits_for_nobody() -> None:
     ran = []
-    with Ranks().first_goes_first():
+    with Processes().first_goes_first():
         ran.append("inside")
-    Ranks().wait()
+    Processes().wait()
     assert ran == ["inside"]

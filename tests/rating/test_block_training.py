@@ -11,17 +11,20 @@ from torch import nn
 
 from dna_deploy.errors import DivergedError, OutOfMemoryError, UsageError
 from dna_deploy.learning.compute import Compute
-from dna_deploy.learning.course import block_history
+from dna_deploy.learning.history import block_history
+from dna_deploy.learning.state import TrainingState
 from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import Progress, silent
 from dna_deploy.rating.processes import run_blocks
 from dna_deploy.rating.rate import rate_space, rating_identity
-from dna_deploy.rating.raters.dna.block_in_training import BlockInTraining
 from dna_deploy.rating.raters.dna.block_rating import rate_batch
-from dna_deploy.rating.raters.dna.block_training import train_blocks
+from dna_deploy.rating.raters.dna.teacher_features import features_of
+from dna_deploy.rating.raters.dna.training import block_state, build_supernet, train_blocks, training_batches
+from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.training_history import TrainingHistory
 from dna_deploy.report.findings import gather
+from tests.learning.gradients import check_portions
 from tests.rating.test_checks import KilledError, some_features, work
 from tests.toy import CONFIG, SPACE, toy_data, toy_teacher
 
@@ -125,32 +128,21 @@ def test_weights_that_are_no_numbers_are_not_saved_over_good_ones(tmp_path: Path
     train_blocks(work(tmp_path), [1], silent)
     path = tmp_path / "supernet-2.safetensors"
     good = path.read_bytes()
-    block = BlockInTraining.begin(work(tmp_path), 1, 6)
-    block.course.losses.append(0.5)
-    next(block.supernet.parameters()).view(-1)[0] = torch.inf
+    state = begun(work(tmp_path), 1)
+    state.curves[0].losses.append(0.5)
+    next(state.module.parameters()).view(-1)[0] = torch.inf
     with pytest.raises(DivergedError, match="block 2: a weight is no longer a number"):
-        block.save("")
+        state.save("")
     assert path.read_bytes() == good
 
 
+def begun(block_work: BlockWork, index: int) -> TrainingState:
+    supernet = build_supernet(SPACE, index, block_work.teacher, block_work.config)
+    return block_state(block_work, index, supernet, training_batches(block_work), features_of(block_work, "", silent))
+
+
 def test_gradients_of_portions_add_up_to_those_of_the_batch(tmp_path: Path) -> None:
-    data = toy_data()
-    images = data.normalisation(data.rating.images(torch.arange(16)))
-    block = BlockInTraining.begin(work(tmp_path), 0, 6)
-    block.supernet.eval()  # batch norms would see other statistics in a portion: that is what the remark says
-
-    def gradients(sizes: tuple[int, ...]) -> dict[str, torch.Tensor]:
-        block.begin_step()
-        for portion in images.split(sizes):
-            block.learn([portion, *toy_teacher().features(portion)], len(portion) / 16)
-        return {
-            name: parameter.grad.clone() for name, parameter in block.supernet.named_parameters() if parameter.grad is not None
-        }
-
-    whole = gradients((16,))
-    assert whole
-    for name, found in gradients((8, 4, 4)).items():
-        torch.testing.assert_close(found, whole[name], rtol=1e-4, atol=1e-6)
+    check_portions(begun(work(tmp_path), 0))
 
 
 def test_short_memory_is_met_with_portions_and_said_once_and_for_good(tmp_path: Path) -> None:

@@ -24,9 +24,8 @@ from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import silent
 from dna_deploy.rating.processes import run_blocks
 from dna_deploy.rating.rate import rate_space
-from dna_deploy.rating.raters.dna.block_in_training import build_supernet
 from dna_deploy.rating.raters.dna.block_rating import BatchRatings, rate_batch, relative_l1
-from dna_deploy.rating.raters.dna.block_training import train_blocks
+from dna_deploy.rating.raters.dna.training import build_supernet, train_blocks
 from dna_deploy.rating.work import BlockWork
 from tests.toy import CONFIG, SPACE, toy_data, toy_teacher
 

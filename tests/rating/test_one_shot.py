@@ -11,6 +11,7 @@ import torch
 from dna_deploy.data.batches import in_order
 from dna_deploy.errors import DivergedError, TableError, UsageError
 from dna_deploy.learning.compute import Compute
+from dna_deploy.learning.samplers.uniform import UniformNetworks
 from dna_deploy.nets.layers import build_layer
 from dna_deploy.progress import Progress
 from dna_deploy.rating.raters.one_shot.rating import OneShotRater, rate_one_shot
@@ -20,7 +21,6 @@ from dna_deploy.rating.raters.one_shot.training import (
     OneShotWork,
     build_one_shot,
     one_shot_work,
-    sample_path,
     train_one_shot,
 )
 from dna_deploy.rating.teacherless import method_in, open_teacherless
@@ -60,8 +60,8 @@ def test_every_layer_is_on_a_path(tmp_path: Path) -> None:
 
 
 def test_cells_and_operations_are_drawn_alike() -> None:
-    drawn = [sample_path(SPACE, 0, step) for step in range(3000)]
-    assert drawn[:5] == [sample_path(SPACE, 0, step) for step in range(5)]
+    drawn = [UniformNetworks(SPACE, 0).draw(step) for step in range(3000)]
+    assert drawn[:5] == [UniformNetworks(SPACE, 0).draw(step) for step in range(5)]
     depths = [network.blocks[1].depth for network in drawn]
     assert abs(depths.count(1) / len(depths) - 1 / 2) < 0.05
     firsts = [network.blocks[2].operations[0].code for network in drawn]
@@ -71,7 +71,7 @@ def test_cells_and_operations_are_drawn_alike() -> None:
 def test_layers_off_the_path_stay_bit_identical(tmp_path: Path) -> None:
     one_step = work(tmp_path, epochs=1, batch=48)
     before, after = build_one_shot(one_step), train_one_shot(one_step)
-    on_path = {id(module) for module in after.path(sample_path(SPACE, 0, 0))}
+    on_path = {id(module) for module in after.path(UniformNetworks(SPACE, 0).draw(0))}
     for was, now in zip(before.choices.values(), after.choices.values(), strict=True):
         for old, new in zip(was, now, strict=True):  # type: ignore[call-overload]
             same = all(torch.equal(old.state_dict()[name], value) for name, value in new.state_dict().items())

@@ -10,7 +10,6 @@ import torch
 
 from dna_deploy.errors import CollapsedError, DivergedError, DnaDeployError, UsageError
 from dna_deploy.learning.compute import Compute
-from dna_deploy.nets.supernets.blocks import path_of
 from dna_deploy.nets.supernets.twins import Population, centre_of, on_sphere
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import Progress
@@ -80,7 +79,7 @@ def distances_on_their_own(done: PopulationWork, population: Population) -> dict
             emitted = [member for draw in paths for member in target.train().supernet.forward_paths(features, draw)]
             centre = on_sphere(torch.stack([on_sphere(target.embed(one)) for one in emitted]).mean(0))
             for choice in block.candidates():
-                predicted = population.predictors[index](online.embed(online.supernet(features[:20], *path_of(block, choice))))
+                predicted = population.predictors[index](online.embed(online.supernet(features[:20], *block.path_of(choice))))
                 away = (on_sphere(predicted) - centre[20:]).square().sum(1).mean()
                 wanted.setdefault(f"{index} {choice}", []).append(float(away))
             features = torch.stack(emitted).mean(0)
@@ -97,7 +96,7 @@ def test_chained_networks_are_rated_by_what_their_own_blocks_emit(tmp_path: Path
             with torch.no_grad():
                 for index, choice in enumerate(rating.architecture.blocks):
                     online, _ = population.pair(index)
-                    x = online.train().supernet(x, *path_of(SPACE.blocks[index], choice))
+                    x = online.train().supernet(x, *SPACE.index.path_of(index, choice))
                     centre, features = population_of(done, population, index, features)
                 distances.append(float(distance(population.predictors[-1].train()(online.embed(x)), centre[20:])))
         assert rating.divergence == pytest.approx(sum(distances) / 2, abs=1e-5)
@@ -244,6 +243,6 @@ def test_shared_prefixes_rate_like_every_candidate_on_its_own(tmp_path: Path) ->
     online, _ = population.pair(0)
     naive = []
     for choice in SPACE.blocks[0].candidates():
-        embedded = online.train().embed(online.supernet(images, *path_of(SPACE.blocks[0], choice)))
+        embedded = online.train().embed(online.supernet(images, *SPACE.index.path_of(0, choice)))
         naive.append(float(distance(population.predictors[0](embedded), wanted)))
     torch.testing.assert_close(shared, torch.tensor(naive).double(), atol=1e-5, rtol=0)

@@ -17,9 +17,9 @@ from dna_deploy.nets.teachers.teacher import load_teacher
 from dna_deploy.progress import silent
 from dna_deploy.rating.config import RatingConfig
 from dna_deploy.rating.processes import run_blocks
-from dna_deploy.rating.raters.dna.block_in_training import build_supernet
 from dna_deploy.rating.raters.dna.block_rating import rate_blocks
 from dna_deploy.rating.raters.dna.stitched import LEAST_KNOWN, share_told
+from dna_deploy.rating.raters.dna.training import build_supernet
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.training.config import TeacherConfig

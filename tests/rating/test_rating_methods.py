@@ -16,19 +16,20 @@ from dna_deploy.learning.compute import Compute
 from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, Progress, silent
-from dna_deploy.rating.raters.dna.block_training import train_blocks
+from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.raters.dna_pp.collapse import FILE_NAME as EMBEDDINGS
 from dna_deploy.rating.raters.dna_pp.population import population_work
 from dna_deploy.rating.raters.dna_pp.rating import _rate_views, population_of, rate_batch, rate_population, rating_views
 from dna_deploy.rating.raters.dna_pp.stitched import refine_population
 from dna_deploy.rating.raters.dna_pp.training import build_population, train_population
 from dna_deploy.rating.raters.one_shot.rating import rate_one_shot
-from dna_deploy.rating.raters.one_shot.training import one_shot_work, train_one_shot
+from dna_deploy.rating.raters.one_shot.training import build_one_shot, one_shot_state, one_shot_work, train_one_shot
 from dna_deploy.records.training_history import TrainingHistory
 from dna_deploy.report.evidence import select
 from dna_deploy.report.findings import gather
 from dna_deploy.report.sections.curves import curves_section
 from dna_deploy.report.write import plots_of
+from tests.learning.gradients import check_portions
 from tests.rating import test_one_shot, test_population
 from tests.rating.test_checks import work as block_work
 from tests.toy import CONFIG, SPACE, toy_data
@@ -209,19 +210,8 @@ def test_one_shot_meets_short_memory_with_portions_and_says_so(tmp_path: Path, m
 
 
 def test_gradients_of_portions_of_a_one_shot_batch_add_up_to_the_batchs(tmp_path: Path) -> None:
-    from dna_deploy.rating.raters.one_shot.training import _Training
-
-    training = _Training.begin(test_one_shot.work(tmp_path))
-    training.supernet.eval()  # batch norms would see other statistics in a portion: that is what the remark says
-
-    def gathered(portions: int) -> tuple[float, dict[str, torch.Tensor]]:
-        loss, weights = training._learn(0, portions), training.supernet.named_parameters()
-        return loss, {name: weight.grad.clone() for name, weight in weights if weight.grad is not None}
-
-    (whole_loss, whole), (loss, parts) = gathered(1), gathered(3)
-    assert loss == pytest.approx(whole_loss, rel=1e-5)
-    for name, gradient in whole.items():
-        torch.testing.assert_close(parts[name], gradient, rtol=1e-4, atol=1e-6)
+    work = test_one_shot.work(tmp_path)
+    check_portions(one_shot_state(work, build_one_shot(work)))
 
 
 def test_memory_that_no_portion_of_one_shot_fits_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,12 +16,11 @@ from dna_deploy.data.batches import in_order
 from dna_deploy.errors import TableError, UsageError
 from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.inherit import inherited_network
-from dna_deploy.nets.supernets.blocks import path_of
 from dna_deploy.nets.teachers.teacher import load_teacher, write_teacher
 from dna_deploy.progress import silent
 from dna_deploy.rating.rate import block_work, rate_space, sets_of
-from dna_deploy.rating.raters.dna.block_training import train_blocks
 from dna_deploy.rating.raters.dna.stitched import LEAST_KNOWN, StitchedRating, StitchedScores, rate_stitched, share_told
+from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.refine import by_mean_rank, refine
 from dna_deploy.rating.run import open_run, open_sets, write_run
 from dna_deploy.records.rating_run import RatingRun
@@ -42,7 +41,7 @@ def test_stitched_divergence_is_that_of_the_chained_blocks_from_the_teachers_bel
             x = batch.inputs
             for index, choice in enumerate(rating.architecture.blocks):
                 with batch_statistics(supernets[index]):
-                    x = supernets[index](x, *path_of(SPACE.blocks[index], choice))
+                    x = supernets[index](x, *SPACE.index.path_of(index, choice))
             said.append(done.teacher.network.head(x))
             teacher.append(done.teacher.network(batch.inputs))
             labels.append(batch.labels())
@@ -236,7 +235,7 @@ def test_an_extracted_network_computes_what_its_path_does(tmp_path: Path) -> Non
     network.eval()
     for index, supernet in supernets.items():
         supernet.eval()
-        cell, path = path_of(SPACE.blocks[index], architecture.blocks[index])
+        cell, path = SPACE.index.path_of(index, architecture.blocks[index])
         before = images if index == 0 else torch.randn(8, toy_teacher().shapes[index - 1].channels, 6 // index, 6 // index)
         entered = supernet.entry(before)
         extracted = network.blocks[index](network.stem(before) if index == 0 else entered)

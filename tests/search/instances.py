@@ -9,8 +9,9 @@ from dna_deploy.records.files import Provenance
 from dna_deploy.records.latency_table import AbsentRow, Calibration, LatencyRow, LatencyTable
 from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
 from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv, Pointwise
-from dna_deploy.spaces.space import Block, Cell, FixedLayer, SearchSpace
+from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.target import Precision, Target
 
@@ -75,7 +76,7 @@ def random_table(
     space: SearchSpace, rng: random.Random, target: str = "device", precision: Precision = "fp32", absent: float = 0.0
 ) -> LatencyTable:
     fixed = {layer.key for layer in space.stem_layers}
-    fixed |= {layer.key for input in space.block_inputs(len(space.blocks)) for layer in space.head_layers(input)}
+    fixed |= {layer.key for input in space.index.inputs[-1] for layer in space.head_layers(input)}
     keys = [layer.key for layer in space.rows()]
     lost = {key for key in keys if key not in fixed and rng.random() < absent}
     return LatencyTable(

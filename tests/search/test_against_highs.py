@@ -18,10 +18,11 @@ from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.search import Constraint, Latency, Macs, search
 from dna_deploy.spaces.architecture import BlockChoice
+from dna_deploy.spaces.block import Cell
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.operations import FeatureMap
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.space import Cell, SearchSpace
+from dna_deploy.spaces.space import SearchSpace
 from tests.search.instances import Instance, random_ratings, random_table
 
 TABLES = Path(__file__).parents[2] / "latency_tables"
@@ -31,7 +32,7 @@ def solved_by_highs(instance: Instance, budgets: dict[Latency | Macs, float]) ->
     """A path through (block, input width, candidate) edges: flow is conserved at every width."""
     edges = [edge for index in range(len(instance.space.blocks)) for edge in block_edges(instance.space, index)]
     last = len(instance.space.blocks)
-    edges += [(last, input.channels, None, None) for input in instance.space.block_inputs(last)]
+    edges += [(last, input.channels, None, None) for input in instance.space.index.inputs[last]]
     ratings = np.array([rating_of(instance, block, choice) for block, _, choice, _ in edges])
     rows = {quantity: edge_costs(instance, edges, quantity) for quantity in budgets}
     nodes = {node: number for number, node in enumerate(sorted({(block, width) for block, width, _, _ in edges}))}
@@ -52,7 +53,7 @@ def solved_by_highs(instance: Instance, budgets: dict[Latency | Macs, float]) ->
 
 def block_edges(space: SearchSpace, index: int) -> list[tuple]:  # type: ignore[type-arg]
     block = space.blocks[index]
-    return [(index, input.channels, choice, input) for input in space.block_inputs(index) for choice in block.candidates()]
+    return [(index, input.channels, choice, input) for input in space.index.inputs[index] for choice in block.candidates()]
 
 
 def rating_of(instance: Instance, block: int, choice: BlockChoice | None) -> float:
@@ -70,9 +71,9 @@ def edge_costs(instance: Instance, edges: list, quantity: Latency | Macs) -> tup
         return calibration.scale * sum(table.row(layer.key) for layer in layers)
 
     space = instance.space
-    heads = {input.channels: cost(space.head_layers(input)) for input in space.block_inputs(len(space.blocks))}
+    heads = {input.channels: cost(space.head_layers(input)) for input in space.index.inputs[-1]}
     costs = [
-        heads[width] if choice is None else cost(space.place_choice(block, choice, input))
+        heads[width] if choice is None else cost(space.index.place(block, choice, input))
         for block, width, choice, input in edges
     ]
     return cost(space.stem_layers) + (0 if isinstance(quantity, Macs) else calibration.offset_s), np.array(costs)
@@ -109,12 +110,12 @@ class Edge:
 def edges_of(space: SearchSpace, table: LatencyTable, ratings: RatingTable) -> Iterator[Edge]:
     """Every candidate behind every width, and the heads."""
     for index, block in enumerate(space.blocks):
-        for input in space.block_inputs(index):
+        for input in space.index.inputs[index]:
             for cell, rated in zip(block.cells, ratings.blocks[index].cells, strict=True):
                 latencies = itertools.product(*(map(table.row, keys) for keys in cell_keys(cell, input, block.stride)))
                 for latency, rating in zip(map(math.fsum, latencies), rated.ratings, strict=True):
                     yield Edge((index, input.channels), (index + 1, cell.width), latency, rating)
-    for input in space.block_inputs(len(space.blocks)):
+    for input in space.index.inputs[-1]:
         head = math.fsum(table.row(layer.key) for layer in space.head_layers(input))
         yield Edge((len(space.blocks), input.channels), None, head, 0.0)
 

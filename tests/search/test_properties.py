@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dna_deploy.errors import InfeasibleError
 from dna_deploy.records.rating_table import BlockRatings, CellRatings
 from dna_deploy.search import Constraint, Latency, pareto_front, search
-from dna_deploy.spaces.space import Block, Cell
+from dna_deploy.spaces.block import Block, Cell
 from tests.search.instances import Instance, small_instance
 
 SEEDS = st.integers(0, 10**6)

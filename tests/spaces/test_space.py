@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dna_deploy.errors import UsageError
+from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.catalog import find_space, space_names
 from dna_deploy.spaces.operations import ClassifierHead, Conv, Convolution, FeatureMap, MBConv, Operation, Pointwise
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.space import Block, Cell, FixedLayer, SearchSpace
+from dna_deploy.spaces.space import SearchSpace
 
 OPERATIONS = (MBConv(3, 1), Pointwise())
 TINY = SearchSpace(

@@ -21,13 +21,13 @@ from dna_deploy.progress import Progress
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.records.training_history import TrainingHistory
 from dna_deploy.training.accuracy import measure_accuracy
+from dna_deploy.training.batches import RecipeBatches
 from dna_deploy.training.config import TrainingConfig
 from dna_deploy.training.dropping import drop_parts
-from dna_deploy.training.lessons import Lessons
 from dna_deploy.training.network import Start, train_architecture
 from dna_deploy.training.presets import IMAGENET, SHORT, make_recipe
 from dna_deploy.training.recipe import Recipe
-from dna_deploy.training.schedule import Schedule, make_optimiser
+from dna_deploy.training.schedule import learning_rates
 from tests.toy import SPACE, toy_data
 
 ARCHITECTURE = SPACE.parse("8:k3e1,p1/12:k5e2/16:k5e2,k3e1")
@@ -145,21 +145,21 @@ def test_two_processes_learn_what_one_does_from_the_same_batches(tmp_path: Path)
 
 
 def test_the_pieces_of_a_batch_are_the_batch() -> None:
-    whole = Lessons(toy_data(), Recipe(batch=16, augmentation=Augmentation(shift=0, flip=False)))
-    halves = Lessons(toy_data(), Recipe(batch=16, augmentation=Augmentation(shift=0, flip=False)), pieces=2)
-    both = [halves.at(5, piece) for piece in range(2)]
-    torch.testing.assert_close(torch.cat([lesson.inputs for lesson in both]), whole.at(5).inputs)
-    torch.testing.assert_close(torch.cat([lesson.targets for lesson in both]), whole.at(5).targets)
+    batches = RecipeBatches(toy_data(), Recipe(batch=16, augmentation=Augmentation(shift=0, flip=False)))
+    halves, whole = [batches.at(5, piece, 2) for piece in range(2)], batches.at(5)
+    torch.testing.assert_close(torch.cat([half.inputs for half in halves]), whole.inputs)
+    torch.testing.assert_close(torch.cat([half.labels() for half in halves]), whole.labels())
 
 
 @pytest.mark.parametrize("changes", [{"mixup": 0.5}, {"cutmix": 1.0}, {"mixup": 0.5, "cutmix": 1.0, "rand_augment": 20}])
-def test_mixed_lessons_share_out_whole_labels_and_are_the_same_every_time(changes: dict[str, float]) -> None:
-    lessons = Lessons(toy_data(), make_recipe("short", batch=16, **changes))
-    first, again, other = lessons.at(3), lessons.at(3), lessons.at(4)
-    torch.testing.assert_close(first.targets.sum(1), torch.ones(16))
+def test_mixed_batches_share_out_whole_labels_and_are_the_same_every_time(changes: dict[str, float]) -> None:
+    batches = RecipeBatches(toy_data(), make_recipe("short", batch=16, **changes))
+    first, again, other = batches.at(3), batches.at(3), batches.at(4)
+    torch.testing.assert_close(first.labels().sum(1), torch.ones(16))
     assert torch.equal(first.inputs, again.inputs)
-    assert torch.equal(first.targets, again.targets)
+    assert torch.equal(first.labels(), again.labels())
     assert not torch.equal(first.inputs, other.inputs)
+    torch.testing.assert_close(torch.cat([portion.labels() for portion in first.portions(3)]), first.labels())
 
 
 def test_dropping_happens_in_training_alone_and_changes_no_name() -> None:
@@ -173,14 +173,7 @@ def test_dropping_happens_in_training_alone_and_changes_no_name() -> None:
 
 
 def rates(recipe: Recipe, total: int, steps_per_epoch: int) -> list[float]:
-    optimiser = make_optimiser(torch.nn.Linear(2, 2), recipe)
-    schedule = Schedule(optimiser, recipe, total, steps_per_epoch)
-    found = []
-    for step in range(total):
-        schedule.set(step)
-        assert {group["lr"] for group in optimiser.param_groups} == {schedule.rate(step)}
-        found.append(schedule.rate(step))
-    return found
+    return list(map(learning_rates(recipe, total, steps_per_epoch), range(total)))
 
 
 @pytest.mark.parametrize("total", [7, 100, 333])

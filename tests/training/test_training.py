@@ -14,24 +14,26 @@ import torch
 
 from dna_deploy.errors import DivergedError, OutOfMemoryError, UsageError
 from dna_deploy.learning.compute import Compute
+from dna_deploy.learning.memory import Portions
+from dna_deploy.learning.objectives.labels import soft_divergence
+from dna_deploy.learning.processes import Processes
 from dna_deploy.learning.schedule import warm_cosine
 from dna_deploy.learning.tensor_file import TensorFile
+from dna_deploy.learning.train import TrainingPlan
 from dna_deploy.nets.network import Network
 from dna_deploy.nets.teachers.teacher import load_teacher
-from dna_deploy.progress import Progress
+from dna_deploy.progress import Progress, silent
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.records.training_history import TrainingHistory
 from dna_deploy.spaces.scaling import largest
 from dna_deploy.training.accuracy import measure_accuracy
 from dna_deploy.training.config import TeacherConfig, TrainingConfig, usual_epochs
-from dna_deploy.training.learner import Learner
-from dna_deploy.training.lessons import Lessons
+from dna_deploy.training.fit import Run, begin, fit
 from dna_deploy.training.network import train_architecture
-from dna_deploy.training.objective import Objective, soft_divergence
 from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.teacher import train_residual
 from dna_deploy.training.teachers import make_teacher
-from dna_deploy.training.team import Team
+from tests.learning.gradients import check_portions
 from tests.toy import SPACE, toy_data, toy_teacher
 
 ARCHITECTURE = SPACE.parse("8:k3e1,p1/12:k5e2/16:k5e2,k3e1")
@@ -145,38 +147,25 @@ def test_memory_that_no_portion_fits_is_an_error_with_a_hint(tmp_path: Path, mon
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
-def test_gradients_of_portions_add_up_to_those_of_the_batch(accumulate: int) -> None:
-    recipe = Recipe(batch=16, accumulate=accumulate, mixup=0.2)
-    data, network = toy_data(), Network(SPACE, ARCHITECTURE).eval()  # batch norms would see other statistics in a portion
-    learner = Learner(network, Objective(recipe, toy_teacher()), Lessons(data, recipe, accumulate), recipe, Team(), what="it")
-
-    def gathered(portions: int) -> tuple[float, dict[str, torch.Tensor]]:
-        loss = learner._gather(0, portions)
-        return loss, {name: weight.grad.clone() for name, weight in network.named_parameters() if weight.grad is not None}
-
-    (whole_loss, whole), (loss, parts) = gathered(1), gathered(3)
-    assert loss == pytest.approx(whole_loss, rel=1e-5)
-    for name, gradient in whole.items():
-        torch.testing.assert_close(parts[name], gradient, rtol=1e-4, atol=1e-6)
+def test_gradients_of_portions_add_up_to_those_of_the_batch(tmp_path: Path, accumulate: int) -> None:
+    recipe, run = Recipe(batch=16, accumulate=accumulate, mixup=0.2), Run("it", "it", tmp_path, Compute())
+    plan = TrainingPlan("it", Portions("it", 16), Compute(), accumulate)
+    state, _ = begin(Network(SPACE, ARCHITECTURE), toy_data(), recipe, run, plan, toy_teacher())
+    check_portions(state, accumulate)
 
 
-class TwoOnPaper(Team):
-    """A team whose other process is not there."""
+class TwoOnPaper(Processes):
+    """Two processes, of which the other one is not there."""
 
     def joined(self, network: torch.nn.Module) -> torch.nn.Module:
         return network
 
 
-def test_a_team_takes_no_portions_since_its_others_would_wait_elsewhere() -> None:
-    recipe, network = Recipe(batch=16), Network(SPACE, ARCHITECTURE)
-    team = TwoOnPaper(size=2)
-    learner = Learner(network, Objective(recipe), Lessons(toy_data(), recipe, 2), recipe, team, what="training")
-
-    def refuse(portions: int) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.50 GiB")
-
+def test_processes_take_no_portions_since_others_would_wait_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_memory_hold(1, monkeypatch)
+    run = Run("training", "it", tmp_path, Compute())
     with pytest.raises(OutOfMemoryError, match="training with batches of 8 images does not fit in memory"):
-        learner.portions.run(refuse)
+        fit(Network(SPACE, ARCHITECTURE), toy_data(), Recipe(batch=16), run, on_progress=silent, processes=TwoOnPaper(count=2))
 
 
 def test_a_teacher_trained_here_resumes_and_loads(tmp_path: Path) -> None:

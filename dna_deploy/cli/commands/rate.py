@@ -48,14 +48,14 @@ def rate(
 
     Example: torchrun --standalone --nproc-per-node 8 -m dna_deploy.cli.app rate --space mbconv --dataset ./photos --device cuda
     """
-    from dna_deploy.learning.ranks import Ranks
+    from dna_deploy.learning.processes import Processes
     from dna_deploy.pipeline.images import ProjectImages
     from dna_deploy.pipeline.stages.rate import Rate
     from dna_deploy.rating.rater import AdditiveRater, check_needs, load_rater
     from dna_deploy.spaces.catalog import find_space
     from dna_deploy.training.config import TeacherConfig
 
-    needs, jobs = load_rater(settings.method).needs, max(settings.compute.jobs, Ranks.here().count)
+    needs, jobs = load_rater(settings.method).needs, max(settings.compute.jobs, Processes.here().count)
     has_teacher = needs.teacher or settings.teacher.name != TeacherConfig().name
     check_needs(settings.method, needs, has_teacher=has_teacher, jobs=jobs)
     images = ProjectImages(settings.data, find_space(settings.space))
@@ -68,17 +68,17 @@ def rate(
         table = rater.table(view) if isinstance(rater, AdditiveRater) else None
     if table is None:
         _show_scores(rater, settings.seed, json=json)
-    elif Ranks.here().is_first:
+    elif Processes.here().is_first:
         _leave(table, images.space, path, rater.work.folder, json=json)
 
 
 def _teach(settings: Settings, images: ProjectImages, folder: Path, view: OnProgress) -> Path:
     """The teacher's file, in a folder named after all that it depends on."""
-    from dna_deploy.learning.ranks import Ranks
+    from dna_deploy.learning.processes import Processes
     from dna_deploy.pipeline.stages.teach import Teach
 
     stage = Teach(settings.teacher, images, folder, settings.compute)
-    with Ranks.here().first_goes_first():
+    with Processes.here().first_goes_first():
         return stage.make(stage.own_folder(folder), view)
 
 
@@ -113,8 +113,7 @@ def _best(space: SearchSpace, table: RatingTable) -> str:
     rows = []
     for number, rated in enumerate(table.blocks, 1):
         names = map(str, space.index.candidates(number - 1))
-        values = list(zip(rated.ratings, rated.standard_errors, names, strict=True))
-        values.sort()
+        values = sorted(zip(rated.ratings, rated.standard_errors, names, strict=True))
         rows += [(number, name, f"{rating:.4f}", f"{error:.4f}") for rating, error, name in values[:SHOWN]]
         rows.append((number, f"... {len(values)} candidates, worst {values[-1][2]}", f"{values[-1][0]:.4f}", ""))
     return aligned(rows, ("block", "candidate", "rating (less is better)", "standard error"))

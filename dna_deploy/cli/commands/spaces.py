@@ -23,7 +23,7 @@ def spaces(json: Annotated[bool, typer.Option("--json", help="Print one JSON obj
                 "name": space.name,
                 "input": str(space.input),
                 "classes": space.classes,
-                "candidates": [block.count() for block in space.blocks],
+                "candidates": list(space.index.counts),
                 "networks": space.count(),
                 "layers": len(space.rows()),
                 "digest": space.digest,
@@ -33,7 +33,7 @@ def spaces(json: Annotated[bool, typer.Option("--json", help="Print one JSON obj
         print_json("spaces", spaces=rows)
         return
     table = [
-        (space.name, space.input, space.classes, " ".join(str(block.count()) for block in space.blocks), f"{space.count():.3g}",
+        (space.name, space.input, space.classes, " ".join(map(str, space.index.counts)), f"{space.count():.3g}",
          len(space.rows()))
         for space in found
     ]  # fmt: skip

@@ -40,11 +40,11 @@ def train(
 
     Example: dna-deploy train 24:k3e1/40:k5e3,p1/80:k3e3 --space fashion
     """
+    from dna_deploy.learning.processes import Processes
     from dna_deploy.nets.teachers.teacher import load_teacher
     from dna_deploy.pipeline.images import ProjectImages
     from dna_deploy.pipeline.stages.train import Train
     from dna_deploy.training.config import TrainingConfig
-    from dna_deploy.training.team import is_first_process
 
     space, line = _network(network, settings.space)
     images = ProjectImages(settings.data, space)
@@ -54,7 +54,7 @@ def train(
             line, out, teacher=load_teacher(teacher) if teacher else None,
             start=_inherited(inherit, images.fitting_space, line) if inherit else None, on_progress=view,
         )  # fmt: skip
-    if not is_first_process():
+    if not Processes.here().is_first:
         return
     if json:
         print_json("train", record=str(stage.record_file), trained=trained.model_dump(mode="json"))
@@ -78,18 +78,15 @@ def _inherited(folder: Path, space: SearchSpace, line: str) -> Start:
     """The network with the weights of its supernet layers."""
     from dna_deploy.errors import UsageError
     from dna_deploy.nets.inherit import inherited_network
-    from dna_deploy.progress import silent
-    from dna_deploy.rating.raters.dna.block_training import train_blocks
-    from dna_deploy.rating.run import open_run
+    from dna_deploy.rating.rater import BlockRater, open_rater
     from dna_deploy.training.network import Start
 
-    work = open_run(folder)
-    if work.space.with_classes(space.classes).digest != space.digest:  # blocks know no classes
+    rater = open_rater(folder, BlockRater)
+    if rater.work.space.with_classes(space.classes).digest != space.digest:  # blocks know no classes
         raise UsageError(f"the supernets in {folder} are of another space", "train without --inherit")
-    supernets = train_blocks(work, range(len(space.blocks)), silent)
-    network, fresh = inherited_network(space, space.parse(line), supernets)
+    network, fresh = inherited_network(space, space.parse(line), rater.supernets())
     note(f"inherits from {folder}; {', '.join((*fresh, 'head'))} begin anew")
-    return Start(network, work.identity)
+    return Start(network, rater.work.identity)
 
 
 def _network(network: str, space: str) -> tuple[SearchSpace, str]:
@@ -101,5 +98,5 @@ def _network(network: str, space: str) -> tuple[SearchSpace, str]:
     if ":" in network and not Path(network).exists():
         return find_space(space), network
     outcome = SearchOutcome.read(Path(network))
-    found = known_space(outcome)
-    return found, str(outcome.network(found))
+    known = known_space(outcome)
+    return known, str(outcome.network(known))

@@ -92,13 +92,10 @@ def make_card(
 
 def layer_facts(space: SearchSpace, architecture: Architecture) -> tuple[LayerFacts, ...]:
     """Every layer from stem to head, and what it costs."""
-    places = ["stem"] * len(space.stem)
-    for index, choice in enumerate(architecture.blocks, start=1):
-        places += [f"block {index}"] * choice.depth
-    places += ["head"] * len(space.head)
+    sections = space.sections(architecture)
     return tuple(
         LayerFacts(place=place, layer=str(layer), parameters=layer.parameters, macs=layer.macs)
-        for place, layer in zip(places, space.place(architecture), strict=True)
+        for place, layer in zip(sections.names, sections.layers, strict=True)
     )
 
 

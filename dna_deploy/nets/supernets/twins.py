@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dna_deploy.nets.supernets.blocks import Path, SupernetBlock
+from dna_deploy.nets.supernets.blocks import SupernetBlock
+from dna_deploy.spaces.block import CellPath
 from dna_deploy.spaces.operations import FeatureMap
 from dna_deploy.spaces.space import SearchSpace
 
@@ -32,7 +33,7 @@ class EmbeddedBlock(nn.Module):
         embedded: torch.Tensor = self.projector(features.mean((2, 3)))
         return embedded
 
-    def members(self, x: torch.Tensor, draws: Sequence[Sequence[Path]]) -> list[torch.Tensor]:
+    def members(self, x: torch.Tensor, draws: Sequence[Sequence[CellPath]]) -> list[torch.Tensor]:
         """The features of every candidate that is drawn: one of each cell a draw."""
         return [features for paths in draws for features in self.supernet.forward_paths(x, paths)]
 
@@ -45,7 +46,7 @@ class Population(nn.Module):
 
     def __init__(self, space: SearchSpace, *, is_joint: bool, share_depths: bool, hidden: int, size: int) -> None:
         super().__init__()
-        blocks = range(len(space.blocks))
+        blocks = space.block_numbers
         self.online = nn.ModuleList(
             EmbeddedBlock(space, index, share_depths=share_depths, hidden=hidden, size=size) for index in blocks
         )
@@ -70,7 +71,7 @@ class Population(nn.Module):
 
 def frames_of(space: SearchSpace) -> tuple[FeatureMap, ...]:
     """What every candidate of a block is brought to by its adaptor, a shape a block: the widest of its cells."""
-    return tuple(space.block_inputs(index + 1)[-1] for index in range(len(space.blocks)))
+    return tuple(shapes[-1] for shapes in space.index.outputs)
 
 
 def perceptron(inputs: int, hidden: int, outputs: int) -> nn.Sequential:

@@ -9,10 +9,8 @@ from __future__ import annotations
 from torch import nn
 
 from dna_deploy.nets.layers import build_layer
-from dna_deploy.nets.supernets.blocks import Trunk, path_of, trunks_of
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.operations import FeatureMap
-from dna_deploy.spaces.placed import PlacedLayer
+from dna_deploy.spaces.block import Trunk
 from dna_deploy.spaces.space import SearchSpace
 
 
@@ -22,13 +20,13 @@ class OneShotSupernet(nn.Module):
     def __init__(self, space: SearchSpace, *, share_depths: bool) -> None:
         super().__init__()
         self.space = space
-        self.plans = [trunks_of(block, share_depths=share_depths) for block in space.blocks]
+        self.plans = [space.index.trunks(index, share_depths=share_depths) for index in space.block_numbers]
         self.stem = nn.Sequential(*map(build_layer, space.stem_layers))
         self.choices = nn.ModuleDict()
         for index, plan in enumerate(self.plans):
             for number, trunk in enumerate(plan):
                 self._add(index, number, trunk)
-        heads = {str(input.channels): map(build_layer, space.head_layers(input)) for input in self._inputs(len(self.plans))}
+        heads = {str(input.channels): map(build_layer, space.head_layers(input)) for input in space.index.inputs[-1]}
         self.heads = nn.ModuleDict({channels: nn.Sequential(*layers) for channels, layers in heads.items()})
 
     def path(self, architecture: Architecture) -> nn.Sequential:
@@ -40,25 +38,22 @@ class OneShotSupernet(nn.Module):
             UsageError: the architecture is not in the space.
         """
         self.space.check(architecture)
-        layers, channels = [*self.stem], self._inputs(0)[0].channels
-        for index, choice in enumerate(architecture.blocks):
-            cell, path = path_of(self.space.blocks[index], choice)
+        layers, channels = [*self.stem], self.space.index.entry.channels
+        pairs = zip(self.space.index.paths(architecture), architecture.widths, strict=True)
+        for index, ((cell, path), width) in enumerate(pairs):
             trunk = next(number for number, plan in enumerate(self.plans[index]) if cell in dict(plan.stops).values())
             for depth, operation in enumerate(path):
                 layers.append(self.choices[_key(index, trunk, depth, channels)][operation])  # type: ignore[index]
-                channels = choice.width
+                channels = width
         return nn.Sequential(*layers, *self.heads[str(channels)])  # type: ignore[misc]
 
     def _add(self, index: int, number: int, trunk: Trunk) -> None:
-        inputs, stride = self._inputs(index), self.space.blocks[index].stride
-        for depth, operations in enumerate(trunk.cell.layers):
-            for input in inputs:
-                placed = [PlacedLayer(operation, input, trunk.cell.width, stride) for operation in operations]
-                self.choices[_key(index, number, depth, input.channels)] = nn.ModuleList(map(build_layer, placed))
-            inputs, stride = (placed[0].output,), 1
-
-    def _inputs(self, index: int) -> tuple[FeatureMap, ...]:
-        return self.space.block_inputs(index)
+        placed = [self.space.index.place_trunk(index, trunk, input) for input in self.space.index.inputs[index]]
+        for depth, behind in enumerate(zip(*placed, strict=True)):
+            for layers in behind:
+                key = _key(index, number, depth, layers[0].input.channels)
+                if key not in self.choices:  # only the first layer of a block feels what is before it
+                    self.choices[key] = nn.ModuleList(map(build_layer, layers))
 
 
 def _key(block: int, trunk: int, depth: int, channels: int) -> str:

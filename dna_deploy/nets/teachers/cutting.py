@@ -147,7 +147,7 @@ def choose_cuts(points: Sequence[CutPoint], space: SearchSpace) -> tuple[str, ..
     Raises:
         UsageError: there are too few points of a block's size.
     """
-    sizes = [(shape.height, shape.width) for shape in (space.block_inputs(k + 1)[0] for k in range(len(space.blocks)))]
+    sizes = [(shapes[0].height, shapes[0].width) for shapes in space.index.outputs]
     cuts: list[str] = []
     for size in dict.fromkeys(sizes):
         blocks = sizes.count(size)

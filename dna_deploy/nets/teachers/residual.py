@@ -32,13 +32,13 @@ class ResidualConfig(Part):
 
         Widths are multiples of 16, which processors like.
         """
-        (entry,) = space.block_inputs(0)
+        entry = space.index.entry
         return cls(
             in_channels=space.input.channels,
             stem_width=entry.channels,
             stem_stride=-(-space.input.height // entry.height),
-            widths=tuple(max(16, 16 * round(block.widths[-1] * width_factor / 16)) for block in space.blocks),
-            strides=tuple(block.stride for block in space.blocks),
+            widths=tuple(max(16, 16 * round(shapes[-1].channels * width_factor / 16)) for shapes in space.index.outputs),
+            strides=space.index.strides,
             depth=depth,
             classes=space.classes,
         )

@@ -15,7 +15,7 @@ from torch import nn
 from dna_deploy.nets.layers import build_layer
 from dna_deploy.records.files import Part
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.scaling import Stages
+from dna_deploy.spaces.sections import Sections
 from dna_deploy.spaces.space import SearchSpace
 
 Size = tuple[int, int]
@@ -31,16 +31,15 @@ class ScaledConfig(Part):
     sizes: tuple[Size, ...]
 
     @classmethod
-    def for_space(cls, space: SearchSpace, stages: Stages) -> Self:
-        """A network of these stages whose features have the sizes of a space's blocks."""
-        ends = (space.block_inputs(index + 1)[0] for index in range(len(space.blocks)))
-        first = stages.layers[0].input
+    def for_space(cls, space: SearchSpace, sections: Sections) -> Self:
+        """A network of these sections whose features have the sizes of a space's blocks."""
+        first = sections.layers[0].input
         return cls(
-            stem=tuple(layer.key for layer in stages.stem),
-            blocks=tuple(tuple(layer.key for layer in block) for block in stages.blocks),
-            head=tuple(layer.key for layer in stages.head),
+            stem=tuple(layer.key for layer in sections.stem),
+            blocks=tuple(tuple(layer.key for layer in block) for block in sections.blocks),
+            head=tuple(layer.key for layer in sections.head),
             resolution=(first.height, first.width),
-            sizes=tuple((end.height, end.width) for end in ends),
+            sizes=tuple((shapes[0].height, shapes[0].width) for shapes in space.index.outputs),
         )
 
 

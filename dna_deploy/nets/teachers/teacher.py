@@ -74,13 +74,12 @@ class Teacher:
 
     def check_fits(self, space: SearchSpace) -> None:
         """Raises `UsageError` unless every block of the space has features of its size to imitate."""
-        if len(self.shapes) != len(space.blocks):
+        if len(self.shapes) != len(space.index.outputs):
             raise UsageError(
-                f"teacher {self.name!r} is cut into {len(self.shapes)} blocks; {space.name!r} has {len(space.blocks)}",
+                f"teacher {self.name!r} is cut into {len(self.shapes)} blocks; {space.name!r} has {len(space.index.outputs)}",
                 "set its block boundaries by hand, or take another teacher",
             )
-        for index, shape in enumerate(self.shapes):
-            wanted = space.block_inputs(index + 1)[0]
+        for index, (shape, (wanted, *_)) in enumerate(zip(self.shapes, space.index.outputs, strict=True)):
             if (shape.height, shape.width) != (wanted.height, wanted.width):
                 raise UsageError(
                     f"block {index + 1} of {space.name!r} emits {wanted.height}x{wanted.width} features; "

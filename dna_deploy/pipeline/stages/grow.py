@@ -14,7 +14,8 @@ from dna_deploy.pipeline.published import publish
 from dna_deploy.pipeline.runner import Inputs
 from dna_deploy.progress import OnProgress
 from dna_deploy.records.search_outcome import SearchOutcome
-from dna_deploy.spaces.scaling import Scaling, Stages, grown
+from dna_deploy.spaces.scaling import Scaling, grown
+from dna_deploy.spaces.sections import Sections
 from dna_deploy.training.config import TeacherConfig
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Grow:
         return seconds_for(self.config.for_images(images).recipe.epochs * images, HEIR, self.images.space)
 
     @property
-    def shape(self) -> Stages:
+    def shape(self) -> Sections:
         """The network, made larger."""
         space, growth = self.images.fitting_space, self.growth
         winner = SearchOutcome.read(self.outcome_file).network(space)

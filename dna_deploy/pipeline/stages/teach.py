@@ -59,7 +59,7 @@ class Teach:
         return folder / f"teacher-{identity.removeprefix('sha256:')[:8]}"
 
     def run(self, work: Path, on_progress: OnProgress) -> None:
-        from dna_deploy.learning.course import FILE_NAME
+        from dna_deploy.learning.history import FILE_NAME
 
         publish(self.make(work, on_progress), self.file)
         if (history := work / FILE_NAME).exists():  # a teacher that was taken has none

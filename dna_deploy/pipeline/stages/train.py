@@ -56,7 +56,7 @@ class Train:
         }
 
     def run(self, work: Path, on_progress: OnProgress) -> None:
-        from dna_deploy.learning.course import FILE_NAME
+        from dna_deploy.learning.history import FILE_NAME
         from dna_deploy.nets.teachers.teacher import load_teacher
 
         teacher = load_teacher(self.teacher_file) if self.teacher_file else None

@@ -57,7 +57,7 @@ def _words(front: TradeOff) -> str:
     words = f"A {way} staircase of {len(front.points)} networks, from {told(first)} to {told(last)}."
     if front.answer:
         words += f" The chosen network takes {told(front.answer)}."
-    flips = [sum(block in front.flips(index) for index in range(len(front.points))) for block in range(len(front.space.blocks))]
+    flips = [sum(block in front.flips(index) for index in range(len(front.points))) for block in front.space.block_numbers]
     counts = ", ".join(f"block {block} {count} times" for block, count in enumerate(flips, start=1))
     return f"{words} Along the front, blocks flip: {counts}."
 
@@ -66,7 +66,7 @@ def _data(front: TradeOff, ratings: RatingTable | None) -> Mapping[str, object]:
     """What the page's script shows, every network as its numbers and the position of each block in ``choices``."""
     scale = time_scale(front)
     choices = [
-        sorted({point.blocks[block] for point in (*front.points, *_answer(front))}) for block in range(len(front.space.blocks))
+        sorted({point.blocks[block] for point in (*front.points, *_answer(front))}) for block in front.space.block_numbers
     ]
 
     def positions(network: Network) -> list[int]:

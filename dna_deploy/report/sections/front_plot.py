@@ -31,7 +31,7 @@ def start_of(front: TradeOff) -> int:
 
 def draw_front(figure: Figure, shape: Shape, front: TradeOff) -> None:
     """The staircase above, a strip of flips below, and the cursor that the page's script moves through both."""
-    blocks = len(front.space.blocks)
+    blocks = len(front.space.block_numbers)
     strip = 26 + 17 * blocks
     above = 300 if shape.is_narrow else 360
     figure.set_size_inches(figure.get_figwidth(), (above + strip) / 72)
@@ -79,7 +79,7 @@ def _label(axes: Axes, x: float, text: str, height: float) -> None:
 
 
 def _draw_flips(axes: Axes, front: TradeOff) -> None:
-    scale, blocks = time_scale(front), len(front.space.blocks)
+    scale, blocks = time_scale(front), len(front.space.block_numbers)
     for block in range(blocks):
         times = [scale.value(front.points[at].latency_s) for at in range(len(front.points)) if block in front.flips(at)]
         # One broken line instead of many short ones: the page has one path a block.

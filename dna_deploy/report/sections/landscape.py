@@ -30,7 +30,7 @@ def landscape_section(evidence: Evidence) -> Section:
         return Section(
             "landscape", TITLE, "", (Missing(f"The ratings are of a space that is not known here: {ratings.space}."),)
         )
-    found = tuple(landscape_of(evidence, space, ratings, block) for block in range(len(space.blocks)))
+    found = tuple(landscape_of(evidence, space, ratings, block) for block in space.block_numbers)
     found = tuple(landscape for landscape in found if landscape.candidates)
     cost = f"its predicted time on {evidence.table.target.name}" if evidence.table else "its multiply-accumulates"
     merit = evidence.merit_of(ratings.digest)

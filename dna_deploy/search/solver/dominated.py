@@ -37,18 +37,13 @@ def usefulness(model: CostModel, costs: Sequence[Quantity]) -> tuple[Usefulness,
 
 
 def _of_block(problem: Problem, block: int, useful: NDArray[np.int32]) -> Usefulness:
-    cells = problem.space.blocks[block].cells
-    choices = [problem.candidate(block, int(position)) for position in useful]
-    used = {
-        (choice.width, choice.depth, layer, operation)
-        for choice in choices
-        for layer, operation in enumerate(choice.operations)
-    }
-    never = [
-        f"{cell.width}x{cell.depth} layer {layer + 1}: {operation.code}"
-        for cell in cells
-        for layer, operations in enumerate(cell.layers)
-        for operation in operations
-        if (cell.width, cell.depth, layer, operation) not in used
-    ]
-    return Usefulness(block, problem.space.blocks[block].count(), len(choices), tuple(never))
+    index = problem.space.index
+    used = {name for position in useful for name in index.choice(block, int(position)).layer_names}
+    never = (
+        name
+        for cell in index.cells[block][0]
+        for depth, layers in enumerate(cell)
+        for name in (f"{layers[0].out_channels}x{len(cell)} layer {depth + 1}: {layer.operation.code}" for layer in layers)
+        if name not in used
+    )
+    return Usefulness(block, index.counts[block], len(useful), tuple(never))

@@ -7,27 +7,27 @@ networks is better, and whatever was written with few decimal digits is kept to 
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dna_deploy.errors import TableError, UsageError
+from dna_deploy.errors import TableError
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.search.measures import Measure
 from dna_deploy.spaces.architecture import Architecture, BlockChoice
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.block import PlacedCell
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.space import Cell, SearchSpace
+from dna_deploy.spaces.space import SearchSpace
 
 Ticks = NDArray[np.float64]
 
 RATING = "rating"
 _MOST_TICKS = 9e15  # whole numbers up to 2**53 are exact in float64
+_MOST_FIXED = 16  # no network has more fixed layers
 _ROUNDING = 1e-12  # the relative amount by which a bound may be exceeded: float sums in another order differ by less
 
 
@@ -84,14 +84,14 @@ class Problem:
     @classmethod
     def build(cls, space: SearchSpace, ratings: RatingTable | None, measures: Sequence[Measure]) -> Problem:
         """The problem of a space. Without ratings every network rates 0."""
-        placement = _placement(space)
-        start, raw = _raw_values(space, ratings, tuple(measures), placement)
+        start, raw = _raw_values(space, ratings, tuple(measures))
+        terms = _MOST_FIXED + sum(max(map(len, inputs[0])) for inputs in space.index.cells)
         columns = tuple(
-            _column(measure, [start[index], *(values[index] for values in raw)], placement.terms)
+            _column(measure, [start[index], *(values[index] for values in raw)], terms)
             for index, measure in enumerate((None, *measures))
         )
         scale = np.array([column.ticks_per_unit for column in columns])
-        exits = [_exits(space, index) for index in range(len(space.blocks))] + [np.zeros(1, np.intp)]
+        exits = [*(np.array(space.index.exits(index)) for index in space.block_numbers), np.zeros(1, np.intp)]
         stages = tuple(Stage(exit, np.rint(values * scale[:, None, None])) for exit, values in zip(exits, raw, strict=True))
         return cls(space, columns, np.rint(start * scale), stages)
 
@@ -110,25 +110,23 @@ class Problem:
 
     @property
     def candidates(self) -> int:
-        return sum(block.count() for block in self.space.blocks)
+        return sum(self.space.index.counts)
 
-    def architecture(self, choices: Sequence[int]) -> Architecture:
+    def architecture(self, choices: Iterable[int]) -> Architecture:
         """The network that takes candidate ``choices[k]`` of block ``k``."""
-        return Architecture(tuple(self.candidate(block, int(position)) for block, position in enumerate(choices)))
-
-    def candidate(self, block: int, position: int) -> BlockChoice:
-        """One candidate of a block."""
-        return _candidate(self.space.blocks[block].cells, position)
+        return self.space.index.architecture(choices)
 
     def column_of_ratings(self, block: int) -> NDArray[np.float64]:
         """The ratings of a block's candidates."""
         return np.asarray(self.stages[block].values[0, 0] / self.columns[0].ticks_per_unit)
 
-    def choices(self, architecture: Architecture) -> tuple[int, ...]:
-        """The position of every block's candidate: the reverse of `architecture`."""
-        return tuple(
-            _position(block.cells, choice) for block, choice in zip(self.space.blocks, architecture.blocks, strict=True)
-        )
+    def layers_unlike(self, choices: Iterable[int]) -> list[NDArray[np.float64]]:
+        """In how many layers every candidate of every block differs from the one chosen: one array a block.
+
+        Two networks differ in a layer where its operation or width does, or where only one of them has it.
+        """
+        pairs = zip(self.space.index.cells, self.architecture(choices).blocks, strict=True)
+        return [np.concatenate([_layers_unlike(cell, choice) for cell in inputs[0]]) for inputs, choice in pairs]
 
     def totals(self, choices: NDArray[np.intp]) -> Ticks:
         """Every column of some networks ``(networks, blocks)``, in ticks: ``(columns, networks)``."""
@@ -174,63 +172,39 @@ class Problem:
         return sum(int((~np.isfinite(stage.values).all(axis=0)).all(axis=0).sum()) for stage in self.stages[:-1])
 
 
-@dataclass(frozen=True)
-class Placement:
-    """Every layer that may stand anywhere: ``blocks[block][input][cell][position]`` holds one layer an operation."""
-
-    blocks: tuple[tuple[tuple[tuple[tuple[PlacedLayer, ...], ...], ...], ...], ...]
-    heads: tuple[tuple[PlacedLayer, ...], ...]
-
-    @property
-    def terms(self) -> int:
-        """An upper limit on the layers of a network."""
-        return 16 + sum(max(len(cell) for cell in inputs[0]) for inputs in self.blocks)
-
-
-@lru_cache(maxsize=8)
-def _placement(space: SearchSpace) -> Placement:
-    blocks = tuple(
-        tuple(tuple(_place_cell(cell, input, block.stride) for cell in block.cells) for input in space.block_inputs(index))
-        for index, block in enumerate(space.blocks)
-    )
-    return Placement(blocks, tuple(space.head_layers(input) for input in space.block_inputs(len(space.blocks))))
-
-
-def _place_cell(cell: Cell, input: FeatureMap, stride: int) -> tuple[tuple[PlacedLayer, ...], ...]:
-    positions = []
-    for operations in cell.layers:
-        layers = tuple(PlacedLayer(operation, input, cell.width, stride) for operation in operations)
-        if len({layer.output for layer in layers}) != 1:
-            raise UsageError(f"operations of one layer emit different shapes: {', '.join(map(str, layers))}")
-        positions.append(layers)
-        input, stride = layers[0].output, 1
-    return tuple(positions)
-
-
 def _raw_values(
-    space: SearchSpace, ratings: RatingTable | None, measures: tuple[Measure, ...], placement: Placement
+    space: SearchSpace, ratings: RatingTable | None, measures: tuple[Measure, ...]
 ) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
     """The start ``(columns,)`` and every stage ``(columns, inputs, candidates)``, in units."""
     start = np.array([0.0, *(_fixed(space.stem_layers, measure) for measure in measures)])
     stages = []
-    for index, block in enumerate(space.blocks):
-        values = np.empty((1 + len(measures), len(placement.blocks[index]), block.count()))
-        values[0] = _ratings(ratings, index, block.count())
+    for index, (inputs, count) in enumerate(zip(space.index.cells, space.index.counts, strict=True)):
+        values = np.empty((1 + len(measures), len(inputs), count))
+        values[0] = 0.0 if ratings is None else ratings.blocks[index].ratings
         for column, measure in enumerate(measures, start=1):
-            for row, cells in enumerate(placement.blocks[index]):
+            for row, cells in enumerate(inputs):
                 np.concatenate([_cell_values(cell, measure) for cell in cells], out=values[column, row])
         stages.append(values)
-    heads = [[0.0, *(_fixed(layers, measure) for measure in measures)] for layers in placement.heads]
+    heads = [[0.0, *(_fixed(space.head_layers(input), measure) for measure in measures)] for input in space.index.inputs[-1]]
     return start, [*stages, np.array(heads).T[:, :, None]]
 
 
-def _cell_values(positions: tuple[tuple[PlacedLayer, ...], ...], measure: Measure) -> NDArray[np.float64]:
+def _cell_values(cell: PlacedCell, measure: Measure) -> NDArray[np.float64]:
     """A measure of every candidate of a cell, the last layer varying fastest."""
     joined = np.maximum if measure.is_maximum else np.add
     values = np.zeros(1)
-    for layers in positions:
+    for layers in cell:
         values = joined.outer(values, np.array([measure.of_layer(layer) for layer in layers])).ravel()
     return values
+
+
+def _layers_unlike(cell: PlacedCell, choice: BlockChoice) -> NDArray[np.float64]:
+    total = np.array([float(max(0, choice.depth - len(cell)))])
+    for position, layers in enumerate(cell):
+        is_comparable = position < choice.depth and layers[0].out_channels == choice.width
+        same = choice.operations[position] if is_comparable else None
+        total = np.add.outer(total, np.array([float(layer.operation != same) for layer in layers])).ravel()
+    return total
 
 
 def _fixed(layers: tuple[PlacedLayer, ...], measure: Measure) -> float:
@@ -241,13 +215,6 @@ def _fixed(layers: tuple[PlacedLayer, ...], measure: Measure) -> float:
     return (max(values, default=0.0)) if measure.is_maximum else math.fsum(values)
 
 
-def _ratings(ratings: RatingTable | None, index: int, count: int) -> NDArray[np.float64]:
-    if ratings is None:
-        return np.zeros(count)
-    cells = ratings.blocks[index].cells
-    return np.fromiter(itertools.chain.from_iterable(cell.ratings for cell in cells), np.float64, count)
-
-
 def _column(measure: Measure | None, parts: list[NDArray[np.float64]], terms: int) -> Column:
     total = math.fsum(float(np.abs(part[np.isfinite(part)]).max(initial=0.0)) for part in map(np.atleast_1d, parts))
     digits = math.floor(math.log10(_MOST_TICKS / total)) if total > 0 else 0
@@ -256,32 +223,3 @@ def _column(measure: Measure | None, parts: list[NDArray[np.float64]], terms: in
     if measure is None:
         return Column(RATING, 10.0**digits, terms)
     return Column(measure, 10.0**digits, terms, measure.is_maximum, measure.is_whole)
-
-
-def _exits(space: SearchSpace, index: int) -> NDArray[np.intp]:
-    block = space.blocks[index]
-    return np.repeat([block.widths.index(cell.width) for cell in block.cells], [cell.count() for cell in block.cells])
-
-
-def _candidate(cells: tuple[Cell, ...], position: int) -> BlockChoice:
-    for cell in cells:
-        if position < cell.count():
-            break
-        position -= cell.count()
-    operations = []
-    for known in reversed(cell.layers):
-        position, digit = divmod(position, len(known))
-        operations.append(known[digit])
-    return BlockChoice(cell.width, tuple(reversed(operations)))
-
-
-def _position(cells: tuple[Cell, ...], choice: BlockChoice) -> int:
-    before = 0
-    for cell in cells:
-        if (cell.width, cell.depth) == (choice.width, choice.depth):
-            break
-        before += cell.count()
-    position = 0
-    for operation, known in zip(choice.operations, cell.layers, strict=True):
-        position = position * len(known) + known.index(operation)
-    return before + position

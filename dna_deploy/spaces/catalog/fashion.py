@@ -5,8 +5,9 @@ The second block may emit 40 or 32 channels, so that its width couples with the 
 
 from __future__ import annotations
 
+from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv, Pointwise
-from dna_deploy.spaces.space import Block, Cell, FixedLayer, SearchSpace
+from dna_deploy.spaces.space import SearchSpace
 
 _OPERATIONS = (MBConv(3, 1), MBConv(3, 3), MBConv(5, 3), MBConv(5, 6), MBConv(7, 6), Pointwise())
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv
-from dna_deploy.spaces.space import Block, Cell, FixedLayer, SearchSpace
+from dna_deploy.spaces.space import SearchSpace
 
 _OPERATIONS = tuple(MBConv(kernel, expansion, se_ratio=0.25) for expansion in (6, 3) for kernel in (3, 5, 7))
 

@@ -37,10 +37,9 @@ class CandidateFeatures:
         """
         ratings.check_space(space)
         raw = []
-        for index, block in enumerate(space.blocks):
-            rated = [rating for cell in ratings.blocks[index].cells for rating in cell.ratings]
-            costs = np.array([_costs(space, index, choice) for choice in block.candidates()])
-            raw.append(np.column_stack((-np.array(rated), costs)))
+        for index, block in enumerate(ratings.blocks):
+            costs = np.array([_costs(space, index, choice) for choice in space.index.candidates(index)])
+            raw.append(np.column_stack((-np.array(block.ratings), costs)))
         centred = [values - values.mean(0) for values in raw]
         scale = np.sqrt(sum(values.var(0) for values in centred))
         scale[scale == 0] = 1.0
@@ -98,13 +97,12 @@ class CandidateFeatures:
 
 def positions(space: SearchSpace, architectures: Sequence[Architecture]) -> npt.NDArray[np.intp]:
     """The number of each network's candidate in every block, ``(networks, blocks)``."""
-    numbers = [{choice: number for number, choice in enumerate(block.candidates())} for block in space.blocks]
-    rows = [[numbers[k][choice] for k, choice in enumerate(architecture.blocks)] for architecture in architectures]
-    return np.array(rows, dtype=np.intp).reshape(len(architectures), len(space.blocks))
+    rows = [space.index.positions(architecture) for architecture in architectures]
+    return np.array(rows, dtype=np.intp).reshape(len(architectures), len(space.block_numbers))
 
 
 def _costs(space: SearchSpace, index: int, choice: BlockChoice) -> tuple[float, ...]:
     """The costs of a candidate behind the widest block that can be before it."""
-    layers = space.place_choice(index, choice, space.block_inputs(index)[-1])
+    layers = space.index.place(index, choice, space.index.inputs[index][-1])
     macs, parameters = sum(layer.macs for layer in layers), sum(layer.parameters for layer in layers)
     return (float(np.log(macs)), float(np.log(parameters)), float(len(layers)))

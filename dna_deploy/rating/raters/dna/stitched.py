@@ -27,9 +27,9 @@ import torch.nn.functional as F
 from dna_deploy.data.batches import in_order
 from dna_deploy.errors import UsageError
 from dna_deploy.nets.batch_norm import batch_statistics
-from dna_deploy.nets.supernets.blocks import SupernetBlock, path_of
+from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.progress import OnProgress, Progress, silent
-from dna_deploy.rating.raters.dna.block_training import train_blocks
+from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
@@ -201,7 +201,7 @@ def rate_stitched(
         raise UsageError("there is no network to rate")
     with work.compute.limited_threads():
         work.teacher.network.to(work.compute.device)
-        supernets = train_blocks(work, range(len(work.space.blocks)), on_progress)
+        supernets = train_blocks(work, work.space.block_numbers, on_progress)
         return stitch(work, supernets, architectures, with_labels=with_labels, on_progress=on_progress)
 
 
@@ -258,11 +258,11 @@ def stitched_features(
     depth: int = 0,
 ) -> Iterator[tuple[Architecture, torch.Tensor]]:
     """The features that each network puts before the teacher's head; networks in an order that keeps equal starts together."""
-    if depth == len(space.blocks):
+    if depth == len(space.block_numbers):
         for architecture in architectures:
             yield architecture, x
         return
     for choice, group in groupby(architectures, key=lambda architecture: architecture.blocks[depth]):
         with batch_statistics(supernets[depth]):
-            features = supernets[depth](x, *path_of(space.blocks[depth], choice))
+            features = supernets[depth](x, *space.index.path_of(depth, choice))
         yield from stitched_features(space, supernets, list(group), features, depth + 1)

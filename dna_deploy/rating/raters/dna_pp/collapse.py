@@ -38,7 +38,7 @@ class CollapseWatch:
     @property
     def is_calm(self) -> bool:
         """Whether the last look at every block found it well."""
-        return not any(look.collapsed for look in self.looks[-len(self.work.space.blocks) :])
+        return not any(look.collapsed for look in self.looks[-len(self.work.space.block_numbers) :])
 
     def look(self, step: int, index: int, centre: torch.Tensor) -> None:
         """Looks at the population's centre on the two views of a step's images, ``(2 * batch, size)``, when it is time.

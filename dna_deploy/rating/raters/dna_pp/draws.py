@@ -9,7 +9,9 @@ import torch
 
 from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.data.randomness import generator
-from dna_deploy.nets.supernets.blocks import Path, Trunk
+from dna_deploy.nets.supernets.twins import Population
+from dna_deploy.rating.raters.dna_pp.population import PopulationConfig
+from dna_deploy.spaces.block import CellPath, Trunk
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ def other_view(embeddings: torch.Tensor) -> torch.Tensor:
     return embeddings.roll(len(embeddings) // 2, 0)
 
 
-def draw_paths(trunks: Sequence[Trunk], index: int, seed: int, step: int, draws: int) -> list[list[Path]]:
+def draw_paths(trunks: Sequence[Trunk], index: int, seed: int, step: int, draws: int) -> list[list[CellPath]]:
     """For every draw, a path a trunk. Each is uniform; in a layer, draws repeat an operation only after all others."""
     rng = generator(seed, "population paths", index, step)
 
@@ -38,3 +40,22 @@ def draw_paths(trunks: Sequence[Trunk], index: int, seed: int, step: int, draws:
 
     layers = [[shuffled(len(operations)) for operations in trunk.cell.layers] for trunk in trunks]
     return [[tuple(layer[draw] for layer in trunk) for trunk in layers] for draw in range(draws)]
+
+
+@dataclass(frozen=True)
+class BalancedPaths:
+    """`draw_paths` for every block of a population."""
+
+    plans: Sequence[Sequence[Trunk]]
+    seed: int
+    draws: int
+
+    @classmethod
+    def of(cls, population: Population, config: PopulationConfig) -> BalancedPaths:
+        """As many draws as make the centre in training."""
+        plans = [population.pair(index)[0].supernet.plan for index in range(len(population.online))]
+        return cls(plans, config.seed, config.ensemble)
+
+    def draw(self, step: int) -> list[list[list[CellPath]]]:
+        """The paths of a step: for every block and draw, one a trunk."""
+        return [draw_paths(plan, index, self.seed, step, self.draws) for index, plan in enumerate(self.plans)]

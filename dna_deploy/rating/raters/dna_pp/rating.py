@@ -65,7 +65,7 @@ def rate_population(
         teacher=NO_TEACHER,
         dataset=work.data_label,
         images=min(len(data.rating), config.rating_batch * max(len(ratings.rows) for ratings in found)),
-        blocks=tuple(block_ratings(block, [ratings]) for block, ratings in zip(space.blocks, found, strict=True)),
+        blocks=tuple(block_ratings(space, index, [ratings]) for index, ratings in enumerate(found)),
     )
 
 
@@ -107,7 +107,7 @@ def rate_batch(population: Population, index: int, features: torch.Tensor, wante
 
 def _rate_blocks(work: PopulationWork, population: Population, on_progress: OnProgress) -> list[BatchRatings]:
     """Rates every block on the rating slice, batch after batch; a batch that was rated is not again."""
-    count = len(work.space.blocks)
+    count = len(work.space.block_numbers)
     found = [BatchRatings.resume(_path(work, index), work.identity) for index in range(count)]
     batches, portions = -(-len(work.data.rating) // work.config.rating_batch), Portions("rating", work.config.rating_batch)
 

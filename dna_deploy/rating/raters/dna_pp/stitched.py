@@ -73,10 +73,10 @@ def _one_batch(
 ) -> dict[Architecture, float]:
     """The distance of every network on one batch; ``ordered`` keeps equal starts together."""
     features, centre = views, views
-    for index in range(len(work.space.blocks)):
+    for index in work.space.block_numbers:
         centre, features = population_of(work, population, index, features)
     first_view, wanted = views.chunk(2)[0], centre.chunk(2)[1]
-    blocks = [population.pair(index)[0] for index in range(len(work.space.blocks))]
+    blocks = [population.pair(index)[0] for index in work.space.block_numbers]
     supernets, predictor = {index: block.supernet for index, block in enumerate(blocks)}, population.predictors[-1]
     found = {}
     for architecture, emitted in stitched_features(work.space, supernets, ordered, first_view):

@@ -6,27 +6,29 @@ features; no gradient passes from block to block, and no label is read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 
 from dna_deploy.data.batches import TrainingBatches
 from dna_deploy.data.randomness import seeded
 from dna_deploy.learning.checkpoint import Checkpoint
-from dna_deploy.learning.course import Course, block_history
-from dna_deploy.learning.memory import memory_for
-from dna_deploy.learning.resumable import run_steps
-from dna_deploy.learning.schedule import parameter_groups, set_learning_rate, warm_cosine
-from dna_deploy.learning.soundness import check_loss, check_weights
+from dna_deploy.learning.history import block_history
+from dna_deploy.learning.memory import Portions
+from dna_deploy.learning.phase import Callback, Phase, StepView
+from dna_deploy.learning.schedule import adam, cosine_rate, warm_cosine
+from dna_deploy.learning.state import TrainingState
+from dna_deploy.learning.train import TrainingPlan, train
 from dna_deploy.nets.supernets.twins import Population, centre_of
-from dna_deploy.progress import OnProgress, Progress, silent
+from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.raters.dna_pp.collapse import CollapseWatch
-from dna_deploy.rating.raters.dna_pp.draws import TwoViews, draw_paths, other_view
+from dna_deploy.rating.raters.dna_pp.draws import BalancedPaths, TwoViews, other_view
 from dna_deploy.rating.raters.dna_pp.embedding import distance, divergence
 from dna_deploy.rating.raters.dna_pp.population import PopulationWork
 from dna_deploy.records.training_history import CENTRE
+from dna_deploy.spaces.block import CellPath
 
-MEASURE = f"{CENTRE}, and lack of spread"
 _STEP = "population"
 
 
@@ -42,14 +44,25 @@ def train_population(work: PopulationWork, on_progress: OnProgress = silent) -> 
         OutOfMemoryError: a batch does not fit in memory.
         UsageError: the folder holds the population of other inputs.
     """
+    config, population = work.config, build_population(work).to(work.compute.device).train()
     with work.compute.limited_threads():
-        training = _Training.begin(work)
+        centring = Centring(work, population)
+        phase = Phase(
+            objectives=[centring],
+            group=population,
+            optimiser=adam(population, config.learning_rate, config.weight_decay),
+            rate=cosine_rate(config.learning_rate, centring.steps),
+            batches=centring.batches,
+            histories={f"block {index + 1}": block_history(work.folder, index) for index in work.space.block_numbers},
+            sampler=BalancedPaths.of(population, config),
+        )
+        checkpoint = Checkpoint(work.folder / "population.safetensors", work.identity)
+        state = TrainingState(_STEP, population, [phase], centring.steps, checkpoint, work.compute, [centring])
         work.write_run()
-        steps = range(training.step, training.steps)
-        run_steps(steps, training.advance, training.save, work.compute.checkpoint_seconds, on_progress)
-        training.restore_histories()
-        training.watch.write_history(stopped_at=None)
-    return training.population
+        portions = Portions("training the population", config.batch, smallest=config.batch)
+        train([state], TrainingPlan(_STEP, portions, work.compute), on_progress)
+        centring.watch.write_history(stopped_at=None)
+    return population
 
 
 def build_population(work: PopulationWork) -> Population:
@@ -66,93 +79,46 @@ def build_population(work: PopulationWork) -> Population:
     return population.to(memory_format=torch.channels_last)
 
 
-@dataclass
-class _Training:
-    """A population, the course of every block, where it is saved, and who watches it."""
+class Centring(Callback):
+    """The objective of all blocks: to be near the population's centre, and to spread. Moves the target after a step."""
 
-    work: PopulationWork
-    population: Population
-    optimiser: torch.optim.Optimizer
-    checkpoint: Checkpoint
-    batches: TrainingBatches
-    watch: CollapseWatch
-    courses: list[Course]
+    measure = f"{CENTRE}, and lack of spread"
 
-    @classmethod
-    def begin(cls, work: PopulationWork) -> _Training:
-        config, data, device = work.config, work.data, work.compute.device
-        population = build_population(work).to(device).train()
-        optimiser = torch.optim.Adam(parameter_groups(population, config.weight_decay), lr=config.learning_rate)
-        checkpoint = Checkpoint(work.folder / "population.safetensors", work.identity)
-        facts = checkpoint.resume(population, optimiser)
-        views = TwoViews(config.views)
-        batches = TrainingBatches(data.train, data.normalisation, views, config.batch, config.seed, device)
-        watch = CollapseWatch.resume(work, config.epochs * batches.steps_per_epoch, facts.get("looks", ()))
-        kept = facts.get("courses", [{}] * len(work.space.blocks))  # populations of earlier versions kept none
-        courses = [Course.of_facts({"step": facts["step"], **course}) for course in kept]
-        return cls(work, population, optimiser, checkpoint, batches, watch, courses)
+    def __init__(self, work: PopulationWork, population: Population) -> None:
+        self.work, self.population = work, population
+        config, data = work.config, work.data
+        views, device = TwoViews(config.views), work.compute.device
+        self.batches = TrainingBatches(data.train, data.normalisation, views, config.batch, config.seed, device)
+        self.steps = config.epochs * self.batches.steps_per_epoch
+        self.watch = CollapseWatch(work, self.steps)
 
-    @property
-    def step(self) -> int:
-        """How many were taken."""
-        return self.courses[0].step
-
-    @property
-    def steps(self) -> int:
-        """How many there are in all."""
-        return self.watch.steps
-
-    def save(self) -> None:
-        """Saves where the training stands, and the histories so far; but no state that may be about to collapse."""
-        if not self.watch.is_calm and self.step < self.steps:
-            return
-        check_weights(self.population, _STEP, self.step, self.steps)
-        self._write_histories()
-        courses = [course.facts for course in self.courses]
-        self.checkpoint.save(self.step, self.population, self.optimiser, looks=self.watch.facts, courses=courses)
-
-    def restore_histories(self) -> None:
-        """Writes the histories again if one is lost; populations of earlier versions kept no losses."""
-        paths = [block_history(self.work.folder, index) for index in range(len(self.courses))]
-        if self.courses[0].losses and not all(path.exists() for path in paths):
-            self._write_histories()
-
-    def _write_histories(self) -> None:
-        for index, course in enumerate(self.courses):
-            history = course.history(f"block {index + 1}", MEASURE, self.steps, self.batches.steps_per_epoch)
-            history.write(block_history(self.work.folder, index))
-
-    def advance(self, step: int) -> Progress:
-        """One step of all blocks along a few paths."""
-        with memory_for("training the population", self.work.config.batch):
-            losses = self._advance(step)
-        for course, loss in zip(self.courses, losses, strict=True):
-            course.losses.append(loss)
-        return Progress(_STEP, step + 1, self.steps, f"loss {' '.join(f'{loss:.3f}' for loss in losses)}")
-
-    def _advance(self, step: int) -> list[float]:
-        """The loss of every block, before the weights were changed by it."""
-        config = self.work.config
-        features = self.batches.at(step).inputs
-        losses = []
-        for index in range(len(self.work.space.blocks)):
-            with self.work.compute.autocast():
-                loss, features = self._learn(index, features)
+    def loss(self, view: StepView) -> torch.Tensor:
+        """The loss of every block, ``(blocks,)``, on images in two views."""
+        features, losses = view.batch.inputs, []
+        for index, paths in enumerate(view.path):
+            loss, features = self._block_loss(view.step, index, paths, features)
             losses.append(loss)
-        found = [float(loss.detach()) for loss in losses]
-        for index, value in enumerate(found):
-            check_loss(value, f"block {index + 1}", step, self.steps)
-        set_learning_rate(self.optimiser, config.learning_rate * warm_cosine(step, self.steps))
-        self.optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(torch.stack(losses).sum())
-        self.optimiser.step()
-        self.population.follow(momentum_at(step, self.steps, config.momentum))
-        return found
+        return torch.stack(losses)
 
-    def _learn(self, index: int, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The loss of a block on the features before it, in two views, and the features behind it."""
+    def after_step(self, step: int) -> None:
+        self.population.follow(momentum_at(step, self.steps, self.work.config.momentum))
+
+    @property
+    def is_sound(self) -> bool:
+        """A state that may be about to collapse is not saved."""
+        return self.watch.is_calm
+
+    def facts(self) -> dict[str, Any]:
+        return {"looks": self.watch.facts}
+
+    def restore(self, facts: Mapping[str, Any]) -> None:
+        self.watch = CollapseWatch.resume(self.work, self.steps, facts.get("looks", ()))
+
+    def _block_loss(
+        self, step: int, index: int, paths: list[list[CellPath]], features: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The loss of a block on the features before it, and the features behind it."""
         config, (online, target) = self.work.config, self.population.pair(index)
-        paths = draw_paths(online.supernet.plan, index, config.seed, self.step, config.ensemble)
         if target is online:
             emitted = online.members(features, paths)
             embedded = [online.embed(member) for member in emitted]
@@ -162,10 +128,10 @@ class _Training:
             with torch.no_grad():
                 emitted = target.members(features, paths)
                 centre = centre_of([target.embed(member) for member in emitted])
-        self.watch.look(self.step + 1, index, centre)
-        wanted, predict = other_view(centre), self.population.predictors[index]
-        near = torch.stack([distance(predict(one), wanted) for one in embedded]).mean()
-        apart = torch.stack([divergence(one.float(), config.decorrelation) for one in embedded]).mean()
+        self.watch.look(step + 1, index, centre)
+        others, predict = other_view(centre), self.population.predictors[index]
+        near = torch.stack([distance(predict(member), others) for member in embedded]).mean()
+        apart = torch.stack([divergence(member.float(), config.decorrelation) for member in embedded]).mean()
         return near + config.divergence * apart, torch.stack(emitted).mean(0).detach()
 
 

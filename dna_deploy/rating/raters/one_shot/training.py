@@ -1,40 +1,34 @@
-"""Trains a one-shot supernet with labels: a batch a step, along one path that is drawn uniformly (SPOS, arXiv 1904.00420).
-
-A path is a cell of every block, each as likely as the others, then an operation in each of its layers.
-"""
+"""Trains a one-shot supernet with labels: a batch a step, along one path that is drawn uniformly (SPOS, arXiv 1904.00420)."""
 
 from __future__ import annotations
 
-import random
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 
 from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.data.batches import TrainingBatches
-from dna_deploy.data.randomness import derived_seed, seeded
+from dna_deploy.data.randomness import seeded
 from dna_deploy.data.splits import ImageData
 from dna_deploy.learning.checkpoint import Checkpoint
 from dna_deploy.learning.compute import Compute
-from dna_deploy.learning.course import FILE_NAME, Course
-from dna_deploy.learning.memory import Portions, memory_for
-from dna_deploy.learning.resumable import run_steps
-from dna_deploy.learning.schedule import parameter_groups, set_learning_rate, warm_cosine
-from dna_deploy.learning.soundness import check_loss, check_weights
+from dna_deploy.learning.history import FILE_NAME
+from dna_deploy.learning.memory import Portions
+from dna_deploy.learning.objectives.labels import LabelLoss
+from dna_deploy.learning.phase import Phase
+from dna_deploy.learning.samplers.uniform import UniformNetworks
+from dna_deploy.learning.schedule import adam, cosine_rate
+from dna_deploy.learning.state import TrainingState
+from dna_deploy.learning.train import TrainingPlan, train
 from dna_deploy.nets.supernets.whole import OneShotSupernet
-from dna_deploy.progress import OnProgress, Progress, silent
+from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.teacherless import TeacherlessWork
 from dna_deploy.records.files import Part
 from dna_deploy.records.training_history import ONE_SHOT
-from dna_deploy.spaces.architecture import Architecture, BlockChoice
 from dna_deploy.spaces.space import SearchSpace
 
 METHOD = "one-shot"
-MEASURE = "cross entropy with the labels, along one path a step"
 
 
 class OneShotConfig(Part):
@@ -77,13 +71,34 @@ def train_one_shot(work: OneShotWork, on_progress: OnProgress = silent) -> OneSh
         OutOfMemoryError: the smallest portions of a batch do not fit either.
         UsageError: the folder holds the supernet of other inputs.
     """
+    supernet = build_one_shot(work).to(work.compute.device).train()
     with work.compute.limited_threads():
-        training = _Training.begin(work)
+        state = one_shot_state(work, supernet)
         work.write_run()
-        steps = range(training.course.step, training.steps)
-        run_steps(steps, training.advance, training.save, work.compute.checkpoint_seconds, on_progress)
-        training.restore_history()
-    return training.supernet
+        portions = Portions(f"training the {ONE_SHOT}", work.config.batch)
+        train([state], TrainingPlan(ONE_SHOT, portions, work.compute), on_progress)
+    return supernet
+
+
+def one_shot_state(work: OneShotWork, supernet: OneShotSupernet) -> TrainingState:
+    """A supernet under training, as it was saved."""
+    config, data = work.config, work.data
+    batches = TrainingBatches(
+        data.train, data.normalisation, config.augmentation, config.batch, config.seed, work.compute.device
+    )
+    steps = config.epochs * batches.steps_per_epoch
+    phase = Phase(
+        objectives=[LabelLoss(config.label_smoothing, along=", along one path a step")],
+        group=supernet,
+        optimiser=adam(supernet, config.learning_rate, config.weight_decay),
+        rate=cosine_rate(config.learning_rate, steps, config.warm_up),
+        batches=batches,
+        histories={ONE_SHOT: work.folder / FILE_NAME},
+        sampler=UniformNetworks(work.space, config.seed),
+        network=supernet.path,
+    )
+    checkpoint = Checkpoint(work.folder / "one-shot.safetensors", work.identity)
+    return TrainingState(ONE_SHOT, supernet, [phase], steps, checkpoint, work.compute)
 
 
 def build_one_shot(work: OneShotWork) -> OneShotSupernet:
@@ -91,81 +106,3 @@ def build_one_shot(work: OneShotWork) -> OneShotSupernet:
     with seeded(work.config.seed, METHOD):
         supernet = OneShotSupernet(work.space, share_depths=work.config.share_depths)
     return supernet.to(memory_format=torch.channels_last)
-
-
-def sample_path(space: SearchSpace, seed: int, step: int) -> Architecture:
-    """The network that is trained in a step."""
-    rng = random.Random(derived_seed(seed, METHOD, "path", step))
-    cells = [rng.choice(block.cells) for block in space.blocks]
-    return Architecture(tuple(BlockChoice(cell.width, tuple(map(rng.choice, cell.layers))) for cell in cells))
-
-
-@dataclass
-class _Training:
-    """A supernet, the course of its training, and where it is saved."""
-
-    work: OneShotWork
-    supernet: OneShotSupernet
-    optimiser: torch.optim.Optimizer
-    checkpoint: Checkpoint
-    batches: TrainingBatches
-    course: Course
-    portions: Portions
-
-    @classmethod
-    def begin(cls, work: OneShotWork) -> _Training:
-        config, data, device = work.config, work.data, work.compute.device
-        supernet = build_one_shot(work).to(device).train()
-        optimiser = torch.optim.Adam(parameter_groups(supernet, config.weight_decay), lr=config.learning_rate)
-        checkpoint = Checkpoint(work.folder / "one-shot.safetensors", work.identity)
-        course = Course.of_facts(checkpoint.resume(supernet, optimiser))
-        batches = TrainingBatches(data.train, data.normalisation, config.augmentation, config.batch, config.seed, device)
-        return cls(work, supernet, optimiser, checkpoint, batches, course, Portions(f"training the {ONE_SHOT}", config.batch))
-
-    @property
-    def steps(self) -> int:
-        """How many there are in all."""
-        return self.work.config.epochs * self.batches.steps_per_epoch
-
-    def save(self) -> None:
-        """Saves where the training stands, and its history so far."""
-        check_weights(self.supernet, ONE_SHOT, self.course.step, self.steps)
-        self.course.remark = self.portions.remark or self.course.remark
-        self._write_history()
-        self.checkpoint.save(self.course.step, self.supernet, self.optimiser, **self.course.facts)
-
-    def restore_history(self) -> None:
-        """Writes the history again if it is lost; supernets of earlier versions kept none."""
-        if self.course.losses and not (self.work.folder / FILE_NAME).exists():
-            self._write_history()
-
-    def _write_history(self) -> None:
-        history = self.course.history(ONE_SHOT, MEASURE, self.steps, self.batches.steps_per_epoch)
-        history.write(self.work.folder / FILE_NAME)
-
-    def advance(self, step: int) -> Progress:
-        """One step along one path; layers off the path have no gradient and stay as they are."""
-        loss = self.portions.run(partial(self._learn, step))
-        check_loss(loss, ONE_SHOT, step, self.steps)
-        share = warm_cosine(step, self.steps, self.work.config.warm_up)
-        set_learning_rate(self.optimiser, self.work.config.learning_rate * share)
-        with memory_for(self.portions.what, self.portions.batch):  # an optimiser's first step takes memory as well
-            self.optimiser.step()
-        self.course.losses.append(loss)
-        return Progress(ONE_SHOT, step + 1, self.steps, f"loss {loss:.3f}", self.portions.news())
-
-    def _learn(self, step: int, portions: int) -> float:
-        """Gathers the gradients of a step's batch, which is run in so many portions. Returns the loss."""
-        config, batch = self.work.config, self.batches.at(step)
-        path = self.supernet.path(sample_path(self.work.space, config.seed, step))
-        self.optimiser.zero_grad(set_to_none=True)
-        total = 0.0
-        pairs = zip(batch.inputs.tensor_split(portions), batch.labels().tensor_split(portions), strict=True)
-        for images, labels in pairs:
-            with self.work.compute.autocast():
-                scores = path(images)
-            loss = F.cross_entropy(scores.float(), labels, label_smoothing=config.label_smoothing)
-            loss = len(images) / len(batch.inputs) * loss
-            torch.autograd.backward(loss)
-            total += float(loss.detach())
-        return total

@@ -1,56 +1,42 @@
-"""What a step teaches from: changed images, and the classes they show, mixed where the recipe mixes.
+"""What a recipe teaches from: changed images and their classes, mixed where the recipe mixes.
 
 Every random choice is a function of the seed, the step and the piece, so that any step can be the first after a resume.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import torch
 
-from dna_deploy.data.batches import Changes, TrainingBatches
+from dna_deploy.data.batches import Batch, Changes, TrainingBatches
 from dna_deploy.data.randomness import seeded
 from dna_deploy.data.splits import ImageData
 from dna_deploy.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """Images ready for a network, and their classes ``(batch,)`` or shares of classes ``(batch, classes)``."""
-
-    inputs: torch.Tensor
-    targets: torch.Tensor
-
-    def portions(self, count: int) -> list[Lesson]:
-        """The same, divided into so many of about one size."""
-        pairs = zip(self.inputs.tensor_split(count), self.targets.tensor_split(count), strict=True)
-        return [Lesson(inputs, targets) for inputs, targets in pairs]
-
-
-@dataclass(frozen=True)
-class Lessons:
-    """All lessons of a training. A batch is divided into ``pieces``, which different processes may take."""
+class RecipeBatches:
+    """All batches of a training. They draw from torch's own generator: to be asked for by one thread alone."""
 
     data: ImageData
     recipe: Recipe
-    pieces: int = 1
     device: str = "cpu"
 
     @property
     def steps_per_epoch(self) -> int:
         return self._batches.steps_per_epoch
 
-    def at(self, step: int, piece: int = 0) -> Lesson:
-        """A piece of the batch of a step, both counted from 0."""
-        batch = self._batches.at(step, piece, self.pieces)
+    def at(self, step: int, piece: int = 0, pieces: int = 1) -> Batch:
+        """The batch of a step, or one of so many pieces of it, all counted from 0."""
+        batch = self._batches.at(step, piece, pieces)
         if self._mixer is None:
-            return Lesson(batch.inputs, batch.labels())
+            return batch
         with seeded(self.recipe.seed, "mixing", step, piece):
-            inputs, targets = self._mixer(batch.inputs, batch.labels())
-        return Lesson(inputs.contiguous(memory_format=torch.channels_last), targets)
+            inputs, shares = self._mixer(batch.inputs, batch.labels())
+        return replace(batch, inputs=inputs.contiguous(memory_format=torch.channels_last), shares=shares)
 
     @cached_property
     def _batches(self) -> TrainingBatches:

@@ -1,4 +1,4 @@
-"""The course of a training as it is kept in its checkpoint, and as the record that a report reads."""
+"""The course of a loss as a checkpoint keeps it, and as the record that a report reads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FILE_NAME = "training-history.json"
 
 
 @dataclass
-class Course:
+class LossCurve:
     """A loss a step from ``first_step`` on, and how many validation images were right after each epoch.
 
     ``remark`` says what was unusual, such as portions of a batch where memory was short.
@@ -43,15 +43,8 @@ class Course:
         """How many steps were taken."""
         return self.first_step + len(self.losses) - 1
 
-    def history(
-        self,
-        subject: str,
-        measure: str,
-        steps: int,
-        steps_per_epoch: int,
-        *,
-        images: int = 0,
-        rate: Callable[[int], float] | None = None,
+    def record(
+        self, subject: str, measure: str, steps: int, steps_per_epoch: int, rate: Callable[[int], float], images: int = 0
     ) -> TrainingHistory:
         """The record.
 
@@ -60,8 +53,8 @@ class Course:
             measure: What the loss is.
             steps: How many there were to be.
             steps_per_epoch: Of them.
-            images: How many validation images there are.
             rate: The learning rate of a step, counted from 0.
+            images: How many validation images there are.
         """
         points = thinned(self.losses, self.first_step)
         scores = (EpochScore(epoch=epoch, accuracy=Accuracy(correct=n, images=images)) for epoch, n in self.right.items())
@@ -73,7 +66,7 @@ class Course:
             steps_per_epoch=steps_per_epoch,
             losses=points,
             scores=tuple(scores),
-            learning_rates=tuple(rate(point.step - 1) for point in points) if rate else (),
+            learning_rates=tuple(rate(point.step - 1) for point in points),
         )
 
 

@@ -1,0 +1,48 @@
+"""What a classifier is taught: the label, and where there is a teacher, the teacher's soft answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from dna_deploy.learning.phase import StepView
+
+
+@dataclass(frozen=True)
+class LabelLoss:
+    """Cross entropy with labels, mixed with the divergence from a teacher's softened scores (arXiv 1503.02531)."""
+
+    label_smoothing: float = 0.0
+    teacher: Callable[[torch.Tensor], torch.Tensor] | None = None
+    """Images ``(batch, channels, height, width)`` -> scores ``(batch, classes)``."""
+    teacher_weight: float = 0.5
+    temperature: float = 2.0
+    along: str = ""
+    """What `measure` adds, such as which part of the network is run."""
+
+    @property
+    def measure(self) -> str:
+        """What the loss is, for a reader."""
+        soft = "" if self.teacher is None else ", and divergence from the teacher's answers"
+        return f"cross entropy with the labels{soft}{self.along}"
+
+    def loss(self, view: StepView) -> torch.Tensor:
+        """The loss of the network's scores, ``()``."""
+        scores = view.network(view.batch.inputs).float()
+        hard = F.cross_entropy(scores, view.batch.labels(), label_smoothing=self.label_smoothing)
+        if self.teacher is None:
+            return hard
+        with torch.autocast(scores.device.type, enabled=False):
+            wanted = self.teacher(view.batch.inputs)
+        soft = soft_divergence(scores, wanted, self.temperature)
+        return (1 - self.teacher_weight) * hard + self.teacher_weight * soft
+
+
+def soft_divergence(scores: torch.Tensor, teacher_scores: torch.Tensor, temperature: float) -> torch.Tensor:
+    """KL divergence of softened scores from the teacher's, scaled so that gradients do not shrink with temperature."""
+    target = F.log_softmax(teacher_scores / temperature, 1)
+    student = F.log_softmax(scores / temperature, 1)
+    return F.kl_div(student, target, reduction="batchmean", log_target=True) * temperature**2

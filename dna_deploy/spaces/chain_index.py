@@ -1,0 +1,126 @@
+"""Where everything of a chain is: candidates and their positions, and the shapes and layers of every place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from dna_deploy.spaces.architecture import Architecture, BlockChoice
+from dna_deploy.spaces.block import Block, CellPath, PlacedCell, Trunk
+from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.placed import PlacedLayer, place_chain
+
+
+@dataclass(frozen=True)
+class ChainIndex:
+    """The blocks of a chain behind the shape that the first of them receives. Blocks are called by their number from 0."""
+
+    blocks: tuple[Block, ...]
+    entry: FeatureMap
+
+    # Candidates and their positions.
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many candidates every block has."""
+        return tuple(block.count() for block in self.blocks)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """By what every block divides height and width."""
+        return tuple(block.stride for block in self.blocks)
+
+    def candidates(self, block: int) -> Iterator[BlockChoice]:
+        """The candidates of a block in the order of their positions."""
+        return self.blocks[block].candidates()
+
+    def choice(self, block: int, position: int) -> BlockChoice:
+        """The candidate at a position."""
+        return self.blocks[block].choice(*self.blocks[block].path_at(position))
+
+    def position(self, block: int, choice: BlockChoice) -> int:
+        """The position of a candidate: the reverse of `choice`."""
+        return self.blocks[block].position(*self.blocks[block].path_of(choice))
+
+    def architecture(self, positions: Iterable[int]) -> Architecture:
+        """The network with these candidates, one position a block."""
+        return Architecture(tuple(self.choice(block, int(position)) for block, position in enumerate(positions)))
+
+    def positions(self, architecture: Architecture) -> tuple[int, ...]:
+        """The position of every block's candidate: the reverse of `architecture`."""
+        return tuple(self.position(block, choice) for block, choice in enumerate(architecture.blocks))
+
+    def exits(self, block: int) -> tuple[int, ...]:
+        """For every candidate of a block, which of the widths that the block can emit it has."""
+        of = self.blocks[block]
+        return tuple(exit for cell in of.cells for exit in (of.widths.index(cell.width),) * cell.count())
+
+    # Genes: a candidate as one digit for its cell and one for each layer of the block's deepest cell.
+
+    def gene_sizes(self, block: int) -> tuple[int, ...]:
+        """How many values every gene of a block has."""
+        cells = self.blocks[block].cells
+        deepest = max(cell.depth for cell in cells)
+        widest = (max(len(cell.layers[layer]) for cell in cells if cell.depth > layer) for layer in range(deepest))
+        return (len(cells), *widest)
+
+    def position_of_genes(self, block: int, genes: Sequence[int]) -> int:
+        """The position of the candidate that genes mean; what is too large for a layer starts again at its first operation."""
+        cell, *digits = map(int, genes)
+        layers = self.blocks[block].cells[cell].layers
+        path = tuple(digit % len(operations) for digit, operations in zip(digits, layers, strict=False))
+        return self.blocks[block].position(cell, path)
+
+    def genes(self, block: int, position: int) -> tuple[int, ...]:
+        """Genes that mean the candidate at a position; those of layers that it does not have are 0."""
+        cell, path = self.blocks[block].path_at(position)
+        return (cell, *path, *(0,) * (len(self.gene_sizes(block)) - 1 - len(path)))
+
+    # Places: what every block can receive and the layers that it can put there.
+
+    @cached_property
+    def inputs(self) -> tuple[tuple[FeatureMap, ...], ...]:
+        """Every shape that a block can receive, by ascending width, a tuple a block; the last is what the head receives."""
+        inputs: list[tuple[FeatureMap, ...]] = [(self.entry,)]
+        for block in self.blocks:
+            places = [cell.place(input, block.stride) for input in inputs[-1] for cell in block.cells]
+            emitted = {placed[-1][0].output for placed in places}
+            inputs.append(tuple(sorted(emitted, key=lambda shape: (shape.channels, shape.height, shape.width))))
+        return tuple(inputs)
+
+    @property
+    def outputs(self) -> tuple[tuple[FeatureMap, ...], ...]:
+        """Every shape that a block can emit, by ascending width, a tuple a block."""
+        return self.inputs[1:]
+
+    @cached_property
+    def cells(self) -> tuple[tuple[tuple[PlacedCell, ...], ...], ...]:
+        """``[block][input][cell]``: every layer that may stand anywhere."""
+        return tuple(
+            tuple(tuple(cell.place(input, block.stride) for cell in block.cells) for input in inputs)
+            for block, inputs in zip(self.blocks, self.inputs, strict=False)
+        )
+
+    def place(self, block: int, choice: BlockChoice, input: FeatureMap) -> tuple[PlacedLayer, ...]:
+        """The layers that a candidate puts behind ``input``."""
+        strides = (self.blocks[block].stride, *(1,) * (choice.depth - 1))
+        return place_chain(
+            ((operation, choice.width, stride) for operation, stride in zip(choice.operations, strides, strict=True)), input
+        )
+
+    def trunks(self, block: int, *, share_depths: bool) -> tuple[Trunk, ...]:
+        """The trunks of a block; see `Block.trunks`."""
+        return self.blocks[block].trunks(share_depths=share_depths)
+
+    def path_of(self, block: int, choice: BlockChoice) -> tuple[int, CellPath]:
+        """The number of a candidate's cell, and its path there; see `Block.path_of`."""
+        return self.blocks[block].path_of(choice)
+
+    def paths(self, architecture: Architecture) -> tuple[tuple[int, CellPath], ...]:
+        """`path_of` every block's candidate."""
+        return tuple(self.path_of(block, choice) for block, choice in enumerate(architecture.blocks))
+
+    def place_trunk(self, block: int, trunk: Trunk, input: FeatureMap, out_channels: int | None = None) -> PlacedCell:
+        """Every layer that a trunk of a block puts behind ``input``."""
+        return trunk.cell.place(input, self.blocks[block].stride, out_channels)
