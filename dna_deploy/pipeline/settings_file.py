@@ -156,7 +156,7 @@ def _explained_tables(values: BaseModel, above: str) -> Iterator[str]:
     for name in type(values).model_fields:
         value = getattr(values, name)
         if isinstance(value, BaseModel):
-            summary = (type(value).__doc__ or "").strip().partition("\n")[0].rstrip(".")
+            summary = " ".join((type(value).__doc__ or "").split()).partition(". ")[0].rstrip(".")
             yield from ("", f"[{above}{name}]  # {summary}", *_explained(value, SHARED))
             yield from _explained_tables(value, f"{above}{name}.")
 
@@ -168,7 +168,7 @@ def _explained(values: BaseModel, left_out: Sequence[str] = ()) -> list[str]:
         value = getattr(values, name)
         if not isinstance(value, BaseModel) and name not in left_out:
             assignment = f"{name} =" if value is None else f"{name} = {_toml(value)}"
-            rows.append((assignment if value != field.default else f"# {assignment}", field.description or ""))
+            rows.append((assignment if name in values.model_fields_set else f"# {assignment}", field.description or ""))
     width = max(len(row[0]) for row in rows)
     return [f"{assignment:<{width}}  # {meaning}" for assignment, meaning in rows]
 

@@ -55,5 +55,6 @@ class FinalRecipe(Recipe):
         augmentation, said = PRESETS[preset].augmentation, values.get("augmentation", {})
         if isinstance(said, dict):
             said = {**augmentation.model_dump(), **said}
-        begun = {name: getattr(PRESETS[preset], name) for name in Recipe.model_fields}
+        changed = {name for name, field in Recipe.model_fields.items() if getattr(PRESETS[preset], name) != field.default}
+        begun = {name: getattr(PRESETS[preset], name) for name in changed}
         return {**begun, **values, "augmentation": said}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
@@ -17,12 +18,38 @@ if TYPE_CHECKING:
     from dna_deploy.export.source import Source
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What is exported, besides the network's name, and what its card says of it."""
+
+    PANEL: ClassVar = "Origin"
+
+    weights: Annotated[Path | None, typer.Option(help="Weights as safetensors; none gives random ones.")] = None
+    outcome: Annotated[Path | None, typer.Option(help="The search outcome that the network comes from.")] = None
+    table: Annotated[Path | None, typer.Option(help="A latency table, to predict by.")] = None
+
+
+@dataclass(frozen=True)
+class Judging:
+    """What the file is judged on."""
+
+    PANEL: ClassVar = "Judging"
+
+    dataset: Annotated[
+        str | None, typer.Option(help="Judge on the test images of this data set; by default what it was trained on.")
+    ] = None
+    images: Annotated[int | None, typer.Option(min=1, help="How many test images to judge on; all by default.")] = None
+
+
 def export(
     network: Annotated[
         str,
         typer.Argument(help="A trained network's record, a search outcome, or an architecture's line (with --space)."),
     ] = "trained/trained-network.json",
     *,
+    settings: Annotated[Settings, SPACE, Knobs("Options", Knob("seed", help="For random weights"))],
+    origin: Origin,
+    judging: Judging,
     out: Annotated[Path, typer.Option("--out", "-o", help="A new folder for the model and its card.")] = Path("model"),
     formats: Annotated[
         list[str] | None,
@@ -36,14 +63,6 @@ def export(
             help="Also a file that takes pictures (bytes, channels last) of HEIGHTxWIDTH or 'any' size and gives probabilities."
         ),
     ] = None,
-    settings: Annotated[Settings, SPACE, Knobs("Options", Knob("seed", help="For random weights"))],
-    weights: Annotated[Path | None, typer.Option(help="Weights as safetensors; none gives random ones.")] = None,
-    outcome: Annotated[Path | None, typer.Option(help="The search outcome that the network comes from.")] = None,
-    table: Annotated[Path | None, typer.Option(help="A latency table, to predict by.")] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="Judge on the test images of this data set; by default what it was trained on.")
-    ] = None,
-    images: Annotated[int | None, typer.Option(min=1, help="How many test images to judge on; all by default.")] = None,
     batch: Annotated[str, typer.Option(help="Images at once: a number, or 'any' to leave it open.")] = "1",
     replace: Annotated[bool, typer.Option("--replace", help="Replace a model that is in the folder.")] = False,
     json: Json = False,
@@ -65,13 +84,13 @@ def export(
     if with_preprocessing is not None:
         pictures = PictureSize.parse(with_preprocessing)
         wanted += ["onnx-pictures", *(["openvino-pictures"] if "openvino" in wanted else [])]
-    source = _source(network, settings.space, weights, outcome, table)
-    data = _data(source, dataset)
+    source = _source(network, settings.space, origin)
+    data = _data(source, judging.dataset)
     if data is not None:
         source = source.with_labels(data.classes, data.normalisation.mean, data.normalisation.deviation)
     note(f"exporting {source.architecture}")
     done = deliver(
-        source, out, formats=wanted, data=data, images=images, batch=_batch(batch), seed=settings.seed, replace=replace,
+        source, out, formats=wanted, data=data, images=judging.images, batch=_batch(batch), seed=settings.seed, replace=replace,
         pictures=pictures,
     )  # fmt: skip
     written = (done, *done.others)
@@ -89,7 +108,7 @@ def export(
     note(f"next: dna-deploy verify {done.model} --latency 20ms")
 
 
-def _source(network: str, space: str, weights: Path | None, outcome: Path | None, table: Path | None) -> Source:
+def _source(network: str, space: str, origin: Origin) -> Source:
     from dataclasses import replace
 
     from dna_deploy.export.source import Source, source_of_record
@@ -102,12 +121,12 @@ def _source(network: str, space: str, weights: Path | None, outcome: Path | None
         source = Source(found, found.parse(network))
     else:
         source = source_of_record(Path(network))
-    if weights is not None:
-        source = replace(source, weights=weights)
-    if outcome is not None:
-        source = source.with_outcome(SearchOutcome.read(outcome))
-    if table is not None:
-        source = source.with_table(LatencyTable.read(table))
+    if origin.weights is not None:
+        source = replace(source, weights=origin.weights)
+    if origin.outcome is not None:
+        source = source.with_outcome(SearchOutcome.read(origin.outcome))
+    if origin.table is not None:
+        source = source.with_table(LatencyTable.read(origin.table))
     return source
 
 

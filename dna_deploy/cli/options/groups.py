@@ -14,6 +14,7 @@ from types import UnionType
 from typing import Annotated, Any, Protocol, Union, get_args, get_origin, get_type_hints
 
 import typer
+from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from dna_deploy.errors import UsageError
@@ -191,6 +192,8 @@ def _group(annotation: Any) -> _Group | None:
 
 def _kind(field: FieldInfo) -> Any:
     """The type of a flag: a number, a switch, a path; everything else is text, which the config reads."""
+    if any(isinstance(mark, BeforeValidator) for mark in field.metadata):
+        return str
     options = [one for one in _alternatives(field.annotation) if one is not type(None)]
     return options[0] if len(options) == 1 and options[0] in (bool, int, float, Path) else str
 
