@@ -44,8 +44,7 @@ from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.accuracy import measure_accuracy
 from dna_deploy.training.config import RESIDUAL, TeacherConfig
 from dna_deploy.training.recipe import Recipe
-from dna_deploy.training.scaled import train_largest
-from dna_deploy.training.teacher import train_residual
+from dna_deploy.training.teacher import train_largest, train_residual
 
 Scores = dict[str, Sequence[float]]
 

@@ -25,7 +25,7 @@ from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.search import Constraint, Latency, search
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.scaling import Scaling, grown
-from dna_deploy.training.scaled import train_scaled
+from dna_deploy.training.teacher import train_scaled
 
 if TYPE_CHECKING:
     from evidence_methods import Bench, Scores

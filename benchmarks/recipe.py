@@ -104,8 +104,8 @@ def train(setting: Setting, number: int, seed: int, folder: Path) -> dict[str, A
     with seeded(seed, "network"):
         network = Network(space, space.parse(NETWORKS[number]))
     run = Run("training", folder.name, folder, Compute())
-    fitted = fit(network, images, recipe, run, on_progress=silent)
-    return {"correct": fitted.validation.correct, "images": fitted.validation.images, "epoch": fitted.best_epoch}
+    best = fit(network, images, recipe, run, on_progress=silent)
+    return {"correct": best.correct, "images": best.images, "epoch": best.epoch}
 
 
 @cache

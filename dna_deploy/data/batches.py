@@ -51,6 +51,8 @@ class TrainingBatches:
     size: int
     seed: int
     device: str = "cpu"
+    mix: Callable[[Batch, int, int], Batch] | None = None
+    """What is made of the batch of a step, and of a piece of it."""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -63,7 +65,8 @@ class TrainingBatches:
         positions = order[place * self.size : (place + 1) * self.size].tensor_split(pieces)[piece]
         rng = generator(self.seed, "augmentation", step, *([piece] if pieces > 1 else []))
         pixels = self.augmentation(self.split.images(positions), rng)
-        return Batch(self.normalisation(_moved(pixels, self.device)), positions, self.split)
+        batch = Batch(self.normalisation(_moved(pixels, self.device)), positions, self.split)
+        return batch if self.mix is None else self.mix(batch, step, piece)
 
 
 def prefetched(at: Callable[[int], T], steps: range, workers: int = 0) -> Iterator[T]:

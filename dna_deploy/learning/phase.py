@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from dna_deploy.data.batches import Batch
+from dna_deploy.data.batches import Batch, TrainingBatches
 
 
 class PathSampler(Protocol):
@@ -78,16 +78,6 @@ class Callback:
         """Goes on from the facts of a checkpoint: all that were kept, of this callback and of others."""
 
 
-class Batches(Protocol):
-    """The images of a training, as `dna_deploy.data.batches.TrainingBatches` gives them."""
-
-    @property
-    def steps_per_epoch(self) -> int: ...
-
-    def at(self, step: int, piece: int = 0, pieces: int = 1) -> Batch:
-        """The batch of a step, or one of so many pieces of it: a function of the step."""
-
-
 @dataclass(frozen=True, eq=False)
 class Phase:
     """One update in every step: the sum of ``objectives``, on what ``sampler`` draws, changes the parameters of ``group``.
@@ -100,7 +90,7 @@ class Phase:
     optimiser: Optimizer
     rate: Callable[[int], float]
     """The learning rate of a step, counted from 0."""
-    batches: Batches
+    batches: TrainingBatches
     histories: Mapping[str, Path]
     """Subject -> file, for each loss that the objectives give."""
     sampler: PathSampler | None = None

@@ -22,7 +22,7 @@ from dna_deploy.records.model_card import Absent, Accuracy
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.spaces.space import SearchSpace
-from dna_deploy.training.gain import gain_of, right_answers
+from dna_deploy.training.accuracy import Gain, right_answers
 
 FILE_NAME = "lineage.json"
 
@@ -78,7 +78,7 @@ class _Gain:
 def _gain(over: str, after: torch.Tensor, before: torch.Tensor | None, margin: float, absent: str) -> _Gain:
     if before is None:
         return _Gain(Absent(reason=absent), "")
-    gain = gain_of(after, before)
+    gain = Gain.of(after, before)
     shown = AccuracyGain(over=over, value=gain.value, standard_error=gain.standard_error)
     text = f"{100 * gain.value:+.2f} ± {100 * gain.standard_error:.2f} points over {over}"
     return _Gain(shown, "" if gain.exceeds(margin) else text)

@@ -1,6 +1,8 @@
-"""How often a network is right on some images."""
+"""How often a network is right on some images, and how much more often than another."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -11,12 +13,34 @@ from dna_deploy.records.model_card import Accuracy
 
 
 @torch.no_grad()
-def measure_accuracy(network: nn.Module, split: Split, data: ImageData, device: str = "cpu", batch: int = 250) -> Accuracy:
-    """The accuracy of ``network``, in inference mode, on every image of a split."""
+def right_answers(network: nn.Module, split: Split, data: ImageData, device: str = "cpu", batch: int = 250) -> torch.Tensor:
+    """For every image of a split whether ``network``, in inference mode, finds its class: ``(images,)``."""
     was_training = network.training
-    network.eval()
-    correct = sum(
-        int((network(images.inputs).argmax(1) == images.labels()).sum()) for images in in_order(split, data, batch, device)
-    )
+    network.to(device).eval()
+    right = [network(images.inputs).argmax(1) == images.labels() for images in in_order(split, data, batch, device)]
     network.train(was_training)
-    return Accuracy(correct=correct, images=len(split))
+    return torch.cat(right).cpu()
+
+
+def measure_accuracy(network: nn.Module, split: Split, data: ImageData, device: str = "cpu") -> Accuracy:
+    """The accuracy of ``network``, in inference mode, on every image of a split."""
+    return Accuracy(correct=int(right_answers(network, split, data, device).sum()), images=len(split))
+
+
+@dataclass(frozen=True)
+class Gain:
+    """The difference of two accuracies, a share, and its standard error over images."""
+
+    value: float
+    standard_error: float
+
+    @classmethod
+    def of(cls, after: torch.Tensor, before: torch.Tensor) -> Gain:
+        """What the answers ``after`` gain over those ``before`` on the same images, so that luck with images cancels."""
+        differences = after.double() - before.double()
+        error = float(differences.std()) / len(differences) ** 0.5 if len(differences) > 1 else 0.0
+        return cls(float(differences.mean()), error)
+
+    def exceeds(self, margin: float) -> bool:
+        """Whether it is a gain of more than ``margin`` standard errors."""
+        return self.value > margin * self.standard_error

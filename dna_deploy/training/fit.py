@@ -25,7 +25,7 @@ from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import OnProgress
 from dna_deploy.records.model_card import Accuracy
 from dna_deploy.training.accuracy import measure_accuracy
-from dna_deploy.training.batches import RecipeBatches
+from dna_deploy.training.batches import recipe_batches
 from dna_deploy.training.dropping import drop_parts
 from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.schedule import learning_rates, make_optimiser
@@ -45,14 +45,6 @@ class Run:
     """What its history says was trained."""
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """Where a training ended: the best weights by validation are in the network already."""
-
-    best_epoch: int
-    validation: Accuracy
-
-
 def fit(
     network: nn.Module,
     data: ImageData,
@@ -62,7 +54,7 @@ def fit(
     teacher: Teacher | None = None,
     on_progress: OnProgress,
     processes: Processes | None = None,
-) -> Fitted:
+) -> BestEpoch:
     """Trains ``network`` in place and leaves the weights of its best epoch in it, and its history in the run's folder.
 
     Args:
@@ -84,11 +76,12 @@ def fit(
     network.to(processes.device).to(memory_format=torch.channels_last).train()
     piece = recipe.piece(processes.count)
     portions = Portions(run.name, piece) if processes.count == 1 else Portions(run.name, piece, smallest=piece)
-    plan = TrainingPlan(run.name, portions, _compute(recipe, run, processes), recipe.accumulate, processes)
+    changes = {"device": processes.device, "precision": _PRECISIONS[recipe.amp], "workers": 0}  # batches know one thread
+    plan = TrainingPlan(run.name, portions, run.compute.model_copy(update=changes), recipe.accumulate, processes)
     state, best = begin(network, data, recipe, run, plan, teacher)
     train([state], plan, on_progress)
     network.load_state_dict(dict(TensorFile.read(best.path).tensors))
-    return Fitted(best.epoch, Accuracy(correct=best.correct, images=best.images))
+    return best
 
 
 def begin(
@@ -96,7 +89,7 @@ def begin(
 ) -> tuple[TrainingState, BestEpoch]:
     """A network under training, as it was saved, and its best epoch so far."""
     drop_parts(network, recipe)
-    batches = RecipeBatches(data, recipe, plan.processes.device)
+    batches = recipe_batches(data, recipe, plan.processes.device)
     steps = recipe.epochs * batches.steps_per_epoch
     soft = teacher.scores if teacher is not None and recipe.teacher_weight else None
     phase = Phase(
@@ -114,11 +107,6 @@ def begin(
     module = nn.ModuleDict({"network": network, "average": judged}) if average else network
     checkpoint = Checkpoint(run.folder / "checkpoint.safetensors", run.identity)
     return TrainingState(run.name, module, [phase], steps, checkpoint, plan.compute, [*average, best]), best
-
-
-def _compute(recipe: Recipe, run: Run, processes: Processes) -> Compute:
-    changes = {"device": processes.device, "precision": _PRECISIONS[recipe.amp], "workers": 0}  # batches know one thread
-    return run.compute.model_copy(update=changes)
 
 
 class MovingAverage(Callback):
@@ -141,6 +129,10 @@ class BestEpoch(Callback):
         self.path, self.images = path, len(data.validation)
         self._network, self._data, self._processes = network, data, processes
         self.correct, self.epoch = 0, 0
+
+    @property
+    def accuracy(self) -> Accuracy:
+        return Accuracy(correct=self.correct, images=self.images)
 
     def after_epoch(self, epoch: int) -> int:
         """How many are right; the weights are kept if they are better than those kept before."""

@@ -22,7 +22,7 @@ from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.accuracy import measure_accuracy
 from dna_deploy.training.config import RECORD, WEIGHTS, TrainingConfig
-from dna_deploy.training.fit import Fitted, Run, fit
+from dna_deploy.training.fit import BestEpoch, Run, fit
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,11 @@ def train_architecture(
             network = Network(space, architecture) if start is None else copy.deepcopy(start.network)
         if teacher is not None:
             teacher.network.to(processes.device)
-        fitted = fit(network, data, config.recipe, run, teacher=teacher, on_progress=on_progress, processes=processes)
+        best = fit(network, data, config.recipe, run, teacher=teacher, on_progress=on_progress, processes=processes)
         if processes.is_first:
             TensorFile(network.state_dict(), {"identity": run.identity}).write(folder / WEIGHTS)
             test = measure_accuracy(network, data.test, data, processes.device)
-            record = _record(space, architecture, data, config, folder, taught_by, fitted, test)
+            record = _record(space, architecture, data, config, folder, taught_by, best, test)
             if start is not None:
                 record = record.model_copy(update={"recipe": {**record.recipe, "start": start.digest}})
             record.write(folder / RECORD)
@@ -94,7 +94,7 @@ def _record(
     config: TrainingConfig,
     folder: Path,
     taught_by: str | None,
-    fitted: Fitted,
+    best: BestEpoch,
     test: Accuracy,
 ) -> TrainedNetwork:
     return TrainedNetwork(
@@ -112,8 +112,8 @@ def _record(
         deviation=data.normalisation.deviation,
         teacher=taught_by,
         recipe=config.recipe.model_dump(mode="json"),
-        best_epoch=fitted.best_epoch,
-        validation=fitted.validation,
+        best_epoch=best.epoch,
+        validation=best.accuracy,
         test=test,
     )
 

@@ -1,7 +1,11 @@
-"""Trains a residual teacher on the user's images."""
+"""Trains a teacher on the user's images: a residual one, the largest network of the space, or a winner made larger (DNA+).
+
+Labels alone teach it, so that no older teacher shapes it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from dna_deploy.data.randomness import seeded
@@ -9,12 +13,15 @@ from dna_deploy.data.splits import ImageData
 from dna_deploy.learning.compute import Compute
 from dna_deploy.learning.tensor_file import TensorFile, file_digest
 from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
+from dna_deploy.nets.teachers.scaled import ScaledConfig, ScaledNetwork
 from dna_deploy.nets.teachers.teacher import write_teacher
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import digest_of
+from dna_deploy.spaces.scaling import Scaling, largest, scaled
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.config import TeacherConfig
 from dna_deploy.training.fit import Run, fit
+from dna_deploy.training.recipe import Recipe
 
 FILE_NAME = "teacher.safetensors"
 
@@ -28,26 +35,47 @@ def train_residual(
     on_progress: OnProgress = silent,
     compute: Compute | None = None,
 ) -> Path:
-    """The file of a residual teacher trained on ``data``; the same folder resumes, and a finished one is returned as it is.
+    """The file of a residual teacher; see `train_scaled`."""
+    shape = ResidualConfig.for_space(space, config.width_factor, config.depth)
+    run = Run("teacher", teacher_identity(config, space, data), folder, compute or Compute(), subject="teacher")
+    name = f"residual on {data.name}"
+    return _train(lambda: ResidualNetwork(shape), "teacher", name, config.recipe, data, run, on_progress)
+
+
+def train_largest(
+    recipe: Recipe,
+    space: SearchSpace,
+    data: ImageData,
+    folder: Path,
+    *,
+    on_progress: OnProgress = silent,
+    compute: Compute | None = None,
+) -> Path:
+    """The file of a teacher that is the largest network of ``space``; see `train_scaled`."""
+    shape = ScaledConfig.for_space(space, scaled(space, largest(space), Scaling()))
+    name = f"the largest of {space.name} on {data.name}"
+    return train_scaled(shape, recipe, data, folder, name=name, on_progress=on_progress, compute=compute)
+
+
+def train_scaled(
+    shape: ScaledConfig,
+    recipe: Recipe,
+    data: ImageData,
+    folder: Path,
+    *,
+    name: str,
+    on_progress: OnProgress = silent,
+    compute: Compute | None = None,
+) -> Path:
+    """The file of a teacher called ``name``; the same folder resumes, and a finished one is returned as it is.
 
     Raises:
         DivergedError: the loss is no longer a number.
-        UsageError: the folder holds the training of another teacher.
+        UsageError: the folder holds another training.
     """
-    compute = compute or Compute()
-    shape = ResidualConfig.for_space(space, config.width_factor, config.depth)
-    identity = teacher_identity(config, space, data)
-    path = folder / FILE_NAME
-    if path.exists() and TensorFile.read(path, "teacher").facts.get("identity") == identity:
-        return path
-    with compute.limited_threads(), seeded(config.recipe.seed, "teacher"):
-        network = ResidualNetwork(shape)
-        run = Run("teacher", identity, folder, compute, subject="teacher")
-        fitted = fit(network, data, config.recipe, run, on_progress=on_progress)
-    correct, images = fitted.validation.correct, fitted.validation.images
-    facts = {"identity": identity, "validation_correct": correct, "validation_images": images, "dataset": data.name}
-    write_teacher(path, network, data.shape, name=f"residual on {data.name}", facts=facts)
-    return path
+    identity = digest_of(f"scaled {shape.model_dump_json()} {recipe.model_dump_json()} {data.digest}".encode())
+    run = Run("teacher", identity, folder, compute or Compute(), subject="teacher")
+    return _train(lambda: ScaledNetwork(shape), "scaled", name, recipe, data, run, on_progress)
 
 
 def teacher_identity(config: TeacherConfig, space: SearchSpace, data: ImageData) -> str:
@@ -56,3 +84,28 @@ def teacher_identity(config: TeacherConfig, space: SearchSpace, data: ImageData)
     weights = file_digest(config.weights, "weights") if config.weights else ""
     made = config.model_dump_json(exclude={"weights"})
     return digest_of(f"teacher {made} {weights} {shape.model_dump_json()} {data.digest}".encode())
+
+
+def is_finished(path: Path, identity: str) -> bool:
+    """Whether the file holds this very teacher."""
+    return path.exists() and TensorFile.read(path, "teacher").facts.get("identity") == identity
+
+
+def _train(
+    build: Callable[[], ResidualNetwork | ScaledNetwork],
+    purpose: str,
+    name: str,
+    recipe: Recipe,
+    data: ImageData,
+    run: Run,
+    on_progress: OnProgress,
+) -> Path:
+    path = run.folder / FILE_NAME
+    if is_finished(path, run.identity):
+        return path
+    with run.compute.limited_threads(), seeded(recipe.seed, purpose):
+        network = build()
+        best = fit(network, data, recipe, run, on_progress=on_progress)
+    facts = {"validation_correct": best.correct, "validation_images": best.images, "dataset": data.name}
+    write_teacher(path, network, data.shape, name=name, facts={"identity": run.identity, **facts})
+    return path

@@ -8,7 +8,6 @@ from dna_deploy.data.batches import in_order
 from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.errors import UsageError
 from dna_deploy.learning.compute import Compute
-from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.nets.batch_norm import recalibrate
 from dna_deploy.nets.teachers.cutting import cut_network
 from dna_deploy.nets.teachers.pretrained import Known, load_pretrained
@@ -17,8 +16,7 @@ from dna_deploy.nets.teachers.teacher import load_teacher, write_pretrained
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.config import LARGEST, RESIDUAL, TeacherConfig
-from dna_deploy.training.scaled import train_largest
-from dna_deploy.training.teacher import FILE_NAME, teacher_identity, train_residual
+from dna_deploy.training.teacher import FILE_NAME, is_finished, teacher_identity, train_largest, train_residual
 
 _BATCH = 64
 
@@ -56,7 +54,7 @@ def make_teacher(
 
 def _take_pretrained(config: TeacherConfig, space: SearchSpace, data: ImageData, folder: Path) -> Path:
     identity, path = teacher_identity(config, space, data), folder / FILE_NAME
-    if path.exists() and TensorFile.read(path, "teacher").facts.get("identity") == identity:
+    if is_finished(path, identity):
         return path
     found = load_pretrained(config.name, config.weights or Known.PUBLISHED, space.input)
     network = cut_network(found.network, space, config.cuts)

@@ -43,7 +43,7 @@ def refused(*arguments: str) -> DnaDeployError:
 
 def done_before(project: Path, stage: str, **changes: object) -> Path:
     path = project / "runs" / "default" / "stages" / f"{stage}.json"
-    FinishedStage(provenance=Provenance.now(), stage=stage, inputs={}, outputs={}, seconds=1.0).write(path)
+    FinishedStage(provenance=Provenance.now(), stage=stage, inputs={}, settings={}, outputs={}, seconds=1.0).write(path)
     return path
 
 

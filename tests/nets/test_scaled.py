@@ -8,7 +8,7 @@ import torch
 
 from dna_deploy.nets.network import Network
 from dna_deploy.nets.teachers.scaled import ScaledConfig, ScaledNetwork
-from dna_deploy.nets.teachers.teacher import Teacher, load_teacher, write_scaled
+from dna_deploy.nets.teachers.teacher import Teacher, load_teacher, write_teacher
 from dna_deploy.spaces.scaling import Scaling, scaled
 from tests.toy import SPACE
 
@@ -39,7 +39,7 @@ def test_features_at_a_higher_resolution_have_the_sizes_of_the_blocks() -> None:
 
 def test_a_scaled_teacher_comes_back_from_its_file(tmp_path: Path) -> None:
     network = network_of(Scaling(depth=1.5, width=1.5))
-    write_scaled(tmp_path / "teacher.safetensors", network, SPACE.input, name="round 1", facts={})
+    write_teacher(tmp_path / "teacher.safetensors", network, SPACE.input, name="round 1", facts={})
     teacher = load_teacher(tmp_path / "teacher.safetensors")
     assert (teacher.name, teacher.classes, teacher.path) == ("round 1", 3, tmp_path / "teacher.safetensors")
     with torch.no_grad():

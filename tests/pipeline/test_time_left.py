@@ -6,6 +6,7 @@ import pytest
 
 from dna_deploy.pipeline.runner import PlannedStage, Stage, StageEvent, Verdict
 from dna_deploy.pipeline.time_left import TimeLeft, in_words
+from tests.pipeline.made import MadeStage
 from dna_deploy.progress import Progress
 
 
@@ -18,7 +19,7 @@ class Clock:
 
 
 def stage(name: str, estimate_s: float) -> Stage:
-    return Stage(name, f"does {name}", estimate_s, dict, (), lambda work, on_progress: None)
+    return MadeStage(name, f"does {name}", estimate_s)
 
 
 PROFILE, RATE, TRAIN = stage("profile", 30), stage("rate", 90), stage("train", 60)

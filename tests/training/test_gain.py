@@ -7,8 +7,7 @@ import torch
 from scipy.stats import ttest_rel
 
 from dna_deploy.nets.network import Network
-from dna_deploy.training.accuracy import measure_accuracy
-from dna_deploy.training.gain import Gain, gain_of, right_answers
+from dna_deploy.training.accuracy import Gain, measure_accuracy, right_answers
 from tests.toy import SPACE, toy_data
 
 RNG = torch.Generator().manual_seed(0)
@@ -17,14 +16,14 @@ AFTER = torch.where(torch.rand(400, generator=RNG) < 0.7, BEFORE, torch.rand(400
 
 
 def test_the_gain_over_its_error_is_the_paired_t_statistic() -> None:
-    found = gain_of(AFTER, BEFORE)
+    found = Gain.of(AFTER, BEFORE)
     assert found.value / found.standard_error == pytest.approx(ttest_rel(AFTER.double(), BEFORE.double()).statistic)
 
 
 def test_a_gain_counts_beyond_its_margin_only() -> None:
     assert Gain(0.03, 0.01).exceeds(2)
     assert not Gain(0.03, 0.01).exceeds(3)
-    assert not gain_of(BEFORE, BEFORE).exceeds(0)
+    assert not Gain.of(BEFORE, BEFORE).exceeds(0)
 
 
 def test_right_answers_are_those_that_accuracy_counts() -> None:

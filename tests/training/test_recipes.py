@@ -21,7 +21,7 @@ from dna_deploy.progress import Progress
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.records.training_history import TrainingHistory
 from dna_deploy.training.accuracy import measure_accuracy
-from dna_deploy.training.batches import RecipeBatches
+from dna_deploy.training.batches import recipe_batches
 from dna_deploy.training.config import TrainingConfig
 from dna_deploy.training.dropping import drop_parts
 from dna_deploy.training.network import Start, train_architecture
@@ -145,7 +145,7 @@ def test_two_processes_learn_what_one_does_from_the_same_batches(tmp_path: Path)
 
 
 def test_the_pieces_of_a_batch_are_the_batch() -> None:
-    batches = RecipeBatches(toy_data(), Recipe(batch=16, augmentation=Augmentation(shift=0, flip=False)))
+    batches = recipe_batches(toy_data(), Recipe(batch=16, augmentation=Augmentation(shift=0, flip=False)))
     halves, whole = [batches.at(5, piece, 2) for piece in range(2)], batches.at(5)
     torch.testing.assert_close(torch.cat([half.inputs for half in halves]), whole.inputs)
     torch.testing.assert_close(torch.cat([half.labels() for half in halves]), whole.labels())
@@ -153,7 +153,7 @@ def test_the_pieces_of_a_batch_are_the_batch() -> None:
 
 @pytest.mark.parametrize("changes", [{"mixup": 0.5}, {"cutmix": 1.0}, {"mixup": 0.5, "cutmix": 1.0, "rand_augment": 20}])
 def test_mixed_batches_share_out_whole_labels_and_are_the_same_every_time(changes: dict[str, float]) -> None:
-    batches = RecipeBatches(toy_data(), make_recipe("short", batch=16, **changes))
+    batches = recipe_batches(toy_data(), make_recipe("short", batch=16, **changes))
     first, again, other = batches.at(3), batches.at(3), batches.at(4)
     torch.testing.assert_close(first.labels().sum(1), torch.ones(16))
     assert torch.equal(first.inputs, again.inputs)

@@ -88,15 +88,12 @@ class Teacher:
                 )
 
 
-def write_teacher(path: Path, network: ResidualNetwork, input: FeatureMap, *, name: str, facts: Mapping[str, object]) -> None:
-    """Writes a residual network as a teacher file that `load_teacher` reads; ``facts`` says more about it."""
-    own = {"teacher": "residual", "name": name, "config": network.config.model_dump(), "input": str(input)}
-    TensorFile(network.state_dict(), {**facts, **own}).write(path)
-
-
-def write_scaled(path: Path, network: ScaledNetwork, input: FeatureMap, *, name: str, facts: Mapping[str, object]) -> None:
-    """Writes a scaled network of a space as a teacher file."""
-    own = {"teacher": "scaled", "name": name, "config": network.config.model_dump(), "input": str(input)}
+def write_teacher(
+    path: Path, network: ResidualNetwork | ScaledNetwork, input: FeatureMap, *, name: str, facts: Mapping[str, object]
+) -> None:
+    """Writes a network trained here as a teacher file that `load_teacher` reads; ``facts`` says more about it."""
+    kind = "residual" if isinstance(network, ResidualNetwork) else "scaled"
+    own = {"teacher": kind, "name": name, "config": network.config.model_dump(), "input": str(input)}
     TensorFile(network.state_dict(), {**facts, **own}).write(path)
 
 

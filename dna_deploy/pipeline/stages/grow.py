@@ -67,7 +67,7 @@ class Grow:
         return ScaledConfig.for_space(self.images.fitting_space, self.shape)
 
     def run(self, work: Path, on_progress: OnProgress) -> None:
-        from dna_deploy.training.scaled import train_scaled
+        from dna_deploy.training.teacher import train_scaled
 
         images = self.images.for_teacher
         recipe, name = self.config.for_images(len(images.train)).recipe, f"{self.heir} on {images.name}"

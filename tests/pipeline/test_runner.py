@@ -10,6 +10,7 @@ import pytest
 
 from dna_deploy.errors import UsageError
 from dna_deploy.pipeline.runner import Stage, StageEvent, judge, run_lock, run_stages
+from tests.pipeline.made import MadeStage
 from dna_deploy.progress import OnProgress, Progress
 
 
@@ -27,7 +28,7 @@ def copying_stage(name: str, source: Path, made: Path, setting: str = "1") -> St
         work.mkdir(parents=True, exist_ok=True)
         made.write_text(source.read_text() + setting)
 
-    return Stage(name, "copies", 1.0, lambda: {"source": source.read_text(), "setting": setting}, (made,), run)
+    return MadeStage(name, "copies", 1.0, lambda: {"source": source.read_text(), "setting": setting}, (made,), run)
 
 
 def two_stages(folder: Path, setting: str = "1") -> tuple[Stage, Stage]:
@@ -67,7 +68,7 @@ def test_a_failed_stage_runs_again_and_the_finished_one_does_not(tmp_path: Path)
     def fail(work: Path, on_progress: OnProgress) -> None:
         raise UsageError("boom")
 
-    broken = Stage(two.name, two.summary, 1.0, two.inputs, two.outputs, fail)
+    broken = MadeStage(two.name, two.summary, 1.0, two.inputs, two.outputs, fail)
     with pytest.raises(UsageError, match="boom"):
         run_stages((one, broken), tmp_path, Recorder())
     again = Recorder()
