@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, Field, SerializeAsAny, create_model, field_validator, model_validator
+from pydantic import BaseModel, Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from dna_deploy.errors import UsageError
 from dna_deploy.learning.compute import Compute
@@ -82,8 +81,15 @@ class Settings(Part):
     @classmethod
     def _shares(cls, values: Any) -> Any:
         """What is said once at the top holds in the tables, too."""
-        shared = {name: values[name] for name in SHARED if name in values} if isinstance(values, dict) else {}
-        return _shared_with_tables(cls, values, shared) if shared else values
+        if not isinstance(values, Mapping):
+            return values
+        shared = {name: values[name] for name in SHARED if name in values}
+        return _shared_with_tables(tables_of_method(method_of(values)), {"rate": {}, **values}, shared)
+
+    @field_validator("rate", mode="before")
+    @classmethod
+    def _is_of_the_method(cls, values: Any, others: ValidationInfo) -> Any:
+        return rater_config(method_of(others.data)).model_validate(values) if isinstance(values, Mapping) else values
 
     @field_validator("latency")
     @classmethod
@@ -107,16 +113,18 @@ class Settings(Part):
         return read_budget(self.latency)
 
 
-@cache
-def settings_kind(method: str) -> type[Settings]:
-    """The settings of journeys that rate by a method, whose config is their table ``[rate]``.
+def method_of(values: Mapping[str, Any]) -> str:
+    """The method that plain values of settings name, or that holds where they name none."""
+    return str(values.get("method", Settings.model_fields["method"].default))
+
+
+def tables_of_method(method: str) -> dict[str, type[BaseModel]]:
+    """The tables of settings, where ``[rate]`` is the config of a method.
 
     Raises:
         UsageError: there is no such method.
-        DependencyError: it needs a package that is not installed.
     """
-    config = rater_config(method)
-    return create_model("Settings", __base__=Settings, __doc__=Settings.__doc__, rate=(config, config()))
+    return {**tables_of(Settings), "rate": rater_config(method)}
 
 
 def tables_of(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
@@ -125,13 +133,15 @@ def tables_of(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
     return {name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, BaseModel)}
 
 
-def _shared_with_tables(model: type[BaseModel], values: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
+def _shared_with_tables(
+    tables: Mapping[str, type[BaseModel]], values: Mapping[str, Any], shared: Mapping[str, Any]
+) -> dict[str, Any]:
     filled = dict(values)
-    for name, kind in tables_of(model).items():
+    for name, kind in tables.items():
         inside = filled.get(name, {})
-        if isinstance(inside, Mapping):
+        if shared and isinstance(inside, Mapping):
             here = {key: value for key, value in shared.items() if key in kind.model_fields}
-            filled[name] = _shared_with_tables(kind, {**here, **inside}, shared)
+            filled[name] = _shared_with_tables(tables_of(kind), {**here, **inside}, shared)
     return filled
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from dna_deploy.errors import UsageError
-from dna_deploy.pipeline.settings import FORMER_DEFAULTS, MOVED, SHARED, Settings, settings_kind, tables_of
+from dna_deploy.pipeline.settings import FORMER_DEFAULTS, MOVED, SHARED, Settings, method_of, tables_of, tables_of_method
 from dna_deploy.plugins import suggest
 
 FILE_NAME = "dna-deploy.toml"
@@ -40,7 +40,7 @@ def read_settings(
     """
     values = _moved(_from_file(path) if path.exists() else {})
     names: dict[str, str] = {}
-    for name, key in _environment_names(settings_kind(environment.get(f"{ENVIRONMENT_PREFIX}METHOD") or _method(values))):
+    for name, key in _environment_names(environment.get(f"{ENVIRONMENT_PREFIX}METHOD") or method_of(values)):
         if name in environment:
             _put(values, key, environment[name])
             names[key] = name
@@ -76,10 +76,16 @@ def settings_text(settings: Settings) -> str:
 def field_of(key: str, method: str = "dna") -> FieldInfo:
     """What a config says of one of its keys, such as ``train.epochs``: type, bounds, default and meaning."""
     *tables, name = key.split(".")
-    model: type[BaseModel] = settings_kind(method)
+    return _config_at(tables, method).model_fields[name]
+
+
+def _config_at(tables: Sequence[str], method: str) -> type[BaseModel]:
+    model: type[BaseModel] = Settings
+    inside = tables_of_method(method)
     for table in tables:
-        model = tables_of(model)[table]
-    return model.model_fields[name]
+        model = inside[table]
+        inside = tables_of(model)
+    return model
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -107,10 +113,6 @@ def _moved(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _method(values: Mapping[str, Any]) -> str:
-    return str(values.get("method", Settings.model_fields["method"].default))
-
-
 def _with_given(values: dict[str, Any], given: Mapping[str, object], flags: Mapping[str, str]) -> Settings:
     for key, value in given.items():
         _put(values, key, value)
@@ -126,10 +128,9 @@ def _put(values: dict[str, Any], key: str, value: object) -> None:
 
 def _parsed(values: dict[str, Any], place: str, names: Mapping[str, str]) -> Settings:
     """Settings from plain values; ``place``, or the name of a key, says in errors where they came from."""
-    before, method = (f"{place}: " if place else ""), _method(values)
-    kind = settings_kind(method)
+    before, method = (f"{place}: " if place else ""), method_of(values)
     try:
-        return kind.model_validate(values)
+        return Settings.model_validate(values)
     except UsageError as error:
         raise UsageError(f"{before}{error.message}", error.hint) from error
     except ValidationError as error:
@@ -138,18 +139,12 @@ def _parsed(values: dict[str, Any], place: str, names: Mapping[str, str]) -> Set
         key = ".".join(parts)
         if first["type"] == "extra_forbidden":
             whose = f", which method {method!r} does not have" if parts[0] == "rate" else ""
-            known = _known_keys(kind, parts[:-1])
+            known = list(_config_at(parts[:-1], method).model_fields)
             name = names.get(key) or f"{place or 'settings'}: {key!r}"
             raise UsageError(f"{name} is an unknown key{whose}", suggest(parts[-1], known)) from error
         name = f"{names[key]} " if key in names else f"{before}{key} = "
         description = field_of(key, method).description
         raise UsageError(f"{name}{first['input']!r}: {first['msg']}", f"it is {description}" if description else "") from error
-
-
-def _known_keys(model: type[BaseModel], tables: Sequence[str]) -> list[str]:
-    for table in tables:
-        model = tables_of(model)[table]
-    return list(model.model_fields)
 
 
 def _explained_tables(values: BaseModel, above: str) -> Iterator[str]:
@@ -178,16 +173,15 @@ def _toml(value: object) -> str:
     return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
 
 
-def _environment_names(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+def _environment_names(method: str) -> Iterator[tuple[str, str]]:
     """Every variable, and the key that it sets; former keys have theirs, too."""
-    for key in (*_keys(model), *MOVED):
+    for key in (*_keys(Settings, tables_of_method(method)), *MOVED):
         yield ENVIRONMENT_PREFIX + key.replace(".", "_").upper(), MOVED.get(key, key)
 
 
-def _keys(model: type[BaseModel], above: str = "") -> Iterator[str]:
-    tables = tables_of(model)
+def _keys(model: type[BaseModel], tables: Mapping[str, type[BaseModel]], above: str = "") -> Iterator[str]:
     for name in model.model_fields:
         if name in tables:
-            yield from _keys(tables[name], f"{above}{name}.")
+            yield from _keys(tables[name], tables_of(tables[name]), f"{above}{name}.")
         else:
             yield f"{above}{name}"

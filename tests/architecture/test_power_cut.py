@@ -18,11 +18,11 @@ from dna_deploy.learning.checkpoint import Checkpoint
 from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.pipeline.published import publish
 from dna_deploy.pipeline.runner import Stage, run_lock, run_stages
-from tests.pipeline.made import MadeStage
 from dna_deploy.progress import OnProgress
 from dna_deploy.records.files import write_atomically
 from dna_deploy.search.rating_log import RatingLog
 from tests.architecture.power_cut import Left, restore, watched
+from tests.pipeline.made import MadeStage
 from tests.training.test_training import SAVING, train
 
 T = TypeVar("T")

@@ -73,7 +73,7 @@ def test_in_a_folder_below_the_hint_names_the_project(project: Path, monkeypatch
 
 def test_a_run_folder_of_a_newer_version_says_so(project: Path) -> None:
     path = done_before(project, "profile")
-    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 99'))
+    path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 99'))
     first, *others = planned("project")["stages"]
     assert "schema version 99" in first["why"]
     assert {stage["why"] for stage in others} == {"an earlier stage runs"}

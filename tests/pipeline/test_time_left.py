@@ -6,8 +6,8 @@ import pytest
 
 from dna_deploy.pipeline.runner import PlannedStage, Stage, StageEvent, Verdict
 from dna_deploy.pipeline.time_left import TimeLeft, in_words
-from tests.pipeline.made import MadeStage
 from dna_deploy.progress import Progress
+from tests.pipeline.made import MadeStage
 
 
 class Clock:

@@ -51,10 +51,13 @@ class Choosing:
     def finder(self, space: SearchSpace, ratings: RatingTable, constraints: Constraints, settings: Settings) -> Finder:
         """What the answer depends on, besides latency tables."""
         from dna_deploy.pipeline.finder import Finder
-        from dna_deploy.rating.rater import RefiningRater, open_rater
         from dna_deploy.search.constraints import read_quantity
 
-        second = open_rater(self.refine, RefiningRater).second_stage(ratings) if self.refine else None
+        second = None
+        if self.refine is not None:
+            from dna_deploy.rating.rater import RefiningRater, open_rater
+
+            second = open_rater(self.refine, RefiningRater).second_stage(ratings)
         return Finder(
             space, ratings, tuple(self.bounds(constraints, settings)), read_quantity(self.minimise, settings.quantile),
             self.top or (settings.shortlist if second else 1), self.diverse, constraints.confidence_level,
