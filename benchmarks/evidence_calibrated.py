@@ -92,7 +92,7 @@ def fine_tuned(bench: Bench) -> Scores:
 def short_accuracies(judged: BlockWork, networks: Sequence[Architecture], bench: Bench) -> Values:
     """What networks reach after a short training from their blocks' weights. Methods share what is trained."""
     folder = bench.folder.parent / f"short-{bench.seed}"
-    return np.array([one.accuracy.fraction for one in train_all(judged, networks, SHORT, folder, silent)])
+    return np.array([one.reached.value for one in train_all(judged, networks, SHORT, folder, silent)])
 
 
 def fresh_accuracies(judged: BlockWork, networks: Sequence[Architecture], bench: Bench) -> Values:
@@ -102,7 +102,7 @@ def fresh_accuracies(judged: BlockWork, networks: Sequence[Architecture], bench:
         train_shortly(judged.space, of, {}, judged.data, recipe, folder, "fresh weights", compute=bench.compute)
         for of in networks
     ]
-    return np.array([one.accuracy.fraction for one in trained])
+    return np.array([one.reached.value for one in trained])
 
 
 def drawn_networks(bench: Bench, count: int) -> list[Architecture]:

@@ -102,7 +102,7 @@ class Bench:
     def tell_accuracy(self, teacher: Teacher) -> None:
         """Notes how good the last teacher is."""
         found = measure_accuracy(teacher.network, self.data.validation, self.data)
-        self.facts["teacher's validation accuracy"] = found.fraction
+        self.facts["teacher's validation accuracy"] = found.value
 
     def work(self, teacher: Teacher, config: RatingConfig | None = None) -> BlockWork:
         """As `rate_space` makes it, so that the same folder serves both stages."""

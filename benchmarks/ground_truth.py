@@ -267,8 +267,8 @@ def train(truth: GroundTruth, data: ImageData, number: int, seed: int, folder: P
         inputs=listed.inputs_of(seed),
         architecture=str(listed.architectures[number]),
         seed=seed,
-        test=found.test,
-        validation=found.validation,
+        test=found.test[0],
+        validation=found.validation[0],
         best_epoch=found.best_epoch,
         cpu_s=round(time.process_time() - began, 1),
     ).write(truth.training_path(number, seed))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
@@ -14,8 +16,8 @@ from pydantic import Field
 
 from dna_deploy.data.config import DataConfig
 from dna_deploy.data.splits import ImageData, load_data
-from dna_deploy.records.files import Part, Provenance, Record, digest_of
-from dna_deploy.records.model_card import Accuracy
+from dna_deploy.records.files import Migration, Part, Provenance, Record, digest_of
+from dna_deploy.records.score import Metric, of_accuracy
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.space import SearchSpace
@@ -86,13 +88,17 @@ class Training(Record):
     """What one training of one network reached."""
 
     KIND: ClassVar[str] = "ground-truth-training"
+    SCHEMA_VERSION: ClassVar[int] = 2
+    MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType(
+        {1: lambda body: {**body, **{part: of_accuracy(body[part]) for part in ("test", "validation")}}}
+    )
 
     provenance: Provenance
     inputs: str = Field(description="digest of space, images and recipe")
     architecture: str
     seed: int
-    test: Accuracy
-    validation: Accuracy
+    test: Metric
+    validation: Metric
     best_epoch: int
     cpu_s: float
 
@@ -132,7 +138,7 @@ class GroundTruth:
         """Test accuracy, ``(networks, seeds)``; NaN where a training is not done."""
         table = np.full((len(self.listed.networks), len(self.listed.seeds)), np.nan)
         for (number, seed), training in self.trainings.items():
-            table[number, self.listed.seeds.index(seed)] = training.test.fraction
+            table[number, self.listed.seeds.index(seed)] = training.test.value
         return table
 
 

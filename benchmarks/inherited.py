@@ -88,7 +88,7 @@ def train(
                 start = Start(inherited_network(SPACE, architecture, supernets)[0], name)
         config = TrainingConfig(recipe=RECIPE.model_copy(update={"epochs": epochs, "seed": seed}))
         done = train_architecture(SPACE, architecture, data, config, folder / name, start=start)
-        return {"validation": done.validation.fraction, "test": done.test.fraction}
+        return {"validation": done.validation[0].value, "test": done.test[0].value}
 
     return kept(KEPT / f"{name}.json", make)
 

@@ -105,7 +105,7 @@ def train(setting: Setting, number: int, seed: int, folder: Path) -> dict[str, A
         network = Network(space, space.parse(NETWORKS[number]))
     run = Run("training", folder.name, folder, Compute())
     best = fit(network, images, recipe, run, on_progress=silent)
-    return {"correct": best.correct, "images": best.images, "epoch": best.epoch}
+    return {"correct": best.metrics[0].count, "images": best.images, "epoch": best.epoch}
 
 
 @cache

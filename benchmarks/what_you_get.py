@@ -137,7 +137,7 @@ def accuracy(network: Network, seed: int) -> dict[str, Any]:
         data = Workshop(WORK).data
         config = TrainingConfig(recipe=RECIPE.model_copy(update={"seed": seed}))
         done = train_architecture(network.space, network.architecture, data, config, WORK / "trained" / name)
-        values = {"test": done.test.fraction, "validation": done.validation.fraction, "best_epoch": done.best_epoch}
+        values = {"test": done.test[0].value, "validation": done.validation[0].value, "best_epoch": done.best_epoch}
         return {**values, "cpu_s": round(time.process_time() - began, 1)}
 
     return kept(KEPT / "trainings" / f"{name}.json", make)

@@ -23,7 +23,8 @@ from dna_deploy.export.formats.preprocessing import PictureSize
 from dna_deploy.export.source import Source
 from dna_deploy.export.staging import staged
 from dna_deploy.records.files import digest_of
-from dna_deploy.records.model_card import Absent, Accuracy, ModelCard, Parity, PredictedLatency
+from dna_deploy.records.model_card import Absent, ModelCard, Parity, PredictedLatency
+from dna_deploy.records.score import Metrics
 
 NOT_MEASURED = Absent(reason="not yet; dna-deploy verify does it")
 _NOISE_IMAGES = 32
@@ -68,7 +69,7 @@ def deliver(
         source: The network and its history.
         folder: Where the model and its card shall be.
         formats: Further formats beside plain ONNX, from `FORMATS`.
-        data: Images that it is judged on: the test part. Without them parity is checked on noise, and no accuracy is known.
+        data: Images that it is judged on: the test part. Without them parity is checked on noise, and no metric is known.
         images: How many test images to use; all of them by default.
         batch: Images at once in the exported file; None leaves it open.
         seed: For random weights, where the source has none.
@@ -151,7 +152,7 @@ def _card(source: Source, result: ExportResult, parity: Parity | Absent, data: I
         predicted=_prediction(source, result),
         measured=NOT_MEASURED,
         parity=parity,
-        accuracy=_accuracy(source, parity, data),
+        metrics=_metrics(source, parity, data),
         baselines=source.baselines,
         dataset=source.dataset,
         seeds=source.seeds,
@@ -169,10 +170,10 @@ def _prediction(source: Source, result: ExportResult) -> PredictedLatency | Abse
     return source.predicted
 
 
-def _accuracy(source: Source, parity: Parity | Absent, data: ImageData | None) -> Accuracy | Absent:
+def _metrics(source: Source, parity: Parity | Absent, data: ImageData | None) -> Metrics | Absent:
     """Of the file itself, as the first judge runs it."""
     if source.weights is None:
         return Absent(reason="the network is not trained")
     if data is None:
         return Absent(reason="no data set was given")
-    return parity if isinstance(parity, Absent) else parity.judges[0].accuracy
+    return parity if isinstance(parity, Absent) else parity.judges[0].metrics

@@ -15,6 +15,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from dna_deploy.data.batches import Batch, TrainingBatches
+from dna_deploy.records.score import Metrics
 
 
 class PathSampler(Protocol):
@@ -51,14 +52,14 @@ class Callback:
     """What a method does between steps, and what a checkpoint keeps of it. Everything may be left as it is."""
 
     images = 0
-    """Held-out images that `after_epoch` counts."""
+    """Held-out images that `after_epoch` looks at."""
 
     def after_step(self, step: int) -> None:
         """Called when the weights have changed in a step, counted from 0."""
 
-    def after_epoch(self, epoch: int) -> int | None:
-        """Called after an epoch, counted from 1. How many held-out images were right, where that was counted."""
-        return None
+    def after_epoch(self, epoch: int) -> Metrics:
+        """Called after an epoch, counted from 1. The metrics on held-out images, where they were measured."""
+        return ()
 
     @property
     def is_sound(self) -> bool:

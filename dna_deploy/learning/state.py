@@ -51,7 +51,8 @@ class TrainingState:
             callback.restore(facts)
         subjects = [subject for phase in phases for subject in phase.histories]
         kept = facts.get("courses", [facts if len(subjects) == 1 else {}] * len(subjects))
-        self.curves = [LossCurve.of_facts({"step": facts["step"], **course}) for course in kept]
+        images = max((callback.images for callback in callbacks), default=0)
+        self.curves = [LossCurve.of_facts({"step": facts["step"], **course}, images) for course in kept]
         self.saved = self.step
 
     @property
@@ -72,8 +73,8 @@ class TrainingState:
             curve.losses.append(loss)
         epoch, rest = divmod(self.step, self.steps_per_epoch)
         for callback in self.callbacks if rest == 0 else ():
-            if (right := callback.after_epoch(epoch)) is not None:
-                self.curves[0].right[epoch] = right
+            if metrics := callback.after_epoch(epoch):
+                self.curves[0].scores[epoch] = metrics
 
     def save(self, remark: str) -> None:
         """Saves where the module stands, and its histories so far, unless that is saved already or not worth it.
@@ -106,8 +107,8 @@ class TrainingState:
         return {**facts, "scaler": self.scaler.state_dict()} if self.scaler.is_enabled() else facts
 
     def _write_histories(self) -> None:
-        curves, images = iter(self.curves), max((callback.images for callback in self.callbacks), default=0)
+        curves = iter(self.curves)
         for phase in self.phases:
             for subject, path in phase.histories.items():
                 shape = (self.steps, self.steps_per_epoch)
-                next(curves).record(subject, phase.measure, *shape, phase.rate, images).write(path)
+                next(curves).record(subject, phase.measure, *shape, phase.rate).write(path)

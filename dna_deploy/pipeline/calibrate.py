@@ -15,19 +15,18 @@ from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_calibration import CalibrationNetwork, RatingCalibration, ShortTraining
-from dna_deploy.records.rating_table import CALIBRATED, BlockRatings, RatingTable
+from dna_deploy.records.rating_table import BlockRatings, RatingTable
+from dna_deploy.records.score import ScoreKind, predicted
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.statistics.ranks import tau
 from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.short import train_shortly
 
-PERCENT = 100
-
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A table whose ratings are wrong answers in percent, what it rests on, and the model behind it."""
+    """A table whose ratings predict a metric, what it rests on, and the model behind it."""
 
     table: RatingTable
     record: RatingCalibration
@@ -61,10 +60,11 @@ def calibrate(
     features = CandidateFeatures.of(work.space, ratings)
     trained = train_all(work, architectures, recipe, folder, on_progress)
     chosen = positions(work.space, architectures)
-    accuracies = np.array([training.accuracy.fraction for training in trained])
-    model = CalibratedModel.fit(features, chosen, accuracies)
-    table = calibrated_table(work.space, ratings, model)
-    left_out = leave_one_out(features, chosen, accuracies)
+    reached = np.array([training.reached.value for training in trained])
+    merits = np.array([training.reached.merit for training in trained])
+    model = CalibratedModel.fit(features, chosen, reached)
+    table = calibrated_table(work.space, ratings, model, trained[0].reached)
+    left_out = leave_one_out(features, chosen, reached)
     sums = [ratings.of(work.space, architecture) for architecture in architectures]
     record = RatingCalibration(
         provenance=Provenance.now(),
@@ -79,7 +79,7 @@ def calibrate(
             CalibrationNetwork(
                 architecture=training.architecture,
                 rating=rating,
-                accuracy=training.accuracy,
+                reached=training.reached,
                 predicted=mean,
                 low=low,
                 high=high,
@@ -88,8 +88,8 @@ def calibrate(
                 trained, sums, left_out.mean.tolist(), left_out.low.tolist(), left_out.high.tolist(), strict=True
             )
         ),
-        tau_of_sum=tau(-np.array(sums), accuracies),
-        tau_of_prediction=tau(left_out.mean, accuracies),
+        tau_of_sum=tau(-np.array(sums), merits),
+        tau_of_prediction=tau(left_out.mean, reached),
     )
     return Calibrated(table, record, model)
 
@@ -116,12 +116,12 @@ def train_all(
     return found
 
 
-def calibrated_table(space: SearchSpace, ratings: RatingTable, model: CalibratedModel) -> RatingTable:
-    """The ratings as wrong answers in percent: the sum over a network's blocks is what it is expected to get wrong."""
-    share = 1 / len(space.block_numbers)
+def calibrated_table(space: SearchSpace, ratings: RatingTable, model: CalibratedModel, kind: ScoreKind) -> RatingTable:
+    """The ratings as a metric that is predicted, as `ScoreKind.of_rating` reads the sum over a network's blocks."""
+    share, sign = kind.origin / len(space.block_numbers), -1 if kind.better == "higher" else 1
     blocks = tuple(
-        BlockRatings.of(space, index, (PERCENT * (share - parts)).tolist(), (PERCENT * errors).tolist())
+        BlockRatings.of(space, index, (kind.factor * (share + sign * parts)).tolist(), (kind.factor * errors).tolist())
         for index, (parts, errors) in enumerate(model.of_candidates())
     )
-    update = {"provenance": Provenance.now(), "method": f"{CALIBRATED} {ratings.method}", "blocks": blocks}
-    return ratings.model_copy(update=update)
+    changes = {"method": f"calibrated {ratings.method}", "score": predicted(kind), "blocks": blocks}
+    return ratings.model_copy(update={"provenance": Provenance.now(), **changes})

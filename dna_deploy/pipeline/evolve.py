@@ -17,8 +17,9 @@ from dna_deploy.nets.teachers.teacher import Teacher, load_teacher
 from dna_deploy.pipeline.round import Evolution, Round
 from dna_deploy.pipeline.runner import OnEvent, run_stages, seconds_of
 from dna_deploy.records.files import Provenance
-from dna_deploy.records.lineage import AccuracyGain, Lineage, LineageHeir, LineageRound, LineageTeacher, LineageWinner
-from dna_deploy.records.model_card import Absent, Accuracy
+from dna_deploy.records.lineage import Lineage, LineageHeir, LineageRound, LineageTeacher, LineageWinner, MeasuredGain
+from dna_deploy.records.model_card import Absent
+from dna_deploy.records.score import ACCURACY, Metric, share
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.spaces.space import SearchSpace
@@ -71,7 +72,7 @@ def _is_last(round: Round) -> str:
 class _Gain:
     """A gain as the lineage shows it, and why it is not enough, if it is not."""
 
-    shown: AccuracyGain | Absent
+    shown: MeasuredGain | Absent
     verdict: str
 
 
@@ -79,8 +80,8 @@ def _gain(over: str, after: torch.Tensor, before: torch.Tensor | None, margin: f
     if before is None:
         return _Gain(Absent(reason=absent), "")
     gain = Gain.of(after, before)
-    shown = AccuracyGain(over=over, value=gain.value, standard_error=gain.standard_error)
-    text = f"{100 * gain.value:+.2f} ± {100 * gain.standard_error:.2f} points over {over}"
+    shown = MeasuredGain(over=over, value=gain.value, standard_error=gain.standard_error)
+    text = f"{ACCURACY.difference(gain.value, gain.standard_error)} over {over}"
     return _Gain(shown, "" if gain.exceeds(margin) else text)
 
 
@@ -122,7 +123,7 @@ class _Answers:
         stopped = f"the winner made larger does not gain: {gain.verdict}" if gain.verdict else ""
         return LineageHeir(teacher=self._teacher(new), growth=growth, gain=gain.shown), stopped
 
-    def as_round(self, gain: AccuracyGain | Absent, heir: LineageHeir | Absent, seconds: dict[str, float]) -> LineageRound:
+    def as_round(self, gain: MeasuredGain | Absent, heir: LineageHeir | Absent, seconds: dict[str, float]) -> LineageRound:
         """The round for the lineage."""
         outcome, record = SearchOutcome.read(self.round.outcome_file), TrainedNetwork.read(self.round.train.record_file)
         winner = LineageWinner(
@@ -131,7 +132,7 @@ class _Answers:
             parameters=outcome.best.parameters,
             macs=outcome.best.macs,
             weights_digest=record.weights_digest,
-            validation=record.validation,
+            validation=record.validation[0],
             gain=gain,
         )
         teacher = self._teacher(load_teacher(self.round.teacher))
@@ -142,10 +143,10 @@ class _Answers:
         return teacher.classes == self._space.classes
 
     def _teacher(self, teacher: Teacher) -> LineageTeacher:
-        validation: Accuracy | Absent = Absent(reason=f"it knows {teacher.classes} other classes")
+        validation: Metric | Absent = Absent(reason=f"it knows {teacher.classes} other classes")
         if self._knows(teacher):
             answers = self._of(teacher.network)
-            validation = Accuracy(correct=int(answers.sum()), images=len(answers))
+            validation = share(ACCURACY, int(answers.sum()), len(answers))
         return LineageTeacher(
             name=teacher.name,
             digest=teacher.digest,

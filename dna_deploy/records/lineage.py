@@ -1,20 +1,23 @@
-"""Which teacher led to which network, and that to which teacher: the rounds of DNA+, with their accuracies and costs.
+"""Which teacher led to which network, and that to which teacher: the rounds of DNA+, with their metrics and costs.
 
-Accuracies are on validation images. The test images chose nothing here.
+Metrics are on validation images. The test images chose nothing here.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 from pydantic import Field
 
-from dna_deploy.records.files import Part, Provenance, Record
-from dna_deploy.records.model_card import Absent, Accuracy
+from dna_deploy.records.files import Migration, Part, Provenance, Record
+from dna_deploy.records.model_card import Absent
+from dna_deploy.records.score import Metric, of_accuracy
 
 
-class AccuracyGain(Part):
-    """How much more accurate something is than what it is compared with, on the same images. Shares, not percent."""
+class MeasuredGain(Part):
+    """How much better a metric is than that of what it is compared with, on the same images; more is better."""
 
     over: str
     value: float
@@ -28,7 +31,7 @@ class LineageTeacher(Part):
     digest: str = Field(description="of its file")
     file: str
     parameters: int
-    validation: Accuracy | Absent
+    validation: Metric | Absent
 
 
 class LineageWinner(Part):
@@ -39,8 +42,8 @@ class LineageWinner(Part):
     parameters: int
     macs: int
     weights_digest: str
-    validation: Accuracy
-    gain: AccuracyGain | Absent = Field(description="over the winner of the round before")
+    validation: Metric
+    gain: MeasuredGain | Absent = Field(description="over the winner of the round before")
 
 
 class LineageHeir(Part):
@@ -48,7 +51,7 @@ class LineageHeir(Part):
 
     teacher: LineageTeacher
     growth: float = Field(description="its parameters, as a multiple of the winner's")
-    gain: AccuracyGain | Absent = Field(description="over the teacher of the round")
+    gain: MeasuredGain | Absent = Field(description="over the teacher of the round")
 
 
 class LineageRound(Part):
@@ -62,10 +65,27 @@ class LineageRound(Part):
     seconds: dict[str, float] = Field(description="what each step took, in the run that finished it")
 
 
+def _of_version_2(body: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 knew one metric, accuracy."""
+
+    def renamed(part: dict[str, Any]) -> dict[str, Any]:
+        return {**part, "validation": of_accuracy(part["validation"])}
+
+    def of_round(old: dict[str, Any]) -> dict[str, Any]:
+        heir = old["heir"]
+        if "reason" not in heir:
+            heir = {**heir, "teacher": renamed(heir["teacher"])}
+        return {**old, "teacher": renamed(old["teacher"]), "winner": renamed(old["winner"]), "heir": heir}
+
+    return {**body, "rounds": list(map(of_round, body["rounds"]))}
+
+
 class Lineage(Record):
     """All rounds, and why there are no more."""
 
     KIND: ClassVar[str] = "lineage"
+    SCHEMA_VERSION: ClassVar[int] = 2
+    MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: _of_version_2})
 
     provenance: Provenance
     space: str
@@ -79,5 +99,5 @@ class Lineage(Record):
 
     @property
     def best(self) -> LineageRound:
-        """The round whose winner is most accurate on validation images; of equals the first."""
-        return max(self.rounds, key=lambda round: (round.winner.validation.fraction, -round.number))
+        """The round whose winner is best on validation images; of equals the first."""
+        return max(self.rounds, key=lambda round: (round.winner.validation.merit, -round.number))

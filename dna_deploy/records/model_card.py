@@ -1,18 +1,21 @@
-"""What is known about an exported model: asked, predicted and measured latency, parity, accuracy, and how to make it again.
+"""What is known about an exported model: asked, predicted and measured latency, parity, metrics, and how to make it again.
 
 What is not known says why. The Markdown beside the record is written by the room `export`.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self, TypeAlias
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import Field
 
 from dna_deploy.records.doubt import Doubt
-from dna_deploy.records.files import Part, Provenance, Record
+from dna_deploy.records.files import Migration, Part, Provenance, Record
 from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.samples import Quantile
+from dna_deploy.records.score import Metrics, of_accuracy
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.target import Precision, Target
 
@@ -27,25 +30,6 @@ NOT_TUNED = Absent(reason="not tuned; dna-deploy verify --tune does it")
 NOTHING_INSIDE = Absent(reason="no pre-processing is inside")
 
 
-class Accuracy(Part):
-    """The share of images whose class was found."""
-
-    correct: int = Field(ge=0)
-    images: int = Field(gt=0)
-
-    @property
-    def fraction(self) -> float:
-        return self.correct / self.images
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The 95 % Wilson interval of the share."""
-        from scipy.stats import binomtest  # late: it is slow to import, and a device that only verifies needs no interval
-
-        found = binomtest(self.correct, self.images).proportion_ci(0.95, method="wilson")
-        return float(found.low), float(found.high)
-
-
 class JudgeParity(Part):
     """How far one judge's scores for a file are from torch's, over some images."""
 
@@ -54,13 +38,13 @@ class JudgeParity(Part):
     images: int = Field(gt=0)
     max_absolute_error: float = Field(ge=0)
     mean_absolute_error: float = Field(ge=0)
-    same_top1: int = Field(ge=0, description="images for which the judge and torch find the same class")
-    accuracy: Accuracy | Absent
+    same_answers: int = Field(ge=0, description="images for which the judge and torch give the same answer")
+    metrics: Metrics | Absent
 
     @property
     def agreement(self) -> float:
-        """The share of images with the same class."""
-        return self.same_top1 / self.images
+        """The share of images with the same answer."""
+        return self.same_answers / self.images
 
 
 class Parity(Part):
@@ -69,7 +53,7 @@ class Parity(Part):
     precision: Precision
     source: str = Field(description="which images")
     largest_score: float = Field(ge=0, description="the largest absolute score of torch: what errors are relative to")
-    accuracy: Accuracy | Absent = Field(description="of torch")
+    metrics: Metrics | Absent = Field(description="of torch")
     judges: tuple[JudgeParity, ...] = Field(min_length=1)
     absent_judges: dict[str, str] = Field(description="judges that could not be asked, and why")
 
@@ -132,7 +116,7 @@ class Setting(Part):
     threads: int = Field(ge=1)
     options: dict[str, str]
     p50_s: float = Field(gt=0)
-    accuracy: Accuracy | Absent
+    metrics: Metrics | Absent
 
     @property
     def words(self) -> str:
@@ -188,10 +172,31 @@ class DatasetFacts(Part):
 Promise: TypeAlias = Literal["kept", "missed", "not checked"]
 
 
+def _of_version_2(body: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 knew one metric, accuracy."""
+
+    def renamed(part: dict[str, Any]) -> dict[str, Any]:
+        metrics = of_accuracy(part["accuracy"])
+        rest = {key: value for key, value in part.items() if key != "accuracy"}
+        return {**rest, "metrics": metrics if "reason" in metrics else [metrics]}
+
+    def of_judge(judge: dict[str, Any]) -> dict[str, Any]:
+        return renamed({("same_answers" if key == "same_top1" else key): value for key, value in judge.items()})
+
+    parity, tuning = body["parity"], body.get("tuning", NOT_TUNED.model_dump())
+    if "reason" not in parity:
+        parity = renamed({**parity, "judges": list(map(of_judge, parity["judges"]))})
+    if "reason" not in tuning:
+        tuning = {"tried": list(map(renamed, tuning["tried"])), "usual": renamed(tuning["usual"])}
+    return renamed({**body, "parity": parity, "tuning": tuning})
+
+
 class ModelCard(Record):
     """Everything about one exported model."""
 
     KIND: ClassVar[str] = "model-card"
+    SCHEMA_VERSION: ClassVar[int] = 2
+    MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: _of_version_2})
 
     provenance: Provenance
     model: str = Field(description="file name of the model")
@@ -213,7 +218,7 @@ class ModelCard(Record):
         NOTHING_INSIDE, description="what the file beside it took, which has the network alone inside"
     )
     parity: Parity | Absent
-    accuracy: Accuracy | Absent = Field(description="of the exported file on the untouched test images")
+    metrics: Metrics | Absent = Field(description="of the exported file on the untouched test images")
     baselines: tuple[Baseline, ...]
     dataset: DatasetFacts | Absent
     labels: tuple[str, ...]

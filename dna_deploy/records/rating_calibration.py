@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 from pydantic import Field
 
-from dna_deploy.records.files import Part, Provenance, Record
-from dna_deploy.records.model_card import Accuracy
+from dna_deploy.records.files import Migration, Part, Provenance, Record
+from dna_deploy.records.score import Metric, of_accuracy
 
 
 def calibration_beside(table: Path) -> Path:
@@ -17,15 +19,27 @@ def calibration_beside(table: Path) -> Path:
     return table.with_suffix(".calibration.json")
 
 
+def _reached(body: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 knew one metric, accuracy."""
+    rest = {key: value for key, value in body.items() if key != "accuracy"}
+    return {**rest, "reached": of_accuracy(body["accuracy"])}
+
+
+def _all_reached(body: dict[str, Any]) -> dict[str, Any]:
+    return {**body, "networks": list(map(_reached, body["networks"]))}
+
+
 class ShortTraining(Record):
     """What one network reached that began with its blocks' weights from the supernets."""
 
     KIND: ClassVar[str] = "short-training"
+    SCHEMA_VERSION: ClassVar[int] = 2
+    MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: _reached})
 
     provenance: Provenance
     identity: str = Field(description="names supernets, architecture, images and recipe")
     architecture: str
-    accuracy: Accuracy = Field(description="on the rating slice and the validation images together")
+    reached: Metric = Field(description="on the rating slice and the validation images together")
 
 
 class CalibrationNetwork(Part):
@@ -33,7 +47,7 @@ class CalibrationNetwork(Part):
 
     architecture: str
     rating: float = Field(description="the plain sum of its blocks' ratings")
-    accuracy: Accuracy
+    reached: Metric
     predicted: float
     low: float = Field(description="of the 95 % interval")
     high: float
@@ -41,13 +55,15 @@ class CalibrationNetwork(Part):
     @property
     def is_covered(self) -> bool:
         """Whether the interval holds what the network reached."""
-        return self.low <= self.accuracy.fraction <= self.high
+        return self.low <= self.reached.value <= self.high
 
 
 class RatingCalibration(Record):
     """A calibration of a rating table."""
 
     KIND: ClassVar[str] = "rating-calibration"
+    SCHEMA_VERSION: ClassVar[int] = 2
+    MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: _all_reached})
 
     provenance: Provenance
     space: str
@@ -64,7 +80,7 @@ class RatingCalibration(Record):
     @property
     def error(self) -> float:
         """How far predictions of networks that the model had not seen are off: the root of their mean square, a share."""
-        squares = ((network.predicted - network.accuracy.fraction) ** 2 for network in self.networks)
+        squares = ((network.predicted - network.reached.value) ** 2 for network in self.networks)
         return math.sqrt(sum(squares) / len(self.networks))
 
     def reach(self, standard_error: float) -> float:

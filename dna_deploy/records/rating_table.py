@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import chain
-from typing import ClassVar, Self
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from dna_deploy.errors import DnaDeployError, TableError
-from dna_deploy.records.files import Part, Provenance, Record
+from dna_deploy.records.files import Migration, Part, Provenance, Record
+from dna_deploy.records.score import ACCURACY, RATING, ScoreKind, predicted
 from dna_deploy.spaces.architecture import Architecture, BlockChoice
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.space import SearchSpace
-
-CALIBRATED = "calibrated"
-"""The first word of the method of a calibrated table."""
-
 
 NO_TEACHER = "none"
 """In the place of a teacher, where there is none."""
@@ -69,10 +67,18 @@ class BlockRatings(Part):
         return tuple(chain.from_iterable(cell.standard_errors for cell in self.cells))
 
 
+def _of_version_2(body: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 said by its method alone that its ratings were wrong answers in percent."""
+    kind = predicted(ACCURACY) if str(body["method"]).startswith("calibrated ") else RATING
+    return {**body, "score": kind.model_dump(mode="json")}
+
+
 class RatingTable(Record):
     """An additive rating: the rating of a network is the sum over its blocks."""
 
     KIND: ClassVar[str] = "rating-table"
+    SCHEMA_VERSION: ClassVar[int] = 2
+    MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: _of_version_2})
 
     provenance: Provenance
     space: str
@@ -81,16 +87,12 @@ class RatingTable(Record):
     teacher: str
     dataset: str
     images: int = Field(ge=0, description="images on which candidates were rated")
+    score: ScoreKind = Field(RATING, description="what the rating of a network stands for")
     blocks: tuple[BlockRatings, ...]
 
     def holds_for(self, space: SearchSpace) -> bool:
         """Whether these are ratings of this space. Blocks are rated without the last layer, for any number of classes."""
         return self.space_digest in (space.digest, _of_catalogue(space))
-
-    @property
-    def is_calibrated(self) -> bool:
-        """Whether the rating of a network is the share of wrong answers that is expected of it, in percent."""
-        return self.method.startswith(f"{CALIBRATED} ")
 
     @property
     def is_teacherless(self) -> bool:

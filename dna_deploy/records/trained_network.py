@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 from pydantic import Field
 
-from dna_deploy.records.files import Provenance, Record
-from dna_deploy.records.model_card import Accuracy
+from dna_deploy.records.files import Migration, Provenance, Record
+from dna_deploy.records.score import Metrics, of_accuracy
+
+
+def _of_version_2(body: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 knew one metric, accuracy."""
+    return {**body, "validation": [of_accuracy(body["validation"])], "test": [of_accuracy(body["test"])]}
 
 
 class TrainedNetwork(Record):
     """Which network was trained how, and how well it does."""
 
     KIND: ClassVar[str] = "trained-network"
+    SCHEMA_VERSION: ClassVar[int] = 2
+    MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: _of_version_2})
 
     provenance: Provenance
     space: str
@@ -30,5 +39,5 @@ class TrainedNetwork(Record):
     teacher: str | None = Field(description="digest of the teacher whose soft targets it learnt; None: labels alone")
     recipe: dict[str, object]
     best_epoch: int
-    validation: Accuracy
-    test: Accuracy = Field(description="on images that chose nothing")
+    validation: Metrics = Field(min_length=1)
+    test: Metrics = Field(min_length=1, description="on images that chose nothing")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, Self
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from dna_deploy.records.files import Part, Provenance, Record
-from dna_deploy.records.model_card import Accuracy
+from dna_deploy.records.files import Migration, Part, Provenance, Record
+from dna_deploy.records.score import Metrics, of_accuracy
 
 ONE_SHOT = "one-shot supernet"
 """The subject of a training of the whole space in one."""
@@ -31,13 +32,21 @@ class EpochScore(Part):
     """What was scored on held-out images after an epoch."""
 
     epoch: int = Field(ge=1)
-    accuracy: Accuracy
+    metrics: Metrics = Field(min_length=1, description="the first decides which epoch is best")
+
+
+def _of_version_2(body: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 scored accuracy alone."""
+    scores = [{"epoch": score["epoch"], "metrics": [of_accuracy(score["accuracy"])]} for score in body.get("scores", ())]
+    return {**body, "scores": scores}
 
 
 class TrainingHistory(Record):
     """The course of one training: of a block's supernet, of the teacher, or of the final network."""
 
     KIND: ClassVar[str] = "training-history"
+    SCHEMA_VERSION: ClassVar[int] = 2
+    MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: _of_version_2})
 
     provenance: Provenance
     subject: str = Field(description="'block 1', 'block 2', ..., 'teacher', 'network' or 'one-shot supernet'")
@@ -56,6 +65,11 @@ class TrainingHistory(Record):
         if self.learning_rates and len(self.learning_rates) != len(self.losses):
             raise ValueError("there is not one learning rate a point of the curve")
         return self
+
+    @property
+    def best(self) -> EpochScore | None:
+        """The epoch that scored best by its first metric, of equals the first; None where nothing was scored."""
+        return max(self.scores, key=lambda score: score.metrics[0].merit, default=None)
 
     @property
     def block(self) -> int | None:

@@ -20,6 +20,7 @@ from dna_deploy.records.profile_run import ProfileRun
 from dna_deploy.records.rating_calibration import RatingCalibration
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.samples import Quantile
+from dna_deploy.records.score import RATING, predicted
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.records.training_history import CENTRE, TrainingHistory
@@ -118,11 +119,10 @@ class Evidence:
 
     def merit_of(self, ratings: str) -> Merit:
         """How to tell the ratings of the table with a digest."""
-        known = (one for one in self.findings.of(RatingCalibration) if one.calibrated == ratings)
-        calibration, table = next(known, None), self.ratings
-        return Merit(
-            calibration is not None or (table is not None and table.digest == ratings and table.is_calibrated), calibration
-        )
+        calibration = next((one for one in self.findings.of(RatingCalibration) if one.calibrated == ratings), None)
+        if calibration is not None:
+            return Merit(predicted(calibration.networks[0].reached), calibration)
+        return Merit(self.ratings.score if self.ratings is not None and self.ratings.digest == ratings else RATING)
 
     @property
     def budget_s(self) -> float | None:

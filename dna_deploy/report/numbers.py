@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
+from dna_deploy.records.score import Metric
 from dna_deploy.units import Duration
 
 NOTHING = "\N{EN DASH}"
@@ -55,6 +56,22 @@ def time_text(seconds: float) -> str:
 def share_text(share: float, decimals: int = 1) -> str:
     """A share in percent."""
     return signed(f"{share * 100:.{decimals}f} %")
+
+
+def metric_number(metric: Metric) -> str:
+    """The value of a metric."""
+    return signed(metric.text(metric.value)).replace("%", " %")
+
+
+def metric_interval(metric: Metric) -> str:
+    """Its 95 % interval; the unit stands once."""
+    low = metric.text(metric.low).removesuffix(metric.unit)
+    return signed(f"{low} to {metric.text(metric.high)}").replace("%", " %")
+
+
+def metric_text(metric: Metric) -> str:
+    """A metric that stands alone."""
+    return f"{metric_number(metric)} of {metric.images:,} (95 % interval {metric_interval(metric)})"
 
 
 def change_text(share: float, decimals: int = 1) -> str:

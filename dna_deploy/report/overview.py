@@ -10,7 +10,7 @@ from dna_deploy.records.model_card import Absent
 from dna_deploy.records.search_outcome import FoundNetwork
 from dna_deploy.report.evidence import Evidence
 from dna_deploy.report.merit import Merit
-from dna_deploy.report.numbers import count_text, share_text, time_text
+from dna_deploy.report.numbers import count_text, metric_interval, metric_number, share_text, time_text
 from dna_deploy.units import Bytes, Count
 
 
@@ -99,10 +99,9 @@ def _latencies(evidence: Evidence) -> Iterator[Tile]:
 
 def _quality(evidence: Evidence) -> Iterator[Tile]:
     card, outcome = evidence.card, evidence.outcome
-    accuracy = card.accuracy if card else evidence.trained.test if evidence.trained else Absent(reason="")
-    if not isinstance(accuracy, Absent):
-        low, high = accuracy.interval
-        yield Tile("accuracy", share_text(accuracy.fraction, 2), f"{100 * low:.2f} to {share_text(high, 2)}")
+    metrics = card.metrics if card else evidence.trained.test if evidence.trained else Absent(reason="")
+    if not isinstance(metrics, Absent):
+        yield Tile(metrics[0].name, metric_number(metrics[0]), metric_interval(metrics[0]))
     if outcome:
         yield _rating(evidence.merit, outcome.best)
     sizes = card or (outcome.best if outcome else None)
@@ -113,6 +112,6 @@ def _quality(evidence: Evidence) -> Iterator[Tile]:
 
 def _rating(merit: Merit, best: FoundNetwork) -> Tile:
     spread = merit.spread(best.rating, best.rating_standard_error)
-    if merit.is_calibrated:
-        return Tile(merit.name, merit.text(best.rating, 1), f"{spread}, after a short training")
-    return Tile(merit.name, f"{best.rating:.4g}", f"{spread}, lower is better")
+    if merit.is_prediction:
+        return Tile(merit.kind.name, merit.text(best.rating, 1), f"{spread}, after a short training")
+    return Tile(merit.kind.name, f"{best.rating:.4g}", f"{spread}, lower is better")

@@ -9,7 +9,7 @@ from torch import nn
 
 from dna_deploy.data.batches import in_order
 from dna_deploy.data.splits import ImageData, Split
-from dna_deploy.records.model_card import Accuracy
+from dna_deploy.records.score import ACCURACY, Metric, share
 
 
 @torch.no_grad()
@@ -22,9 +22,9 @@ def right_answers(network: nn.Module, split: Split, data: ImageData, device: str
     return torch.cat(right).cpu()
 
 
-def measure_accuracy(network: nn.Module, split: Split, data: ImageData, device: str = "cpu") -> Accuracy:
+def measure_accuracy(network: nn.Module, split: Split, data: ImageData, device: str = "cpu") -> Metric:
     """The accuracy of ``network``, in inference mode, on every image of a split."""
-    return Accuracy(correct=int(right_answers(network, split, data, device).sum()), images=len(split))
+    return share(ACCURACY, int(right_answers(network, split, data, device).sum()), len(split))
 
 
 @dataclass(frozen=True)

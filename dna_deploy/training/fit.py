@@ -13,7 +13,7 @@ from torch import nn
 from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.learning.checkpoint import Checkpoint
 from dna_deploy.learning.compute import Compute
-from dna_deploy.learning.history import FILE_NAME
+from dna_deploy.learning.history import FILE_NAME, scores_of
 from dna_deploy.learning.memory import Portions
 from dna_deploy.learning.objectives.labels import LabelLoss
 from dna_deploy.learning.phase import Callback, Phase
@@ -23,7 +23,7 @@ from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.learning.train import TrainingPlan, train
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import OnProgress
-from dna_deploy.records.model_card import Accuracy
+from dna_deploy.records.score import ACCURACY, Metrics, share
 from dna_deploy.training.accuracy import measure_accuracy
 from dna_deploy.training.batches import recipe_batches
 from dna_deploy.training.dropping import drop_parts
@@ -123,38 +123,36 @@ class MovingAverage(Callback):
 
 
 class BestEpoch(Callback):
-    """The weights of the epoch that was right most often on the validation images; every process looks at its share."""
+    """The weights of the epoch that scored best on the validation images; every process looks at its share."""
 
     def __init__(self, path: Path, network: nn.Module, data: ImageData, processes: Processes) -> None:
         self.path, self.images = path, len(data.validation)
         self._network, self._data, self._processes = network, data, processes
-        self.correct, self.epoch = 0, 0
+        self.epoch = 0
+        self.metrics: Metrics = ()
 
-    @property
-    def accuracy(self) -> Accuracy:
-        return Accuracy(correct=self.correct, images=self.images)
-
-    def after_epoch(self, epoch: int) -> int:
-        """How many are right; the weights are kept if they are better than those kept before."""
-        correct = self._count_right()
-        if correct > self.correct or not self.epoch:
-            self.correct, self.epoch = correct, epoch
+    def after_epoch(self, epoch: int) -> Metrics:
+        """The metrics; the weights are kept if the first is better than that of those kept before."""
+        metrics = self._judge()
+        if not self.epoch or metrics[0].merit > self.metrics[0].merit:
+            self.epoch, self.metrics = epoch, metrics
             if self._processes.is_first:
                 TensorFile(self._network.state_dict(), {"epoch": epoch}).write(self.path)
-        return correct
+        return metrics
 
     @property
     def remark(self) -> str:
-        return f", best {self.correct / self.images:.2%}" if self.epoch else ""
-
-    def facts(self) -> dict[str, Any]:
-        return {"best": (self.correct, self.epoch)}
+        return f", best {self.metrics[0].text(self.metrics[0].value)}" if self.epoch else ""
 
     def restore(self, facts: Mapping[str, Any]) -> None:
-        self.correct, self.epoch = facts.get("best", (0, 0))
+        scores = scores_of(facts, self.images)
+        if scores:
+            self.epoch = max(scores, key=lambda epoch: (scores[epoch][0].merit, -epoch))
+            self.metrics = scores[self.epoch]
 
-    def _count_right(self) -> int:
+    def _judge(self) -> Metrics:
         processes, validation = self._processes, self._data.validation
         processes.share_statistics(self._network)
-        share = Split(validation.source, validation.indices[processes.rank :: processes.count])
-        return round(processes.total(measure_accuracy(self._network, share, self._data, processes.device).correct))
+        part = Split(validation.source, validation.indices[processes.rank :: processes.count])
+        own = measure_accuracy(self._network, part, self._data, processes.device)
+        return (share(ACCURACY, round(processes.total(own.count or 0)), self.images),)

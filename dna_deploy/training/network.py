@@ -16,7 +16,7 @@ from dna_deploy.nets.network import Network
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import Provenance, digest_of
-from dna_deploy.records.model_card import Accuracy
+from dna_deploy.records.score import Metrics
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
@@ -78,7 +78,7 @@ def train_architecture(
         best = fit(network, data, config.recipe, run, teacher=teacher, on_progress=on_progress, processes=processes)
         if processes.is_first:
             TensorFile(network.state_dict(), {"identity": run.identity}).write(folder / WEIGHTS)
-            test = measure_accuracy(network, data.test, data, processes.device)
+            test = (measure_accuracy(network, data.test, data, processes.device),)
             record = _record(space, architecture, data, config, folder, taught_by, best, test)
             if start is not None:
                 record = record.model_copy(update={"recipe": {**record.recipe, "start": start.digest}})
@@ -95,7 +95,7 @@ def _record(
     folder: Path,
     taught_by: str | None,
     best: BestEpoch,
-    test: Accuracy,
+    test: Metrics,
 ) -> TrainedNetwork:
     return TrainedNetwork(
         provenance=Provenance.now(),
@@ -113,7 +113,7 @@ def _record(
         teacher=taught_by,
         recipe=config.recipe.model_dump(mode="json"),
         best_epoch=best.epoch,
-        validation=best.accuracy,
+        validation=best.metrics,
         test=test,
     )
 

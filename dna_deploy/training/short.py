@@ -67,9 +67,9 @@ def train_shortly(
         run = Run("short training", identity, folder / name, compute)
         fit(network, data, recipe, run, on_progress=on_progress)
         held_out = Split(data.rating.source, torch.cat((data.rating.indices, data.validation.indices)))
-        accuracy = measure_accuracy(network, held_out, data, compute.device)
+        reached = measure_accuracy(network, held_out, data, compute.device)
     record = ShortTraining(
-        provenance=Provenance.now(), identity=identity, architecture=str(architecture), accuracy=accuracy
+        provenance=Provenance.now(), identity=identity, architecture=str(architecture), reached=reached
     )  # fmt: skip
     record.write(folder / f"{name}.json")
     shutil.rmtree(folder / name)

@@ -106,6 +106,6 @@ def _train(
     with run.compute.limited_threads(), seeded(recipe.seed, purpose):
         network = build()
         best = fit(network, data, recipe, run, on_progress=on_progress)
-    facts = {"validation_correct": best.correct, "validation_images": best.images, "dataset": data.name}
+    facts = {"validation": [metric.model_dump(mode="json") for metric in best.metrics], "dataset": data.name}
     write_teacher(path, network, data.shape, name=name, facts={"identity": run.identity, **facts})
     return path

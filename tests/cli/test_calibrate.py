@@ -11,6 +11,7 @@ import pytest
 from dna_deploy.cli.commands.calibrate import calibration_view
 from dna_deploy.records.rating_calibration import RatingCalibration, calibration_beside
 from dna_deploy.records.rating_table import RatingTable
+from dna_deploy.records.score import ACCURACY, RATING, predicted
 from dna_deploy.records.supernet_run import SupernetRun
 from dna_deploy.spaces.catalog import find_space
 from tests.cli.test_learning import fails, run
@@ -30,8 +31,8 @@ def test_every_network_is_a_row_with_its_interval_and_misses_are_marked() -> Non
 
 
 def test_the_best_is_shown_first() -> None:
-    best = max(RECORD.networks, key=lambda network: network.accuracy.fraction)
-    assert f"{best.accuracy.fraction:.1%}" in calibration_view(RECORD).splitlines()[2]
+    best = max(RECORD.networks, key=lambda network: network.reached.value)
+    assert f"{best.reached.value:.1%}" in calibration_view(RECORD).splitlines()[2]
 
 
 @pytest.mark.slow
@@ -52,7 +53,9 @@ def test_a_rating_is_calibrated_and_searched(tmp_path: Path, monkeypatch: pytest
 def calibrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RatingTable:
     """A calibrated table with its record beside it, in the current folder."""
     space = find_space("fashion")
-    table = random_ratings(space, random.Random(0), error=0.2).model_copy(update={"method": "calibrated dna"})
+    table = random_ratings(space, random.Random(0), error=0.2).model_copy(
+        update={"method": "calibrated dna", "score": predicted(ACCURACY)}
+    )
     table.write(tmp_path / "ratings" / "fashion.calibrated.json")
     record = RECORD.model_copy(update={"space": space.name, "space_digest": space.digest, "calibrated": table.digest})
     record.write(calibration_beside(tmp_path / "ratings" / "fashion.calibrated.json"))
@@ -90,7 +93,7 @@ def test_the_front_speaks_of_accuracy(calibrated: RatingTable) -> None:
     points = json.loads(run(*front, "--json"))["points"]
     assert [point["predicted_accuracy"] for point in points] == pytest.approx([1 - point["rating"] / 100 for point in points])
     assert f"{points[-1]['predicted_accuracy']:.2%}" in run(*front)
-    calibrated.model_copy(update={"method": "dna"}).write(Path("ratings/fashion.json"))
+    calibrated.model_copy(update={"method": "dna", "score": RATING}).write(Path("ratings/fashion.json"))
     assert "predicted_accuracy" not in json.loads(run("front", "macs", "--json"))["points"][0]
 
 

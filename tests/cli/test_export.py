@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from dna_deploy.cli.app import main
 from dna_deploy.records.files import Provenance, digest_of
-from dna_deploy.records.model_card import Accuracy, AskedLatency, ModelCard, PredictedLatency
+from dna_deploy.records.model_card import Absent, AskedLatency, ModelCard, PredictedLatency
+from dna_deploy.records.score import ACCURACY, share
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.search import Constraint, Latency, search
 from dna_deploy.spaces.catalog.fashion import FASHION
@@ -37,7 +38,7 @@ def trained(folder: Path, architecture: str) -> Path:
         provenance=Provenance.now(), space="fashion", space_digest=FASHION.digest, architecture=architecture,
         weights=weights.name, weights_digest=digest_of(weights.read_bytes()), dataset="fashion-mnist", data_digest="sha256:0",
         classes=tuple("abcdefghij"), images={"train": 100, "test": 10_000}, mean=(0.286,), deviation=(0.353,), teacher=None,
-        recipe={"seed": 7}, best_epoch=1, validation=Accuracy(correct=1, images=2), test=Accuracy(correct=1, images=2),
+        recipe={"seed": 7}, best_epoch=1, validation=(share(ACCURACY, 1, 2),), test=(share(ACCURACY, 1, 2),),
     ).write(folder / "trained.json")  # fmt: skip
     return folder / "trained.json"
 
@@ -62,8 +63,8 @@ def test_trained_network_with_its_search_and_table_gives_a_whole_card(
     assert [one.name for one in card.baselines] == ["largest network that fits the budget"]
     assert card.seeds == {"training": 7}
     assert {"trained network", "search outcome", "ratings", "latency table of device", "weights"} <= set(card.digests)
-    assert isinstance(card.accuracy, Accuracy)
-    assert card.accuracy.images == 64
+    assert not isinstance(card.metrics, Absent)
+    assert card.metrics[0].images == 64
 
 
 def test_search_outcome_alone_is_exported_untrained(

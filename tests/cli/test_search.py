@@ -13,6 +13,7 @@ import pytest
 from dna_deploy.cli.app import main
 from dna_deploy.cli.commands.front import _view
 from dna_deploy.records.files import _body_digest
+from dna_deploy.records.score import RATING
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.search import Latency
 from dna_deploy.search.cost_model import CostModel
@@ -115,7 +116,7 @@ def test_front_that_was_thinned_says_by_how_much(project: Path) -> None:
     tables = [random_table(FASHION, rng, "a"), random_table(FASHION, rng, "b")]
     model = CostModel.build(FASHION, random_ratings(FASHION, rng), tables, axes)
     thinned = trade_off(model, axes, (), most_labels=40)
-    assert f"costs at most {thinned.epsilon:.2g} of its costs more" in _view(thinned, FASHION, 5)
+    assert f"costs at most {thinned.epsilon:.2g} of its costs more" in _view(thinned, FASHION, 5, RATING)
 
 
 @pytest.mark.parametrize("axes", ["rating", "macs macs", "latency@a rating"])

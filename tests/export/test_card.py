@@ -15,7 +15,6 @@ from dna_deploy.records.files import Provenance
 from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.model_card import (
     Absent,
-    Accuracy,
     AskedLatency,
     JudgeParity,
     MeasuredLatency,
@@ -24,6 +23,7 @@ from dna_deploy.records.model_card import (
     PredictedLatency,
 )
 from dna_deploy.records.samples import Samples
+from dna_deploy.records.score import ACCURACY, share
 from dna_deploy.spaces.catalog.fashion import FASHION
 from dna_deploy.spaces.catalog.mbconv import MBCONV, PUBLISHED
 from dna_deploy.targets.fingerprint import Fingerprint
@@ -52,7 +52,7 @@ def card(**changes: object) -> ModelCard:
         "provenance": Provenance.now(), "model": "model.onnx", "model_digest": "sha256:1", "model_bytes": 1000,
         "precision": "fp32", "space": "fashion", "space_digest": FASHION.digest, "architecture": TINY,
         "layers": layer_facts(FASHION, tiny()), "parameters": 40_090, "deployed_parameters": 39_300, "macs": 1_480_000,
-        "asked": WHY, "predicted": WHY, "measured": WHY, "parity": WHY, "accuracy": WHY, "baselines": (), "dataset": WHY,
+        "asked": WHY, "predicted": WHY, "measured": WHY, "parity": WHY, "metrics": WHY, "baselines": (), "dataset": WHY,
         "labels": tuple("abcdefghij"), "seeds": {"training": 3}, "packages": {}, "digests": {"weights": "sha256:2"},
         "reproduce": "dna-deploy run",
     }  # fmt: skip
@@ -60,8 +60,9 @@ def card(**changes: object) -> ModelCard:
 
 
 def test_interval_of_an_accuracy_holds_the_shares_that_could_have_given_it() -> None:
-    low, high = Accuracy(correct=9_150, images=10_000).interval
-    assert low < 0.915 < high
+    metric = share(ACCURACY, 9_150, 10_000)
+    low, high = metric.low, metric.high
+    assert low < metric.value < high
     # Each end is a share for which so many hits are a one in forty chance.
     assert binom.sf(9_149, 10_000, low) == pytest.approx(0.025, abs=0.002)
     assert binom.cdf(9_150, 10_000, high) == pytest.approx(0.025, abs=0.002)
@@ -69,9 +70,9 @@ def test_interval_of_an_accuracy_holds_the_shares_that_could_have_given_it() -> 
 
 def test_card_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     parity = Parity(
-        precision="fp32", source="noise", largest_score=3.0, accuracy=WHY, absent_judges={"openvino": "not installed"},
+        precision="fp32", source="noise", largest_score=3.0, metrics=WHY, absent_judges={"openvino": "not installed"},
         judges=(JudgeParity(judge="onnxruntime", judge_version="1", images=4, max_absolute_error=1e-6,
-                            mean_absolute_error=1e-7, same_top1=4, accuracy=Accuracy(correct=3, images=4)),),
+                            mean_absolute_error=1e-7, same_answers=4, metrics=(share(ACCURACY, 3, 4),)),),
     )  # fmt: skip
     written = card(parity=parity, measured=MeasuredLatency.of(measurement(), "p90"), asked=AskedLatency(latency_s=1e-4))
     record, text = write_card(written, tmp_path)

@@ -16,7 +16,7 @@ from dna_deploy.export.checks.parity import Limits
 from dna_deploy.export.delivery import deliver
 from dna_deploy.export.source import Source
 from dna_deploy.export.staging import staged
-from dna_deploy.records.model_card import Absent, Accuracy, ModelCard
+from dna_deploy.records.model_card import Absent, ModelCard
 from dna_deploy.spaces.catalog.fashion import FASHION
 from tests.export.networks import TINY, lively_weights, tiny
 
@@ -37,8 +37,8 @@ def test_folder_holds_model_and_card_with_accuracy_on_the_test_images(tmp_path: 
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["model.card.json", "model.card.md", "model.onnx"]
     card = ModelCard.read(done.card_file)
     assert card == done.card
-    assert isinstance(card.accuracy, Accuracy)
-    assert card.accuracy.images == 40
+    assert not isinstance(card.metrics, Absent)
+    assert [(metric.name, metric.images) for metric in card.metrics] == [("accuracy", 40)]
     assert card.architecture == TINY
     assert card.parameters == sum(layer.parameters for layer in card.layers) == 40_090, "as torch counts them"
     assert card.promise == "not checked"
@@ -50,12 +50,12 @@ def test_folder_holds_model_and_card_with_accuracy_on_the_test_images(tmp_path: 
 @pytest.mark.slow
 def test_accuracy_of_an_untrained_network_is_not_told(tmp_path: Path) -> None:
     card = deliver(Source(FASHION, tiny()), tmp_path / "out", data=made_up_data(), images=8).card
-    assert card.accuracy == Absent(reason="the network is not trained")
+    assert card.metrics == Absent(reason="the network is not trained")
 
 
 @pytest.mark.slow
 def test_failed_parity_leaves_no_model_and_no_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(parity.LIMITS, "fp32", Limits(relative_error=-1.0, agreement=1.0, accuracy_loss=0.0))
+    monkeypatch.setitem(parity.LIMITS, "fp32", Limits(relative_error=-1.0, agreement=1.0, loss=0.0))
     with pytest.raises(ParityError):
         deliver(Source(FASHION, tiny()), tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

@@ -13,7 +13,7 @@ from onnx import numpy_helper
 from dna_deploy.errors import DependencyError, ParityError, UsageError
 from dna_deploy.export.checks.parity import check_parity
 from dna_deploy.export.formats.model_file import ExportResult, export_architecture
-from dna_deploy.records.model_card import Absent, Accuracy
+from dna_deploy.records.model_card import Absent
 from dna_deploy.spaces.catalog.fashion import FASHION
 from tests.export.networks import images, lively_weights, tiny
 
@@ -43,17 +43,17 @@ def test_onnx_runtime_openvino_and_the_reference_evaluator_compute_what_torch_do
     for judge in parity.judges:
         assert judge.max_absolute_error < 1e-4 * parity.largest_score
         assert judge.mean_absolute_error <= judge.max_absolute_error
-        assert judge.same_top1 == judge.images
-    assert parity.judges[0].accuracy == parity.accuracy
-    assert isinstance(parity.accuracy, Accuracy)
-    assert parity.accuracy.images == 32
+        assert judge.same_answers == judge.images
+    assert parity.judges[0].metrics == parity.metrics
+    assert not isinstance(parity.metrics, Absent)
+    assert parity.metrics[0].images == 32
 
 
 def test_number_of_images_need_not_fit_the_batch_of_the_model(exported: ExportResult, tmp_path: Path) -> None:
     result = export_architecture(FASHION, tiny(), None, tmp_path, batch=8)
     parity = check_parity(result.network, result.path, images(13), judges=("onnxruntime", "openvino"))
     assert {judge.images for judge in parity.judges} == {13}
-    assert isinstance(parity.accuracy, Absent)
+    assert isinstance(parity.metrics, Absent)
 
 
 @pytest.mark.parametrize("factor", [1.01, -1.0])

@@ -14,8 +14,9 @@ from dna_deploy.export.checks.verification import Promise, complete_card, verify
 from dna_deploy.export.delivery import deliver
 from dna_deploy.export.source import Source
 from dna_deploy.records.measurement import Measurement
-from dna_deploy.records.model_card import Accuracy, ModelCard, Tuning
+from dna_deploy.records.model_card import ModelCard, Tuning
 from dna_deploy.records.samples import Samples
+from dna_deploy.records.score import ACCURACY, share
 from dna_deploy.spaces.catalog.fashion import FASHION
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
@@ -51,7 +52,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).write_bytes(content)
         made = card(
             model=name, model_digest="sha256:" + hashlib.sha256(content).hexdigest(), precision=precision,
-            accuracy=Accuracy(correct=90, images=100),
+            metrics=(share(ACCURACY, 90, 100),),
         )  # fmt: skip
         made.write((tmp_path / name).with_suffix(".card.json"))
     return tmp_path / "model.onnx"

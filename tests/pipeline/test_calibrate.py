@@ -40,7 +40,7 @@ def test_a_calibrated_table_adds_up_to_wrong_answers_in_percent(tmp_path: Path) 
     )
 
     wrong = np.array([found.table.of(SPACE, network) for network in networks])
-    reached = np.array([network.accuracy.fraction for network in found.record.networks])
+    reached = np.array([network.reached.value for network in found.record.networks])
     assert np.abs(100 - wrong - 100 * reached).mean() < 3 * 100 * reached.std()
     design = found.model.features.design(positions(SPACE, networks)) * (1 - found.model.features.neighbours)
     np.testing.assert_allclose(

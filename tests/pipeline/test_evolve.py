@@ -15,9 +15,10 @@ from dna_deploy.pipeline.evolve import FILE_NAME, evolve
 from dna_deploy.pipeline.round import EvolutionConfig, EvolutionWork, Growth, Round
 from dna_deploy.pipeline.runner import StageEvent
 from dna_deploy.progress import Progress
-from dna_deploy.records.lineage import AccuracyGain, Lineage
-from dna_deploy.records.model_card import Absent, Accuracy
+from dna_deploy.records.lineage import Lineage, MeasuredGain
+from dna_deploy.records.model_card import Absent
 from dna_deploy.records.rating_table import RatingTable
+from dna_deploy.records.score import Metric
 from dna_deploy.search import Constraint
 from dna_deploy.training.recipe import Recipe
 from tests.toy import CONFIG, SPACE, toy_data
@@ -57,7 +58,7 @@ def test_the_heir_of_a_round_teaches_the_next(tmp_path: Path) -> None:
     assert first.heir.teacher == second.teacher
     assert second.teacher.digest == file_digest(Path(second.teacher.file))
     assert first.heir.growth >= 2
-    assert isinstance(first.heir.gain, AccuracyGain)
+    assert isinstance(first.heir.gain, MeasuredGain)
     assert first.heir.gain.value > 0.2  # over a teacher that knows nothing
     for number, done in enumerate(found.rounds, 1):
         table = RatingTable.read(work.folder / f"round-{number}" / "ratings.json")
@@ -81,7 +82,7 @@ def test_a_teacher_of_other_classes_has_no_accuracy_and_is_followed_by_its_heir(
     first, *others = evolve(work_in(tmp_path / "run", quick), untrained_teacher(tmp_path, classes=7), unheard).rounds
     assert (first.teacher.validation, len(others)) == (Absent(reason="it knows 7 other classes"), 1)
     assert not isinstance(first.heir, Absent)
-    assert isinstance(first.heir.teacher.validation, Accuracy)
+    assert isinstance(first.heir.teacher.validation, Metric)
 
 
 class KilledError(Exception):

@@ -67,10 +67,10 @@ def test_the_card_says_asked_predicted_measured_accuracy_and_baseline(finished: 
     assert not isinstance(card.asked, Absent)
     assert not isinstance(card.predicted, Absent)
     assert not isinstance(card.measured, Absent)
-    assert not isinstance(card.accuracy, Absent)
+    assert not isinstance(card.metrics, Absent)
     assert not isinstance(card.parity, Absent)
     assert card.predicted.latency_s <= card.asked.latency_s
-    assert card.accuracy.images == 10_000
+    assert card.metrics[0].images == 10_000
     assert {judge.judge for judge in card.parity.judges} >= {"onnxruntime", "openvino"}
     assert card.baselines[0].name == "largest network that fits the budget"
     assert card.model_bytes == (finished / "run" / "model" / "model.onnx").stat().st_size

@@ -13,7 +13,6 @@ from dna_deploy.records.latency_table import Calibration, LatencyRow, LatencyTab
 from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.model_card import (
     Absent,
-    Accuracy,
     AskedLatency,
     Baseline,
     DatasetFacts,
@@ -28,6 +27,7 @@ from dna_deploy.records.profile_run import Conditions, ProbeSamples, ProfileRun
 from dna_deploy.records.rating_calibration import CalibrationNetwork, RatingCalibration
 from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
 from dna_deploy.records.samples import Samples
+from dna_deploy.records.score import ACCURACY, predicted, share
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.records.training_history import EpochScore, TrainingHistory, thinned
@@ -152,7 +152,12 @@ def calibrated_of(space: SearchSpace) -> RatingTable:
         )
 
     blocks = tuple(BlockRatings(cells=tuple(map(told, block.cells))) for block in ratings_of(space).blocks)
-    update = {"provenance": provenance(25, "calibrate"), "method": "calibrated dna", "blocks": blocks}
+    update = {
+        "provenance": provenance(25, "calibrate"),
+        "method": "calibrated dna",
+        "score": predicted(ACCURACY),
+        "blocks": blocks,
+    }
     return ratings_of(space).model_copy(update=update)
 
 
@@ -168,7 +173,7 @@ def calibration_of(space: SearchSpace) -> RatingCalibration:
         correct = round(4000 * (predicted + float(rng.normal(0, 0.008))))
         networks.append(
             CalibrationNetwork(
-                architecture=str(network), rating=plain.of(space, network), accuracy=Accuracy(correct=correct, images=4000),
+                architecture=str(network), rating=plain.of(space, network), reached=share(ACCURACY, correct, 4000),
                 predicted=predicted, low=predicted - 0.012, high=predicted + 0.012,
             )
         )  # fmt: skip
@@ -202,8 +207,7 @@ def histories_of(space: SearchSpace) -> tuple[TrainingHistory, ...]:
     ]  # fmt: skip
     shares = (0.842, 0.871, 0.889, 0.902, 0.911, 0.9125)
     scores = tuple(
-        EpochScore(epoch=epoch, accuracy=Accuracy(correct=round(share * 2000), images=2000))
-        for epoch, share in enumerate(shares, 1)
+        EpochScore(epoch=epoch, metrics=(share(ACCURACY, round(part * 2000), 2000),)) for epoch, part in enumerate(shares, 1)
     )
     network = TrainingHistory(
         provenance=provenance(40, "train"), subject="network", measure="cross entropy and the teacher's soft answers",
@@ -223,7 +227,7 @@ def card_of(space: SearchSpace, measured_s: float | None = None) -> ModelCard:
     place = outcome.best.targets[0]
     asked = outcome.constraints[0].at_most
     assert asked is not None and outcome.largest is not None
-    accuracy = Accuracy(correct=9103, images=10000)
+    metrics = (share(ACCURACY, 9103, 10000),)
     return ModelCard(
         provenance=provenance(50, "verify"), model="model.onnx", model_digest="sha256:4f", model_bytes=2_412_345,
         precision="fp32", space=space.name, space_digest=space.digest, architecture=str(network),
@@ -240,16 +244,16 @@ def card_of(space: SearchSpace, measured_s: float | None = None) -> ModelCard:
             samples=720, target=TARGET, fingerprint=MACHINE, doubts=(),
         ),
         parity=Parity(
-            precision="fp32", source="test images", largest_score=14.2, accuracy=accuracy,
+            precision="fp32", source="test images", largest_score=14.2, metrics=metrics,
             judges=(
                 JudgeParity(judge="onnxruntime", judge_version="1.31.0", images=10000, max_absolute_error=8.1e-6,
-                            mean_absolute_error=6.1e-7, same_top1=10000, accuracy=accuracy),
+                            mean_absolute_error=6.1e-7, same_answers=10000, metrics=metrics),
                 JudgeParity(judge="onnx reference", judge_version="1.19.1", images=64, max_absolute_error=6.9e-6,
-                            mean_absolute_error=5.7e-7, same_top1=64, accuracy=Absent(reason="too slow for all images")),
+                            mean_absolute_error=5.7e-7, same_answers=64, metrics=Absent(reason="too slow for all images")),
             ),
             absent_judges={"openvino": "it is not installed"},
         ),
-        accuracy=accuracy,
+        metrics=metrics,
         baselines=(
             Baseline(name="most MACs that fit", architecture=outcome.largest.architecture,
                      parameters=outcome.largest.parameters, macs=outcome.largest.macs,
@@ -269,8 +273,8 @@ def trained_of(space: SearchSpace) -> TrainedNetwork:
         architecture=outcome_of(space).best.architecture, weights="weights.safetensors", weights_digest="sha256:1",
         dataset="fashion-mnist", data_digest="sha256:2", classes=tuple(map(str, range(10))),
         images={"train": 30000, "validation": 2000, "test": 10000}, mean=(0.28,), deviation=(0.35,), teacher="sha256:3",
-        recipe={"epochs": 6}, best_epoch=6, validation=Accuracy(correct=1825, images=2000),
-        test=Accuracy(correct=9103, images=10000),
+        recipe={"epochs": 6}, best_epoch=6, validation=(share(ACCURACY, 1825, 2000),),
+        test=(share(ACCURACY, 9103, 10000),),
     )  # fmt: skip
 
 

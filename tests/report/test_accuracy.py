@@ -49,7 +49,7 @@ def section(page: str, key: str) -> str:
 
 def interval(rating: float, standard_error: float) -> tuple[float, float, float]:
     """A predicted accuracy and the ends of its interval, in percent, from the record alone."""
-    misses = [network.predicted - network.accuracy.fraction for network in RECORD.networks]
+    misses = [network.predicted - network.reached.value for network in RECORD.networks]
     error = math.sqrt(sum(miss**2 for miss in misses) / len(misses))
     reach = 100 * student_t.ppf(0.975, len(misses) - 1) * math.hypot(standard_error / 100, error)
     return 100 - rating, 100 - rating - reach, 100 - rating + reach
@@ -123,7 +123,7 @@ def test_ratings_that_are_not_calibrated_stay_ratings_even_beside_a_calibration(
     calibrated_of(FASHION).write(folder / "ratings" / "fashion.calibrated.json")
     evidence = select(gather([folder]))
     assert evidence.ratings == ratings_of(FASHION)
-    assert not evidence.merit.is_calibrated
+    assert not evidence.merit.is_prediction
     assert "accuracy" not in {one.key for one in sections_of(evidence)}
 
 

@@ -29,4 +29,4 @@ def test_a_gain_counts_beyond_its_margin_only() -> None:
 def test_right_answers_are_those_that_accuracy_counts() -> None:
     data, network = toy_data(), Network(SPACE, SPACE.parse("8:p1/12:p1/16:p1,p1"))
     answers = right_answers(network, data.validation, data)
-    assert (int(answers.sum()), len(answers)) == (measure_accuracy(network, data.validation, data).correct, 32)
+    assert (int(answers.sum()), len(answers)) == (measure_accuracy(network, data.validation, data).count, 32)

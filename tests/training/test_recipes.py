@@ -87,7 +87,7 @@ def test_the_history_tells_every_loss_rate_and_score(tmp_path: Path) -> None:
     assert (history.subject, history.steps, history.steps_per_epoch) == ("network", 9, 3)
     assert [f"loss {point.loss:.3f}" for point in history.losses] == [remark.split(",")[0] for remark in said]
     assert [score.epoch for score in history.scores] == [1, 2, 3]
-    assert max(score.accuracy.fraction for score in history.scores) == trained.validation.fraction
+    assert max(score.metrics[0].value for score in history.scores) == trained.validation[0].value
     assert max(history.learning_rates) == pytest.approx(config.recipe.learning_rate, rel=0.1)
 
 
@@ -96,7 +96,7 @@ def test_the_running_mean_of_the_weights_is_what_is_judged_and_kept(tmp_path: Pa
     assert trained is not None
     network = Network(SPACE, ARCHITECTURE)
     network.load_state_dict(dict(TensorFile.read(tmp_path / trained.weights).tensors))
-    assert measure_accuracy(network, toy_data().validation, toy_data()) == trained.validation
+    assert (measure_accuracy(network, toy_data().validation, toy_data()),) == trained.validation
     kept = TensorFile.read(tmp_path / "checkpoint.safetensors").tensors
     if trained.best_epoch == 2:
         name = "head.0.classifier.weight"

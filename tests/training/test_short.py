@@ -48,7 +48,7 @@ def train(folder: Path, **how: object) -> ShortTraining:
 
 def test_no_test_image_is_read_and_the_held_out_ones_judge(tmp_path: Path) -> None:
     record = train(tmp_path)
-    assert record.accuracy.images == 40 + 32
+    assert record.reached.images == 40 + 32
     assert record.architecture == str(NETWORK)
     assert [path.suffix for path in tmp_path.iterdir()] == [".json"]
 
@@ -62,7 +62,7 @@ def test_a_finished_training_is_not_done_again_and_a_killed_one_goes_on(tmp_path
         train(tmp_path / "killed", on_progress=kill, compute=Compute(checkpoint_seconds=0))
     heard: list[Progress] = []
     resumed, whole = train(tmp_path / "killed", on_progress=heard.append), train(tmp_path / "whole")
-    assert (resumed.accuracy, [progress.done for progress in heard]) == (whole.accuracy, [3])
+    assert (resumed.reached, [progress.done for progress in heard]) == (whole.reached, [3])
     heard.clear()
     assert train(tmp_path / "killed", on_progress=heard.append) == resumed
     assert heard == []

@@ -44,7 +44,7 @@ SAVING = Compute(checkpoint_seconds=0)
 def test_a_network_learns_what_can_be_learnt(tmp_path: Path) -> None:
     config = TrainingConfig(recipe=Recipe(epochs=12, batch=16, learning_rate=1e-2))
     trained = train_architecture(SPACE, ARCHITECTURE, toy_data(), config, tmp_path, teacher=toy_teacher())
-    assert trained.validation.fraction > 0.8
+    assert trained.validation[0].value > 0.8
 
 
 def test_the_record_tells_what_the_weights_do(tmp_path: Path) -> None:
@@ -52,8 +52,8 @@ def test_the_record_tells_what_the_weights_do(tmp_path: Path) -> None:
     trained = train_architecture(SPACE, ARCHITECTURE, data, CONFIG, tmp_path)
     network = Network(SPACE, SPACE.parse(trained.architecture))
     network.load_state_dict(dict(TensorFile.read(tmp_path / trained.weights).tensors))
-    assert measure_accuracy(network, data.validation, data) == trained.validation
-    assert measure_accuracy(network, data.test, data) == trained.test
+    assert (measure_accuracy(network, data.validation, data),) == trained.validation
+    assert (measure_accuracy(network, data.test, data),) == trained.test
     assert TrainedNetwork.read(tmp_path / "trained-network.json") == trained
 
 
@@ -61,7 +61,7 @@ def test_the_best_epoch_is_kept_not_the_last(tmp_path: Path) -> None:
     wild = TrainingConfig(recipe=Recipe(epochs=6, batch=16, learning_rate=0.3, warm_up=0.9))
     seen: list[str] = []
     trained = train_architecture(SPACE, ARCHITECTURE, toy_data(), wild, tmp_path, on_progress=lambda p: seen.append(p.remark))
-    assert f"best {trained.validation.fraction:.2%}" in seen[-1]
+    assert f"best {trained.validation[0].value:.2%}" in seen[-1]
     assert TensorFile.read(tmp_path / "best.safetensors").facts["epoch"] == trained.best_epoch
 
 

@@ -65,11 +65,12 @@ def calibration_view(record: RatingCalibration) -> str:
     rows = [
         (
             network.architecture,
-            f"{network.accuracy.fraction:.1%}",
-            f"{network.predicted:.1%}",
-            f"{network.low:.1%} to {network.high:.1%}" + ("" if network.is_covered else ": missed"),
+            network.reached.text(network.reached.value, 1),
+            network.reached.text(network.predicted, 1),
+            f"{network.reached.text(network.low, 1)} to {network.reached.text(network.high, 1)}"
+            + ("" if network.is_covered else ": missed"),
         )
-        for network in sorted(record.networks, key=lambda network: -network.accuracy.fraction)
+        for network in sorted(record.networks, key=lambda network: -network.reached.merit)
     ]
     headers = ("network", "reached", "predicted", "95 % interval")
     told = f"{record.covered} of {len(rows)} intervals hold what was reached; each network is predicted by the others"

@@ -17,8 +17,9 @@ from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from dna_deploy.records.lineage import AccuracyGain, Lineage
-    from dna_deploy.records.model_card import Absent, Accuracy
+    from dna_deploy.records.lineage import Lineage, MeasuredGain
+    from dna_deploy.records.model_card import Absent
+    from dna_deploy.records.score import Metric, ScoreKind
 
 
 def evolve(
@@ -66,30 +67,28 @@ def lineage_view(lineage: Lineage) -> str:
 
     rows: list[tuple[object, ...]] = []
     for round in lineage.rounds:
-        rows.append((round.number, "teacher", _accuracy(round.teacher.validation), round.teacher.name))
-        rows.append(("", "winner", _accuracy(round.winner.validation), round.winner.architecture))
+        rows.append((round.number, "teacher", _value(round.teacher.validation), round.teacher.name))
+        rows.append(("", "winner", _value(round.winner.validation), round.winner.architecture))
         if not isinstance(round.winner.gain, Absent):
-            rows.append(("", "", "", _gain(round.winner.gain)))
+            rows.append(("", "", "", _gain(round.winner.gain, round.winner.validation)))
         if not isinstance(round.heir, Absent):
-            rows.append(
-                ("", "made larger", _accuracy(round.heir.teacher.validation), f"{round.heir.growth:.1f} times the winner")
-            )
-            rows.append(("", "", "", _gain(round.heir.gain)))
+            rows.append(("", "made larger", _value(round.heir.teacher.validation), f"{round.heir.growth:.1f} times the winner"))
+            rows.append(("", "", "", _gain(round.heir.gain, round.winner.validation)))
         rows.append(("", "took", f"{sum(round.seconds.values()):.0f} s", ""))
-    headers = ("round", "", "accuracy", "on validation images")
+    headers = ("round", "", lineage.best.winner.validation.name, "on validation images")
     stopped = f"stopped after round {len(lineage.rounds)}: {lineage.stopped}"
     return f"{aligned(rows, headers)}\n\n{fill(stopped, 80)}\nbest: round {lineage.best.number}"
 
 
-def _accuracy(value: Accuracy | Absent) -> str:
-    from dna_deploy.records.model_card import Accuracy
+def _value(metric: Metric | Absent) -> str:
+    from dna_deploy.records.score import Metric
 
-    return f"{value.fraction:.2%}" if isinstance(value, Accuracy) else "unknown"
+    return metric.text(metric.value) if isinstance(metric, Metric) else "unknown"
 
 
-def _gain(value: AccuracyGain | Absent) -> str:
-    from dna_deploy.records.lineage import AccuracyGain
+def _gain(gain: MeasuredGain | Absent, kind: ScoreKind) -> str:
+    from dna_deploy.records.lineage import MeasuredGain
 
-    if not isinstance(value, AccuracyGain):
-        return value.reason
-    return f"{100 * value.value:+.2f} ± {100 * value.standard_error:.2f} points over {value.over}"
+    if not isinstance(gain, MeasuredGain):
+        return gain.reason
+    return f"{kind.difference(gain.value, gain.standard_error)} over {gain.over}"

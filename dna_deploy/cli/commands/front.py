@@ -10,10 +10,11 @@ from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.options.constraints import Constraints
 from dna_deploy.cli.options.general import SPACE_AND_QUANTILE, Json
 from dna_deploy.cli.options.tables import LatencyTables, Ratings
-from dna_deploy.cli.views.accuracy import accuracy_of
+from dna_deploy.cli.views.prediction import prediction_values
 from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    from dna_deploy.records.score import ScoreKind
     from dna_deploy.search.front import TradeOff
     from dna_deploy.spaces.space import SearchSpace
 
@@ -52,32 +53,31 @@ def front(
         confidence=constraints.confidence_level,
     )
     if json:
-        print_json("front", **_as_json(trade_off, is_accuracy=rating_table.is_calibrated))
+        print_json("front", **_as_json(trade_off, rating_table.score))
         return
-    print_result(_view(trade_off, space, rows, is_accuracy=rating_table.is_calibrated))
+    print_result(_view(trade_off, space, rows, rating_table.score))
     note("next: dna-deploy search --latency BOUND -o outcome.json for one of them; --json has their architectures")
 
 
-def _as_json(front: TradeOff, *, is_accuracy: bool) -> dict[str, object]:
+def _as_json(front: TradeOff, kind: ScoreKind) -> dict[str, object]:
     points = zip(front.architectures, front.ratings.tolist(), front.costs.T.tolist(), strict=True)
     return {
         "axes": [str(axis) for axis in front.axes],
         "epsilon": front.epsilon,
         "points": [
-            {"architecture": str(line), "rating": rating, "costs": costs}
-            | ({"predicted_accuracy": accuracy_of(rating)} if is_accuracy else {})
+            {"architecture": str(line), "rating": rating, "costs": costs} | prediction_values(rating, kind)
             for line, rating, costs in points
         ],
     }
 
 
-def _view(front: TradeOff, space: SearchSpace, most: int, *, is_accuracy: bool = False) -> str:
+def _view(front: TradeOff, space: SearchSpace, most: int, kind: ScoreKind) -> str:
     """Networks evenly spread over the front, the cheapest and the best-rated among them, and how complete it is."""
     count = len(front.ratings)
     shown = sorted({round(row * (count - 1) / (most - 1)) for row in range(most)})
-    rated = [f"{accuracy_of(rating):.2%}" if is_accuracy else f"{rating:.5g}" for rating in front.ratings.tolist()]
+    rated = [kind.text(kind.of_rating(rating)) for rating in front.ratings.tolist()]
     rows = [(*(axis.format(costs[at]) for axis, costs in zip(front.axes, front.costs, strict=True)), rated[at]) for at in shown]
-    table = aligned(rows, (*map(str, front.axes), "predicted accuracy" if is_accuracy else "rating"))
+    table = aligned(rows, (*map(str, front.axes), kind.name))
     some = f", {len(shown)} shown" if len(shown) < count else ""
     return f"{table}\n\n{count:,} networks{some}, of {space.count():.3g} in the space: {_completeness(front)}"
 

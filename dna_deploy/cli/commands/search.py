@@ -15,8 +15,8 @@ from dna_deploy.cli.options.general import SPACE_AND_QUANTILE, Json
 from dna_deploy.cli.options.groups import spread
 from dna_deploy.cli.options.tables import LatencyTables, Ratings
 from dna_deploy.cli.quiet import QuietableGroup
-from dna_deploy.cli.views.accuracy import PredictedAccuracy
 from dna_deploy.cli.views.journey import journey_view
+from dna_deploy.cli.views.prediction import network_line, network_values
 from dna_deploy.cli.views.refinement import refinement_view
 from dna_deploy.cli.views.search import search_view
 from dna_deploy.errors import UsageError
@@ -57,12 +57,12 @@ def search(
     with journey_view() as view:
         found = choosing.finder(space, table, constraints, settings).find(latency_tables, view)
     found.outcome.write(output)
-    accuracy = PredictedAccuracy(found.outcome.best, table, ratings.path(space.name))
+    predicted = (found.outcome.best, table, ratings.path(space.name))
     if json:
-        print_json("search", outcome=found.outcome.model_dump(mode="json"), **accuracy.values)
+        print_json("search", outcome=found.outcome.model_dump(mode="json"), **network_values(*predicted))
         return
     changed = refinement_view(found.refinement, found.by_sum) if found.refinement else ""
-    print_result("\n\n".join(filter(None, [search_view(found.outcome), accuracy.text, changed])))
+    print_result("\n\n".join(filter(None, [search_view(found.outcome), network_line(*predicted), changed])))
     note(f"wrote {output} · next: dna-deploy train {output}")
 
 

@@ -12,8 +12,8 @@ from dna_deploy.cli.options.choosing import PREFERENCE, Choosing
 from dna_deploy.cli.options.constraints import Constraints
 from dna_deploy.cli.options.general import MEASURING, SPACE_AND_QUANTILE, Json, Profiles
 from dna_deploy.cli.options.tables import LatencyTables, Ratings
-from dna_deploy.cli.views.accuracy import PredictedAccuracy
 from dna_deploy.cli.views.journey import journey_view
+from dna_deploy.cli.views.prediction import network_line, network_values
 from dna_deploy.cli.views.search import search_view
 from dna_deploy.pipeline.settings import Settings
 
@@ -45,11 +45,13 @@ def search_promise(
         kept = finder.keep(latency_tables, _plan(target, settings, profiles), view, _tell)
     outcome = kept.chosen.outcome
     outcome.write(output)
-    accuracy = PredictedAccuracy(outcome.best, table, ratings.path(space.name))
+    predicted = (outcome.best, table, ratings.path(space.name))
     if json:
-        print_json("search promise", outcome=outcome.model_dump(mode="json"), promise=_values(kept), **accuracy.values)
+        print_json(
+            "search promise", outcome=outcome.model_dump(mode="json"), promise=_values(kept), **network_values(*predicted)
+        )
         return
-    print_result("\n\n".join(filter(None, [search_view(outcome), accuracy.text])))
+    print_result("\n\n".join(filter(None, [search_view(outcome), network_line(*predicted)])))
     note(f"wrote {output} · next: dna-deploy train {output}")
 
 

@@ -65,11 +65,11 @@ def train(
 
 
 def _view(trained: TrainedNetwork) -> str:
-    low, high = trained.test.interval
+    best = trained.validation[0]
     rows = [
         ("network", trained.architecture),
-        ("test accuracy", f"{trained.test.fraction:.2%}  (95 %: {low:.2%} to {high:.2%}, {trained.test.images} images)"),
-        ("validation", f"{trained.validation.fraction:.2%} in epoch {trained.best_epoch}"),
+        *((f"test {metric.name}", str(metric)) for metric in trained.test),
+        ("validation", f"{best.text(best.value)} in epoch {trained.best_epoch}"),
     ]
     return aligned(rows)
 

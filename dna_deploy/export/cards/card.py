@@ -9,7 +9,6 @@ from dna_deploy.export.formats.model_file import WEIGHTS_SUFFIX, ExportResult
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.model_card import (
     Absent,
-    Accuracy,
     AskedLatency,
     Baseline,
     DatasetFacts,
@@ -19,6 +18,7 @@ from dna_deploy.records.model_card import (
     Parity,
     PredictedLatency,
 )
+from dna_deploy.records.score import Metrics
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 
@@ -34,7 +34,7 @@ def make_card(
     predicted: PredictedLatency | Absent,
     measured: MeasuredLatency | Absent,
     parity: Parity | Absent,
-    accuracy: Accuracy | Absent,
+    metrics: Metrics | Absent,
     baselines: Sequence[Baseline] = (),
     dataset: DatasetFacts | Absent,
     seeds: Mapping[str, int],
@@ -51,7 +51,7 @@ def make_card(
         predicted: What the latency table says.
         measured: What the file took on the target.
         parity: How far its scores are from torch's.
-        accuracy: Of the file on images that nothing was chosen by.
+        metrics: Of the file on images that nothing was chosen by.
         baselines: Other networks for the same budget.
         dataset: On what it was trained and judged.
         seeds: Of everything random.
@@ -79,7 +79,7 @@ def make_card(
         predicted=predicted,
         measured=measured,
         parity=parity,
-        accuracy=accuracy,
+        metrics=metrics,
         baselines=tuple(baselines),
         dataset=dataset,
         labels=result.info.labels,

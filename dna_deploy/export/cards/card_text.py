@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from dna_deploy.records.model_card import Absent, Accuracy, Baseline, ModelCard, Parity
+from dna_deploy.records.model_card import Absent, Baseline, ModelCard, Parity
+from dna_deploy.records.score import ACCURACY, Metrics
 from dna_deploy.units import Bytes, Count, Duration
 
 _VERDICTS = {
@@ -19,7 +20,7 @@ def card_markdown(card: ModelCard) -> str:
     sections = (
         (f"{card.model}: a network of the space {card.space}", _promise(card)),
         ("Latency", _latency(card)),
-        ("Accuracy", _accuracy(card)),
+        (metric_name(card.metrics).capitalize(), _quality(card)),
         ("Parity with torch", _parity(card.parity)),
         ("Beside it", _baselines(card)),
         ("Architecture", _architecture(card)),
@@ -45,7 +46,7 @@ def _facts(card: ModelCard) -> list[tuple[str, str]]:
         ("predicted", _predicted(card)),
         ("measured", _measured(card)),
         ("promise", card.promise),
-        ("accuracy", _share(card.accuracy)),
+        *metric_rows(card.metrics),
         ("parity", _worst(card.parity)),
         ("parameters", f"{Count(card.parameters)} ({Count(card.deployed_parameters)} in the file)"),
         ("multiply-accumulates", str(Count(card.macs))),
@@ -96,13 +97,15 @@ def _tuning(card: ModelCard) -> Iterator[str]:
     yield f"Tuned: {tuning.chosen.words} saves {tuning.gained:.1%} of what {tuning.usual.words} takes."
     yield ""
     yield from _table(
-        ("setting", "file", "p50", "accuracy"),
-        [(one.words, one.model, _time(one.p50_s), _share(one.accuracy)) for one in tuning.tried],
+        ("setting", "file", "p50", metric_name(tuning.chosen.metrics)),
+        [(one.words, one.model, _time(one.p50_s), _first(one.metrics)) for one in tuning.tried],
     )
 
 
-def _accuracy(card: ModelCard) -> Iterator[str]:
-    yield f"On test images that nothing was chosen by: {_share(card.accuracy)}."
+def _quality(card: ModelCard) -> Iterator[str]:
+    yield f"On test images that nothing was chosen by: {_first(card.metrics)}."
+    for metric in () if isinstance(card.metrics, Absent) else card.metrics[1:]:
+        yield f"Their {metric.name}: {metric}."
     if isinstance(card.dataset, Absent):
         yield f"Data set: {card.dataset.reason}."
     else:
@@ -117,13 +120,13 @@ def _parity(parity: Parity | Absent) -> Iterator[str]:
         yield f"Not checked: {parity.reason}."
         return
     yield f"On {parity.source}; the largest score is {parity.largest_score:.4g}."
-    yield f"Torch finds the right class: {_share(parity.accuracy)}."
+    yield f"Torch's own {metric_name(parity.metrics)}: {_first(parity.metrics)}."
     yield ""
     yield from _table(
-        ("judge", "images", "max abs. error", "mean abs. error", "same class", "right class"),
+        ("judge", "images", "max abs. error", "mean abs. error", "same answer", metric_name(parity.metrics)),
         [
             (f"{judge.judge} {judge.judge_version}", judge.images, f"{judge.max_absolute_error:.3g}",
-             f"{judge.mean_absolute_error:.3g}", f"{judge.agreement:.2%}", _share(judge.accuracy))
+             f"{judge.mean_absolute_error:.3g}", f"{judge.agreement:.2%}", _first(judge.metrics))
             for judge in parity.judges
         ],
     )  # fmt: skip
@@ -181,11 +184,20 @@ def _measured(card: ModelCard) -> str:
     return f"{_time(found.quantile_s)} at {found.quantile} ({every})"
 
 
-def _share(accuracy: Accuracy | Absent) -> str:
-    if isinstance(accuracy, Absent):
-        return accuracy.reason
-    low, high = accuracy.interval
-    return f"{accuracy.fraction:.2%} of {accuracy.images:,} (95 % interval {low:.2%} to {high:.2%})"
+def metric_name(metrics: Metrics | Absent) -> str:
+    """What the first metric is called; that of classification, where there is none."""
+    return ACCURACY.name if isinstance(metrics, Absent) else metrics[0].name
+
+
+def metric_rows(metrics: Metrics | Absent) -> list[tuple[str, str]]:
+    """Every metric as label and value, or why there is none."""
+    if isinstance(metrics, Absent):
+        return [(metric_name(metrics), metrics.reason)]
+    return [(metric.name, str(metric)) for metric in metrics]
+
+
+def _first(metrics: Metrics | Absent) -> str:
+    return metric_rows(metrics)[0][1]
 
 
 def _worst(parity: Parity | Absent) -> str:

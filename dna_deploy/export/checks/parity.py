@@ -15,7 +15,8 @@ from torch import nn
 from dna_deploy.errors import DependencyError, ParityError, UsageError
 from dna_deploy.export.checks.judge import ONNX_JUDGES, PACKAGES, Array, Images, Judge, open_judge
 from dna_deploy.export.formats.onnx_names import layers_with
-from dna_deploy.records.model_card import Absent, Accuracy, JudgeParity, Parity
+from dna_deploy.records.model_card import Absent, JudgeParity, Parity
+from dna_deploy.records.score import ACCURACY, Metrics, share
 from dna_deploy.targets.target import Precision
 
 SLOW_JUDGES = {"onnx-reference": 16}
@@ -31,14 +32,15 @@ class Limits:
 
     relative_error: float
     agreement: float
-    accuracy_loss: float
+    loss: float
+    """Of the first metric: a difference of shares, else relative to torch's."""
 
 
 LIMITS: dict[Precision, Limits] = {
-    "fp32": Limits(relative_error=1e-4, agreement=0.999, accuracy_loss=0.001),
-    "fp16": Limits(relative_error=1e-2, agreement=0.99, accuracy_loss=0.005),
+    "fp32": Limits(relative_error=1e-4, agreement=0.999, loss=0.001),
+    "fp16": Limits(relative_error=1e-2, agreement=0.99, loss=0.005),
     # Int8 rounds activations to 256 levels: single scores move far, decisions may not.
-    "int8": Limits(relative_error=0.25, agreement=0.95, accuracy_loss=0.02),
+    "int8": Limits(relative_error=0.25, agreement=0.95, loss=0.02),
 }
 
 
@@ -70,12 +72,12 @@ def check_parity(
     if not len(images):
         raise UsageError("parity needs at least one image", "give some test images")
     opened, absent = open_judges(judges, path)
-    network_accuracy, largest_score = Tally(), 0.0
+    own, largest_score = Tally(), 0.0
     tallies = {name: Tally() for name in opened}
     for batch, truth in _batches(images, labels):
-        seen = network_accuracy.images
+        seen = own.images
         reference = _torch_scores(network, batch)
-        network_accuracy.add(reference, reference, truth)
+        own.add(reference, reference, truth)
         largest_score = max(largest_score, float(np.abs(reference).max()))
         for name, judge in opened.items():
             count = min(len(batch), SLOW_JUDGES.get(name, len(images)) - seen)
@@ -85,7 +87,7 @@ def check_parity(
         precision=precision,
         source=source,
         largest_score=largest_score,
-        accuracy=network_accuracy.accuracy,
+        metrics=own.metrics,
         judges=tuple(verdict(name, tally) for name, tally in tallies.items()),
         absent_judges=absent,
     )
@@ -100,12 +102,12 @@ def check_limits(parity: Parity, name: str, limits: Limits | None = None) -> Non
     for judge in parity.judges:
         if not judge.max_absolute_error <= allowed:
             problem = f"scores differ by up to {judge.max_absolute_error:.3g}, more than {allowed:.3g}"
-        elif judge.same_top1 < floor(limits.agreement * judge.images):
+        elif judge.same_answers < floor(limits.agreement * judge.images):
             problem = (
-                f"finds the same class for {judge.agreement:.2%} of {judge.images} images, less than {limits.agreement:.2%}"
+                f"gives the same answer for {judge.agreement:.2%} of {judge.images} images, less than {limits.agreement:.2%}"
             )
-        elif (loss := _accuracy_loss(parity, judge)) > limits.accuracy_loss:
-            problem = f"loses {loss:.2%} of accuracy, more than {limits.accuracy_loss:.2%}"
+        elif (loss := _loss(parity.metrics, judge.metrics)) > limits.loss:
+            problem = f"loses {loss:.2%} of {_name(judge.metrics)}, more than {limits.loss:.2%}"
         else:
             continue
         raise ParityError(f"{name} under {judge.judge}: {problem} ({parity.precision})", _HINTS[parity.precision])
@@ -142,8 +144,8 @@ class Tally:
             self.correct = (self.correct or 0) + int((found.argmax(1) == labels).sum())
 
     @property
-    def accuracy(self) -> Accuracy | Absent:
-        return _NO_LABELS if self.correct is None else Accuracy(correct=self.correct, images=self.images)
+    def metrics(self) -> Metrics | Absent:
+        return _NO_LABELS if self.correct is None else (share(ACCURACY, self.correct, self.images),)
 
 
 def open_judges(names: Sequence[str], path: Path) -> tuple[dict[str, Judge], dict[str, str]]:
@@ -191,15 +193,18 @@ def verdict(name: str, tally: Tally) -> JudgeParity:
         images=tally.images,
         max_absolute_error=tally.maximum,
         mean_absolute_error=tally.total / tally.scores,
-        same_top1=tally.same,
-        accuracy=tally.accuracy,
+        same_answers=tally.same,
+        metrics=tally.metrics,
     )
 
 
-def _accuracy_loss(parity: Parity, judge: JudgeParity) -> float:
-    """How much accuracy the file loses; 0 where the images of the two differ or no labels are known."""
-    if isinstance(parity.accuracy, Absent) or isinstance(judge.accuracy, Absent):
+def _name(metrics: Metrics | Absent) -> str:
+    return ACCURACY.name if isinstance(metrics, Absent) else metrics[0].name
+
+
+def _loss(torchs: Metrics | Absent, judges: Metrics | Absent) -> float:
+    """How much the file loses of the first metric; 0 where the images of the two differ or no labels are known."""
+    if isinstance(torchs, Absent) or isinstance(judges, Absent) or torchs[0].images != judges[0].images:
         return 0.0
-    if parity.accuracy.images != judge.accuracy.images:
-        return 0.0
-    return parity.accuracy.fraction - judge.accuracy.fraction
+    own = torchs[0]
+    return (own.merit - judges[0].merit) / (1 if own.is_share else max(abs(own.value), 1e-9))

@@ -21,7 +21,7 @@ from dna_deploy.records.model_card import Parity
 PICTURES = 200
 """How many are compared: they come one by one, since they may differ in size."""
 
-LIMITS = Limits(relative_error=0.15, agreement=0.97, accuracy_loss=0.02)
+LIMITS = Limits(relative_error=0.15, agreement=0.97, loss=0.02)
 """Of probabilities. Crops at whole pixels and another rounding move bytes by a few levels, which flips close decisions."""
 
 _STRETCHES = ((1.0, 1.0), (1.0, 1.5), (2.0, 1.25), (3.0, 3.0))
@@ -50,7 +50,7 @@ def check_pictures(
         precision="fp32",
         source=f"the first {count} test images of {data.name} as pictures of {size}",
         largest_score=largest,
-        accuracy=own.accuracy,
+        metrics=own.metrics,
         judges=tuple(verdict(name, tally) for name, tally in tallies.items()),
         absent_judges=absent,
     )

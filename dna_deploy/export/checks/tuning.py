@@ -20,7 +20,8 @@ from dna_deploy.latency.measure import measure_model
 from dna_deploy.latency.runners.onnxruntime_runner import LEVEL, OPTIMIZATION_LEVELS
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.measurement import Measurement
-from dna_deploy.records.model_card import Absent, Accuracy, Setting, Tuning
+from dna_deploy.records.model_card import Absent, Setting, Tuning
+from dna_deploy.records.score import Metrics
 from dna_deploy.targets.machine import usable_processors
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
@@ -114,12 +115,12 @@ def _with(target: Target, threads: int, level: str, precision: str) -> Target:
 
 def _setting(variant: _Variant, p50_s: float) -> Setting:
     card = card_of(variant.model)
-    accuracy: Accuracy | Absent = card.accuracy if card is not None else Absent(reason="there is no card")
+    metrics: Metrics | Absent = card.metrics if card is not None else Absent(reason="there is no card")
     return Setting(
         model=variant.model.name,
         precision=variant.target.precision,
         threads=variant.target.threads,
         options=variant.target.provider_options,
         p50_s=p50_s,
-        accuracy=accuracy,
+        metrics=metrics,
     )

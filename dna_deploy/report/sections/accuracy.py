@@ -1,61 +1,65 @@
-"""How far predicted accuracies are to be believed: networks that were trained shortly, each predicted by the others."""
+"""How far predicted metrics are to be believed: networks that were trained shortly, each predicted by the others."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from dna_deploy.records.rating_calibration import CalibrationNetwork, RatingCalibration
+from dna_deploy.records.score import ScoreKind
 from dna_deploy.report.content import Facts, Missing, Plot, Section, Table
 from dna_deploy.report.evidence import Evidence
-from dna_deploy.report.numbers import share_text, signed
+from dna_deploy.report.numbers import signed
 from dna_deploy.report.theme import LIGHT, Shape
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TITLE = "Can the predicted accuracy be trusted?"
 _LEAD = (
     "Each of these networks was trained shortly from its blocks' weights, and predicted by a model that had not seen it. "
-    "Its accuracy is on training images that were held out; a full training ends higher."
+    "Its {} is on training images that were held out; a full training ends {}."
 )
 
 
 def accuracy_section(evidence: Evidence) -> Section | None:
-    """Predicted against reached accuracies; nothing where ratings are not calibrated."""
+    """Predicted against reached metrics; nothing where ratings are not calibrated."""
     merit = evidence.merit
-    if not merit.is_calibrated:
+    if not merit.is_prediction:
         return None
-    found = merit.calibration
+    found, title = merit.calibration, f"Can the {merit.kind.name} be trusted?"
     if found is None:
         missing = Missing("The record of the calibration was not found.", "dna-deploy calibrate RUN")
-        return Section("accuracy", TITLE, "", (missing,))
+        return Section("accuracy", title, "", (missing,))
     plot = Plot(
-        "accuracy", "Predicted against reached accuracy", _words(found), lambda figure, shape: _draw(figure, shape, found),
-        _table(found),
+        "accuracy", f"Predicted against reached {merit.metric}", _words(found),
+        lambda figure, shape: _draw(figure, shape, found), _table(found),
     )  # fmt: skip
-    return Section("accuracy", TITLE, _LEAD, (plot, _facts(found)))
+    return Section("accuracy", title, _LEAD.format(merit.metric, merit.kind.better), (plot, _facts(found)))
 
 
 def _words(found: RatingCalibration) -> str:
-    reached = [network.accuracy.fraction for network in found.networks]
+    kind, reached = found.networks[0].reached, [network.reached.value for network in found.networks]
     return (
-        f"{len(reached)} networks reached {share_text(min(reached))} to {share_text(max(reached))}. "
+        f"{len(reached)} networks reached {_text(kind, min(reached))} to {_text(kind, max(reached))}. "
         f"{found.covered} of the 95 % intervals around their predictions hold what was reached."
     )
 
 
+def _text(kind: ScoreKind, value: float, decimals: int = 1) -> str:
+    return signed(kind.text(value, decimals if kind.is_share else None)).replace("%", " %")
+
+
 def _draw(figure: Figure, shape: Shape, found: RatingCalibration) -> None:
     figure.set_size_inches(figure.get_figwidth(), (330 if shape.is_narrow else 400) / 72)
-    axes = figure.subplots()
-    reached = [100 * network.accuracy.fraction for network in found.networks]
-    predicted = [100 * network.predicted for network in found.networks]
-    below = [100 * (network.predicted - network.low) for network in found.networks]
-    above = [100 * (network.high - network.predicted) for network in found.networks]
+    axes, kind = figure.subplots(), found.networks[0].reached
+    reached = [kind.factor * network.reached.value for network in found.networks]
+    predicted = [kind.factor * network.predicted for network in found.networks]
+    below = [kind.factor * (network.predicted - network.low) for network in found.networks]
+    above = [kind.factor * (network.high - network.predicted) for network in found.networks]
     ends = (min(reached), max(reached))
     axes.plot(ends, ends, color=LIGHT["green"], linewidth=1.2, label="as predicted")
     axes.errorbar(reached, predicted, yerr=(below, above), fmt="o", color=LIGHT["blue"], markersize=5, elinewidth=1.0,
                   label="a network, with its 95 % interval")  # fmt: skip
-    axes.set(xlabel="reached accuracy (%)", ylabel="predicted accuracy (%)")
+    axes.set(xlabel=f"reached {kind.axis}", ylabel=f"predicted {kind.axis}")
     figure.legend(loc="outside upper left", ncols=1 if shape.is_narrow else 2)
 
 
@@ -63,7 +67,7 @@ def _facts(found: RatingCalibration) -> Facts:
     epochs = found.recipe.get("epochs")
     rows = (
         ("networks trained shortly", f"{len(found.networks)}, for {epochs} {'epoch' if epochs == 1 else 'epochs'} each"),
-        ("leave-one-out error (root mean square)", share_text(found.error, 2)),
+        ("leave-one-out error (root mean square)", _text(found.networks[0].reached, found.error, 2)),
         ("95 % intervals that hold", f"{found.covered} of {len(found.networks)}"),
         ("order kept by the predictions (Kendall tau)", signed(f"{found.tau_of_prediction:.3f}")),
         ("order kept by the plain sum of ratings", signed(f"{found.tau_of_sum:.3f}")),
@@ -74,15 +78,16 @@ def _facts(found: RatingCalibration) -> Facts:
 
 
 def _table(found: RatingCalibration) -> Table:
-    ordered = sorted(found.networks, key=lambda network: -network.accuracy.fraction)
+    ordered = sorted(found.networks, key=lambda network: -network.reached.merit)
     headers = ("reached", "predicted", "95 % interval", "within", "plain sum", "architecture")
     caption = "Every network that was trained shortly"
     return Table(caption, headers, tuple(map(_row, ordered)), frozenset({0, 1, 2, 4}), is_folded=True)
 
 
 def _row(network: CalibrationNetwork) -> tuple[str, ...]:
-    interval = f"{100 * network.low:.2f} to {share_text(network.high, 2)}"
+    kind = network.reached
+    interval = f"{_text(kind, network.low, 2).removesuffix(' %')} to {_text(kind, network.high, 2)}"
     return (
-        share_text(network.accuracy.fraction, 2), share_text(network.predicted, 2), interval,
+        _text(kind, kind.value, 2), _text(kind, network.predicted, 2), interval,
         "yes" if network.is_covered else "missed", f"{network.rating:.4g}", network.architecture,
     )  # fmt: skip

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dna_deploy.records.measurement import Measurement
-from dna_deploy.records.model_card import Absent, Accuracy, ModelCard, Parity
+from dna_deploy.records.model_card import Absent, ModelCard, Parity
 from dna_deploy.records.samples import LEAST_SAMPLES
+from dna_deploy.records.score import ACCURACY, Metrics
 from dna_deploy.report.content import Doubts, Facts, Missing, Piece, Remark, Section, Table
 from dna_deploy.report.evidence import Evidence
-from dna_deploy.report.numbers import share_text, short_digest, time_text
+from dna_deploy.report.numbers import metric_text, share_text, short_digest, time_text
 from dna_deploy.report.sections.latency_table import MEANINGS, machine_facts
 from dna_deploy.units import Bytes, Count
 
@@ -27,12 +28,11 @@ def card_section(evidence: Evidence) -> Section:
     return Section("card", TITLE, lead, tuple(_pieces(card, _predicted(evidence))))
 
 
-def accuracy_text(accuracy: Accuracy | Absent) -> str:
-    """An accuracy with its interval, or why there is none."""
-    if isinstance(accuracy, Absent):
-        return accuracy.reason
-    low, high = accuracy.interval
-    return f"{share_text(accuracy.fraction, 2)} of {accuracy.images:,} (95 % interval {100 * low:.2f} to {share_text(high, 2)})"
+def metric_texts(metrics: Metrics | Absent, where: str) -> tuple[tuple[str, str], ...]:
+    """Every metric with its interval, under its name and where it is from; or why there is none."""
+    if isinstance(metrics, Absent):
+        return ((where.format(ACCURACY.name), metrics.reason),)
+    return tuple((where.format(metric.name), metric_text(metric)) for metric in metrics)
 
 
 def _measured(found: Measurement | None) -> Iterator[Piece]:
@@ -49,9 +49,11 @@ def _measured(found: Measurement | None) -> Iterator[Piece]:
 def _predicted(evidence: Evidence) -> tuple[tuple[str, str], ...]:
     """The accuracy that a calibrated rating predicted of the card's network."""
     card, outcome, merit = evidence.card, evidence.outcome, evidence.merit
-    if not merit.is_calibrated or card is None or outcome is None or outcome.best.architecture != card.architecture:
+    if not merit.is_prediction or card is None or outcome is None or outcome.best.architecture != card.architecture:
         return ()
-    return (("accuracy predicted by the search", merit.with_spread(outcome.best.rating, outcome.best.rating_standard_error)),)
+    return (
+        (f"{merit.metric} predicted by the search", merit.with_spread(outcome.best.rating, outcome.best.rating_standard_error)),
+    )
 
 
 def _pieces(card: ModelCard, predicted: tuple[tuple[str, str], ...]) -> Iterator[Piece]:
@@ -102,7 +104,7 @@ def _latency(card: ModelCard) -> Iterator[tuple[str, str]]:
 
 
 def _quality(card: ModelCard) -> Iterator[tuple[str, str]]:
-    yield "accuracy of the file", accuracy_text(card.accuracy)
+    yield from metric_texts(card.metrics, "{} of the file")
     yield "parameters", f"{Count(card.parameters)} trained, {Count(card.deployed_parameters)} in the file"
     yield "multiply-accumulates", str(Count(card.macs))
     if isinstance(card.dataset, Absent):
@@ -117,10 +119,10 @@ def _quality(card: ModelCard) -> Iterator[tuple[str, str]]:
 def _parity(parity: Parity) -> Table:
     rows = tuple(
         (f"{judge.judge} {judge.judge_version}", f"{judge.images:,}", f"{judge.max_absolute_error:.2g}",
-         f"{judge.mean_absolute_error:.2g}", share_text(judge.agreement, 2), accuracy_text(judge.accuracy))
+         f"{judge.mean_absolute_error:.2g}", share_text(judge.agreement, 2), metric_texts(judge.metrics, "{}")[0][1])
         for judge in parity.judges
     )  # fmt: skip
-    headers = ("judge", "images", "max. error", "mean error", "same class", "right class")
+    headers = ("judge", "images", "max. error", "mean error", "same answer", metric_texts(parity.metrics, "{}")[0][0])
     return Table(f"Parity with torch (largest score {parity.largest_score:.3g})", headers, rows, frozenset({1, 2, 3, 4}))
 
 

@@ -9,8 +9,8 @@ from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.records.training_history import CENTRE, ONE_SHOT, TrainingHistory
 from dna_deploy.report.content import Facts, Missing, Piece, Plot, Section, Table
 from dna_deploy.report.evidence import Evidence
-from dna_deploy.report.numbers import NOTHING, share_text, signed
-from dna_deploy.report.sections.card import accuracy_text
+from dna_deploy.report.numbers import NOTHING, metric_number, signed
+from dna_deploy.report.sections.card import metric_texts
 from dna_deploy.report.sections.embeddings import embeddings_plot
 from dna_deploy.report.theme import LIGHT, Shape, series
 
@@ -24,7 +24,7 @@ _STYLES = ("-", (0, (6, 2)), (0, (2, 1.5)))
 
 
 def curves_section(evidence: Evidence) -> Section:
-    """The loss of every block's supernet, then loss and accuracy of whole networks."""
+    """The loss of every block's supernet, then loss and metric of whole networks."""
     blocks = tuple(history for history in evidence.histories if history.block is not None)
     wholes = tuple(history for history in evidence.histories if history.block is None)
     pieces: list[Piece] = []
@@ -68,8 +68,8 @@ def _trained(network: TrainedNetwork) -> Facts:
     rows = (
         ("data", f"{network.dataset} ({images} images)"),
         ("best epoch", str(network.best_epoch)),
-        ("validation accuracy", accuracy_text(network.validation)),
-        ("test accuracy", accuracy_text(network.test)),
+        *metric_texts(network.validation, "validation {}"),
+        *metric_texts(network.test, "test {}"),
         ("taught by", "labels and a teacher" if network.teacher else "labels alone"),
     )
     return Facts("The final network", rows)
@@ -107,19 +107,15 @@ def _draw_blocks(figure: Figure, shape: Shape, histories: tuple[TrainingHistory,
 def _network_plot(history: TrainingHistory) -> Plot:
     subject = "Final network" if history.subject == "network" else history.subject.capitalize()
     words = f"The loss falls from {_first(history):.3g} to {_last(history):.3g}."
-    if history.scores:
-        best = max(history.scores, key=lambda score: score.accuracy.fraction)
-        words += f" Validation accuracy is best after epoch {best.epoch} with {share_text(best.accuracy.fraction, 2)}."
-    rows = tuple(
-        (str(score.epoch), share_text(score.accuracy.fraction, 2), f"{score.accuracy.correct:,} of {score.accuracy.images:,}")
-        for score in history.scores
-    )
-    numbers = (
-        Table(f"{subject}: validation accuracy", ("epoch", "accuracy", "images right"), rows, frozenset({0, 1, 2}))
-        if rows
-        else None
-    )
-    title = f"{subject}: {history.measure}" + (" and validation accuracy" if rows else "")
+    title, numbers = f"{subject}: {history.measure}", None
+    if history.best is not None:
+        metric = history.best.metrics[0]
+        words += f" Validation {metric.name} is best after epoch {history.best.epoch} with {metric_number(metric)}."
+        rows = tuple((str(score.epoch), *map(metric_number, score.metrics)) for score in history.scores)
+        names = tuple(metric.name for metric in history.best.metrics)
+        caption = f"{subject}: on {metric.images:,} validation images"
+        numbers = Table(caption, ("epoch", *names), rows, frozenset(range(len(names) + 1)))
+        title += f" and validation {metric.name}"
     name = f"training-{history.subject.replace(' ', '-')}"
     return Plot(name, title, words, lambda figure, shape: _draw_network(figure, shape, history), numbers)
 
@@ -133,9 +129,14 @@ def _draw_network(figure: Figure, shape: Shape, history: TrainingHistory) -> Non
     first.plot(epochs, [point.loss for point in history.losses], color=LIGHT["blue"])
     first.set(xlabel="epoch", ylabel="loss", xlim=(0, history.steps / history.steps_per_epoch))
     for axes in others:
-        scores = [100 * score.accuracy.fraction for score in history.scores]
+        metric = history.scores[0].metrics[0]
+        scores = [metric.factor * score.metrics[0].value for score in history.scores]
         axes.plot([score.epoch for score in history.scores], scores, "o-", color=LIGHT["green"], markersize=5)
-        axes.set(xlabel="epoch", ylabel="validation accuracy (%)", xlim=(0, history.steps / history.steps_per_epoch * 1.02))
+        axes.set(
+            xlabel="epoch",
+            ylabel=f"validation {metric.axis}",
+            xlim=(0, history.steps / history.steps_per_epoch * 1.02),
+        )
 
 
 def _log_if_positive(axes: Axes, histories: tuple[TrainingHistory, ...]) -> None:

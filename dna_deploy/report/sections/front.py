@@ -22,7 +22,7 @@ def front_section(evidence: Evidence) -> Section:
     if isinstance(front, str):
         missing = Missing(f"The front cannot be drawn: {front}.", "dna-deploy search --latency 20ms -o outcome.json")
         return Section("front", TITLE, "", (missing,))
-    title = f"{front.merit.name.capitalize()} over latency on {front.target}"
+    title = f"{front.merit.kind.name.capitalize()} over latency on {front.target}"
     plot = Plot("front", title, _words(front), lambda figure, shape: draw_front(figure, shape, front))
     slider = Slider(_data(front, evidence.ratings), plot)
     return Section("front", TITLE, _lead(front), (*_remarks(front), slider, _table(front)))
@@ -32,7 +32,7 @@ def _lead(front: TradeOff) -> str:
     how = "exact: no network of the space is better" if front.epsilon == 0 else f"complete up to {front.epsilon:.2%} of latency"
     return (
         f"Every network that none of the {count_text(front.space.count())} networks of the space {front.space.name} beats "
-        f"in {front.merit.name} and in {front.axis} at once. The front is {how}. "
+        f"in {front.merit.kind.name} and in {front.axis} at once. The front is {how}. "
         f"{front.merit.advice} Move the budget to see which network it buys."
     )
 
@@ -51,9 +51,9 @@ def _words(front: TradeOff) -> str:
     digits = front.merit.decimals(point.rating for point in front.points)
 
     def told(network: Network) -> str:
-        return f"{scale.text(network.latency_s)} with {front.merit.name} {front.merit.text(network.rating, digits)}"
+        return f"{scale.text(network.latency_s)} with {front.merit.kind.name} {front.merit.text(network.rating, digits)}"
 
-    way = "rising" if front.merit.is_calibrated else "falling"
+    way = "rising" if front.merit.kind.better == "higher" else "falling"
     words = f"A {way} staircase of {len(front.points)} networks, from {told(first)} to {told(last)}."
     if front.answer:
         words += f" The chosen network takes {told(front.answer)}."
@@ -76,7 +76,7 @@ def _data(front: TradeOff, ratings: RatingTable | None) -> Mapping[str, object]:
         "unit": scale.unit,
         "seconds": scale.seconds,
         "decimals": scale.decimals,
-        "merit": {"name": front.merit.name, "unit": front.merit.unit, "gain": " points" if front.merit.is_calibrated else ""},
+        "merit": {"name": front.merit.kind.name, "unit": front.merit.unit, "gain": front.merit.points},
         "reaches": _reaches(front, ratings),
         "ratingDecimals": front.merit.decimals(point.rating for point in front.points),
         "latency": "predicted" if front.confidence is None else "planned",
@@ -132,5 +132,5 @@ def _table(front: TradeOff) -> Table:
          ", ".join(str(block + 1) for block in front.flips(at)) or NOTHING, str(front.points[at].architecture))
         for at in shown
     )  # fmt: skip
-    headers = (f"latency ({scale.unit})", front.merit.name, "parameters", "MACs", "blocks that flip", "architecture")
+    headers = (f"latency ({scale.unit})", front.merit.kind.name, "parameters", "MACs", "blocks that flip", "architecture")
     return Table(f"The networks of the front{some}", headers, rows, frozenset({0, 1, 2, 3}), is_folded=True)

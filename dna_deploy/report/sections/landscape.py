@@ -48,8 +48,8 @@ def landscape_section(evidence: Evidence) -> Section:
 
 
 def _rating(merit: Merit) -> str:
-    if merit.is_calibrated:
-        return "what it adds to the predicted accuracy, against the mean candidate of its block,"
+    if merit.is_prediction:
+        return f"what it adds to the {merit.kind.name}, against the mean candidate of its block,"
     return "its rating (lower is better)"
 
 
@@ -117,7 +117,10 @@ def _draw_block(axes: Axes, landscape: Landscape, merit: Merit) -> None:
     axes.set_title(f"Block {landscape.block + 1}")
     axes.set_xlabel(f"time ({scale.unit})" if landscape.is_timed else "million MACs")
     axes.legend(
-        loc="lower right" if merit.is_calibrated else "upper right", handletextpad=0.2, borderaxespad=0.1, markerscale=1.4
+        loc="lower right" if merit.kind.better == "higher" else "upper right",
+        handletextpad=0.2,
+        borderaxespad=0.1,
+        markerscale=1.4,
     )
 
 

@@ -23,7 +23,9 @@ def search_section(evidence: Evidence) -> Section:
         return Section("search", TITLE, "", (missing,))
     merit = evidence.merit
     what = "network with" if outcome.passed_over is None else "cheapest network that ties with"
-    best = f"highest {merit.name}" if merit.is_calibrated and outcome.objective == "rating" else f"smallest {outcome.objective}"
+    best = f"smallest {outcome.objective}"
+    if merit.is_prediction and outcome.objective == "rating":
+        best = f"{'highest' if merit.kind.better == 'higher' else 'lowest'} {merit.kind.name}"
     lead = f"The {what} the {best} that meets every constraint. {_proven(outcome)}"
     return Section("search", TITLE, lead, tuple(_pieces(outcome, merit)))
 
@@ -66,7 +68,7 @@ def _pieces(outcome: SearchOutcome, merit: Merit) -> Iterator[Piece]:
 
 def _answer(best: FoundNetwork, merit: Merit) -> Iterator[tuple[str, str]]:
     yield "architecture", best.architecture
-    yield merit.name, merit.with_spread(best.rating, best.rating_standard_error)
+    yield merit.kind.name, merit.with_spread(best.rating, best.rating_standard_error)
     for place in best.targets:
         planned = "" if place.planned_s == place.latency_s else f", planned with {time_text(place.planned_s)}"
         yield f"latency {place.quantile} on {place.target}", f"{time_text(place.latency_s)}{planned}"
@@ -85,8 +87,8 @@ def _reasons(outcome: SearchOutcome, merit: Merit) -> Table:
     digits = merit.decimals(
         value for reason in outcome.blocks for value in (reason.rating, reason.runner_up_rating or reason.rating)
     )
-    rating, gain = ("wrong answers (%)", " (points)") if merit.is_calibrated else ("rating", "")
-    step = "" if outcome.step is None else f"{quantity_text(axis, outcome.step)} more buys{gain}"
+    rating = "wrong answers (%)" if merit.kind.origin else merit.kind.name
+    step = "" if outcome.step is None else f"{quantity_text(axis, outcome.step)} more buys{' (points)' if merit.points else ''}"
     costs = TimeScale.of([reason.cost for reason in outcome.blocks if reason.cost is not None])
     unit = f" ({costs.unit})" if axis.startswith(_IS_TIME) else ""
 
@@ -117,8 +119,8 @@ def _ties(outcome: SearchOutcome, merit: Merit) -> Iterator[Piece]:
     if outcome.ties:
         axis = outcome.front.axes[0]
         rows = tuple((quantity_text(axis, one.costs[0]), merit.text(one.rating), one.architecture) for one in outcome.ties)
-        caption = f"Networks whose {merit.name} cannot be told from the optimum's, which is the last; cheapest first"
-        headers = (axis.partition(" ")[0], merit.name, "architecture")
+        caption = f"Networks whose {merit.kind.name} cannot be told from the optimum's, which is the last; cheapest first"
+        headers = (axis.partition(" ")[0], merit.kind.name, "architecture")
         yield Table(caption, headers, rows, frozenset({0, 1}), is_folded=len(rows) > 8)
 
 
@@ -137,7 +139,7 @@ def _beside(outcome: SearchOutcome, merit: Merit) -> Iterator[Table]:
     largest = [("most MACs that fit", outcome.largest)] if outcome.largest else []
     rows = [*largest, *((f"place {place}", one) for place, one in enumerate(outcome.others, start=2))]
     if rows:
-        headers = ("network", merit.name, "latency", "parameters", "MACs", "architecture")
+        headers = ("network", merit.kind.name, "latency", "parameters", "MACs", "architecture")
         found = tuple((name, *_numbers(network, merit)) for name, network in (("the answer", outcome.best), *rows))
         yield Table("Other networks within the constraints", headers, found, frozenset({1, 2, 3, 4}))
 
