@@ -15,6 +15,7 @@ from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from dna_deploy.data.splits import ImageData
+    from dna_deploy.export.delivery import Delivery
     from dna_deploy.export.source import Source
 
 
@@ -93,19 +94,22 @@ def export(
         source, out, formats=wanted, data=data, images=judging.images, batch=_batch(batch), seed=settings.seed, replace=replace,
         pictures=pictures,
     )  # fmt: skip
-    written = (done, *done.others)
+    _show((done, *done.others), json=json)
+    note(f"next: dna-deploy verify {done.model} --latency 20ms")
+
+
+def _show(written: tuple[Delivery, ...], *, json: bool) -> None:
+    """Prints the cards of the files that were written."""
     if json:
-        models = [
-            {"model": str(one.model), "card_file": str(one.card_file), **one.card.model_dump(mode="json")} for one in written
-        ]
-        print_json("export", models=models)
+        cards = [delivery.card.model_dump(mode="json") for delivery in written]
+        files = [{"model": str(delivery.model), "card_file": str(delivery.card_file)} for delivery in written]
+        print_json("export", models=[file | card for file, card in zip(files, cards, strict=True)])
         return
     from dna_deploy.export.cards.card_text import headline
 
-    print_result("\n\n".join(aligned(headline(one.card)) for one in written))
-    for one in written:
-        note(f"wrote {one.model} and {one.card_file} (and as Markdown)")
-    note(f"next: dna-deploy verify {done.model} --latency 20ms")
+    print_result("\n\n".join(aligned(headline(delivery.card)) for delivery in written))
+    for delivery in written:
+        note(f"wrote {delivery.model} and {delivery.card_file} (and as Markdown)")
 
 
 def _source(network: str, space: str, origin: Origin) -> Source:

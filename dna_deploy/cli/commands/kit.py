@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from dna_deploy.cli.options.general import SPACE, Json
 from dna_deploy.cli.options.groups import Knob, Knobs
 from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from dna_deploy.records.probe_kit import ProbeKit
 
 
 def kit(
@@ -31,7 +34,6 @@ def kit(
     from dna_deploy.export.kits.kit_cache import cached_kit
     from dna_deploy.spaces.catalog import find_space
     from dna_deploy.targets.target import as_precision
-    from dna_deploy.units import Bytes
 
     with journey_view() as on_progress:
         made = cached_kit(
@@ -39,6 +41,14 @@ def kit(
             batch=batch, precision=as_precision(precision), on_progress=on_progress,
         )  # fmt: skip
     made.write(output)
+    _show(made, output, json=json)
+    note(f"next, on the device: dna-deploy profile {output}")
+
+
+def _show(made: ProbeKit, output: Path, *, json: bool) -> None:
+    """Prints what is in a kit."""
+    from dna_deploy.units import Bytes
+
     size = output.stat().st_size
     layers = len(made.probes("layer"))
     if json:
@@ -54,4 +64,3 @@ def kit(
         )
         return
     print_result(f"{output}: {Bytes(size)}, {layers} layers and {len(made.graphs) - layers - 2} whole networks")
-    note(f"next, on the device: dna-deploy profile {output}")

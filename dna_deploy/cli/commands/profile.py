@@ -54,7 +54,6 @@ def profile(
     """
     from dna_deploy.latency.fidelity import validate
     from dna_deploy.latency.remote import SCHEME, Remote
-    from dna_deploy.latency.workshop import profile_space_remotely
     from dna_deploy.spaces.catalog import find_space
 
     stage, is_remote = _stage(settings, profiles, tables), kit.startswith(SCHEME)
@@ -65,12 +64,8 @@ def profile(
         if dry_run:
             _print_plan(probes, stage, json=json)
             return
-        if is_remote:
-            remote, noisy = Remote.parse(kit, remote_command), stage.accepts_noise
-            networks, space = settings.profile.validation_networks, stage.source.space
-            done = profile_space_remotely(remote, probes, space, stage.target, stage.folders, networks, accept_noise=noisy)
-        else:
-            done = stage.measure(probes, on_progress)
+        remote = Remote.parse(kit, remote_command) if is_remote else None
+        done = stage.measure_remotely(remote, probes) if remote else stage.measure(probes, on_progress)
     judged = validate(done.table, done.run, stage.source.space) if settings.profile.validation_networks else None
     if json:
         print_json("profile", **_as_json(done, judged))

@@ -66,9 +66,7 @@ def rank_check(
         values = {"networks": len(networks), "noise_ceiling_tau": _finite(ceiling), "top": top}
         print_json("rank-check", **values, scores=[_as_json(report) for report in reports])
         return
-    print_result(_table(reports, top))
-    print_result("")
-    print_result(_scatter(scores["block rating"], accuracy.tolist()))
+    print_result(f"{_table(reports, top)}\n\n{_scatter(scores['block rating'], accuracy.tolist())}")
     seeds = "one training each: the noise ceiling is unknown" if math.isnan(ceiling) else f"tau between trainings {ceiling:.2f}"
     note(f"{len(networks)} networks; {seeds}")
 

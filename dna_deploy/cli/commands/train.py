@@ -49,11 +49,10 @@ def train(
     space, line = _network(network, settings.space)
     images = ProjectImages(settings.data, space)
     stage = Train(TrainingConfig(recipe=settings.train), images, Path(network), teacher, out, settings.compute)
+    taught = load_teacher(teacher) if teacher else None
+    start = _inherited(inherit, images.fitting_space, line) if inherit else None
     with journey_view() as view:
-        trained = stage.train(
-            line, out, teacher=load_teacher(teacher) if teacher else None,
-            start=_inherited(inherit, images.fitting_space, line) if inherit else None, on_progress=view,
-        )  # fmt: skip
+        trained = stage.train(line, out, teacher=taught, start=start, on_progress=view)
     if not Processes.here().is_first:
         return
     if json:

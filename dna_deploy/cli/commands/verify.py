@@ -9,6 +9,7 @@ import typer
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.options.general import MEASURING, TARGET, Json, Profiles
+from dna_deploy.cli.options.groups import Knobs
 from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.pipeline.settings import Settings
 
@@ -24,7 +25,7 @@ def verify(
     *,
     latency: Annotated[str | None, typer.Option(help="What was promised, such as 20ms; by default what the card says.")] = None,
     fail_over: Annotated[str | None, typer.Option(help="Exit with code 8 if it takes longer than this: a gate for CI.")] = None,
-    settings: Annotated[Settings, TARGET, MEASURING],
+    settings: Annotated[Settings, TARGET, MEASURING, Knobs("Measuring", "profile.accept_noise")],
     quantile: Annotated[
         str | None,
         typer.Option(help="Which share of runs the promise speaks of: p50, p90 or p99; by default what the card says."),
@@ -33,7 +34,6 @@ def verify(
         bool, typer.Option("--tune", help="Find the fastest threads, graph optimisation and precision, too.")
     ] = False,
     profiles: Profiles = Path("profiles"),
-    accept_noise: Annotated[bool, typer.Option("--accept-noise", help="Go on when the machine is noisy.")] = False,
     json: Json = False,
 ) -> None:
     """Measure an exported model on this machine, and say whether it keeps its promise.
@@ -58,6 +58,17 @@ def verify(
     alone = without_preprocessing(model)
     plain = _measured(alone, file.target, file.plan, promise) if alone else None
     card = complete_card(result, tuning, plain)
+    _show(result, tuning, plain, json=json)
+    if card is not None:
+        note(f"updated {card[0]} and {card[1]}")
+    if not settings.profile.accept_noise:
+        result.check_stable()
+    if limit is not None:
+        result.check(limit)
+
+
+def _show(result: Verification, tuning: Tuning | None, plain: Verification | None, *, json: bool) -> None:
+    """Prints what was measured; ``plain`` is the same file without its pre-processing."""
     if json:
         print_json(
             "verify",
@@ -72,12 +83,6 @@ def verify(
             print_result("\n" + _tuning_text(tuning))
     for doubt in result.measurement.doubts:
         note(f"doubt {doubt.name} (grade {doubt.grade}): {doubt.message}; {doubt.advice}")
-    if card is not None:
-        note(f"updated {card[0]} and {card[1]}")
-    if not accept_noise:
-        result.check_stable()
-    if limit is not None:
-        result.check(limit)
 
 
 def _measured(model: Path, target: Target, plan: SamplingPlan, promise: Promise) -> Verification:

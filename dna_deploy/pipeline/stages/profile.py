@@ -16,6 +16,7 @@ from dna_deploy.records.files import Part
 from dna_deploy.targets.target_file import TargetFile
 
 if TYPE_CHECKING:
+    from dna_deploy.latency.remote import Remote
     from dna_deploy.latency.workshop import Folders, Profiled
     from dna_deploy.records.probe_kit import ProbeKit
 
@@ -98,6 +99,13 @@ class Profile:
         from dna_deploy.latency.workshop import Folders
 
         return Folders(self.profiles, self.table_file.parent)
+
+    def measure_remotely(self, remote: Remote, kit: ProbeKit) -> Profiled:
+        """The same of a kit that is measured on another machine."""
+        from dna_deploy.latency.workshop import profile_space_remotely
+
+        space, networks = self.source.fitting_space, self.config.validation_networks
+        return profile_space_remotely(remote, kit, space, self.target, self.folders, networks, accept_noise=self.accepts_noise)
 
     def measure(self, kit: ProbeKit, on_progress: OnProgress = silent) -> Profiled:
         """The raw run of a kit, and the table made of it, as they were written."""
