@@ -67,7 +67,7 @@ def run_group(
 ) -> torch.Tensor:
     """The features that a network's blocks of one group make of what comes before it, through the shared adaptors."""
     for index in group:
-        x = supernets[index](x, *space.index.path_of(index, architecture.blocks[index]))
+        x = supernets[index](x, *space.index.path_of(index, architecture.parts[index]))
     return x
 
 

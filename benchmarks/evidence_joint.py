@@ -34,8 +34,8 @@ def train_joint(work: BlockWork, epochs: int) -> dict[int, SupernetBlock]:
             images = batches.at(step).inputs
             wanted = F.log_softmax(work.teacher.scores(images), 1)
             features, network = images, UniformNetworks(work.space, seed).draw(step)
-            for supernet, block, choice in zip(every, work.space.blocks, network.blocks, strict=True):
-                features = supernet(features, *block.path_of(choice))
+            for supernet, path in zip(every, work.space.index.paths(network), strict=True):
+                features = supernet(features, *path)
             found = F.log_softmax(work.teacher.network.head(features), 1)  # type: ignore[operator]
             loss = F.kl_div(found, wanted, reduction="batchmean", log_target=True)
             for parameters in optimiser.param_groups:

@@ -315,7 +315,7 @@ def dna_joint_long(bench: Bench) -> Scores:
 @torch.no_grad()
 def rate_choices(work: BlockWork, supernet: SupernetBlock, index: int, architectures: Sequence[Architecture]) -> list[float]:
     """What `rate_blocks` says about block ``index`` of some networks, without rating all other candidates of it."""
-    choices = dict.fromkeys((architecture.blocks[index] for architecture in architectures), 0.0)
+    choices = dict.fromkeys((architecture.parts[index] for architecture in architectures), 0.0)
     batches = list(in_order(work.data.rating, work.data, work.config.rating_batch))
     with batch_statistics(supernet):
         for batch in batches:
@@ -323,7 +323,7 @@ def rate_choices(work: BlockWork, supernet: SupernetBlock, index: int, architect
             for choice in choices:
                 found = supernet(features[index], *work.space.index.path_of(index, choice))
                 choices[choice] += float(relative_l1(features[index + 1], found)) / len(batches)
-    return [choices[architecture.blocks[index]] for architecture in architectures]
+    return [choices[architecture.parts[index]] for architecture in architectures]
 
 
 def spos(bench: Bench, batch: int = BATCH) -> Scores:

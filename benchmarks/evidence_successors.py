@@ -84,7 +84,7 @@ def dna_plus_plus(bench: Bench, epochs: int = POPULATION_EPOCHS) -> Scores:
 def rate_choices(work: PopulationWork, population: Population, listed: tuple[Architecture, ...]) -> list[list[float]]:
     """For every block, what `rate_population` says about the choices of some networks, without rating all others."""
     blocks = range(len(work.space.blocks))
-    ratings = [dict.fromkeys((architecture.blocks[index] for architecture in listed), 0.0) for index in blocks]
+    ratings = [dict.fromkeys((architecture.parts[index] for architecture in listed), 0.0) for index in blocks]
     every = list(rating_views(work))
     for views in every:
         features = views
@@ -97,4 +97,4 @@ def rate_choices(work: PopulationWork, population: Population, listed: tuple[Arc
                     made = block.supernet(seen, *work.space.index.path_of(index, choice))
                     ratings[index][choice] += float(distance(predictor(block.embed(made)), wanted)) / len(every)
             features = emitted
-    return [[ratings[index][architecture.blocks[index]] for architecture in listed] for index in blocks]
+    return [[ratings[index][architecture.parts[index]] for architecture in listed] for index in blocks]

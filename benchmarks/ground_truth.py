@@ -40,7 +40,8 @@ from dna_deploy.learning.compute import Compute
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.samples import Samples
-from dna_deploy.spaces.architecture import Architecture, BlockChoice
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.block import BlockChoice
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.statistics.ranks import tau
@@ -143,7 +144,7 @@ def draw_mixed(space: SearchSpace, rng: random.Random) -> Architecture:
 def draw_plain(space: SearchSpace, rng: random.Random) -> Architecture:
     """A network with one operation a block."""
     cells = [rng.choice(block.cells) for block in space.blocks]
-    return Architecture(tuple(BlockChoice(cell.width, (rng.choice(cell.layers[0]),) * cell.depth) for cell in cells))
+    return Architecture.of(BlockChoice(cell.width, (rng.choice(cell.layers[0]),) * cell.depth) for cell in cells)
 
 
 def draw_bands(space: SearchSpace, table: LatencyTable, plan: Plan) -> list[list[list[Architecture]]]:
@@ -196,7 +197,7 @@ def operator_counts(space: SearchSpace, architectures: Sequence[Architecture]) -
     features = []
     for architecture in architectures:
         row: list[float] = []
-        for block, choice in zip(space.blocks, architecture.blocks, strict=True):
+        for block, choice in zip(space.blocks, space.index.choices(architecture), strict=True):
             known = sorted({op.code for cell in block.cells for operations in cell.layers for op in operations})
             codes = [operation.code for operation in choice.operations]
             row += [*map(float, map(codes.count, known)), float(choice.depth), float(choice.width)]

@@ -55,8 +55,8 @@ from dna_deploy.search import pareto_front as pareto_front
 from dna_deploy.search import portfolio as portfolio
 from dna_deploy.search import search as search
 from dna_deploy.spaces.architecture import Architecture as Architecture
-from dna_deploy.spaces.architecture import BlockChoice as BlockChoice
 from dna_deploy.spaces.block import Block as Block
+from dna_deploy.spaces.block import BlockChoice as BlockChoice
 from dna_deploy.spaces.block import Cell as Cell
 from dna_deploy.spaces.block import FixedLayer as FixedLayer
 from dna_deploy.spaces.catalog import find_space as find_space

@@ -14,7 +14,7 @@ import numpy as np
 from dna_deploy.latency.calibrate import LEAST_NETWORKS
 from dna_deploy.records.doubt import Doubt, Grade
 from dna_deploy.records.latency_table import Calibration, LatencyRow
-from dna_deploy.records.profile_run import ProfileRun
+from dna_deploy.records.profile_run import Conditions, ProfileRun
 from dna_deploy.records.samples import Quantile, Samples
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.plan import SamplingPlan, Statistic
@@ -43,24 +43,14 @@ def doubts_about(
     return tuple(_doubts_about(runs, rows, calibrations))
 
 
-def doubts_about_model(
-    samples: Samples,
-    other_load: float,
-    throttled: Sequence[str],
-    fingerprint: Fingerprint,
-    target: Target,
-    disturbed: float = 0.0,
-) -> tuple[Doubt, ...]:
-    """Every doubt about one measured model; ``disturbed`` is the share of the time that it waited for a steady processor."""
-    found = (
+def doubts_about_model(samples: Samples, conditions: Conditions, fingerprint: Fingerprint, target: Target) -> tuple[Doubt, ...]:
+    """Every doubt about one measured model."""
+    doubts = (
         _halves([samples], "p50", MEDIAN_HALVES),
         _few_rounds(len(samples.visits_ns)),
-        _other_load([other_load], fingerprint, target),
-        _governor(fingerprint),
-        _throttled(throttled),
-        _shared(disturbed),
+        *_surroundings([conditions], fingerprint, target),
     )
-    return tuple(doubt for doubt in found if doubt is not None)
+    return tuple(doubt for doubt in doubts if doubt is not None)
 
 
 def _doubts_about(
@@ -69,24 +59,30 @@ def _doubts_about(
     last = runs[-1]
     every = [probe.samples for run in runs for probe in run.of("layer", "calibration")]
     networks = [probe.samples for run in runs for probe in run.of("calibration", "validation")]
-    loads = [load for run in runs for load in run.conditions.other_load]
-    throttled = sorted({reason for run in runs for reason in run.conditions.throttled})
     for doubt in (
         _halves(every, last.plan.statistic, HALVES),
         _halves(networks, "p50", MEDIAN_HALVES) if networks else None,
         _drift([samples for run in runs for probe in run.of("sentinel") for samples in [probe.samples]], last.plan.statistic),
         _few_rounds(sum(run.rounds for run in runs)),
         _cut_short(sum(run.rounds for run in runs), last.plan),
-        _other_load(loads, last.fingerprint, last.target),
-        _governor(last.fingerprint),
-        _throttled(throttled),
-        _shared(max(run.conditions.disturbed for run in runs)),
-        _clock(sum(run.conditions.stalled_clock for run in runs)),
+        *_surroundings([run.conditions for run in runs], last.fingerprint, last.target),
         _calibration(calibrations),
         _absent(last, rows),
     ):
         if doubt is not None:
             yield doubt
+
+
+def _surroundings(conditions: Sequence[Conditions], fingerprint: Fingerprint, target: Target) -> Iterator[Doubt | None]:
+    """Doubts about the machine, and about what else was at work on it."""
+    last = conditions[-1]
+    yield _other_load([load for each in conditions for load in each.other_load], fingerprint, target)
+    yield _governor(fingerprint)
+    yield _throttled(sorted({reason for each in conditions for reason in each.throttled}))
+    yield _shared(max(each.disturbed for each in conditions))
+    yield _clock(sum(each.stalled_clock for each in conditions))
+    yield _few_processors(last.processors, target)
+    yield _quota(last.quota, sum(each.quota_stops for each in conditions), target)
 
 
 def _grade(value: float, limits: Limits) -> Grade | None:
@@ -165,6 +161,27 @@ def _shared(disturbed: float) -> Doubt | None:
         return None
     message = f"others slowed the processor down for {disturbed:.0%} of the time, in which nothing was measured"
     return Doubt(name="shared", message=message, advice="what was measured holds where nobody else uses it", grade="B")
+
+
+def _few_processors(usable: int | None, target: Target) -> Doubt | None:
+    if usable is None or usable >= target.threads:
+        return None
+    message = f"{target.threads} threads shared {usable} processor{'s' if usable > 1 else ''}: this process may use no more"
+    advice = "lift the restriction (taskset, a container's processors), or write fewer threads into the target.toml"
+    return Doubt(name="few-processors", message=message, advice=advice, grade="D")
+
+
+def _quota(quota: float | None, stops: int, target: Target) -> Doubt | None:
+    """A quota stops whoever used it up until its period is over, mostly of 100 ms."""
+    is_short = quota is not None and quota < target.threads
+    if not is_short and not stops:
+        return None
+    left = "" if quota is None else f" of {quota:.3g} processors"
+    message = f"a quota{left} holds for this process, which stopped it {stops} times" if stops else (
+        f"a quota{left} holds for this process, less than the {target.threads} of its threads"
+    )  # fmt: skip
+    advice = "lift the quota (a container's --cpus, a service's CPUQuota), or measure elsewhere"
+    return Doubt(name="quota", message=message, advice=advice, grade="D" if is_short else "C")
 
 
 def _clock(stalled: int) -> Doubt | None:

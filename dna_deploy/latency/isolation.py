@@ -18,6 +18,7 @@ from typing import IO, Any, Self
 from dna_deploy import errors
 from dna_deploy.errors import DependencyError, DnaDeployError
 from dna_deploy.latency.pace import PATIENCE_S, WATCH_S
+from dna_deploy.latency.runners.inputs import GivenInput
 from dna_deploy.latency.sampling import ProbeError
 from dna_deploy.records.probe_kit import ProbeKit
 from dna_deploy.targets.fingerprint import Fingerprint
@@ -50,11 +51,21 @@ class IsolatedBench:
     That process removes the folder ``scratch``, if one is given, should it find this one gone.
     """
 
-    def __init__(self, target: Target, plan: SamplingPlan, models: Mapping[str, Path], scratch: Path | None = None) -> None:
+    def __init__(
+        self,
+        target: Target,
+        plan: SamplingPlan,
+        models: Mapping[str, Path],
+        scratch: Path | None = None,
+        inputs: Sequence[GivenInput] = (),
+    ) -> None:
         check_target(target)
         self._target, self._plan, self._models = target, plan, dict(models)
         self._scratch = (str(scratch),) if scratch else ()
         self._loaded: set[str] = set()
+        self._inputs = {given.name: given.model_dump(mode="json") for given in inputs}
+        self.shapes: dict[str, dict[str, tuple[int, ...]]] = {}
+        """Of every input of the models loaded so far, where the runtime tells it."""
         self.memory_bytes: dict[str, int] = {}
         """Scratch memory of the models loaded so far, where the runtime tells it."""
         self.waited_s = 0.0
@@ -105,18 +116,21 @@ class IsolatedBench:
     def _visit(self, name: str) -> tuple[int, ...]:
         plan = self._plan
         if name not in self._loaded:
-            memory = self._ask({"do": "load", "name": name, "path": str(self._models[name])}).get("memory_bytes")
-            if memory:
+            request = {"do": "load", "name": name, "path": str(self._models[name])}
+            answer = self._ask(request | ({"inputs": self._inputs} if self._inputs else {}))
+            if memory := answer.get("memory_bytes"):
                 self.memory_bytes[name] = memory
+            self.shapes[name] = {input: tuple(shape) for input, shape in answer.get("shapes", {}).items()}
             self._loaded.add(name)
-        settings = plan.model_dump(include={"warmup_runs", "warmup_s", "runs"})
+        settings = plan.model_dump(include={"warmup_runs", "warmup_s", "runs", "idle_s"})
         answer = self._ask({"do": "visit", "name": name, "steady": plan.steady, **settings})
         self.waited_s += answer["waited_s"]
         return tuple(answer["samples_ns"])
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         patience_s = WATCH_S + PATIENCE_S if self._plan.steady else 0.0
-        answer = self._exchange(json.dumps(request), self._plan.timeout_s + patience_s)
+        rest_s = self._plan.idle_s * self._plan.runs
+        answer = self._exchange(json.dumps(request), self._plan.timeout_s + patience_s + rest_s)
         if "error" in answer:
             raise ProbeError(self._without_scratch(answer["error"]))
         return answer

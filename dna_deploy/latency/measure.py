@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dna_deploy.errors import TableError, UnstableMeasurementError
+from dna_deploy.errors import TableError, UnstableMeasurementError, UsageError
 from dna_deploy.latency.doubts import doubts_about_model
 from dna_deploy.latency.isolation import IsolatedBench
+from dna_deploy.latency.runners.inputs import GivenInput
 from dna_deploy.latency.sampling import sample
-from dna_deploy.latency.surroundings import Heat, OtherLoad
+from dna_deploy.latency.surroundings import Heat, OtherLoad, QuotaStops
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.files import Provenance, digest_of, read_bytes
 from dna_deploy.records.measurement import Measurement
+from dna_deploy.records.profile_run import Conditions
 from dna_deploy.records.samples import Samples
+from dna_deploy.targets.machine import processor_quota, usable_processors
 from dna_deploy.targets.plan import SamplingPlan
-from dna_deploy.targets.target import Target
+from dna_deploy.targets.target import Target, images
+
+_IMAGE_SIZES = 4
+"""Batch, channels, height and width; other inputs may begin with anything."""
 
 LEAST_S = 2.0
 """One small model needs no longer, where its plan asks for a least time: all the rounds of it may pass in a tenth of a second,
@@ -23,7 +30,12 @@ which is too short to be typical."""
 
 
 def measure_model(
-    path: Path, target: Target, plan: SamplingPlan | None = None, on_progress: OnProgress = silent
+    path: Path,
+    target: Target,
+    plan: SamplingPlan | None = None,
+    on_progress: OnProgress = silent,
+    *,
+    inputs: Sequence[GivenInput] = (),
 ) -> Measurement:
     """How long one inference of a model file takes on this machine.
 
@@ -32,27 +44,41 @@ def measure_model(
         target: How to run it.
         plan: How often: rounds times runs samples; p90 needs 64 and p99 662.
         on_progress: Told after every visit.
+        inputs: What to feed it with, where it leaves that open.
 
     Raises:
         TableError: the file cannot be read, loaded or run.
+        UsageError: it takes another number of images at once than the target says, or leaves open what it is fed with.
         UnstableMeasurementError: the clock of this machine cannot be used, or the plan wants a steady processor and it is not.
     """
     plan = plan or SamplingPlan()
     plan = plan.model_copy(update={"least_s": min(plan.least_s, LEAST_S)})
     digest = digest_of(read_bytes(path, "model"))
-    load, heat, stalled, begin = OtherLoad(), Heat(), 0, time.monotonic()
+    load, heat, quota, stalled, begin = OtherLoad(), Heat(), QuotaStops(), 0, time.monotonic()
     visits: list[tuple[int, ...]] = []
-    with IsolatedBench(target, plan, {path.name: path.resolve()}) as bench:
+    with IsolatedBench(target, plan, {path.name: path.resolve()}, inputs=inputs) as bench:
         for visit in sample(bench, (path.name,), plan, time.monotonic):
             if visit.failure:
                 raise TableError(f"{path} cannot be run by {target.runtime}: {visit.failure}")
+            if not visits:
+                check_inputs(path.name, bench.shapes[path.name], target, inputs)
             if visit.is_possible:
                 visits.append(visit.samples_ns)
             else:
                 stalled += 1
             on_progress(Progress("measuring", visit.round + 1, plan.rounds))
         throttled, found = (*heat.look(), *bench.throttle_reasons()), bench.fingerprint
-        disturbed = bench.waited_s / (time.monotonic() - begin)
+        seconds = time.monotonic() - begin
+        conditions = Conditions(
+            other_load=(load.look(),),
+            throttled=throttled,
+            stalled_clock=stalled,
+            disturbed=min(1.0, bench.waited_s / max(seconds, 1e-9)),
+            processors=len(usable_processors()),
+            quota=processor_quota(),
+            quota_stops=quota.look(),
+            seconds=seconds,
+        )
     if not visits:
         raise UnstableMeasurementError(f"the clock stood still or jumped in all {stalled} visits")
     samples = Samples(visits_ns=tuple(visits))
@@ -63,6 +89,23 @@ def measure_model(
         target=target,
         fingerprint=found,
         plan=plan,
+        inputs=tuple(f"{name} {'x'.join(map(str, shape))}" for name, shape in bench.shapes[path.name].items()),
         samples=samples,
-        doubts=doubts_about_model(samples, load.look(), throttled, found, target, disturbed),
+        doubts=doubts_about_model(samples, conditions, found, target),
     )
+
+
+def check_inputs(name: str, shapes: Mapping[str, tuple[int, ...]], target: Target, given: Sequence[GivenInput]) -> None:
+    """Raises `UsageError` if a model takes another number of images at once than the target says, or lacks a named input."""
+    if not shapes:
+        return  # a runtime that does not tell
+    unknown = next((one.name for one in given if one.name and one.name not in shapes), None)
+    if unknown is not None:
+        raise UsageError(f"{name} has no input {unknown!r}; it has {', '.join(shapes)}")
+    batches = {shape[0] for shape in shapes.values() if len(shape) == _IMAGE_SIZES}
+    if batches and target.batch not in batches:
+        batch = max(batches)
+        raise UsageError(
+            f"{name} takes {images(batch)} at once; the target {target.name!r} measures {images(target.batch)}",
+            f"export it with --batch {target.batch}, or verify it with a target that has batch = {batch}",
+        )

@@ -8,12 +8,13 @@ from typing import Protocol
 from dna_deploy.errors import TableError, UnstableMeasurementError
 from dna_deploy.latency.journal import Journal
 from dna_deploy.latency.sampling import Visit
-from dna_deploy.latency.surroundings import Heat, OtherLoad
+from dna_deploy.latency.surroundings import Heat, OtherLoad, QuotaStops
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.probe_kit import KitProbe, ProbeKit
 from dna_deploy.records.profile_run import AbsentProbe, Conditions, ProbeSamples, ProfileRun
 from dna_deploy.records.samples import Samples
 from dna_deploy.targets.fingerprint import Fingerprint
+from dna_deploy.targets.machine import processor_quota, usable_processors
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
 
@@ -51,7 +52,7 @@ class Recorder:
         self._kit, self._target, self._plan, self._probes = kit, target, plan, probes
         self._machine, self._journal, self._clock, self._begin = machine, journal, clock, clock()
         self._story, self._load, self._fresh = journal.story, OtherLoad(), 0
-        self._stalled, self._round, self._heat = 0, -1, Heat()
+        self._stalled, self._round, self._heat, self._quota = 0, -1, Heat(), QuotaStops()
         self._throttled: dict[str, None] = {}
         self.spent_s = self._story.seconds
         self.done = {(visit.round, visit.name) for visit in self._story.visits}
@@ -150,6 +151,9 @@ class Recorder:
             throttled=tuple(self._throttled),
             stalled_clock=self._stalled,
             disturbed=min(1.0, round(self._machine.waited_s / max(1e-9, self._clock() - self._begin), 4)),
+            processors=len(usable_processors()),
+            quota=processor_quota(),
+            quota_stops=self._quota.look(),
             pauses=self._story.pauses,
             seconds=round(self.seconds, 3),
         )

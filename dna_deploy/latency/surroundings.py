@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import psutil
 
-from dna_deploy.targets.machine import throttle_count
+from dna_deploy.targets.machine import quota_stops, throttle_count
 
 
 class Heat:
@@ -19,6 +19,18 @@ class Heat:
         """What to call it; nothing if all was well."""
         before, self._before = self._before, self._count()
         return ("processor heat",) if self._before > before else ()
+
+
+class QuotaStops:
+    """How often a quota of the system stopped this process, from one look to the next."""
+
+    def __init__(self, count: Callable[[], int] = quota_stops) -> None:
+        self._count, self._before = count, count()
+
+    def look(self) -> int:
+        """Stops since the last look."""
+        before, self._before = self._before, self._count()
+        return max(0, self._before - before)
 
 
 class OtherLoad:

@@ -10,7 +10,7 @@ from dna_deploy.latency.doubts import doubts_about
 from dna_deploy.records.doubt import worst_grade
 from dna_deploy.records.latency_table import AbsentRow, Calibration, LatencyRow, LatencyTable
 from dna_deploy.records.profile_run import ProbeSamples, ProfileRun
-from dna_deploy.records.samples import LEAST_SAMPLES, Samples
+from dna_deploy.records.samples import LEAST_SAMPLES, TAILS, Quantile, Samples
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.space import SearchSpace
 
@@ -36,7 +36,8 @@ def table_from_runs(runs: Sequence[ProfileRun], space: SearchSpace | None = None
     overhead = _only(probes, "empty").statistic(last.plan.statistic)
     rows = tuple(_row(probe, overhead, last) for probe in probes if probe.role == "layer")
     known = {row.layer for row in rows}
-    calibrations = _calibrations(space, {row.layer: row.latency_s for row in rows}, probes)
+    quantiles = [name for name in LEAST_SAMPLES if name not in TAILS or not any(run.plan.steady for run in runs)]
+    calibrations = _calibrations(space, {row.layer: row.latency_s for row in rows}, probes, quantiles)
     doubts = doubts_about(runs, rows, calibrations)
     return LatencyTable(
         provenance=last.provenance,
@@ -104,7 +105,9 @@ def _row(probe: ProbeSamples, overhead: float, run: ProfileRun) -> LatencyRow:
     )
 
 
-def _calibrations(space: SearchSpace, latencies: dict[str, float], probes: Sequence[ProbeSamples]) -> tuple[Calibration, ...]:
+def _calibrations(
+    space: SearchSpace, latencies: dict[str, float], probes: Sequence[ProbeSamples], quantiles: Sequence[Quantile]
+) -> tuple[Calibration, ...]:
     networks = []
     for probe in probes:
         if probe.role == "calibration":
@@ -115,6 +118,6 @@ def _calibrations(space: SearchSpace, latencies: dict[str, float], probes: Seque
         return ()
     return tuple(
         calibrate(quantile, [total for total, _ in networks], [samples.statistic(quantile) for _, samples in networks])
-        for quantile in LEAST_SAMPLES
+        for quantile in quantiles
         if all(samples.can_tell(quantile) for _, samples in networks)
     )

@@ -19,6 +19,7 @@ from typing import Any, TextIO
 from dna_deploy.errors import DnaDeployError
 from dna_deploy.latency.pace import Pace
 from dna_deploy.latency.runners import Runner, Session, open_runner
+from dna_deploy.latency.runners.inputs import GivenInput
 from dna_deploy.targets.machine import processors_of
 from dna_deploy.targets.target import Target
 
@@ -34,10 +35,11 @@ def warm_up(session: Session, runs: int, seconds: float, clock: Callable[[], flo
 class Worker:
     """Answers requests about probes."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, sleep: Callable[[float], object] = time.sleep) -> None:
         self._runner: Runner = open_runner(target)
         self._sessions: dict[str, Session] = {}
         self._pace: Pace | None = None
+        self._sleep = sleep
 
     def hello(self) -> dict[str, Any]:
         """What it runs probes with."""
@@ -47,8 +49,8 @@ class Worker:
         """Does what is asked: ``load``, ``visit`` or ``throttle``."""
         match request["do"]:
             case "load":
-                session = self._sessions[request["name"]] = self._runner.load(Path(request["path"]))
-                return {"memory_bytes": getattr(session, "memory_bytes", None)}
+                session = self._sessions[request["name"]] = self._load(Path(request["path"]), request.get("inputs") or {})
+                return {"memory_bytes": getattr(session, "memory_bytes", None), "shapes": getattr(session, "shapes", {})}
             case "visit":
                 samples, waited_s = self._undisturbed(request) if request["steady"] else (self._visit(request), 0.0)
                 return {"samples_ns": samples, "waited_s": waited_s}
@@ -58,7 +60,20 @@ class Worker:
     def _visit(self, request: dict[str, Any]) -> list[int]:
         session = self._sessions[request["name"]]
         warm_up(session, request["warmup_runs"], request["warmup_s"])
-        return session.time_runs(request["runs"])
+        if not (idle_s := request.get("idle_s", 0.0)):
+            return session.time_runs(request["runs"])
+        samples = []
+        for _ in range(request["runs"]):
+            self._sleep(idle_s)
+            samples += session.time_runs(1)
+        return samples
+
+    def _load(self, path: Path, inputs: dict[str, Any]) -> Session:
+        if not inputs:
+            return self._runner.load(path)
+        load: Any = self._runner.load
+        session: Session = load(path, {name: GivenInput.model_validate(values) for name, values in inputs.items()})
+        return session
 
     def _undisturbed(self, request: dict[str, Any]) -> tuple[list[int], float]:
         self._pace = self._pace or Pace()

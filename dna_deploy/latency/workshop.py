@@ -6,19 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dna_deploy.errors import TableError, UnstableMeasurementError, UsageError
+from dna_deploy.errors import TableError, UnstableMeasurementError
 from dna_deploy.latency.profile import profile_kit
 from dna_deploy.latency.remote import Remote
 from dna_deploy.latency.table import table_from_runs
-from dna_deploy.plugins import suggest
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.doubt import UNSTABLE
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.probe_kit import ProbeKit
 from dna_deploy.records.profile_run import ProfileRun
-from dna_deploy.records.samples import LEAST_SAMPLES
 from dna_deploy.spaces.space import SearchSpace
-from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import TargetFile
 
 PROFILES = Path("profiles")
@@ -98,14 +95,6 @@ def profile_space_remotely(
     if (run.space_digest, run.kit_digest) != (space.digest, kit.digest):
         raise TableError(f"{remote.login} sent back the run of another kit", "remove its folder .cache/dna-deploy/remote")
     return keep_table([run], keep_run(run, folders), space, folders, accept_noise=accept_noise)
-
-
-def plan_for(quantile: str, plan: SamplingPlan) -> SamplingPlan:
-    """The plan with at least as many rounds as it takes to speak of a quantile."""
-    for name, least in LEAST_SAMPLES.items():
-        if quantile == name:
-            return plan.model_copy(update={"rounds": max(plan.rounds, -(-least // plan.runs))})
-    raise UsageError(f"unknown quantile {quantile!r}", suggest(quantile, tuple(LEAST_SAMPLES)))
 
 
 def keep_run(run: ProfileRun, folders: Folders) -> Path:

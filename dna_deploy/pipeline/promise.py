@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import TypeAlias
 
 from dna_deploy.errors import InfeasibleError, PromiseError, TableError
-from dna_deploy.export.checks.verification import plan_for
 from dna_deploy.export.formats.model_file import export_architecture
 from dna_deploy.latency.measure import measure_model
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.measurement import Measurement
-from dna_deploy.records.samples import Quantile
+from dna_deploy.records.samples import Quantile, plan_for
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace

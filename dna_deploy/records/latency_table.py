@@ -115,7 +115,10 @@ class LatencyTable(Record):
             if calibration.quantile == quantile:
                 return calibration
         known = ", ".join(calibration.quantile for calibration in self.calibrations)
-        raise TableError(f"the table of {self.target.name!r} cannot speak of {quantile}", f"it has {known}; profile longer")
+        raise TableError(
+            f"the table of {self.target.name!r} cannot speak of {quantile}",
+            f"it has {known}; profile longer, and without --steady for a tail",
+        )
 
     def predict(self, space: SearchSpace, architecture: Architecture, quantile: Quantile = "p50") -> Duration:
         """The latency that a network of the space is predicted to have."""

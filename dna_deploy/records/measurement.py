@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 from typing import ClassVar
 
+from pydantic import Field
+
+from dna_deploy.errors import UnstableMeasurementError
 from dna_deploy.records.doubt import Doubt, Grade, worst_grade
 from dna_deploy.records.files import Provenance, Record
-from dna_deploy.records.samples import Quantile, Samples
+from dna_deploy.records.samples import TAILS, Quantile, Samples
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
@@ -24,6 +28,9 @@ class Measurement(Record):
     target: Target
     fingerprint: Fingerprint
     plan: SamplingPlan
+    inputs: tuple[str, ...] = Field(
+        default=(), exclude_if=operator.not_, description="what it was fed with, where the runtime tells: name and shape"
+    )
     samples: Samples
     doubts: tuple[Doubt, ...]
 
@@ -37,15 +44,27 @@ class Measurement(Record):
 
     @property
     def p90(self) -> Duration:
-        return self.samples.p90
+        return self.quantile("p90")
 
     @property
     def p99(self) -> Duration:
-        return self.samples.p99
+        return self.quantile("p99")
 
     def quantile(self, name: Quantile) -> Duration:
-        """See `Samples.quantile`."""
+        """The latency that this share of runs stays below.
+
+        Raises:
+            UnstableMeasurementError: `why_not` says why it cannot be told.
+        """
+        if self.plan.steady and name in TAILS:
+            raise UnstableMeasurementError(f"{name} cannot be told: {self.why_not(name)}", "measure without --steady")
         return self.samples.quantile(name)
+
+    def why_not(self, name: Quantile) -> str:
+        """Why a quantile cannot be told; empty if it can."""
+        if self.plan.steady and name in TAILS:
+            return "slow moments were thrown away (steady)"
+        return "" if self.samples.can_tell(name) else f"{self.samples.count} samples are too few"
 
     def standard_error(self, name: Quantile) -> Duration:
         """The standard error of a quantile."""

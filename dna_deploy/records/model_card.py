@@ -5,6 +5,7 @@ What is not known says why. The Markdown beside the record is written by the roo
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self, TypeAlias
@@ -58,11 +59,23 @@ class Parity(Part):
     absent_judges: dict[str, str] = Field(description="judges that could not be asked, and why")
 
 
+def _is_one(value: int) -> bool:
+    """For what is left out of files, so that those made before it keep their digests."""
+    return value == 1
+
+
+def _is_fp32(value: Precision) -> bool:
+    return value == "fp32"
+
+
 class AskedLatency(Part):
     """The budget."""
 
     latency_s: float = Field(gt=0)
     quantile: Quantile = "p50"
+    target: str = Field("", exclude_if=operator.not_, description="for which target; empty where nobody said it")
+    batch: int = Field(1, ge=1, exclude_if=_is_one, description="images that the latency is for")
+    precision: Precision = Field("fp32", exclude_if=_is_fp32)
 
 
 class PredictedLatency(Part):
@@ -84,7 +97,15 @@ class MeasuredLatency(Part):
     samples: int = Field(gt=0)
     target: Target
     fingerprint: Fingerprint
+    idle_s: float = Field(0.0, ge=0, exclude_if=operator.not_, description="rest before every run; 0: runs back to back")
+    steady: bool = Field(False, exclude_if=operator.not_, description="only in moments when nobody else was at work")
     doubts: tuple[Doubt, ...]
+
+    @property
+    def rhythm(self) -> str:
+        """For which moments the numbers are true, in words."""
+        words = f"each run after a rest of {self.idle_s * 1e3:g} ms" if self.idle_s else "runs back to back"
+        return f"{words}, only in moments when nobody else was at work" if self.steady else f"{words}, every moment counted"
 
     @classmethod
     def of(cls, measurement: Measurement, quantile: Quantile) -> Self:
@@ -93,10 +114,10 @@ class MeasuredLatency(Part):
         Raises:
             UnstableMeasurementError: there are too few samples to speak of the quantile.
         """
-        few = f"{measurement.samples.count} samples are too few"
+        missing = measurement.why_not("p90")
         return cls(
             p50_s=measurement.p50.seconds,
-            p90_s=measurement.p90.seconds if measurement.samples.can_tell("p90") else Absent(reason=few),
+            p90_s=Absent(reason=missing) if missing else measurement.p90.seconds,
             quantile=quantile,
             quantile_s=measurement.quantile(quantile).seconds,
             standard_error_s=measurement.standard_error(quantile).seconds,
@@ -104,6 +125,8 @@ class MeasuredLatency(Part):
             samples=measurement.samples.count,
             target=measurement.target,
             fingerprint=measurement.fingerprint,
+            idle_s=measurement.plan.idle_s,
+            steady=measurement.plan.steady,
             doubts=measurement.doubts,
         )
 

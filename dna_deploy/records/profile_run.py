@@ -33,6 +33,11 @@ class AbsentProbe(Part):
     reason: str
 
 
+def _is_none(value: object) -> bool:
+    """For settings that are left out of files, so that files made before them keep their digests."""
+    return value is None
+
+
 class Conditions(Part):
     """What else went on while it was measured."""
 
@@ -46,6 +51,13 @@ class Conditions(Part):
         exclude_if=operator.not_,  # runs made before it keep their digests
         description="share of the time that was waited for a steady processor",
     )
+    processors: int | None = Field(
+        default=None, ge=1, exclude_if=_is_none, description="logical processors that the measuring process could use"
+    )
+    quota: float | None = Field(
+        default=None, gt=0, exclude_if=_is_none, description="processors that a quota of the system left it"
+    )
+    quota_stops: int = Field(default=0, ge=0, exclude_if=operator.not_, description="how often that quota stopped it")
     pauses: int = Field(default=0, ge=0, description="how often the run was interrupted and taken up again")
     seconds: float = Field(ge=0, description="time spent measuring")
 

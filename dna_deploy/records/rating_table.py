@@ -14,7 +14,8 @@ from pydantic import Field, model_validator
 from dna_deploy.errors import DnaDeployError, TableError
 from dna_deploy.records.files import Migration, Part, Provenance, Record
 from dna_deploy.records.score import ACCURACY, RATING, ScoreKind, predicted
-from dna_deploy.spaces.architecture import Architecture, BlockChoice
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.block import BlockChoice
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.space import SearchSpace
 
@@ -112,13 +113,13 @@ class RatingTable(Record):
         if expected != found:
             raise TableError(f"the ratings do not cover the candidates of {space.name!r}")
 
-    def of_choice(self, space: SearchSpace, index: int, choice: BlockChoice) -> float:
+    def of_choice(self, space: SearchSpace, index: int, choice: BlockChoice | str) -> float:
         """The rating of one candidate of block ``index``."""
         return self._of_blocks[index][0][space.index.position(index, choice)]
 
     def of(self, space: SearchSpace, architecture: Architecture) -> float:
         """The summed rating of a network."""
-        return sum(self.of_choice(space, index, choice) for index, choice in enumerate(architecture.blocks))
+        return sum(self.of_choice(space, index, choice) for index, choice in enumerate(architecture.parts))
 
     def standard_error(self, space: SearchSpace, architecture: Architecture) -> float:
         """The standard error of that sum, from those of its blocks."""

@@ -9,15 +9,19 @@ from typing import Annotated, Any, Literal, TypeAlias
 import numpy as np
 from pydantic import BeforeValidator, Field, PlainSerializer
 
-from dna_deploy.errors import UnstableMeasurementError
+from dna_deploy.errors import UnstableMeasurementError, UsageError
+from dna_deploy.plugins import suggest
 from dna_deploy.records.files import Part
-from dna_deploy.targets.plan import Statistic
+from dna_deploy.targets.plan import SamplingPlan, Statistic
 from dna_deploy.units import Duration
 
 Quantile: TypeAlias = Literal["p50", "p90", "p99"]
 
 LEAST_SAMPLES: dict[Quantile, int] = {"p50": 1, "p90": 64, "p99": 662}
 """MLPerf LoadGen's early-stopping rule: fewer samples than this say nothing about a quantile."""
+
+TAILS: tuple[Quantile, ...] = ("p90", "p99")
+"""What speaks of slow moments, and needs every one of them."""
 
 SHARES: dict[str, float] = {"min": 0.0, "p10": 0.1, "p25": 0.25, "p50": 0.5, "p90": 0.9, "p99": 0.99}
 
@@ -45,6 +49,23 @@ Visits = Annotated[
     BeforeValidator(_read_visits),
     PlainSerializer(_write_visits, return_type=str, when_used="json"),
 ]
+
+
+def plan_for(quantile: str, plan: SamplingPlan) -> SamplingPlan:
+    """The plan with at least as many rounds as it takes to speak of a quantile.
+
+    Raises:
+        UsageError: it is not one that can be measured, or the plan leaves out moments that belong to a tail.
+    """
+    known = next((name for name in LEAST_SAMPLES if quantile == name), None)
+    if known is None:
+        raise UsageError(f"unknown quantile {quantile!r}", suggest(quantile, tuple(LEAST_SAMPLES)))
+    if known in TAILS and plan.steady:
+        raise UsageError(
+            f"{known} speaks of every moment, and --steady throws away those in which others slowed the processor down",
+            "leave --steady (or steady = true) away, or ask for p50",
+        )
+    return plan.model_copy(update={"rounds": max(plan.rounds, -(-LEAST_SAMPLES[known] // plan.runs))})
 
 
 class Samples(Part):

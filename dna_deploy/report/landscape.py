@@ -8,7 +8,8 @@ from statistics import fmean, median
 
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.report.evidence import Evidence
-from dna_deploy.spaces.architecture import Architecture, BlockChoice
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.block import BlockChoice
 from dna_deploy.spaces.operations import FeatureMap
 from dna_deploy.spaces.space import SearchSpace
 
@@ -91,4 +92,4 @@ def _input(space: SearchSpace, answer: Architecture | None, block: int) -> Featu
     inputs = space.index.inputs[block]
     if answer is None or block == 0:
         return inputs[0]
-    return next(input for input in inputs if input.channels == answer.widths[block - 1])
+    return inputs[space.index.exits(block - 1)[space.index.position(block - 1, answer.parts[block - 1])]]

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from dna_deploy.errors import UsageError
-from dna_deploy.spaces.architecture import BlockChoice
+from dna_deploy.plugins import suggest
 from dna_deploy.spaces.operations import FeatureMap, Operation
 from dna_deploy.spaces.placed import PlacedLayer
 
@@ -19,6 +19,27 @@ CellPath: TypeAlias = tuple[int, ...]
 
 PlacedCell: TypeAlias = tuple[tuple[PlacedLayer, ...], ...]
 """``[layer][operation]``: every layer that a cell can put behind its input."""
+
+
+@dataclass(frozen=True)
+class BlockChoice:
+    """A candidate of a block: its width and one operation a layer."""
+
+    width: int
+    operations: tuple[Operation, ...]
+
+    @property
+    def depth(self) -> int:
+        return len(self.operations)
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """Every layer with its place among candidates of the same shape, such as ``24x3 layer 2: k7e6`` (width x depth)."""
+        shape = f"{self.width}x{self.depth}"
+        return tuple(f"{shape} layer {number}: {operation.code}" for number, operation in enumerate(self.operations, 1))
+
+    def __str__(self) -> str:
+        return f"{self.width}:{','.join(operation.code for operation in self.operations)}"
 
 
 @dataclass(frozen=True)
@@ -141,6 +162,26 @@ class Block:
     def choice(self, cell: int, path: CellPath) -> BlockChoice:
         """The candidate with a path through a cell: the reverse of `path_of`."""
         return self.cells[cell].choice(path)
+
+    def parse(self, text: str) -> BlockChoice:
+        """The candidate that a text such as ``24:k3e6,k5e3`` names.
+
+        Raises:
+            UsageError: it names none of this block.
+        """
+        width, _, codes = text.partition(":")
+        unknown = next((code for code in codes.split(",") if code not in self._operations), None)
+        if unknown is not None:
+            raise UsageError(f"unknown operation {unknown!r} in {text!r}", suggest(unknown, tuple(self._operations)))
+        if not width.isdecimal():
+            raise UsageError(f"cannot read block {text!r}", "a block looks like 24:k3e6,k5e3")
+        choice = BlockChoice(int(width), tuple(self._operations[code] for code in codes.split(",")))
+        self.path_of(choice)
+        return choice
+
+    @cached_property
+    def _operations(self) -> dict[str, Operation]:
+        return {op.code: op for cell in self.cells for operations in cell.layers for op in operations}
 
     def position(self, cell: int, path: CellPath) -> int:
         """The position of the candidate with a path through a cell."""

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from dna_deploy.spaces.architecture import Architecture, BlockChoice
-from dna_deploy.spaces.block import Block, CellPath, PlacedCell, Trunk
+from dna_deploy.errors import UsageError
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.block import Block, BlockChoice, CellPath, PlacedCell, Trunk
 from dna_deploy.spaces.operations import FeatureMap
 from dna_deploy.spaces.placed import PlacedLayer, place_chain
 
@@ -35,21 +36,32 @@ class ChainIndex:
         """The candidates of a block in the order of their positions."""
         return self.blocks[block].candidates()
 
+    def choices(self, architecture: Architecture) -> tuple[BlockChoice, ...]:
+        """The candidate of every block.
+
+        Raises:
+            UsageError: the architecture is no network of these blocks.
+        """
+        parts = architecture.parts
+        if len(parts) != len(self.blocks):
+            raise UsageError(f"architecture {architecture} has {len(parts)} blocks", f"its space has {len(self.blocks)}")
+        return tuple(block.parse(part) for block, part in zip(self.blocks, parts, strict=True))
+
     def choice(self, block: int, position: int) -> BlockChoice:
         """The candidate at a position."""
         return self.blocks[block].choice(*self.blocks[block].path_at(position))
 
-    def position(self, block: int, choice: BlockChoice) -> int:
+    def position(self, block: int, choice: BlockChoice | str) -> int:
         """The position of a candidate: the reverse of `choice`."""
-        return self.blocks[block].position(*self.blocks[block].path_of(choice))
+        return self.blocks[block].position(*self.path_of(block, choice))
 
     def architecture(self, positions: Iterable[int]) -> Architecture:
         """The network with these candidates, one position a block."""
-        return Architecture(tuple(self.choice(block, int(position)) for block, position in enumerate(positions)))
+        return Architecture.of(self.choice(block, int(position)) for block, position in enumerate(positions))
 
     def positions(self, architecture: Architecture) -> tuple[int, ...]:
         """The position of every block's candidate: the reverse of `architecture`."""
-        return tuple(self.position(block, choice) for block, choice in enumerate(architecture.blocks))
+        return tuple(self.position(block, choice) for block, choice in enumerate(self.choices(architecture)))
 
     def exits(self, block: int) -> tuple[int, ...]:
         """For every candidate of a block, which of the widths that the block can emit it has."""
@@ -113,13 +125,14 @@ class ChainIndex:
         """The trunks of a block; see `Block.trunks`."""
         return self.blocks[block].trunks(share_depths=share_depths)
 
-    def path_of(self, block: int, choice: BlockChoice) -> tuple[int, CellPath]:
-        """The number of a candidate's cell, and its path there; see `Block.path_of`."""
-        return self.blocks[block].path_of(choice)
+    def path_of(self, block: int, choice: BlockChoice | str) -> tuple[int, CellPath]:
+        """The number of a candidate's cell, and its path there; the candidate may be a part of an architecture."""
+        known = self.blocks[block]
+        return known.path_of(known.parse(choice) if isinstance(choice, str) else choice)
 
     def paths(self, architecture: Architecture) -> tuple[tuple[int, CellPath], ...]:
         """`path_of` every block's candidate."""
-        return tuple(self.path_of(block, choice) for block, choice in enumerate(architecture.blocks))
+        return tuple(self.path_of(block, choice) for block, choice in enumerate(self.choices(architecture)))
 
     def place_trunk(self, block: int, trunk: Trunk, input: FeatureMap, out_channels: int | None = None) -> PlacedCell:
         """Every layer that a trunk of a block puts behind ``input``."""

@@ -9,8 +9,8 @@ import math
 from dataclasses import dataclass
 
 from dna_deploy.errors import UsageError
-from dna_deploy.spaces.architecture import Architecture, BlockChoice
-from dna_deploy.spaces.block import FixedLayer
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.block import BlockChoice, FixedLayer
 from dna_deploy.spaces.operations import FeatureMap, Operation
 from dna_deploy.spaces.placed import place_chain
 from dna_deploy.spaces.sections import Sections
@@ -56,7 +56,7 @@ def largest(space: SearchSpace) -> Architecture:
         layers = [max(layer, key=lambda placed: (placed.parameters, placed.macs)) for layer in cell.place(input, block.stride)]
         choices.append(BlockChoice(cell.width, tuple(layer.operation for layer in layers)))
         input = layers[-1].output
-    return Architecture(tuple(choices))
+    return Architecture.of(choices)
 
 
 def scaled(space: SearchSpace, architecture: Architecture, scaling: Scaling) -> Sections:
@@ -65,14 +65,14 @@ def scaled(space: SearchSpace, architecture: Architecture, scaling: Scaling) -> 
     Raises:
         UsageError: the architecture is not in the space.
     """
-    space.check(architecture)
+    choices = space.index.choices(architecture)
     height, width = (round(size * scaling.resolution) for size in (space.input.height, space.input.width))
     after = FeatureMap(space.input.channels, height, width)
     stem = place_chain([(layer.operation, scaling.wider(layer.out_channels), layer.stride) for layer in space.stem], after)
     after = stem[-1].output if stem else after
     blocks = []
-    for block, choice in zip(space.blocks, architecture.blocks, strict=True):
-        blocks.append(place_chain(_block_layers(choice, block.stride, scaling), after))
+    for stride, choice in zip(space.index.strides, choices, strict=True):
+        blocks.append(place_chain(_block_layers(choice, stride, scaling), after))
         after = blocks[-1][-1].output
     return Sections(stem, tuple(blocks), place_chain(_head(space.head, scaling), after))
 

@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from dna_deploy.errors import UsageError
-from dna_deploy.plugins import suggest
-from dna_deploy.spaces.architecture import Architecture, BlockChoice
+from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.chain_index import ChainIndex
 from dna_deploy.spaces.operations import FeatureMap
@@ -77,28 +76,27 @@ class SearchSpace:
     def architectures(self) -> Iterator[Architecture]:
         """Every network of the space. Only small spaces end in this lifetime."""
         for choices in itertools.product(*(tuple(block.candidates()) for block in self.blocks)):
-            yield Architecture(choices)
+            yield Architecture.of(choices)
 
     def sample(self, rng: random.Random) -> Architecture:
         """A network drawn uniformly from the space."""
         weights = [[cell.count() for cell in block.cells] for block in self.blocks]
         cells = (rng.choices(block.cells, of)[0] for block, of in zip(self.blocks, weights, strict=True))
-        return Architecture(tuple(cell.choice(cell.draw(rng.randrange)) for cell in cells))
+        return Architecture.of(cell.choice(cell.draw(rng.randrange)) for cell in cells)
 
     def sample_cells_evenly(self, rng: random.Random) -> Architecture:
         """A network drawn such that the cells of a block are equally likely, however many candidates they have."""
         cells = [rng.choice(block.cells) for block in self.blocks]
-        return Architecture(tuple(cell.choice(cell.draw(rng.randrange)) for cell in cells))
+        return Architecture.of(cell.choice(cell.draw(rng.randrange)) for cell in cells)
 
     def mutate(self, architecture: Architecture, rng: random.Random) -> Architecture:
         """The same network with one layer of every block drawn anew."""
         choices = []
-        for block, choice in zip(self.blocks, architecture.blocks, strict=True):
-            cell, path = block.path_of(choice)
-            layer = rng.randrange(choice.depth)
+        for block, (cell, path) in zip(self.blocks, self.index.paths(architecture), strict=True):
+            layer = rng.randrange(len(path))
             digit = rng.randrange(len(block.cells[cell].layers[layer]))
             choices.append(block.choice(cell, (*path[:layer], digit, *path[layer + 1 :])))
-        return Architecture(tuple(choices))
+        return Architecture.of(choices)
 
     # Placing: which layers a choice means, with what they receive.
 
@@ -125,9 +123,8 @@ class SearchSpace:
         Raises:
             UsageError: the architecture is not in this space.
         """
-        self.check(architecture)
         blocks, input = [], self.index.entry
-        for block, choice in enumerate(architecture.blocks):
+        for block, choice in enumerate(self.index.choices(architecture)):
             blocks.append(self.index.place(block, choice, input))
             input = blocks[-1][-1].output
         return Sections(self.stem_layers, tuple(blocks), self.head_layers(input))
@@ -139,6 +136,10 @@ class SearchSpace:
             UsageError: the architecture is not in this space.
         """
         return self.sections(architecture).layers
+
+    def outputs(self, architecture: Architecture) -> tuple[FeatureMap, ...]:
+        """What every block of a network emits."""
+        return tuple(layers[-1].output for layers in self.sections(architecture).blocks)
 
     def rows(self) -> tuple[PlacedLayer, ...]:
         """Every distinct layer that any network of the space can hold: the rows of a latency table."""
@@ -152,35 +153,12 @@ class SearchSpace:
 
     def check(self, architecture: Architecture) -> None:
         """Raises `UsageError` if the architecture is not in this space."""
-        if len(architecture.blocks) != len(self.blocks):
-            raise UsageError(
-                f"architecture {architecture} has {len(architecture.blocks)} blocks", f"{self.name!r} has {len(self.blocks)}"
-            )
-        for block, choice in zip(self.blocks, architecture.blocks, strict=True):
-            block.path_of(choice)
+        self.index.choices(architecture)
 
     def parse(self, line: str) -> Architecture:
         """The architecture that a line such as ``24:k3e6,k5e3/40:k3e6/...`` names."""
-        parts = line.strip().split("/")
-        if len(parts) != len(self.blocks):
-            raise UsageError(f"architecture {line!r} has {len(parts)} blocks", f"{self.name!r} has {len(self.blocks)}")
-        return Architecture(tuple(_parse_choice(part, block) for part, block in zip(parts, self.blocks, strict=True)))
+        return Architecture.of(self.index.choices(Architecture(line.strip())))
 
 
 def _place_fixed(layers: tuple[FixedLayer, ...], input: FeatureMap) -> tuple[PlacedLayer, ...]:
     return place_chain(((layer.operation, layer.out_channels, layer.stride) for layer in layers), input)
-
-
-def _parse_choice(text: str, block: Block) -> BlockChoice:
-    width, _, codes = text.partition(":")
-    known = {op.code: op for cell in block.cells for operations in cell.layers for op in operations}
-    operations = []
-    for code in codes.split(","):
-        if code not in known:
-            raise UsageError(f"unknown operation {code!r} in {text!r}", suggest(code, tuple(known)))
-        operations.append(known[code])
-    if not width.isdecimal():
-        raise UsageError(f"cannot read block {text!r}", "a block looks like 24:k3e6,k5e3")
-    choice = BlockChoice(int(width), tuple(operations))
-    block.path_of(choice)
-    return choice

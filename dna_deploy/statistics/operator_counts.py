@@ -10,18 +10,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.statistics.ranks import Values
 
 _STRENGTH = 1.0
 """Of the ridge, on columns of deviation one: as much as one more network would say."""
 
 
-def operator_counts(architectures: Sequence[Architecture]) -> Values:
-    """How many layers of every kind a network has, its depth, and the widths of its blocks: ``(networks, features)``."""
-    codes = [network.codes for network in architectures]
+def operator_counts(space: SearchSpace, architectures: Sequence[Architecture]) -> Values:
+    """How many layers of every kind a network has, its depth, and the widths of what it emits: ``(networks, features)``."""
+    codes = [[layer.operation.code for layer in space.place(network)] for network in architectures]
+    widths = [[shape.channels for shape in space.outputs(network)] for network in architectures]
     known = sorted({code for of in codes for code in of})
     return np.array(
-        [[*map(of.count, known), len(of), *network.widths] for of, network in zip(codes, architectures, strict=True)],
+        [[*map(of.count, known), len(of), *wide] for of, wide in zip(codes, widths, strict=True)],
         dtype=float,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -13,6 +14,8 @@ from dna_deploy.targets.target import Target
 
 CPUINFO = Path("/proc/cpuinfo")
 GOVERNORS = Path("/sys/devices/system/cpu")
+CGROUPS = Path("/sys/fs/cgroup")
+OWN_CGROUP = Path("/proc/self/cgroup")
 
 
 def processor_name() -> str:
@@ -47,6 +50,47 @@ def throttle_count(root: Path = GOVERNORS) -> int:
         except (OSError, ValueError):
             continue
     return total
+
+
+def _own_cgroups(root: Path, own: Path) -> Iterator[Path]:
+    """The folders of this process's control groups (version 1 and 2), each with all those above it."""
+    try:
+        lines = own.read_text().splitlines()
+    except OSError:
+        lines = []
+    places = [line.split(":", 2) for line in lines if line.count(":") >= 2]
+    groups = [(root, path) for _, controllers, path in places if not controllers]
+    groups += [(root / "cpu", path) for _, controllers, path in places if "cpu" in controllers.split(",")]
+    for base, path in groups:
+        group = Path(path.lstrip("/"))
+        # In a container the path may be the one outside it: what is mounted is then its own.
+        yield from (base / above for above in (group, *group.parents))
+
+
+def processor_quota(root: Path = CGROUPS, own: Path = OWN_CGROUP) -> float | None:
+    """How many processors a quota of the system (a container's, a service's) leaves this process; None where there is none."""
+    shares = []
+    for group in _own_cgroups(root, own):
+        for names in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
+            try:
+                quota, period = " ".join((group / name).read_text() for name in names).split()
+                if quota != "max" and float(quota) > 0:
+                    shares.append(float(quota) / float(period))
+            except (OSError, ValueError, ZeroDivisionError):
+                continue
+    return min(shares, default=None)
+
+
+def quota_stops(root: Path = CGROUPS, own: Path = OWN_CGROUP) -> int:
+    """How often a quota has stopped this process or others of its control groups so far."""
+    stops = 0
+    for group in dict.fromkeys(_own_cgroups(root, own)):
+        try:
+            lines = (group / "cpu.stat").read_text().split("\n")
+            stops += sum(int(line.split()[1]) for line in lines if line.startswith("nr_throttled "))
+        except (OSError, ValueError, IndexError):
+            continue
+    return stops
 
 
 def usable_processors() -> tuple[int, ...]:

@@ -31,6 +31,13 @@ class SamplingPlan(BaseModel):
     )
     budget_s: float | None = Field(default=None, gt=0, description="stop after the round in which this time is used up")
     timeout_s: float = Field(default=60.0, gt=0, description="a model that does not answer for so long is given up")
+    idle_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=60,
+        exclude_if=operator.not_,  # files made before it keep their digests
+        description="rest before every timed run, as where frames come now and then; 0 runs back to back",
+    )
     statistic: Statistic = Field(default="p25", description="what a row of the table holds")
     seed: int = Field(default=0, ge=0)
     steady: bool = Field(

@@ -24,6 +24,16 @@ def as_precision(name: str) -> Precision:
     raise UsageError(f"unknown precision {name!r}", suggest(name, PRECISIONS))
 
 
+def images(count: int) -> str:
+    """So many images, in words."""
+    return "1 image" if count == 1 else f"{count} images"
+
+
+def per(batch: int) -> str:
+    """What a latency is of, in words."""
+    return "an image" if batch == 1 else f"a batch of {images(batch)}"
+
+
 class Target(BaseModel):
     """What a measured number is true for, besides the machine itself."""
 
@@ -42,6 +52,11 @@ class Target(BaseModel):
     )
     batch: int = Field(default=1, ge=1)
     input_size: int | None = Field(default=None, ge=1, description="height and width of images; None takes the space's own")
+
+    @property
+    def per(self) -> str:
+        """What a latency is of, in words."""
+        return per(self.batch)
 
     @model_validator(mode="before")
     @classmethod

@@ -30,6 +30,8 @@ class TargetFile:
 
     target: Target
     plan: SamplingPlan
+    is_built_in: bool = False
+    """Whether it stands for this machine's processor, without a file."""
 
 
 def find_target(name: str, profiles: Path) -> TargetFile:
@@ -42,7 +44,7 @@ def find_target(name: str, profiles: Path) -> TargetFile:
     if path.exists():
         return read_target(path)
     if name == DEFAULT_TARGET:
-        return TargetFile(default_target(), DEFAULT_PLAN)
+        return TargetFile(default_target(), DEFAULT_PLAN, is_built_in=True)
     raise UsageError(f"there is no target {name!r}: {path} does not exist", suggest(name, target_names(profiles)))
 
 

@@ -119,7 +119,7 @@ def test_permuted_features_belong_to_other_images_block_by_block() -> None:
 def test_paths_of_a_step_are_the_same_every_time_and_of_every_depth() -> None:
     drawn = [draw_path(FASHION, 0, step) for step in range(60)]
     assert drawn == [draw_path(FASHION, 0, step) for step in range(60)]
-    assert {one.blocks[0].depth for one in drawn} == {1, 2, 3}
+    assert {len(one.parts[0].split(",")) for one in drawn} == {1, 2, 3}
     assert random.Random(0).random() == pytest.approx(0.8444218515250481)  # the draw of the list rests on this generator
 
 

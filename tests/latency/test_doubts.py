@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dna_deploy.latency.doubts import doubts_about
+from dna_deploy.latency.doubts import doubts_about, doubts_about_model
 from dna_deploy.records.doubt import Grade, worst_grade
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.latency_table import Calibration, LatencyRow
@@ -55,6 +55,10 @@ def with_conditions(**changes: object) -> ProfileRun:
     return run.model_copy(update={"conditions": run.conditions.model_copy(update=changes)})
 
 
+def on_two_threads(**changes: object) -> ProfileRun:
+    return with_conditions(**changes).model_copy(update={"target": TARGET.model_copy(update={"threads": 2})})
+
+
 def with_governor(name: str) -> ProfileRun:
     run = make_run()
     return run.model_copy(update={"fingerprint": run.fingerprint.model_copy(update={"governor": name})})
@@ -77,6 +81,14 @@ def test_a_quiet_machine_leaves_no_doubt_and_has_grade_a() -> None:
         (with_conditions(other_load=(3.6,) * ROUNDS), {"other-load": "D"}),
         (with_conditions(throttled=("sw_thermal_slowdown",)), {"throttling": "D"}),
         (with_conditions(stalled_clock=2), {"clock": "C"}),
+        (with_conditions(processors=4), {}),
+        (with_conditions(quota=1.0), {}),
+        (with_conditions(quota=0.5), {"quota": "D"}),
+        (with_conditions(quota=2.0, quota_stops=3), {"quota": "C"}),
+        (with_conditions(quota_stops=3), {"quota": "C"}),
+        (on_two_threads(processors=1), {"few-processors": "D"}),
+        (on_two_threads(processors=2), {}),
+        (on_two_threads(quota=1.5), {"quota": "D"}),
         (with_governor("powersave"), {"governor": "B"}),
         (with_governor("performance+schedutil"), {"governor": "B"}),
         (with_governor("unknown"), {}),
@@ -104,3 +116,19 @@ def test_every_doubt_gives_values_and_advice() -> None:
     for doubt in doubts_about([run], [ROW], ()):
         assert doubt.advice
         assert any(letter.isdigit() for letter in doubt.message), doubt.message
+
+
+def test_a_single_model_meets_the_same_doubts_as_a_table() -> None:
+    samples = make_run().probes[0].samples
+    conditions = Conditions(other_load=(), processors=1, quota=0.4, quota_stops=2, stalled_clock=1, seconds=1.0)
+    target = TARGET.model_copy(update={"threads": 2})
+    doubts = doubts_about_model(samples, conditions, MACHINE, target)
+    assert {doubt.name: doubt.grade for doubt in doubts} == {"few-processors": "D", "quota": "D", "clock": "C"}
+    assert "2 threads shared 1 processor" in doubts[1].message
+    assert "of 0.4 processors" in doubts[2].message
+
+
+def test_conditions_of_older_runs_keep_their_text() -> None:
+    assert set(Conditions(other_load=(), seconds=1.0).model_dump()) == {
+        "other_load", "throttled", "stalled_clock", "pauses", "seconds",
+    }  # fmt: skip

@@ -14,8 +14,9 @@ from dna_deploy.latency.doubts import doubts_about_model
 from dna_deploy.latency.measure import measure_model
 from dna_deploy.latency.pace import PATIENCE_S, Pace, hash_a_page
 from dna_deploy.latency.worker import Worker
+from dna_deploy.records.model_card import Absent, MeasuredLatency
 from dna_deploy.records.profile_run import Conditions
-from dna_deploy.records.samples import Samples
+from dna_deploy.records.samples import TAILS, Samples
 from dna_deploy.targets.machine import fingerprint
 from dna_deploy.targets.plan import SamplingPlan
 from tests.latency.pretend import PLAN, TARGET, offer_runtime
@@ -99,7 +100,7 @@ def test_a_model_can_be_measured_with_a_steady_plan(model: Path) -> None:
 def test_much_waiting_is_a_doubt_and_little_is_none() -> None:
     samples, machine = Samples(visits_ns=((1000, 1000),) * 96), fingerprint("1", {})
     for disturbed, expected in ((0.0, False), (0.1, False), (0.5, True)):
-        doubts = doubts_about_model(samples, 0.0, (), machine, TARGET, disturbed)
+        doubts = doubts_about_model(samples, Conditions(other_load=(), disturbed=disturbed, seconds=1.0), machine, TARGET)
         assert ("shared" in [doubt.name for doubt in doubts]) == expected
     assert "50%" in next(doubt.message for doubt in doubts if doubt.name == "shared")
 
@@ -110,3 +111,30 @@ def test_what_was_made_before_keeps_its_text() -> None:
     conditions = Conditions(other_load=(), seconds=1.0)
     assert "disturbed" not in conditions.model_dump()
     assert Conditions.model_validate(conditions.model_copy(update={"disturbed": 0.3}).model_dump()).disturbed == 0.3
+
+
+def test_a_steady_measurement_does_not_speak_of_its_tail(model: Path) -> None:
+    measured = measure_model(model, TARGET, PLAN.model_copy(update={"steady": True, "rounds": 64}))
+    assert measured.samples.can_tell("p90")
+    assert measured.why_not("p90") == "slow moments were thrown away (steady)"
+    assert measured.p50.seconds > 0
+    for tail in TAILS:
+        with pytest.raises(UnstableMeasurementError, match="thrown away"):
+            measured.quantile(tail)
+    card = MeasuredLatency.of(measured, "p50")
+    assert card.p90_s == Absent(reason="slow moments were thrown away (steady)")
+    assert card.rhythm == "runs back to back, only in moments when nobody else was at work"
+
+
+def test_a_rest_comes_before_every_timed_run_and_is_said(model: Path) -> None:
+    rests: list[float] = []
+    worker = Worker(TARGET, rests.append)
+    worker.answer({"do": "load", "name": "model", "path": str(model)})
+    visit = {"do": "visit", "name": "model", "warmup_runs": 0, "warmup_s": 0.0, "runs": 3, "steady": False}
+    assert len(worker.answer({**visit, "idle_s": 0.033})["samples_ns"]) == 3
+    assert rests == [0.033] * 3
+    worker.answer(visit)
+    assert len(rests) == 3
+    measured = measure_model(model, TARGET, PLAN.model_copy(update={"idle_s": 0.001}))
+    assert MeasuredLatency.of(measured, "p50").rhythm == "each run after a rest of 1 ms, every moment counted"
+    assert "idle_s" not in SamplingPlan().model_dump()

@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dna_deploy.errors import TableError, UnstableMeasurementError
+from dna_deploy.errors import TableError, UnstableMeasurementError, UsageError
 from dna_deploy.latency.calibrate import calibrate, fit
 from dna_deploy.latency.difference import difference
 from dna_deploy.latency.fidelity import Fidelity, validate
 from dna_deploy.latency.oddities import cliffs, dominated
 from dna_deploy.latency.profile import profile_kit
 from dna_deploy.latency.table import table_from_runs
-from dna_deploy.latency.workshop import Folders, plan_for, profile_space
+from dna_deploy.latency.workshop import Folders, profile_space
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.profile_run import ProfileRun
-from dna_deploy.records.samples import Samples
+from dna_deploy.records.samples import Samples, plan_for
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import TargetFile
@@ -171,3 +171,13 @@ def test_a_kit_for_another_batch_space_or_precision_is_refused(tmp_path: Path) -
             profile_space(make_kit(), FASHION, file, folders)
     with pytest.raises(TableError, match="not 'mbconv'"):
         profile_space(make_kit(), find_space("mbconv"), TargetFile(TARGET, PLAN), folders)
+
+
+def test_a_tail_is_not_told_of_moments_that_were_chosen() -> None:
+    plan = SamplingPlan(rounds=400, steady=True)
+    assert plan_for("p50", plan) == plan
+    for tail in ("p90", "p99"):
+        with pytest.raises(UsageError, match=f"{tail} speaks of every moment") as caught:
+            plan_for(tail, plan)
+        assert "--steady" in caught.value.hint
+        assert plan_for(tail, plan.model_copy(update={"steady": False})).rounds >= 331 or tail == "p90"

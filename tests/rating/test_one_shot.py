@@ -62,9 +62,9 @@ def test_every_layer_is_on_a_path(tmp_path: Path) -> None:
 def test_cells_and_operations_are_drawn_alike() -> None:
     drawn = [UniformNetworks(SPACE, 0).draw(step) for step in range(3000)]
     assert drawn[:5] == [UniformNetworks(SPACE, 0).draw(step) for step in range(5)]
-    depths = [network.blocks[1].depth for network in drawn]
+    depths = [len(network.parts[1].split(",")) for network in drawn]
     assert abs(depths.count(1) / len(depths) - 1 / 2) < 0.05
-    firsts = [network.blocks[2].operations[0].code for network in drawn]
+    firsts = [SPACE.index.choices(network)[2].operations[0].code for network in drawn]
     assert all(abs(firsts.count(code) / len(firsts) - 1 / 3) < 0.05 for code in set(firsts))
 
 

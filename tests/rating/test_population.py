@@ -94,7 +94,7 @@ def test_chained_networks_are_rated_by_what_their_own_blocks_emit(tmp_path: Path
         for views in rating_views(done):
             x, features = views[:20], views
             with torch.no_grad():
-                for index, choice in enumerate(rating.architecture.blocks):
+                for index, choice in enumerate(rating.architecture.parts):
                     online, _ = population.pair(index)
                     x = online.train().supernet(x, *SPACE.index.path_of(index, choice))
                     centre, features = population_of(done, population, index, features)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from dna_deploy.report.evidence import select
 from dna_deploy.report.findings import gather
 from dna_deploy.report.sections.curves import curves_section
 from dna_deploy.report.write import plots_of
+from dna_deploy.spaces.architecture import Architecture
 from tests.learning.gradients import check_portions
 from tests.rating import test_one_shot, test_population
 from tests.rating.test_checks import work as block_work
@@ -281,5 +282,5 @@ def test_without_a_teacher_three_ranks_are_averaged_and_the_distance_is_from_the
 def test_a_network_of_another_space_is_refused_by_the_baseline(tmp_path: Path) -> None:
     work = one_shot_work(SPACE, toy_data(), test_one_shot.CONFIG, tmp_path)
     with pytest.raises(UsageError, match="has 2 blocks"):
-        rate_one_shot(work, [replace(NETWORKS[0], blocks=NETWORKS[0].blocks[:2])])
+        rate_one_shot(work, [Architecture.of(NETWORKS[0].parts[:2])])
     assert list(tmp_path.iterdir()) == []

@@ -24,6 +24,7 @@ from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.refine import by_mean_rank, refine
 from dna_deploy.rating.run import open_run, open_sets, write_run
 from dna_deploy.records.rating_run import RatingRun
+from dna_deploy.spaces.architecture import Architecture
 from tests.rating.test_checks import work
 from tests.toy import CONFIG, SPACE, toy_data, toy_teacher
 
@@ -39,7 +40,7 @@ def test_stitched_divergence_is_that_of_the_chained_blocks_from_the_teachers_bel
         said, teacher, labels = list[torch.Tensor](), list[torch.Tensor](), list[torch.Tensor]()
         for batch in in_order(done.data.rating, done.data, CONFIG.rating_batch):
             x = batch.inputs
-            for index, choice in enumerate(rating.architecture.blocks):
+            for index, choice in enumerate(rating.architecture.parts):
                 with batch_statistics(supernets[index]):
                     x = supernets[index](x, *SPACE.index.path_of(index, choice))
             said.append(done.teacher.network.head(x))
@@ -140,7 +141,7 @@ def test_networks_outside_the_space_and_empty_lists_are_refused(tmp_path: Path) 
     with pytest.raises(UsageError, match="no network to rate"):
         rate_stitched(work(tmp_path), [])
     with pytest.raises(UsageError, match="has 2 blocks"):
-        rate_stitched(work(tmp_path), [type(NETWORKS[0])(NETWORKS[0].blocks[:2])])
+        rate_stitched(work(tmp_path), [Architecture.of(NETWORKS[0].parts[:2])])
 
 
 def test_refined_networks_are_ordered_by_the_mean_of_four_ranks(tmp_path: Path) -> None:
@@ -235,11 +236,11 @@ def test_an_extracted_network_computes_what_its_path_does(tmp_path: Path) -> Non
     network.eval()
     for index, supernet in supernets.items():
         supernet.eval()
-        cell, path = SPACE.index.path_of(index, architecture.blocks[index])
+        cell, path = SPACE.index.path_of(index, architecture.parts[index])
         before = images if index == 0 else torch.randn(8, toy_teacher().shapes[index - 1].channels, 6 // index, 6 // index)
         entered = supernet.entry(before)
         extracted = network.blocks[index](network.stem(before) if index == 0 else entered)
-        emitted = supernet.exits[str(architecture.blocks[index].width)](extracted)
+        emitted = supernet.exits[architecture.parts[index].partition(":")[0]](extracted)
         torch.testing.assert_close(emitted, supernet(before, cell, path), atol=1e-5, rtol=0)
 
 

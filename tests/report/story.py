@@ -222,7 +222,7 @@ def card_of(space: SearchSpace, measured_s: float | None = None) -> ModelCard:
     network = outcome.network(space)
     layers = space.place(network)
     names = ["stem"] * len(space.stem) + [
-        f"block {index}" for index, choice in enumerate(network.blocks, 1) for _ in choice.operations
+        f"block {index}" for index, choice in enumerate(space.index.choices(network), 1) for _ in choice.operations
     ]
     place = outcome.best.targets[0]
     asked = outcome.constraints[0].at_most

@@ -84,7 +84,7 @@ def test_the_answer_is_told_as_accuracy_in_tile_section_and_card(page: str) -> N
 def test_the_landscape_says_what_each_candidate_adds(page: str) -> None:
     drawn = section(page, "landscape")
     assert "accuracy it adds (points)</text>" in drawn
-    table, chosen = calibrated_of(FASHION), FASHION.parse(calibrated_outcome_of(FASHION).best.architecture).blocks[0]
+    table, chosen = calibrated_of(FASHION), FASHION.parse(calibrated_outcome_of(FASHION).best.architecture).parts[0]
     ratings = [rating for cell in table.blocks[0].cells for rating in cell.ratings]
     added = sum(ratings) / len(ratings) - table.of_choice(FASHION, 0, chosen)
     assert f"chosen {chosen} with {added:+.2f}".replace("-", "\N{MINUS SIGN}") in drawn

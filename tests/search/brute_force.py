@@ -30,7 +30,7 @@ class Census:
         layers, ratings = self.layers[network], self._instance.ratings
         match quantity:
             case Rating():
-                pairs = enumerate(network.blocks)
+                pairs = enumerate(network.parts)
                 return math.fsum(ratings.of_choice(self._instance.space, index, choice) for index, choice in pairs)
             case Latency():
                 table = self._tables[quantity.target or "device-0"]

@@ -17,8 +17,7 @@ from scipy.sparse import csr_array
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.search import Constraint, Latency, Macs, search
-from dna_deploy.spaces.architecture import BlockChoice
-from dna_deploy.spaces.block import Cell
+from dna_deploy.spaces.block import BlockChoice, Cell
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.operations import FeatureMap
 from dna_deploy.spaces.placed import PlacedLayer

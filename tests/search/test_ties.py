@@ -33,7 +33,7 @@ def cheapest_tied(census: Census, ratings: RatingTable, allowed: list[Architectu
     optimum = min(allowed, key=lambda network: points[network][::-1])
 
     def is_tied(network: Architecture) -> bool:
-        differing = sum(one != other for one, other in zip(network.blocks, optimum.blocks, strict=True))
+        differing = sum(one != other for one, other in zip(network.parts, optimum.parts, strict=True))
         deviation = error * math.sqrt(2 * differing)
         return points[network][1] - points[optimum][1] <= deviation
 

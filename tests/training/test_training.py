@@ -184,7 +184,7 @@ def test_the_largest_network_of_a_space_teaches_it_and_resumes(tmp_path: Path) -
     assert make_teacher(config, SPACE, toy_data(), tmp_path).read_bytes() == written
     teacher = load_teacher(path)
     teacher.check_fits(SPACE)
-    assert [shape.channels for shape in teacher.shapes] == [choice.width for choice in largest(SPACE).blocks]
+    assert [shape.channels for shape in teacher.shapes] == [shape.channels for shape in SPACE.outputs(largest(SPACE))]
 
 
 def test_few_images_teach_for_more_epochs() -> None:

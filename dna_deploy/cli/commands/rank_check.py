@@ -89,7 +89,7 @@ def _scores(
     for run in runs:
         scores |= _of_run(space, architectures, run)
     accuracy = np.array([network.accuracy for network in networks])
-    scores["operator counts"] = left_one_out(operator_counts(architectures), accuracy).tolist()
+    scores["operator counts"] = left_one_out(operator_counts(space, architectures), accuracy).tolist()
     scores["parameters"] = [float(sum(layer.parameters for layer in layers)) for layers in placed]
     scores["MACs"] = [float(sum(layer.macs for layer in layers)) for layers in placed]
     rng = random.Random(0)  # the same chance every time

@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
-from dna_deploy.cli.options.general import MEASURING, TARGET, Json, Profiles
+from dna_deploy.cli.options.general import MEASURING, Json, Profiles
 from dna_deploy.cli.options.groups import Knobs
 from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dna_deploy.export.checks.verification import Promise, Verification
+    from dna_deploy.latency.runners.inputs import GivenInput
     from dna_deploy.records.model_card import Tuning
     from dna_deploy.targets.plan import SamplingPlan
     from dna_deploy.targets.target import Target
+    from dna_deploy.targets.target_file import TargetFile
 
 
 def verify(
@@ -25,7 +29,10 @@ def verify(
     *,
     latency: Annotated[str | None, typer.Option(help="What was promised, such as 20ms; by default what the card says.")] = None,
     fail_over: Annotated[str | None, typer.Option(help="Exit with code 8 if it takes longer than this: a gate for CI.")] = None,
-    settings: Annotated[Settings, TARGET, MEASURING, Knobs("Measuring", "profile.accept_noise")],
+    settings: Annotated[Settings, MEASURING, Knobs("Measuring", "profile.accept_noise")],
+    target: Annotated[
+        str | None, typer.Option(help="How to run it, by default what the card was asked for; see: dna-deploy targets")
+    ] = None,
     quantile: Annotated[
         str | None,
         typer.Option(help="Which share of runs the promise speaks of: p50, p90 or p99; by default what the card says."),
@@ -33,6 +40,13 @@ def verify(
     tune: Annotated[
         bool, typer.Option("--tune", help="Find the fastest threads, graph optimisation and precision, too.")
     ] = False,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--input", help="Sizes that the file leaves open, 3x224x224; of several inputs: NAME=3x224x224, each."),
+    ] = None,
+    idle: Annotated[
+        str | None, typer.Option(help="Rest so long before every run, as where frames come now and then: 33ms.")
+    ] = None,
     profiles: Profiles = Path("profiles"),
     json: Json = False,
 ) -> None:
@@ -47,24 +61,29 @@ def verify(
     Example: dna-deploy verify model/model.onnx --fail-over 20ms --quantile p90
     """
     from dna_deploy.export.checks.verification import complete_card, find_promise, without_preprocessing
+    from dna_deploy.latency.runners.inputs import GivenInput
     from dna_deploy.targets.target_file import find_target
     from dna_deploy.units import Duration
 
     limit = Duration.parse(fail_over) if fail_over else None
     promise = find_promise(model, Duration.parse(latency) if latency else None, quantile)
-    file = settings.profile.applied_to(find_target(settings.target, profiles), promise.quantile)
-    result = _measured(model, file.target, file.plan, promise)
-    tuning = _tuned(model, file.target, file.plan) if tune else None
+    name = target or (promise.written.target if promise.written else "") or settings.target
+    file = settings.profile.applied_to(find_target(name, profiles), promise.quantile)
+    on = _in_its_precision(file, model)
+    plan = file.plan.model_copy(update={"idle_s": Duration.parse(idle).seconds} if idle else {})
+    given = tuple(GivenInput.parse(text) for text in inputs or ())
+    result = _measured(model, on, plan, promise, given)
+    tuning = _tuned(model, on, plan) if tune else None
     alone = without_preprocessing(model)
-    plain = _measured(alone, file.target, file.plan, promise) if alone else None
-    card = complete_card(result, tuning, plain)
+    plain = _measured(alone, on, plan, promise) if alone else None
+    is_refused = bool(result.instability) and not settings.profile.accept_noise
+    card = None if is_refused else complete_card(result, tuning, plain)
     _show(result, tuning, plain, json=json)
     if card is not None:
         note(f"updated {card[0]} and {card[1]}")
-    if not settings.profile.accept_noise:
+    if is_refused:
         result.check_stable()
-    if limit is not None:
-        result.check(limit)
+    result.check(limit or promise.asked)
 
 
 def _show(result: Verification, tuning: Tuning | None, plain: Verification | None, *, json: bool) -> None:
@@ -85,11 +104,21 @@ def _show(result: Verification, tuning: Tuning | None, plain: Verification | Non
         note(f"doubt {doubt.name} (grade {doubt.grade}): {doubt.message}; {doubt.advice}")
 
 
-def _measured(model: Path, target: Target, plan: SamplingPlan, promise: Promise) -> Verification:
+def _in_its_precision(file: TargetFile, model: Path) -> Target:
+    """The target; the built-in one stands for this machine's processor, whatever precision the file is in."""
+    from dna_deploy.export.checks.verification import notes_of
+
+    info = notes_of(model) if file.is_built_in else None
+    return file.target if info is None else file.target.model_copy(update={"precision": info.precision})
+
+
+def _measured(
+    model: Path, target: Target, plan: SamplingPlan, promise: Promise, inputs: Sequence[GivenInput] = ()
+) -> Verification:
     from dna_deploy.export.checks.verification import verify_model
 
     with journey_view() as view:
-        return verify_model(model, target, plan, promise, view)
+        return verify_model(model, target, plan, promise, view, inputs=inputs)
 
 
 def _tuned(model: Path, target: Target, plan: SamplingPlan) -> Tuning:
@@ -121,9 +150,13 @@ def _rows(result: Verification) -> list[tuple[str, str]]:
         ("model", str(result.path)),
         ("architecture", result.info.architecture if result.info else "not said"),
         ("target", f"{result.measurement.target.name} ({result.measurement.fingerprint.runtime_version})"),
-        ("measured", f"{result.latency} at {result.promise.quantile} (standard error {result.standard_error})"),
+        (
+            "measured",
+            f"{result.latency} for {result.measurement.target.per} at {result.promise.quantile} "
+            f"(standard error {result.standard_error})",
+        ),
         ("p50", str(samples.p50)),
-        ("p90", str(samples.p90) if samples.can_tell("p90") else f"{samples.count} samples are too few"),
+        ("p90", result.measurement.why_not("p90") or str(samples.p90)),
         ("samples", f"{samples.count} (spread {samples.spread:.1%}, grade {result.measurement.grade})"),
     ]
     if result.promise.asked is not None:
@@ -140,12 +173,16 @@ def _values(result: Verification) -> dict[str, object]:
         "model_digest": result.measurement.model_digest,
         "architecture": result.info.architecture if result.info else None,
         "target": result.measurement.target.name,
+        "batch": result.measurement.target.batch,
+        "precision": result.measurement.target.precision,
+        "idle_s": result.measurement.plan.idle_s,
+        "inputs": list(result.measurement.inputs),
         "quantile": result.promise.quantile,
         "asked_s": result.promise.asked.seconds if result.promise.asked else None,
         "measured_s": result.latency.seconds,
         "standard_error_s": result.standard_error.seconds,
         "p50_s": samples.p50.seconds,
-        "p90_s": samples.p90.seconds if samples.can_tell("p90") else None,
+        "p90_s": None if result.measurement.why_not("p90") else samples.p90.seconds,
         "samples": samples.count,
         "spread": samples.spread,
         "grade": result.measurement.grade,

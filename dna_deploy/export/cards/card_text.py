@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from dna_deploy.records.model_card import Absent, Baseline, ModelCard, Parity
 from dna_deploy.records.score import ACCURACY, Metrics
+from dna_deploy.targets.target import per
 from dna_deploy.units import Bytes, Count, Duration
 
 _VERDICTS = {
@@ -41,7 +42,9 @@ def _facts(card: ModelCard) -> list[tuple[str, str]]:
     return [
         (
             "asked",
-            card.asked.reason if isinstance(card.asked, Absent) else f"{_time(card.asked.latency_s)} ({card.asked.quantile})",
+            card.asked.reason
+            if isinstance(card.asked, Absent)
+            else f"{_time(card.asked.latency_s)} for {per(card.asked.batch)} ({card.asked.quantile})",
         ),
         ("predicted", _predicted(card)),
         ("measured", _measured(card)),
@@ -81,7 +84,8 @@ def _measurement(card: ModelCard) -> Iterator[str]:
     yield ""
     yield (
         f"Measured on target `{target.name}`: {machine.runtime_version}, {target.provider}, "
-        f"{target.precision}, {target.threads} thread(s), batch {target.batch}, on {machine.processor} ({machine.system})."
+        f"{target.precision}, {target.threads} thread(s), batch {target.batch}, on {machine.processor} ({machine.system}); "
+        f"{found.rhythm}."
     )
     if not isinstance(card.without_preprocessing, Absent):
         yield f"Without pre-processing inside: {_time(card.without_preprocessing.p50_s)} (p50)."
@@ -180,7 +184,7 @@ def _measured(card: ModelCard) -> str:
     if isinstance(card.measured, Absent):
         return card.measured.reason
     found = card.measured
-    every = f"p50 {_time(found.p50_s)}, p90 {_or_reason(found.p90_s)}, {found.samples} samples"
+    every = f"{found.target.per}; p50 {_time(found.p50_s)}, p90 {_or_reason(found.p90_s)}, {found.samples} samples"
     return f"{_time(found.quantile_s)} at {found.quantile} ({every})"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +11,13 @@ from dna_deploy.export.cards.card_file import card_path, write_card
 from dna_deploy.export.cards.metadata import ModelInfo
 from dna_deploy.export.runtimes.onnx_runtime import read_notes
 from dna_deploy.latency.measure import measure_model
+from dna_deploy.latency.runners.inputs import GivenInput
 from dna_deploy.progress import OnProgress, silent
-from dna_deploy.records.doubt import UNSTABLE
+from dna_deploy.records.doubt import UNSTABLE, Doubt
 from dna_deploy.records.files import digest_of, read_bytes
 from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.model_card import AskedLatency, MeasuredLatency, ModelCard, Tuning
-from dna_deploy.records.samples import LEAST_SAMPLES, Quantile
+from dna_deploy.records.samples import LEAST_SAMPLES, Quantile, plan_for
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
 from dna_deploy.units import Duration
@@ -28,6 +29,23 @@ class Promise:
 
     asked: Duration | None = None
     quantile: Quantile = "p50"
+    written: AskedLatency | None = None
+    """What the card says, where that is what was asked: for which target, batch and precision."""
+
+    def check_target(self, target: Target) -> None:
+        """Raises `UsageError` if it was asked for another target than the one that is measured."""
+        if self.written is None:
+            return
+        for what, asked, measured in (
+            ("target", self.written.target or target.name, target.name),
+            ("batch", self.written.batch, target.batch),
+            ("precision", self.written.precision, target.precision),
+        ):
+            if asked != measured:
+                raise UsageError(
+                    f"{Duration(self.written.latency_s)} was asked for {what} {asked}; {what} {measured} would be measured",
+                    f"verify it with --target {self.written.target or 'NAME'}, or say what holds here: --latency 20ms",
+                )
 
 
 @dataclass(frozen=True)
@@ -53,19 +71,24 @@ class Verification:
         """Whether it runs within what was asked; None where nothing was."""
         return None if self.promise.asked is None else self.latency <= self.promise.asked
 
-    def check(self, limit: Duration) -> None:
+    def check(self, limit: Duration | None) -> None:
         """Raises `PromiseError` if the file takes longer than ``limit``."""
-        if self.latency > limit:
+        if limit is not None and self.latency > limit:
             raise PromiseError(
-                f"{self.path.name} takes {self.latency} at {self.promise.quantile} on {self.measurement.target.name!r}, "
+                f"{self.path.name} takes {self.latency} at {self.promise.quantile} for {self.measurement.target.per} "
+                f"on {self.measurement.target.name!r}, "
                 f"{self.latency.seconds / limit.seconds - 1:.1%} over {limit}",
                 f"its standard error is {self.standard_error}; search again with a lower --latency",
             )
 
+    @property
+    def instability(self) -> tuple[Doubt, ...]:
+        """The doubts for which the numbers mean nothing."""
+        return tuple(doubt for doubt in self.measurement.doubts if doubt.grade in UNSTABLE)
+
     def check_stable(self) -> None:
         """Raises `UnstableMeasurementError` if the machine was too noisy for the numbers to mean anything."""
-        reasons = [doubt for doubt in self.measurement.doubts if doubt.grade in UNSTABLE]
-        if reasons:
+        if reasons := self.instability:
             raise UnstableMeasurementError(
                 f"the measurement has grade {self.measurement.grade}: {reasons[0].message}",
                 f"{reasons[0].advice}, or accept it with --accept-noise",
@@ -78,23 +101,34 @@ def verify_model(
     plan: SamplingPlan,
     promise: Promise,
     on_progress: OnProgress = silent,
+    *,
+    inputs: Sequence[GivenInput] = (),
 ) -> Verification:
-    """Measures a file on this machine, in its own precision, as often as the asked quantile needs.
+    """Measures a file on this machine, as often as the asked quantile needs. ``inputs`` says what it leaves open.
 
     Raises:
-        UsageError: the file cannot be loaded.
+        UsageError: the file cannot be loaded, or the target is of another batch or precision than the file or its promise.
         UnstableMeasurementError: the clock cannot be used.
     """
-    info = ModelInfo.parse(read_notes(path), str(path)) if path.suffix == ".onnx" else None
+    info = notes_of(path)
     if info is not None and info.pictures == "any size":
         raise UsageError(
             f"{path.name} takes pictures of any size, which take different times",
             "export it for the size that the device sees: --with-preprocessing 480x640",
         )
     if info is not None and info.precision != target.precision:
-        target = target.model_copy(update={"precision": info.precision})
-    measurement = measure_model(path, target, plan_for(promise.quantile, plan), on_progress)
+        raise UsageError(
+            f"{path.name} is in {info.precision}; the target {target.name!r} measures {target.precision}",
+            f"verify it with a target that has precision = {info.precision!r}, or give the file in {target.precision}",
+        )
+    promise.check_target(target)
+    measurement = measure_model(path, target, plan_for(promise.quantile, plan), on_progress, inputs=inputs)
     return Verification(path, info, measurement, promise)
+
+
+def notes_of(path: Path) -> ModelInfo | None:
+    """What a file says about itself; None where this tool did not write it, or its format says nothing."""
+    return ModelInfo.parse(read_notes(path), str(path)) if path.suffix == ".onnx" else None
 
 
 def find_promise(model: Path, asked: Duration | None, quantile: str | None) -> Promise:
@@ -105,19 +139,14 @@ def find_promise(model: Path, asked: Duration | None, quantile: str | None) -> P
     """
     card = card_of(model)
     written = card.asked if card is not None and isinstance(card.asked, AskedLatency) else None
+    by_card = asked is None
     if asked is None and written is not None:
         asked = Duration(written.latency_s)
     wanted = quantile or (written.quantile if written else "p50")
     for known in LEAST_SAMPLES:
         if wanted == known:
-            return Promise(asked, known)
+            return Promise(asked, known, written if by_card else None)
     raise UsageError(f"unknown quantile {quantile!r}", f"known: {', '.join(LEAST_SAMPLES)}")
-
-
-def plan_for(quantile: Quantile, plan: SamplingPlan) -> SamplingPlan:
-    """The plan with at least as many rounds as it takes to speak of a quantile."""
-    rounds = max(plan.rounds, math.ceil(LEAST_SAMPLES[quantile] / plan.runs))
-    return plan.model_copy(update={"rounds": rounds})
 
 
 def card_of(model: Path) -> ModelCard | None:
@@ -153,5 +182,12 @@ def complete_card(
     if plain is not None:
         changes["without_preprocessing"] = MeasuredLatency.of(plain.measurement, promise.quantile)
     if promise.asked is not None:
-        changes["asked"] = AskedLatency(latency_s=promise.asked.seconds, quantile=promise.quantile)
+        target = verification.measurement.target
+        changes["asked"] = AskedLatency(
+            latency_s=promise.asked.seconds,
+            quantile=promise.quantile,
+            target=target.name,
+            batch=target.batch,
+            precision=target.precision,
+        )
     return write_card(card.model_copy(update=changes), verification.path.parent)

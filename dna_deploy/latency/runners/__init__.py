@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, runtime_checkable
-
-import numpy as np
-from numpy.typing import DTypeLike
 
 from dna_deploy.errors import UsageError
 from dna_deploy.plugins import load_plugin, plugin_names
@@ -23,7 +20,10 @@ RUNNERS = {
 
 
 class Session(Protocol):
-    """A loaded model with fixed inputs and outputs. It may tell the scratch memory it needs as ``memory_bytes``."""
+    """A loaded model with fixed inputs and outputs.
+
+    It may tell the scratch memory it needs as ``memory_bytes``, and the shape of each input by its name as ``shapes``.
+    """
 
     def run(self) -> None:
         """One inference; its result is there when this returns."""
@@ -52,7 +52,11 @@ class Runner(Protocol):
         """What a target can name as its provider on this machine. Raises `DependencyError` if the runtime is not here."""
 
     def load(self, path: Path) -> Session:
-        """The model in a file, ready to run. A `DnaDeployError` ends the run; any other loses this model only."""
+        """The model in a file, ready to run. A `DnaDeployError` ends the run; any other loses this model only.
+
+        A runner whose models may leave sizes open has a second parameter, `GivenInputs`, which it is given only if the user
+        says something of inputs.
+        """
 
     def throttle_reasons(self) -> tuple[str, ...]:
         """What the hardware reports of heat or power limits right now."""
@@ -74,15 +78,6 @@ def open_runner(target: Target) -> Runner:
     if not isinstance(runner, Runner):
         raise UsageError(f"the plugin {target.runtime!r} is a {type(runner).__name__}, not a runner")
     return runner
-
-
-def random_values(shape: Sequence[int], dtype: DTypeLike, rng: np.random.Generator) -> np.ndarray:
-    """What a model is fed with: normal for floats, uniform for integers."""
-    kind = np.dtype(dtype)
-    if kind.kind in "iu":
-        limits = np.iinfo(kind)
-        return rng.integers(limits.min, limits.max, shape, dtype=kind, endpoint=True)
-    return rng.standard_normal(shape, dtype=np.float32).astype(kind)
 
 
 def time_on_host(run: Callable[[], None], runs: int, clock: Callable[[], int]) -> list[int]:

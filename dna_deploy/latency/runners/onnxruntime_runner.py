@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from dna_deploy.errors import DependencyError, UsageError
-from dna_deploy.latency.runners import random_values, time_on_host
+from dna_deploy.latency.runners import time_on_host
+from dna_deploy.latency.runners.inputs import GivenInputs, input_values
 from dna_deploy.plugins import suggest
 from dna_deploy.targets.target import Target
 
 _CPU = "CPUExecutionProvider"
-_DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8, "tensor(int8)": np.int8}
+_DTYPES: dict[str, type[np.generic]] = {
+    "tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64, "tensor(uint8)": np.uint8,
+    "tensor(int8)": np.int8, "tensor(int32)": np.int32, "tensor(int64)": np.int64, "tensor(bool)": np.bool_,
+}  # fmt: skip
 _DEVICES = {"CUDAExecutionProvider": "cuda", "TensorrtExecutionProvider": "cuda", "NvTensorRTRTXExecutionProvider": "cuda"}
 """Providers whose inputs and outputs stay on the device; the others take host memory."""
 
@@ -22,21 +27,27 @@ _DEVICES = {"CUDAExecutionProvider": "cuda", "TensorrtExecutionProvider": "cuda"
 class OnnxRuntimeSession:
     """A model with its input and output bound once."""
 
-    def __init__(self, session: Any, batch: int, device: str) -> None:
+    def __init__(self, session: Any, batch: int, device: str, inputs: GivenInputs = MappingProxyType({})) -> None:
         self._session = session
         self._binding = session.io_binding()
         # A value only borrows numpy's memory, and a binding holds neither: without these, runs read and write freed memory.
         self._buffers: list[Any] = []
         rng = np.random.default_rng(0)
+        self.shapes: dict[str, tuple[int, ...]] = {}
         for input in session.get_inputs():
-            shape = [size if isinstance(size, int) else batch for size in input.shape]
+            sizes = [size if isinstance(size, int) else None for size in input.shape]
             if input.type not in _DTYPES:
                 raise UsageError(f"the model's input {input.name!r} is a {input.type}", f"known: {', '.join(_DTYPES)}")
-            self._buffers.append(_value(random_values(shape, _DTYPES[input.type], rng), device))
+            values = input_values(input.name, sizes, _DTYPES[input.type], batch, inputs, rng)
+            self.shapes[input.name] = values.shape
+            self._buffers.append(_value(values, device))
             self._binding.bind_ortvalue_input(input.name, self._buffers[-1])
         for output in session.get_outputs():
+            if not all(isinstance(size, int) for size in output.shape[1:]) or output.type not in _DTYPES:
+                self._binding.bind_output(output.name, device)  # its size depends on what goes in
+                continue
             shape = [size if isinstance(size, int) else batch for size in output.shape]
-            self._buffers.append(_value(np.zeros(shape, _DTYPES.get(output.type, np.float32)), device))
+            self._buffers.append(_value(np.zeros(shape, _DTYPES[output.type]), device))
             self._binding.bind_ortvalue_output(output.name, self._buffers[-1])
 
     def run(self) -> None:
@@ -89,7 +100,7 @@ class OnnxRuntimeRunner:
     def libraries(self) -> dict[str, str]:
         return {"graph_optimization_level": self._level}
 
-    def load(self, path: Path) -> OnnxRuntimeSession:
+    def load(self, path: Path, inputs: GivenInputs = MappingProxyType({})) -> OnnxRuntimeSession:
         try:
             session = self._ort.InferenceSession(str(path), self._options(), providers=self._providers())
         except Exception as error:  # its exceptions share no public base class
@@ -103,7 +114,7 @@ class OnnxRuntimeRunner:
                 f"{self._target.provider} was asked for, but ONNX Runtime fell back to {chosen[0]}",
                 "its libraries or its device are missing; a table of another device would be wrong",
             )
-        return OnnxRuntimeSession(session, self._target.batch, _DEVICES.get(self._target.provider, "cpu"))
+        return OnnxRuntimeSession(session, self._target.batch, _DEVICES.get(self._target.provider, "cpu"), inputs)
 
     def throttle_reasons(self) -> tuple[str, ...]:
         return ()

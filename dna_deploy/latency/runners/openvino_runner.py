@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from dna_deploy.errors import DependencyError, UsageError
-from dna_deploy.latency.runners import random_values, time_on_host
+from dna_deploy.latency.runners import time_on_host
+from dna_deploy.latency.runners.inputs import GivenInputs, input_values
 from dna_deploy.plugins import suggest
 from dna_deploy.targets.target import Precision, Target
 
@@ -20,14 +22,16 @@ _HINTS: dict[Precision, str] = {"fp32": "f32", "fp16": "f16", "int8": "f32"}
 class OpenVinoSession:
     """A compiled model with fixed input and output."""
 
-    def __init__(self, compiled: Any, batch: int) -> None:
+    def __init__(self, compiled: Any, batch: int, inputs: GivenInputs) -> None:
         self._request = compiled.create_infer_request()
         rng = np.random.default_rng(0)
+        self.shapes: dict[str, tuple[int, ...]] = {}
         for port in compiled.inputs:
-            shape = [size.get_length() if size.is_static else batch for size in port.partial_shape]
-            dtype = port.element_type.to_dtype()
-            self._request.get_tensor(port).shape = shape
-            self._request.get_tensor(port).data[:] = random_values(shape, dtype, rng)
+            sizes = [size.get_length() if size.is_static else None for size in port.partial_shape]
+            values = input_values(port.any_name, sizes, port.element_type.to_dtype(), batch, inputs, rng)
+            self.shapes[port.any_name] = values.shape
+            self._request.get_tensor(port).shape = values.shape
+            self._request.get_tensor(port).data[:] = values
 
     def run(self) -> None:
         self._request.infer()
@@ -59,7 +63,7 @@ class OpenVinoRunner:
     def libraries(self) -> dict[str, str]:
         return {"device": str(self._core.get_property(self._target.provider, "FULL_DEVICE_NAME"))}
 
-    def load(self, path: Path) -> OpenVinoSession:
+    def load(self, path: Path, inputs: GivenInputs = MappingProxyType({})) -> OpenVinoSession:
         options = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": "1",
@@ -68,7 +72,7 @@ class OpenVinoRunner:
         if self._target.provider == "CPU":
             options |= {"INFERENCE_NUM_THREADS": str(self._target.threads), "ENABLE_CPU_PINNING": "NO"}
         compiled = self._core.compile_model(str(path), self._target.provider, options | self._target.provider_options)
-        return OpenVinoSession(compiled, self._target.batch)
+        return OpenVinoSession(compiled, self._target.batch, inputs)
 
     def throttle_reasons(self) -> tuple[str, ...]:
         return ()

@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from dna_deploy.errors import DependencyError, UsageError
-from dna_deploy.latency.runners import random_values
 from dna_deploy.latency.runners.cuda import Cuda, Nvml
+from dna_deploy.latency.runners.inputs import GivenInputs, input_values
 from dna_deploy.plugins import suggest
 from dna_deploy.targets.target import Target
 
@@ -32,8 +33,18 @@ class EngineError(Exception):
 class TensorRtSession:
     """An engine with buffers on the device, launched as it is or as a CUDA graph."""
 
-    def __init__(self, trt: Any, engine: bytes, cuda: Cuda, *, cuda_graph: bool) -> None:
+    def __init__(
+        self,
+        trt: Any,
+        engine: bytes,
+        cuda: Cuda,
+        *,
+        cuda_graph: bool,
+        batch: int = 1,
+        inputs: GivenInputs = MappingProxyType({}),
+    ) -> None:
         self._cuda = cuda
+        self.shapes: dict[str, tuple[int, ...]] = {}
         self._runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
         self._engine = self._runtime.deserialize_cuda_engine(engine)
         if self._engine is None:
@@ -43,7 +54,11 @@ class TensorRtSession:
         for index in range(self._engine.num_io_tensors):
             name = self._engine.get_tensor_name(index)
             shape, dtype = tuple(self._engine.get_tensor_shape(name)), trt.nptype(self._engine.get_tensor_dtype(name))
-            values = random_values(shape, dtype, rng)
+            is_input = self._engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT
+            sizes = [None if size < 0 else size for size in shape]
+            values = input_values(name, sizes, dtype, batch, inputs, rng) if is_input else np.zeros(shape, dtype)
+            if is_input:
+                self.shapes[name] = values.shape
             self._context.set_tensor_address(name, cuda.allocate(values.tobytes()))
         self._enqueue()
         cuda.wait()
@@ -89,11 +104,12 @@ class TensorRtRunner:
     def libraries(self) -> dict[str, str]:
         return self._options | self._nvml.facts()
 
-    def load(self, path: Path) -> TensorRtSession:
+    def load(self, path: Path, inputs: GivenInputs = MappingProxyType({})) -> TensorRtSession:
         graph = self._options["cuda_graph"] == "on"
         sessions = []
         for _ in range(max(1, int(self._options["builds"]))):
-            session = TensorRtSession(self._trt, self._builder.build(path), self._cuda, cuda_graph=graph)
+            engine = self._builder.build(path)
+            session = TensorRtSession(self._trt, engine, self._cuda, cuda_graph=graph, batch=self._target.batch, inputs=inputs)
             session.time_runs(_TRIAL_RUNS)
             sessions.append((float(np.median(session.time_runs(_TRIAL_RUNS))), session))
         sessions.sort(key=lambda timed: timed[0])

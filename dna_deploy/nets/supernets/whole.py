@@ -37,11 +37,10 @@ class OneShotSupernet(nn.Module):
         Raises:
             UsageError: the architecture is not in the space.
         """
-        self.space.check(architecture)
         layers, channels = [*self.stem], self.space.index.entry.channels
-        pairs = zip(self.space.index.paths(architecture), architecture.widths, strict=True)
-        for index, ((cell, path), width) in enumerate(pairs):
-            trunk = next(number for number, plan in enumerate(self.plans[index]) if cell in dict(plan.stops).values())
+        for index, (cell, path) in enumerate(self.space.index.paths(architecture)):
+            plans = enumerate(self.plans[index])
+            trunk, width = next((number, plan.cell.width) for number, plan in plans if cell in dict(plan.stops).values())
             for depth, operation in enumerate(path):
                 layers.append(self.choices[_key(index, trunk, depth, channels)][operation])  # type: ignore[index]
                 channels = width

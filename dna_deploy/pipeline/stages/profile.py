@@ -37,7 +37,7 @@ class ProfileConfig(Part):
 
     def applied_to(self, file: TargetFile, quantile: str) -> TargetFile:
         """The target, measured so, and often enough to speak of the quantile."""
-        from dna_deploy.latency.workshop import plan_for
+        from dna_deploy.records.samples import plan_for
         from dna_deploy.units import Duration
 
         changes: dict[str, object] = {} if self.rounds is None else {"rounds": self.rounds, "least_s": 0.0}

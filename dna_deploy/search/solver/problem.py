@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from dna_deploy.errors import TableError
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.search.measures import Measure
-from dna_deploy.spaces.architecture import Architecture, BlockChoice
-from dna_deploy.spaces.block import PlacedCell
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.block import BlockChoice, PlacedCell
 from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.space import SearchSpace
 
@@ -120,12 +120,12 @@ class Problem:
         """The ratings of a block's candidates."""
         return np.asarray(self.stages[block].values[0, 0] / self.columns[0].ticks_per_unit)
 
-    def layers_unlike(self, choices: Iterable[int]) -> list[NDArray[np.float64]]:
+    def layers_unlike(self, choices: NDArray[np.intp]) -> list[NDArray[np.float64]]:
         """In how many layers every candidate of every block differs from the one chosen: one array a block.
 
         Two networks differ in a layer where its operation or width does, or where only one of them has it.
         """
-        pairs = zip(self.space.index.cells, self.architecture(choices).blocks, strict=True)
+        pairs = zip(self.space.index.cells, map(self.space.index.choice, self.space.block_numbers, choices), strict=True)
         return [np.concatenate([_layers_unlike(cell, choice) for cell in inputs[0]]) for inputs, choice in pairs]
 
     def totals(self, choices: NDArray[np.intp]) -> Ticks:

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dna_deploy.records.rating_table import RatingTable
-from dna_deploy.spaces.architecture import Architecture, BlockChoice
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.block import BlockChoice
 from dna_deploy.spaces.space import SearchSpace
 
 Values = npt.NDArray[np.float64]

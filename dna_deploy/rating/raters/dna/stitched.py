@@ -262,7 +262,7 @@ def stitched_features(
         for architecture in architectures:
             yield architecture, x
         return
-    for choice, group in groupby(architectures, key=lambda architecture: architecture.blocks[depth]):
+    for choice, group in groupby(architectures, key=lambda architecture: architecture.parts[depth]):
         with batch_statistics(supernets[depth]):
             features = supernets[depth](x, *space.index.path_of(depth, choice))
         yield from stitched_features(space, supernets, list(group), features, depth + 1)
