@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -42,7 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-_COMMANDS = {
+_COMMANDS: dict[str, typer.Typer | Callable[..., None]] = {
     "init": run.init, "run": run.run, "demo": run.demo, "report": report.report, "spaces": spaces.spaces,
     "teachers": teachers.teachers, "rate": rate.rate, "calibrate": calibrate.calibrate, "evolve": evolve.evolve,
     "search": search.app, "front": front.front, "portfolio": portfolio.portfolio, "refine": refine.refine,
