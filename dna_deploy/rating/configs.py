@@ -8,7 +8,7 @@ from importlib import import_module
 from dna_deploy.records.files import Part
 
 CONFIGS = {
-    "dna": "dna_deploy.rating.config:RatingConfig",
+    "dna": "dna_deploy.rating.raters.dna.config:RatingConfig",
     "dna++": "dna_deploy.rating.raters.dna_pp.population:PopulationConfig",
     "one-shot": "dna_deploy.rating.raters.one_shot.training:OneShotConfig",
 }

@@ -38,16 +38,17 @@ def calibrate(
     Example: dna-deploy calibrate runs/rate-1a2b3c4d --networks 16
     """
     from dna_deploy.pipeline.calibrate import calibrate as calibrate_ratings
-    from dna_deploy.rating.run import open_run
+    from dna_deploy.rating.rater import BlockRater, open_rater
     from dna_deploy.records.rating_calibration import calibration_beside
     from dna_deploy.search.spread import spread
     from dna_deploy.training.recipe import Recipe
 
-    work = open_run(run, settings.compute)
+    rater = open_rater(run, BlockRater, settings.compute)
+    work = rater.work
     table = ratings.read(work.space.name)
     chosen = spread(work.space, table, networks, seed=settings.seed)
     with journey_view() as view:
-        found = calibrate_ratings(work, table, chosen, Recipe(epochs=epochs), run / "short-trainings", on_progress=view)
+        found = calibrate_ratings(rater, table, chosen, Recipe(epochs=epochs), run / "short-trainings", on_progress=view)
     path = out or Path("ratings") / f"{work.space.name}.calibrated.json"
     beside = calibration_beside(path)
     found.table.write(path)

@@ -9,7 +9,7 @@ that suits each network best; as they are, they tell scales and offsets apart ra
 Whatever varies can be imitated, even what a teacher says that has learnt nothing, and who imitates well has capacity. So what
 counts is how much a network *knows* of what the teacher believes, in nats: a teacher that has learnt nothing believes all
 classes nearly alike, there is next to nothing to know, and its order of networks is not taken (`LEAST_KNOWN`; see
-`benchmarks/results/evidence.md`).
+`benchmarks/results/rating.md`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.raters.dna.training import train_blocks
-from dna_deploy.rating.work import BlockWork
+from dna_deploy.rating.raters.dna.work import BlockWork
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 

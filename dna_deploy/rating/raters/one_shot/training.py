@@ -23,7 +23,7 @@ from dna_deploy.learning.state import TrainingState
 from dna_deploy.learning.train import TrainingPlan, train
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, silent
-from dna_deploy.rating.teacherless import TeacherlessWork
+from dna_deploy.rating.work import RatingWork
 from dna_deploy.records.files import Part
 from dna_deploy.records.training_history import ONE_SHOT
 from dna_deploy.spaces.space import SearchSpace
@@ -49,7 +49,7 @@ class OneShotConfig(Part):
     seed: int = Field(0, ge=0)
 
 
-OneShotWork = TeacherlessWork[OneShotConfig]
+OneShotWork = RatingWork[OneShotConfig, None]
 
 
 def one_shot_work(
@@ -58,7 +58,7 @@ def one_shot_work(
     """What a one-shot supernet is made from; its head gets as many classes as the data has."""
     classes = len(data.classes)
     fitting = space if space.classes == classes else space.with_classes(classes)
-    return OneShotWork(METHOD, fitting, data, config, folder, compute or Compute())
+    return OneShotWork.of(METHOD, fitting, None, data, config, folder, compute)
 
 
 def train_one_shot(work: OneShotWork, on_progress: OnProgress = silent) -> OneShotSupernet:
