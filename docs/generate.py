@@ -134,8 +134,8 @@ def settings_page() -> str:
 
 `dna-deploy init` writes this file, `dna-deploy.toml`; `dna-deploy run` and, in its folder, every other command read it. A flag
 stands above an environment variable, which stands above the file, which stands above the defaults shown here. The variable of
-`epochs` in `[rate]` is `DNA_DEPLOY_RATE_EPOCHS`. An unknown key is an error that names the nearest known one. The keys of `[rate]`
-are those of the method. What `dataset` and `seed` say at the top holds in every table.
+`epochs` in `[rate]` is `DNA_DEPLOY_RATE_EPOCHS`. An unknown key is an error that names the nearest known one. The keys of
+`[rate]` are those of the method. What `dataset` and `seed` say at the top holds in every table.
 
 ```toml
 {settings_text(Settings())}```

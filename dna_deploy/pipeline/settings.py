@@ -17,8 +17,8 @@ from dna_deploy.learning.compute import Compute
 from dna_deploy.pipeline.evolution import EvolutionConfig
 from dna_deploy.pipeline.images import ImagesConfig
 from dna_deploy.pipeline.stages.profile import ProfileConfig
-from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.configs import rater_config
+from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.records.files import Part
 from dna_deploy.records.latency_table import Quantile
 from dna_deploy.training.config import TeacherConfig

@@ -138,10 +138,10 @@ def _parsed(values: dict[str, Any], place: str, names: Mapping[str, str]) -> Set
         parts = [str(part) for part in first["loc"] if isinstance(part, str)]
         key = ".".join(parts)
         if first["type"] == "extra_forbidden":
-            whose = f", which method {method!r} does not have" if parts[0] == "rate" else ""
-            known = list(_config_at(parts[:-1], method).model_fields)
-            name = names.get(key) or f"{place or 'settings'}: {key!r}"
-            raise UsageError(f"{name} is an unknown key{whose}", suggest(parts[-1], known)) from error
+            hint = suggest(parts[-1], list(_config_at(parts[:-1], method).model_fields))
+            if parts[0] == "rate":
+                raise UsageError(f"{before}method {method!r} has no {names.get(key, key)}", hint) from error
+            raise UsageError(f"{before}{names.get(key, repr(key))} is an unknown key", hint) from error
         name = f"{names[key]} " if key in names else f"{before}{key} = "
         description = field_of(key, method).description
         raise UsageError(f"{name}{first['input']!r}: {first['msg']}", f"it is {description}" if description else "") from error

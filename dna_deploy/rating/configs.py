@@ -9,8 +9,8 @@ from dna_deploy.records.files import Part
 
 CONFIGS = {
     "dna": "dna_deploy.rating.raters.dna.config:RatingConfig",
-    "dna++": "dna_deploy.rating.raters.dna_pp.population:PopulationConfig",
-    "one-shot": "dna_deploy.rating.raters.one_shot.training:OneShotConfig",
+    "dna++": "dna_deploy.rating.raters.dna_pp.config:PopulationConfig",
+    "one-shot": "dna_deploy.rating.raters.one_shot.config:OneShotConfig",
 }
 """Name -> config of our own raters, which says in ``needs`` what they need. Those of third parties are asked themselves."""
 
@@ -48,8 +48,9 @@ def rater_needs(name: str) -> Needs:
     Raises:
         UsageError: there is none of that name.
     """
-    if name not in CONFIGS:
-        from dna_deploy.rating.rater import load_rater
+    if name in CONFIGS:
+        needs: Needs = vars(rater_config(name))["needs"]
+        return needs
+    from dna_deploy.rating.rater import load_rater
 
-        return load_rater(name).needs
-    return Needs(teacher=name == "dna")
+    return load_rater(name).needs

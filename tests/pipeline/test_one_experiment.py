@@ -1,4 +1,4 @@
-"""`run` and the single commands are one experiment: their stages are made from equal configs; and a plan of them costs nothing."""
+"""`run` and the single commands are one experiment: their stages are made from equal configs. A plan of them costs nothing."""
 
 from __future__ import annotations
 

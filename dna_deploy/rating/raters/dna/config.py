@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field, model_validator
 
 from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.errors import UsageError
 from dna_deploy.nets.supernets import Edges
+from dna_deploy.rating.configs import Needs
 from dna_deploy.records.files import Part
 
 
@@ -14,6 +17,8 @@ class RatingConfig(Part):
     """Training and rating of the block supernets. What ratings know depends on steps first, so that batches are small: with 16
     images a step they know more than with 32 on as many images (`benchmarks/results/rating.md`).
     """
+
+    needs: ClassVar = Needs(teacher=True, processes=True)
 
     epochs: int = Field(4, ge=1, description="passes of the supernets over their images")
     batch: int = Field(16, ge=2, description="images a step; what ratings know depends on the number of steps")
