@@ -140,7 +140,7 @@ def _parsed(values: dict[str, Any], place: str, names: Mapping[str, str]) -> Set
         if first["type"] == "extra_forbidden":
             hint = suggest(parts[-1], list(_config_at(parts[:-1], method).model_fields))
             if parts[0] == "rate":
-                raise UsageError(f"{before}method {method!r} has no {names.get(key, key)}", hint) from error
+                raise UsageError(f"{before}method {method!r} has no setting {names.get(key, key)}", hint) from error
             raise UsageError(f"{before}{names.get(key, repr(key))} is an unknown key", hint) from error
         name = f"{names[key]} " if key in names else f"{before}{key} = "
         description = field_of(key, method).description

@@ -53,7 +53,7 @@ def test_every_default_in_the_written_file_is_the_one_that_holds(tmp_path: Path)
         ("space = ", "is not TOML", ""),
         (
             "method = 'dna++'\n[rate]\nsupernets = 3",
-            "method 'dna++' has no rate.supernets",
+            "method 'dna++' has no setting rate.supernets",
             "",
         ),
     ],
