@@ -22,7 +22,7 @@ from dna_deploy.records.model_card import Absent
 from dna_deploy.records.score import ACCURACY, Metric, share
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.training.accuracy import Gain, right_answers
 
 FILE_NAME = "lineage.json"
@@ -96,7 +96,7 @@ class _Answers:
         return self.round.evolution
 
     @property
-    def _space(self) -> SearchSpace:
+    def _space(self) -> ChainSpace:
         return self._evolution.images.fitting_space
 
     def _of(self, network: torch.nn.Module) -> torch.Tensor:

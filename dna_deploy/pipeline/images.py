@@ -10,7 +10,7 @@ from pydantic import Field
 
 from dna_deploy.data.config import DataConfig
 from dna_deploy.pipeline.runner import Computed
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 if TYPE_CHECKING:
     from dna_deploy.data.image_set import Dataset
@@ -33,11 +33,11 @@ class SpaceSource(Protocol):
     """Where the space of a stage comes from. Only ``space`` costs nothing."""
 
     @property
-    def space(self) -> SearchSpace:
+    def space(self) -> ChainSpace:
         """As the catalog has it."""
 
     @property
-    def fitting_space(self) -> SearchSpace:
+    def fitting_space(self) -> ChainSpace:
         """With as many classes as the images have."""
 
     @property
@@ -49,10 +49,10 @@ class SpaceSource(Protocol):
 class CatalogSpace:
     """A space for which there are no images: it keeps the classes that the catalog gives it."""
 
-    space: SearchSpace
+    space: ChainSpace
 
     @property
-    def fitting_space(self) -> SearchSpace:
+    def fitting_space(self) -> ChainSpace:
         return self.space
 
     @property
@@ -65,7 +65,7 @@ class ProjectImages:
     """A data set for networks of a space, in all the sizes that stages want."""
 
     config: ImagesConfig
-    space: SearchSpace
+    space: ChainSpace
 
     @property
     def settings(self) -> str:
@@ -92,7 +92,7 @@ class ProjectImages:
         return load_dataset(self.config.dataset, self.config.folder, self.space.input)
 
     @cached_property
-    def fitting_space(self) -> SearchSpace:
+    def fitting_space(self) -> ChainSpace:
         """The space, with as many classes as the images have."""
         classes = len(self.whole.classes)
         return self.space if self.space.classes == classes else self.space.with_classes(classes)

@@ -17,7 +17,7 @@ from dna_deploy.pipeline.stages.teach import Teach
 from dna_deploy.pipeline.stages.train import Train
 from dna_deploy.pipeline.stages.verify import Verify
 from dna_deploy.rating.configs import rater_needs
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.targets.target_file import TargetFile, find_target
 from dna_deploy.training.config import TrainingConfig
 
@@ -36,7 +36,7 @@ class Journey:
 
     @cached_property
     def images(self) -> ProjectImages:
-        return ProjectImages(self.settings.data, find_space(self.settings.space))
+        return ProjectImages(self.settings.data, find_chain(self.settings.space))
 
     @cached_property
     def target(self) -> TargetFile:
@@ -50,7 +50,7 @@ class Journey:
 
     @property
     def model_file(self) -> Path:
-        return self.folder / "model" / "model.onnx"
+        return self.folder / "model" / self.export.model_file.name
 
     @cached_property
     def profile(self) -> Profile:
@@ -91,7 +91,15 @@ class Journey:
     @cached_property
     def export(self) -> Export:
         folder = self.folder / "exported"
-        return Export(self.images, self.train.record_file, self.outcome_file, self.profile.table_file, folder, self.reproduce)
+        return Export(
+            self.images,
+            self.train.record_file,
+            self.outcome_file,
+            self.profile.table_file,
+            folder,
+            self.target.target,
+            self.reproduce,
+        )
 
     def stages(self) -> tuple[Stage, ...]:
         """Every stage, in order."""

@@ -42,9 +42,9 @@ def evolve(
     from dna_deploy.pipeline.stages.search import Bounds
     from dna_deploy.pipeline.stages.teach import Teach
     from dna_deploy.records.rating_table import RatingTable
-    from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.spaces.catalog import find_chain
 
-    images = ProjectImages(settings.data, find_space(settings.space))
+    images = ProjectImages(settings.data, find_chain(settings.space))
     latency_tables = tables.read(settings.space)[1] if constraints.latency or tables.table else []
     bounds = Bounds(tuple(constraints.read(settings.quantile)), tuple(latency_tables), constraints.confidence_level)
     first = folder / "first-teacher"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
-from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.console import aligned, complain, note, print_json, print_result
 from dna_deploy.cli.options.general import SPACE, Json
 from dna_deploy.cli.options.groups import Knob, Knobs
 from dna_deploy.pipeline.settings import Settings
@@ -64,7 +64,10 @@ def export(
             help="Also a file that takes pictures (bytes, channels last) of HEIGHTxWIDTH or 'any' size and gives probabilities."
         ),
     ] = None,
-    batch: Annotated[str, typer.Option(help="Images at once: a number, or 'any' to leave it open.")] = "1",
+    batch: Annotated[
+        str | None,
+        typer.Option(help="Images at once: a number, or 'any' to leave it open; by default what the latency was asked for."),
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a model that is in the folder.")] = False,
     json: Json = False,
 ) -> None:
@@ -91,19 +94,22 @@ def export(
         source = source.with_labels(data.classes, data.normalisation.mean, data.normalisation.deviation)
     note(f"exporting {source.architecture}")
     done = deliver(
-        source, out, formats=wanted, data=data, images=judging.images, batch=_batch(batch), seed=settings.seed, replace=replace,
-        pictures=pictures,
+        source, out, formats=wanted, data=data, images=judging.images, batch=_batch(batch, source),
+        seed=settings.seed, replace=replace, pictures=pictures,
     )  # fmt: skip
-    _show((done, *done.others), json=json)
+    _show(done, json=json)
+    _complain(done)
     note(f"next: dna-deploy verify {done.model} --latency 20ms")
 
 
-def _show(written: tuple[Delivery, ...], *, json: bool) -> None:
+def _show(done: Delivery, *, json: bool) -> None:
     """Prints the cards of the files that were written."""
+    written = (done, *done.others)
     if json:
         cards = [delivery.card.model_dump(mode="json") for delivery in written]
         files = [{"model": str(delivery.model), "card_file": str(delivery.card_file)} for delivery in written]
-        print_json("export", models=[file | card for file, card in zip(files, cards, strict=True)])
+        refused = [{"format": one.name, "reason": one.error.message} for one in done.refused]
+        print_json("export", models=[file | card for file, card in zip(files, cards, strict=True)], refused=refused)
         return
     from dna_deploy.export.cards.card_text import headline
 
@@ -112,16 +118,24 @@ def _show(written: tuple[Delivery, ...], *, json: bool) -> None:
         note(f"wrote {delivery.model} and {delivery.card_file} (and as Markdown)")
 
 
+def _complain(done: Delivery) -> None:
+    """Ends with the first error of a format that was not delivered, after each is named."""
+    for refused in done.refused:
+        complain(f"{refused.name} was not delivered: {refused.error.message}")
+    if done.refused:
+        raise done.refused[0].error
+
+
 def _source(network: str, space: str, origin: Origin) -> Source:
     from dataclasses import replace
 
     from dna_deploy.export.source import Source, source_of_record
     from dna_deploy.records.latency_table import LatencyTable
     from dna_deploy.records.search_outcome import SearchOutcome
-    from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.spaces.catalog import find_chain
 
     if ":" in network and not Path(network).exists():
-        found = find_space(space)
+        found = find_chain(space)
         source = Source(found, found.parse(network))
     else:
         source = source_of_record(Path(network))
@@ -152,9 +166,12 @@ def _data(source: Source, dataset: str | None) -> ImageData | None:
     return data
 
 
-def _batch(text: str) -> int | None:
+def _batch(text: str | None, source: Source) -> int | None:
     from dna_deploy.errors import UsageError
+    from dna_deploy.records.model_card import Absent
 
+    if text is None:
+        return 1 if isinstance(source.asked, Absent) else source.asked.batch
     if text == "any":
         return None
     if not text.isdecimal() or int(text) < 1:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dna_deploy.progress import OnProgress
     from dna_deploy.rating.rater import Rater
     from dna_deploy.records.rating_table import RatingTable
-    from dna_deploy.spaces.space import SearchSpace
+    from dna_deploy.spaces.chain import ChainSpace
 
 SHOWN = 3
 """Candidates of each block that are printed."""
@@ -52,13 +52,13 @@ def rate(
     from dna_deploy.pipeline.images import ProjectImages
     from dna_deploy.pipeline.stages.rate import Rate
     from dna_deploy.rating.rater import AdditiveRater, check_needs, load_rater
-    from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.spaces.catalog import find_chain
     from dna_deploy.training.config import TeacherConfig
 
     needs, jobs = load_rater(settings.method).needs, max(settings.compute.jobs, Processes.here().count)
     has_teacher = needs.teacher or settings.teacher.name != TeacherConfig().name
     check_needs(settings.method, needs, has_teacher=has_teacher, jobs=jobs)
-    images = ProjectImages(settings.data, find_space(settings.space))
+    images = ProjectImages(settings.data, find_chain(settings.space))
     path = out or Path("ratings") / f"{images.space.name}.json"
     stage = Rate(settings.method, settings.rate, images, None, path, settings.compute)
     with journey_view() as view:
@@ -98,7 +98,7 @@ def _show_scores(rater: Rater, seed: int, *, json: bool) -> None:
     note(f"next: dna-deploy search with {folder} --space {space.name} --latency 20ms")
 
 
-def _leave(table: RatingTable, space: SearchSpace, path: Path, folder: Path, *, json: bool) -> None:
+def _leave(table: RatingTable, space: ChainSpace, path: Path, folder: Path, *, json: bool) -> None:
     """Writes the table and says what is in it."""
     table.write(path)
     if json:
@@ -109,7 +109,7 @@ def _leave(table: RatingTable, space: SearchSpace, path: Path, folder: Path, *, 
     note(f"next: dna-deploy search --space {space.name} --ratings {path} --latency 20ms")
 
 
-def _best(space: SearchSpace, table: RatingTable) -> str:
+def _best(space: ChainSpace, table: RatingTable) -> str:
     rows = []
     for number, rated in enumerate(table.blocks, 1):
         names = map(str, space.index.candidates(number - 1))

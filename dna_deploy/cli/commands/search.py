@@ -52,7 +52,7 @@ def search(
     if context.invoked_subcommand is not None:
         _refuse_flags_before(context, context.invoked_subcommand)
         return
-    space, latency_tables = tables.read(settings.space)
+    space, latency_tables = tables.read_chain(settings.space)
     table = ratings.read(space.name)
     with journey_view() as view:
         found = choosing.finder(space, table, constraints, settings).find(latency_tables, view)

@@ -36,7 +36,7 @@ def search_promise(
 
     Example: dna-deploy search promise --latency 20ms
     """
-    space, latency_tables = tables.read(settings.space)
+    space, latency_tables = tables.read_chain(settings.space)
     table = ratings.read(space.name)
     finder = choosing.finder(space, table, constraints, settings)
     target = finder.promise(latency_tables).table.target.name

@@ -15,7 +15,7 @@ from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from dna_deploy.records.trained_network import TrainedNetwork
-    from dna_deploy.spaces.space import SearchSpace
+    from dna_deploy.spaces.chain import ChainSpace
     from dna_deploy.training.network import Start
 
 
@@ -73,7 +73,7 @@ def _view(trained: TrainedNetwork) -> str:
     return aligned(rows)
 
 
-def _inherited(folder: Path, space: SearchSpace, line: str) -> Start:
+def _inherited(folder: Path, space: ChainSpace, line: str) -> Start:
     """The network with the weights of its supernet layers."""
     from dna_deploy.errors import UsageError
     from dna_deploy.nets.inherit import inherited_network
@@ -88,14 +88,15 @@ def _inherited(folder: Path, space: SearchSpace, line: str) -> Start:
     return Start(network, rater.work.identity)
 
 
-def _network(network: str, space: str) -> tuple[SearchSpace, str]:
+def _network(network: str, space: str) -> tuple[ChainSpace, str]:
     """The space and the architecture's line that were meant."""
     from dna_deploy.records.known_space import known_space
     from dna_deploy.records.search_outcome import SearchOutcome
-    from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.spaces.catalog import find_chain
+    from dna_deploy.spaces.chain import as_chain
 
     if ":" in network and not Path(network).exists():
-        return find_space(space), network
+        return find_chain(space), network
     outcome = SearchOutcome.read(Path(network))
-    known = known_space(outcome)
+    known = as_chain(known_space(outcome))
     return known, str(outcome.network(known))

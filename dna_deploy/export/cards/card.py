@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from dna_deploy.export.formats.model_file import WEIGHTS_SUFFIX, ExportResult
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.model_card import (
+    NO_RECIPE,
     Absent,
     AskedLatency,
     Baseline,
@@ -20,14 +21,14 @@ from dna_deploy.records.model_card import (
 )
 from dna_deploy.records.score import Metrics
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 _PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "openvino", "numpy")
 
 
 def make_card(
     result: ExportResult,
-    space: SearchSpace,
+    space: ChainSpace,
     architecture: Architecture,
     *,
     asked: AskedLatency | Absent,
@@ -83,6 +84,7 @@ def make_card(
         baselines=tuple(baselines),
         dataset=dataset,
         labels=result.info.labels,
+        preprocessing=result.info.preprocessing or NO_RECIPE,
         seeds=dict(seeds),
         packages=_versions(),
         digests={**digests, "weights": result.info.weights, **{path.name: digest_of(path.read_bytes()) for path in beside}},
@@ -90,7 +92,7 @@ def make_card(
     )
 
 
-def layer_facts(space: SearchSpace, architecture: Architecture) -> tuple[LayerFacts, ...]:
+def layer_facts(space: ChainSpace, architecture: Architecture) -> tuple[LayerFacts, ...]:
     """Every layer from stem to head, and what it costs."""
     sections = space.sections(architecture)
     return tuple(
@@ -99,7 +101,7 @@ def layer_facts(space: SearchSpace, architecture: Architecture) -> tuple[LayerFa
     )
 
 
-def baseline(name: str, space: SearchSpace, architecture: Architecture, predicted_s: float | Absent) -> Baseline:
+def baseline(name: str, space: ChainSpace, architecture: Architecture, predicted_s: float | Absent) -> Baseline:
     """Another network of the space, for comparison."""
     layers = space.place(architecture)
     return Baseline(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dna_deploy.export.formats.catalog import FORMAT_OF, model_name
 from dna_deploy.pipeline.images import ProjectImages
 from dna_deploy.pipeline.published import published_digest
 from dna_deploy.pipeline.runner import Inputs
@@ -13,8 +14,7 @@ from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.model_card import PredictedLatency
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
-
-MODEL, CARD = "model.onnx", "model.card.json"
+from dna_deploy.targets.target import Target
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Export:
     outcome_file: Path
     table_file: Path
     folder: Path
+    target: Target
     reproduce: str = ""
     name: str = "export"
     summary: str = "write the ONNX file, compare it with torch"
@@ -33,7 +34,12 @@ class Export:
 
     @property
     def outputs(self) -> tuple[Path, ...]:
-        return (self.folder / MODEL, self.folder / CARD)
+        return (self.model_file, self.model_file.with_suffix(".card.json"))
+
+    @property
+    def model_file(self) -> Path:
+        """The file that the target runs."""
+        return self.folder / model_name(self.target.precision)
 
     def inputs(self) -> Inputs:
         return {
@@ -51,4 +57,10 @@ class Export:
         if isinstance(source.predicted, PredictedLatency):  # what search believed, the promise loop's corrections included
             believed = source.predicted.model_copy(update={"latency_s": outcome.best.targets[0].latency_s})
             source = replace(source, predicted=believed)
-        deliver(source, self.folder, data=self.images.for_training, replace=True, reproduce=self.reproduce)
+        formats = [FORMAT_OF[self.target.precision]] if self.target.precision in FORMAT_OF else ()
+        done = deliver(
+            source, self.folder, formats=formats, data=self.images.for_training, batch=self.target.batch, replace=True,
+            reproduce=self.reproduce,
+        )  # fmt: skip
+        for refused in done.refused:
+            raise refused.error

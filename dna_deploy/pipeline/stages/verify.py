@@ -7,7 +7,6 @@ from pathlib import Path
 
 from dna_deploy.pipeline.published import publish, published_digest
 from dna_deploy.pipeline.runner import Inputs
-from dna_deploy.pipeline.stages.export import CARD, MODEL
 from dna_deploy.progress import OnProgress
 from dna_deploy.targets.target_file import TargetFile
 
@@ -28,7 +27,8 @@ class Verify:
         return (self.model_file, self.model_file.with_suffix(".card.json"), self.model_file.with_suffix(".card.md"))
 
     def inputs(self) -> Inputs:
-        return {"model": published_digest(self.exported / MODEL), "card": published_digest(self.exported / CARD)}
+        exported = self.exported / self.model_file.name
+        return {"model": published_digest(exported), "card": published_digest(exported.with_suffix(".card.json"))}
 
     def run(self, work: Path, on_progress: OnProgress) -> None:
         from dna_deploy.export.checks.verification import complete_card, find_promise, verify_model
