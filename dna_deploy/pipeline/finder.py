@@ -103,7 +103,7 @@ class Finder:
             table,
             budget,
             quantile,
-            measure_untrained(self.space, table.target, plan, quantile, on_progress),
+            measure_untrained(self.space, table, plan, quantile, on_progress),
             on_attempt=on_attempt,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,10 +40,10 @@ def search_promise(
     space, latency_tables = tables.read_chain(settings.space)
     table = ratings.read(space.name)
     finder = choosing.finder(space, table, constraints, settings)
-    target = finder.promise(latency_tables).table.target.name
-    note(f"measuring on {target!r}, untrained: latency does not depend on weights")
+    target = finder.promise(latency_tables).table.target
+    note(f"measuring on {target.name!r}, untrained: latency does not depend on weights")
     with journey_view() as view:
-        kept = finder.keep(latency_tables, _plan(target, settings, profiles), view, _tell)
+        kept = finder.keep(latency_tables, _plan(target.name, settings, profiles), view, partial(_tell, target.per))
     outcome = kept.chosen.outcome
     outcome.write(output)
     predicted = (outcome.best, table, ratings.path(space.name))
@@ -65,10 +66,11 @@ def _plan(target: str, settings: Settings, profiles: Path) -> SamplingPlan:
     return SamplingPlan(steady=settings.profile.steady)
 
 
-def _tell(attempt: Attempt) -> None:
+def _tell(per: str, attempt: Attempt) -> None:
     note(
         f"asked {attempt.budget} · predicted {attempt.predicted} · measured {attempt.measured} ± {attempt.standard_error}"
-        f" · {attempt.verdict} · {attempt.architecture}"
+        + ("" if attempt.now in (None, attempt.measured) else f" at the table's pace ({attempt.now} now)")
+        + f" for {per} · {attempt.verdict} · {attempt.architecture}"
     )
 
 
@@ -80,6 +82,7 @@ def _values(kept: KeptPromise) -> dict[str, object]:
                 "architecture": attempt.architecture,
                 "predicted_s": attempt.predicted.seconds,
                 "measured_s": attempt.measured.seconds,
+                "now_s": (attempt.now or attempt.measured).seconds,
                 "standard_error_s": attempt.standard_error.seconds,
                 "is_kept": attempt.is_kept,
             }

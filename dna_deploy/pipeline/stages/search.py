@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from dna_deploy.errors import PromiseError
 from dna_deploy.pipeline.images import ProjectImages
 from dna_deploy.pipeline.pace import WHOLE_NETWORKS, seconds_for
 from dna_deploy.pipeline.published import published_digest
 from dna_deploy.pipeline.runner import Inputs
 from dna_deploy.pipeline.stages.rate import Rate
-from dna_deploy.progress import OnProgress, Progress
+from dna_deploy.progress import OnProgress
 from dna_deploy.records.latency_table import LatencyTable, Quantile
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.targets.plan import SamplingPlan
@@ -89,13 +88,10 @@ class LatencyPromise:
         return (Constraint(Latency(table.target.name, self.quantile), at_most=budget.seconds),)
 
     def find(self, finder: Finder, on_progress: OnProgress) -> SearchOutcome:
-        """The best network that keeps it; the best by prediction if none was measured to, which its card will show."""
+        """The best network that keeps it. Raises `PromiseError` if it is to be kept, and none did."""
         tables = [LatencyTable.read(self.table_file)]
         if self.kept:
-            try:
-                return finder.keep(tables, self.plan, on_progress).chosen.outcome
-            except PromiseError as error:
-                on_progress(Progress("keeping the promise", 1, 1, error.message))
+            return finder.keep(tables, self.plan, on_progress).chosen.outcome
         return finder.find(tables, on_progress).outcome
 
 
