@@ -25,9 +25,9 @@ from dna_deploy.nets.teachers.scaled import ScaledConfig, ScaledNetwork
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.rating.raters.dna.block_rating import rate_batch
 from dna_deploy.rating.raters.dna.training import build_supernet
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.scaling import Scaling, largest, scaled
-from dna_deploy.spaces.space import SearchSpace
 
 STEPS, RATED = 3, 2
 
@@ -43,7 +43,7 @@ def peak_gib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def block_row(space: SearchSpace, index: int, teacher: Teacher, features: list[torch.Tensor]) -> tuple[object, ...]:
+def block_row(space: ChainSpace, index: int, teacher: Teacher, features: list[torch.Tensor]) -> tuple[object, ...]:
     """What one block costs: a step of training its supernet, and all its candidates on one image."""
     config, block = RatingConfig(), space.blocks[index]
     supernet = build_supernet(space, index, teacher, config).train()
@@ -66,7 +66,7 @@ def block_row(space: SearchSpace, index: int, teacher: Teacher, features: list[t
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("space")
-    space = find_space(parser.parse_args().space)
+    space = find_chain(parser.parse_args().space)
     torch.set_num_threads(1)
     config = RatingConfig()
     network = ScaledNetwork(ScaledConfig.for_space(space, scaled(space, largest(space), Scaling())))

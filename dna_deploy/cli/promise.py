@@ -12,19 +12,20 @@ from dna_deploy.errors import UsageError
 
 if TYPE_CHECKING:
     from dna_deploy.pipeline.promise import Attempt, KeptPromise, Measure
+    from dna_deploy.progress import OnProgress, Progress
     from dna_deploy.records.latency_table import LatencyTable
     from dna_deploy.records.samples import Quantile
     from dna_deploy.records.search_outcome import SearchOutcome
     from dna_deploy.search import Constraint
     from dna_deploy.spaces.architecture import Architecture
-    from dna_deploy.spaces.space import SearchSpace
+    from dna_deploy.spaces.chain import ChainSpace
     from dna_deploy.targets.plan import SamplingPlan
 
 RunSearch = Callable[[Sequence["LatencyTable"]], "SearchOutcome"]
 
 
 def keep(
-    space: SearchSpace,
+    space: ChainSpace,
     run: RunSearch,
     tables: Sequence[LatencyTable],
     constraints: Sequence[Constraint],
@@ -43,6 +44,8 @@ def keep(
     def tell(attempt: Attempt) -> None:
         note(
             f"asked {attempt.budget} · predicted {attempt.predicted} · measured {attempt.measured} ± {attempt.standard_error}"
+            + ("" if attempt.now in (None, attempt.measured) else f" at the table's pace ({attempt.now} now)")
+            + f" for {table.target.per}"
             f" · {attempt.verdict} · {attempt.architecture}"
         )
 
@@ -66,14 +69,22 @@ def _plan(target: str, profiles: Path, *, steady: bool) -> SamplingPlan:
     return plan.model_copy(update={"steady": True}) if steady else plan
 
 
-def _measure(space: SearchSpace, table: LatencyTable, quantile: Quantile, plan: SamplingPlan) -> Measure:
+def _measure(space: ChainSpace, table: LatencyTable, quantile: Quantile, plan: SamplingPlan) -> Measure:
     """`measure_untrained` with a view of its progress."""
     from dna_deploy.pipeline.promise import measure_untrained
     from dna_deploy.records.measurement import Measurement
 
+    views: list[OnProgress] = []
+
+    def tell(progress: Progress) -> None:
+        views[-1](progress)
+
+    untrained = measure_untrained(space, table, plan, quantile, tell)
+
     def measure(architecture: Architecture) -> Measurement:
         with journey_view() as view:
-            return measure_untrained(space, table.target, plan, quantile, view)(architecture)
+            views.append(view)
+            return untrained(architecture)
 
     return measure
 

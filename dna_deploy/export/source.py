@@ -13,12 +13,13 @@ from dna_deploy.records.files import read_bytes
 from dna_deploy.records.known_space import known_space
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.model_card import Absent, AskedLatency, Baseline, DatasetFacts, PredictedLatency
+from dna_deploy.records.pace import PaceReference
 from dna_deploy.records.samples import Quantile
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.chain import ChainSpace, as_chain
 from dna_deploy.targets.target import Precision
 
 LARGEST = "largest network that fits the budget"
@@ -32,7 +33,7 @@ UNKNOWN_DATA = Absent(reason="nothing says what the weights were trained on")
 class Source:
     """A network, its weights and its history."""
 
-    space: SearchSpace
+    space: ChainSpace
     architecture: Architecture
     weights: Path | None = None
     labels: tuple[str, ...] = ()
@@ -42,6 +43,8 @@ class Source:
     predicted: PredictedLatency | Absent = NOT_PREDICTED
     predicted_in: Precision = "fp32"
     """The precision of the files that the prediction speaks of."""
+    pace: PaceReference | None = None
+    """Layers of the latency table that tell the pace of the machine, where there is a table."""
     baselines: tuple[Baseline, ...] = ()
     dataset: DatasetFacts | Absent = UNKNOWN_DATA
     seeds: Mapping[str, int] = field(default_factory=dict)
@@ -90,7 +93,9 @@ class Source:
             relative_error=table.calibration(quantile).relative_error,
         )
         digests = {**self.digests, f"latency table of {table.target.name}": table.digest}
-        return replace(self, predicted=predicted, predicted_in=table.target.precision, digests=digests)
+        return replace(
+            self, predicted=predicted, predicted_in=table.target.precision, pace=table.pace_reference, digests=digests
+        )
 
 
 def source_of_record(path: Path) -> Source:
@@ -100,7 +105,7 @@ def source_of_record(path: Path) -> Source:
             return source_of_trained(TrainedNetwork.read(path), path.parent)
         case SearchOutcome.KIND:
             outcome = SearchOutcome.read(path)
-            space = known_space(outcome)
+            space = as_chain(known_space(outcome))
             return Source(space, outcome.network(space)).with_outcome(outcome)
         case kind:
             raise UsageError(f"{path} is a {kind!r}", "give a trained network, a search outcome, or an architecture's line")
@@ -108,7 +113,7 @@ def source_of_record(path: Path) -> Source:
 
 def source_of_trained(trained: TrainedNetwork, folder: Path) -> Source:
     """A trained network, whose weights lie in ``folder``."""
-    space = find_space(trained.space)
+    space = find_chain(trained.space)
     if space.classes != len(trained.classes):
         space = space.with_classes(len(trained.classes))
     if space.digest != trained.space_digest:
@@ -127,7 +132,7 @@ def source_of_trained(trained: TrainedNetwork, folder: Path) -> Source:
     )
 
 
-def _largest(outcome: SearchOutcome, space: SearchSpace) -> tuple[Baseline, ...]:
+def _largest(outcome: SearchOutcome, space: ChainSpace) -> tuple[Baseline, ...]:
     found = outcome.largest
     if found is None:
         return ()

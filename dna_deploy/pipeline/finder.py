@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dna_deploy.errors import PromiseError
 from dna_deploy.pipeline.settings import Settings
-from dna_deploy.progress import OnProgress, Progress
+from dna_deploy.progress import OnProgress
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.units import Duration
 
@@ -25,7 +24,7 @@ BUDGET_DIGITS = 3
 class Finder:
     """What the answer depends on. Without a ``second`` stage block ratings decide alone."""
 
-    space: SearchSpace
+    space: ChainSpace
     ratings: RatingTable
     settings: Settings
     second: SecondStage | None
@@ -52,18 +51,14 @@ class Finder:
         outcome = search(self.space, self.ratings, [table], [within], top=top, prefer_cheaper=self.settings.prefer_cheaper)
         return self._refined(outcome, self.second) if self.second else outcome
 
-    def kept(self, table: LatencyTable, budget: Duration, plan: SamplingPlan) -> SearchOutcome | None:
-        """The best network that was measured to keep the budget; None if none did, which the card will show."""
+    def kept(self, table: LatencyTable, budget: Duration, plan: SamplingPlan) -> SearchOutcome:
+        """The best network that was measured to keep the budget. Raises `PromiseError` if none did."""
         from dna_deploy.pipeline.promise import keep_promise, measure_untrained
 
         quantile = self.settings.quantile
-        measure = measure_untrained(self.space, table.target, plan, quantile, self.on_progress)
-        try:
-            found = keep_promise(self.space, lambda known: self.best(known, budget), table, budget, quantile, measure)
-        except PromiseError as error:
-            self.on_progress(Progress("keeping the promise", 1, 1, error.message))
-            return None
-        return found.chosen.outcome
+        measure = measure_untrained(self.space, table, plan, quantile, self.on_progress)
+        kept = keep_promise(self.space, lambda known: self.best(known, budget), table, budget, quantile, measure)
+        return kept.chosen.outcome
 
     def _refined(self, outcome: SearchOutcome, second: SecondStage) -> SearchOutcome:
         """The outcome with its shortlist in the order of whole networks."""

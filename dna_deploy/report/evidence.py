@@ -27,8 +27,8 @@ from dna_deploy.records.training_history import CENTRE, TrainingHistory
 from dna_deploy.report.findings import AnyRecord, Findings
 from dna_deploy.report.merit import Merit
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.chain import ChainSpace
 
 
 class OfSpace(Protocol):
@@ -72,7 +72,7 @@ class Evidence:
         return tuple(reversed(exact or alike[:1]))
 
     @cached_property
-    def space(self) -> SearchSpace | None:
+    def space(self) -> ChainSpace | None:
         """The space of the story, with its number of classes; None where it is not installed here."""
         return space_of(next(self._about_a_space(), None), self.tables)
 
@@ -178,12 +178,12 @@ def select(findings: Findings) -> Evidence:
     )
 
 
-def space_of(record: OfSpace | None, tables: Iterable[LatencyTable]) -> SearchSpace | None:
+def space_of(record: OfSpace | None, tables: Iterable[LatencyTable]) -> ChainSpace | None:
     """The space that a record is about: from the catalogue, with the number of classes that its tables have rows for."""
     if record is None:
         return None
     try:
-        space = find_space(record.space)
+        space = find_chain(record.space)
     except DnaDeployError:
         return None
     sizes = {size for table in tables if table.space_digest == record.space_digest for size in class_counts(table, space)}

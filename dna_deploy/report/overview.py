@@ -48,7 +48,7 @@ def overview(evidence: Evidence) -> Overview:
 
 
 def _promise(evidence: Evidence) -> str:
-    networks = f"{count_text(evidence.space.count())} networks" if evidence.space else "networks"
+    networks = f"{count_text(evidence.space.size())} networks" if evidence.space else "networks"
     if evidence.budget_s is None:
         return f"Among the {networks} of the space {evidence.space_name}."
     place = f" on {evidence.target}" if evidence.target else ""
@@ -68,6 +68,8 @@ def _because(evidence: Evidence, verdict: str) -> str:
         return card.asked.reason
     if isinstance(card.measured, Absent):
         return card.measured.reason
+    if (pace := card.measured.pace) is not None and not pace.is_equal:
+        return card.verdict
     relation = "within" if verdict == "kept" else "beyond"
     measured, asked = time_text(card.measured.quantile_s), time_text(card.asked.latency_s)
     return f"measured {measured} on the target, {relation} the {asked} that were asked"

@@ -22,7 +22,7 @@ from dna_deploy.progress import OnProgress
 from dna_deploy.records.files import write_atomically
 from dna_deploy.search.rating_log import RatingLog
 from tests.architecture.power_cut import Left, restore, watched
-from tests.training.test_training import SAVING, train
+from tests.training.made import SAVING, train
 
 T = TypeVar("T")
 OLD, NEW = b"old " * 50, b"newer " * 50

@@ -15,7 +15,7 @@ from dna_deploy.pipeline.settings import Settings
 from dna_deploy.pipeline.settings_file import settings_text
 from dna_deploy.pipeline.stages import FinishedStage
 from dna_deploy.records.files import Provenance
-from tests.data.test_sources import class_folders
+from tests.data.made import class_folders
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 
 from dna_deploy.pipeline.journey import Journey
 from dna_deploy.pipeline.settings_file import settings_of
-from tests.cli.test_learning import fails, run
-from tests.data.test_sources import class_folders
+from tests.cli.made import fails, run
+from tests.data.made import class_folders
 
 
 @pytest.mark.slow

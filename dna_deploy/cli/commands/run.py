@@ -11,11 +11,12 @@ from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.options.general import Json
 from dna_deploy.cli.options.groups import Alone, Knob, Knobs
 from dna_deploy.cli.views.journey import journey_view
-from dna_deploy.errors import UsageError
+from dna_deploy.errors import PromiseError, UsageError
 from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from dna_deploy.pipeline.journey import Journey
+    from dna_deploy.records.model_card import ModelCard
 
 SETTINGS_FILE = Path("dna-deploy.toml")
 DEMO_FOLDER = Path("runs/demo")
@@ -133,10 +134,19 @@ def _walk(journey: Journey, start_from: str | None, only: str | None, *, json: b
     card = ModelCard.read(card_file)
     if json:
         print_json("run", folder=str(journey.folder), model=str(journey.model_file), card=card.model_dump(mode="json"))
+        check_promise(card)
         return
     print_result(aligned(headline(card)))
     note(f"wrote {journey.model_file} and {card_file} (and as Markdown)")
+    check_promise(card)
     note(f"next: dna-deploy verify {journey.model_file} · the whole trade-off: dna-deploy report {journey.folder}")
+
+
+def check_promise(card: ModelCard) -> None:
+    """Raises `PromiseError` where the file that was made does not keep what was asked."""
+    if card.promise == "missed":
+        hint = "measure it again with: dna-deploy verify; or search again: dna-deploy run --from search"
+        raise PromiseError(f"the promise is {card.verdict}", hint)
 
 
 def _print_plan(journey: Journey, start_from: str | None, only: str | None, *, json: bool) -> None:

@@ -40,7 +40,7 @@ def search_promise(
 
     Example: dna-deploy search promise --latency 20ms
     """
-    space, latency_tables = tables.read(settings.space)
+    space, latency_tables = tables.read_chain(settings.space)
     table = ratings.read(space.name)
     question = choosing.question(space, table, constraints, settings)
     bounds = choosing.bounds(constraints, settings)
@@ -67,6 +67,7 @@ def _values(kept: KeptPromise) -> dict[str, object]:
                 "architecture": attempt.architecture,
                 "predicted_s": attempt.predicted.seconds,
                 "measured_s": attempt.measured.seconds,
+                "now_s": (attempt.now or attempt.measured).seconds,
                 "standard_error_s": attempt.standard_error.seconds,
                 "is_kept": attempt.is_kept,
             }

@@ -156,9 +156,10 @@ def _rows(result: Verification) -> list[tuple[str, str]]:
         ("samples", f"{samples.count} (spread {samples.spread:.1%}, grade {result.measurement.grade})"),
     ]
     if result.promise.asked is not None:
-        share = result.latency.seconds / result.promise.asked.seconds
         rows.insert(3, ("asked", str(result.promise.asked)))
-        rows.append(("promise", f"{'kept' if result.is_kept else 'missed'}: {share:.1%} of what was asked"))
+        rows.append(("promise", result.verdict))
+    pace = result.measurement.pace
+    rows.append(("pace", pace.words() if pace else f"not compared: {result.measurement.no_pace}"))
     return rows
 
 
@@ -183,5 +184,7 @@ def _values(result: Verification) -> dict[str, object]:
         "spread": samples.spread,
         "grade": result.measurement.grade,
         "is_kept": result.is_kept,
+        "pace": None if (pace := result.measurement.pace) is None else pace.model_dump(),
+        "at_table_s": result.measurement.at_table(result.promise.quantile).seconds,
         "doubts": [doubt.model_dump() for doubt in result.measurement.doubts],
     }

@@ -19,16 +19,17 @@ from dna_deploy.records.model_card import (
     Parity,
     PredictedLatency,
 )
+from dna_deploy.records.pace import PaceReference
 from dna_deploy.records.score import Metrics
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 _PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "openvino", "numpy")
 
 
 def make_card(
     result: ExportResult,
-    space: SearchSpace,
+    space: ChainSpace,
     architecture: Architecture,
     *,
     asked: AskedLatency | Absent,
@@ -36,6 +37,7 @@ def make_card(
     measured: MeasuredLatency | Absent,
     parity: Parity | Absent,
     metrics: Metrics | Absent,
+    pace: PaceReference | None = None,
     baselines: Sequence[Baseline] = (),
     dataset: DatasetFacts | Absent,
     seeds: Mapping[str, int],
@@ -50,6 +52,7 @@ def make_card(
         architecture: The network.
         asked: The budget.
         predicted: What the latency table says.
+        pace: Layers of the latency table that tell the pace of the machine.
         measured: What the file took on the target.
         parity: How far its scores are from torch's.
         metrics: Of the file on images that nothing was chosen by.
@@ -78,6 +81,7 @@ def make_card(
         macs=sum(layer.macs for layer in layers),
         asked=asked,
         predicted=predicted,
+        pace=pace,
         measured=measured,
         parity=parity,
         metrics=metrics,
@@ -92,7 +96,7 @@ def make_card(
     )
 
 
-def layer_facts(space: SearchSpace, architecture: Architecture) -> tuple[LayerFacts, ...]:
+def layer_facts(space: ChainSpace, architecture: Architecture) -> tuple[LayerFacts, ...]:
     """Every layer from stem to head, and what it costs."""
     sections = space.sections(architecture)
     return tuple(
@@ -101,7 +105,7 @@ def layer_facts(space: SearchSpace, architecture: Architecture) -> tuple[LayerFa
     )
 
 
-def baseline(name: str, space: SearchSpace, architecture: Architecture, predicted_s: float | Absent) -> Baseline:
+def baseline(name: str, space: ChainSpace, architecture: Architecture, predicted_s: float | Absent) -> Baseline:
     """Another network of the space, for comparison."""
     layers = space.place(architecture)
     return Baseline(

@@ -22,6 +22,7 @@ from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.target import Precision
 
 _AT_ONCE = 32
+_DRAWS_EACH = 100  # of a space that cannot count itself
 """Layers an export: enough to share its fixed cost of seconds, few enough to show progress."""
 
 
@@ -66,9 +67,23 @@ def make_kit(
             network computes in it.
         on_progress: Told after every group of layers.
     """
-    weights = WeightSpace()
-    parts = dict(zip(space.rows(), _export_layers(space.rows(), batch, precision, weights, on_progress), strict=True))
     chosen = choose_networks(space, seed, calibration_networks, validation_networks)
+    return kit_of_layers(space, space.rows(), chosen, seed, batch=batch, precision=precision, on_progress=on_progress)
+
+
+def kit_of_layers(
+    space: SearchSpace,
+    layers: Sequence[PlacedLayer],
+    chosen: Sequence[tuple[Role, tuple[Architecture, ...]]] = (),
+    seed: int = 0,
+    *,
+    batch: int = 1,
+    precision: Precision = "fp32",
+    on_progress: OnProgress = silent,
+) -> ProbeKit:
+    """A kit of some layers, and of whole networks that are made of them."""
+    weights = WeightSpace()
+    parts = dict(zip(layers, _export_layers(layers, batch, precision, weights, on_progress), strict=True))
     middle = sorted(parts, key=lambda layer: layer.macs)[len(parts) // 2]
     graphs: list[tuple[Role, str, bytes]] = [
         ("empty", "empty", GraphParts.empty().as_model()),
@@ -87,10 +102,11 @@ def choose_networks(
 ) -> tuple[tuple[Role, tuple[Architecture, ...]], ...]:
     """Different networks of the space: uniform ones to judge on, and ones spread evenly over cost to fit on."""
     rng = random.Random(seed)
-    wanted = min(space.count(), validation + max(20 * calibration, 1))
-    drawn: dict[Architecture, None] = {}
-    while len(drawn) < wanted:
+    count, size = validation + max(20 * calibration, 1), space.size()
+    drawn, tries = dict[Architecture, None](), 0
+    while len(drawn) < (count if size is None else min(size, count)) and (size or tries < _DRAWS_EACH * count):
         drawn.setdefault(space.sample(rng))
+        tries += 1
     unseen, pool = tuple(drawn)[:validation], tuple(drawn)[validation:]
     by_cost = sorted(pool, key=lambda architecture: sum(layer.macs for layer in space.place(architecture)))
     last = len(by_cost) - 1

@@ -28,7 +28,7 @@ from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.work import RatingWork
 from dna_deploy.records.files import Part
 from dna_deploy.records.training_history import ONE_SHOT
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 METHOD = "one-shot"
 
@@ -57,7 +57,7 @@ MakeObjective: TypeAlias = Callable[[Any, OneShotSupernet, int], Objective]
 
 
 def one_shot_work(
-    space: SearchSpace, data: ImageData, config: OneShotConfig, folder: Path, compute: Compute | None = None
+    space: ChainSpace, data: ImageData, config: OneShotConfig, folder: Path, compute: Compute | None = None
 ) -> OneShotWork:
     """What a one-shot supernet is made from; its head gets as many classes as the data has."""
     classes = len(data.classes)
