@@ -35,7 +35,7 @@ def rate(
     method: Annotated[
         str,
         typer.Option(
-            help="dna: blocks imitate a teacher. dna++: no teacher, no labels. one-shot: a supernet with labels. Or a plugin."
+            help="dna: blocks imitate a teacher. dna++: no labels. one-shot, cream-top1: a supernet with labels. Or a plugin."
         ),
     ] = "dna",
     teacher: Annotated[str, typer.Option(help="A teacher by name or file; see: dna-deploy teachers")] = "largest",
