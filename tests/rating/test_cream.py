@@ -18,7 +18,8 @@ from dna_deploy.learning.objectives.path_distillation import Board, Entry, PathD
 from dna_deploy.learning.phase import StepView
 from dna_deploy.progress import Progress
 from dna_deploy.rating.rater import Rater, make_rater
-from dna_deploy.rating.raters.cream import BOARD, CreamConfig
+from dna_deploy.rating.raters.cream.config import CreamConfig
+from dna_deploy.rating.raters.cream.rater import BOARD
 from dna_deploy.spaces.architecture import Architecture
 from tests.search.instances import random_table
 from tests.toy import SPACE, toy_data

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from dna_deploy.progress import OnProgress, Progress, silent
-from dna_deploy.rating.rater import Needs
+from dna_deploy.rating.raters.one_shot.config import OneShotConfig
 from dna_deploy.rating.raters.one_shot.rating import OneShotRating, OpenSupernet
-from dna_deploy.rating.raters.one_shot.training import MakeObjective, OneShotConfig, OneShotWork, along_labels, train_one_shot
+from dna_deploy.rating.raters.one_shot.training import MakeObjective, OneShotWork, along_labels, train_one_shot
 from dna_deploy.records.files import Part
 from dna_deploy.records.score import Score, ScoreKind
 from dna_deploy.spaces.architecture import Architecture
@@ -24,7 +24,7 @@ class OneShot:
 
     work: OneShotWork
     config: ClassVar[type[Part]] = OneShotConfig
-    needs: ClassVar[Needs] = Needs(labels=True)
+    needs: ClassVar = OneShotConfig.needs
     folder_name: ClassVar[str] = "one-shot"
     objective: MakeObjective = field(default=along_labels, repr=False)
     """What the supernet is taught; other methods bring their own."""

@@ -6,17 +6,13 @@ The mode with a meta network, which matches a teacher to every student, is not h
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, ClassVar
-
-from pydantic import Field
 
 from dna_deploy.learning.objectives.path_distillation import Board, PathDistillation
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, silent
-from dna_deploy.rating.rater import Needs
+from dna_deploy.rating.raters.cream.config import CreamConfig
 from dna_deploy.rating.raters.one_shot.rater import OneShot
-from dna_deploy.rating.raters.one_shot.training import OneShotConfig
 from dna_deploy.rating.work import RatingWork
 from dna_deploy.records.files import Part, write_atomically
 from dna_deploy.records.latency_table import LatencyTable
@@ -26,15 +22,6 @@ from dna_deploy.spaces.architecture import Architecture
 BOARD = "board.csv"
 
 
-class CreamConfig(OneShotConfig):
-    """As a one-shot supernet, with a board. Batches are larger: accuracies of 16 images would tell networks apart by luck."""
-
-    batch: int = Field(64, ge=2, description="images a step, on which a network is judged")
-    board: int = Field(10, ge=1, description="networks that may teach")
-    alone: float = Field(1 / 6, ge=0, lt=1, description="share of the steps before there is a board; as the authors")
-    table: Path | None = Field(None, description="a latency table, by whose milliseconds networks are cheap; none: by MACs")
-
-
 class CreamTop1:
     """Rates by the accuracy that networks have with shared weights, as `OneShot` does.
 
@@ -42,7 +29,7 @@ class CreamTop1:
     """
 
     config: ClassVar[type[Part]] = CreamConfig
-    needs: ClassVar[Needs] = Needs(labels=True)
+    needs: ClassVar = CreamConfig.needs
     folder_name: ClassVar[str] = "cream"
 
     def __init__(self, work: RatingWork[Any, None]) -> None:
