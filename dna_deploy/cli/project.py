@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dna_deploy.errors import UsageError
+from dna_deploy.texts import decode_text
 
 SETTINGS_FILE = Path("dna-deploy.toml")
 SHARED = ("space", "dataset", "method", "target", "quantile", "seed")
@@ -35,6 +36,6 @@ def _settings(path: Path) -> dict[str, object]:
     if not path.exists():
         return {}
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(decode_text(path.read_bytes()))
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {error}", "mend it, or move it out of this folder") from error

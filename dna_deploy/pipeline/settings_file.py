@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from dna_deploy.errors import UsageError
 from dna_deploy.pipeline.settings import Settings
 from dna_deploy.plugins import suggest
+from dna_deploy.texts import decode_text
 
 FILE_NAME = "dna-deploy.toml"
 ENVIRONMENT_PREFIX = "DNA_DEPLOY_"
@@ -87,7 +88,7 @@ def field_of(key: str) -> FieldInfo:
 
 def _from_file(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(decode_text(path.read_bytes()))
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}", "write one with: dna-deploy init") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
