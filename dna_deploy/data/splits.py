@@ -122,10 +122,10 @@ def positions_of_parts(name: str, total: int, strata: Strata | None, config: Dat
     if strata:
         few = max(few, min(len(np.unique(strata.classes)), (total - meant) // 3))
     for_rating, for_validation = config.rating_images or few, config.validation_images or min(meant, 2000) or few
-    wanted = for_rating + for_validation + (config.train_images or 1)
-    if wanted > total or for_validation > (meant or total):
+    needed = for_rating + for_validation + (config.train_images or 1)
+    if needed > total or for_validation > (meant or total):
         raise UsageError(
-            f"{name} has {total} training images; {wanted} are asked for "
+            f"{name} has {total} training images; {needed} are asked for "
             f"({config.train_images or 1} train, {for_rating} rating, {for_validation} validation)",
             "ask for fewer",
         )
@@ -160,7 +160,7 @@ def _absent_classes(dataset: Dataset, parts: Positions) -> Iterator[str]:
             yield f"classes without {part} images: {enumerated(absent)}"
 
 
-def divide_up_to(dataset: Dataset, config: DataConfig, asked: int | None, at_most: int) -> ImageData:
-    """A data set divided, with as many training images as asked for; else all, up to a number that is enough."""
-    available = len(divide(dataset, config).train)
-    return divide(dataset, config.model_copy(update={"train_images": asked or min(available, at_most)}))
+def divide_up_to(dataset: Dataset, config: DataConfig, most: int | None) -> ImageData:
+    """A data set divided, with so many training images if there are so many, else with all; None takes all."""
+    available = len(divide(dataset, config.model_copy(update={"train_images": None})).train)
+    return divide(dataset, config.model_copy(update={"train_images": available if most is None else min(available, most)}))

@@ -42,5 +42,5 @@ def test_a_teacher_that_would_not_be_asked_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("method", "stages"), [("dna", ["teach", "rate"]), ("dna++", ["rate"])])
 def test_a_journey_without_a_teacher_teaches_none(tmp_path: Path, method: str, stages: list[str]) -> None:
-    journey = Journey(settings_of({"method": method}, "a test"), tmp_path)
+    journey = Journey(settings_of({"method": method}), tmp_path)
     assert [stage.name for stage in journey.stages()][1:-4] == stages

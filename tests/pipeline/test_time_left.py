@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dna_deploy.pipeline.stages import StageEvent
+from dna_deploy.pipeline.runner import StageEvent
 from dna_deploy.pipeline.time_left import TimeLeft, in_words
 from dna_deploy.progress import Progress
 from tests.pipeline.made import PROFILE, RATE, TRAIN, Clock, planned

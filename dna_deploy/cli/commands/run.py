@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 
 SETTINGS_FILE = Path("dna-deploy.toml")
 DEMO_FOLDER = Path("runs/demo")
-DEMO = {"profile.steady": True, "teacher.name": "residual", "teacher.epochs": 3}
+DEMO: dict[str, object] = {
+    "profile.steady": True,
+    "teacher.name": "residual",
+    "teacher.recipe.epochs": 3,
+    "rate.epochs": 3,
+    "data.train_images": 20_000,
+    "compute.jobs": 2,
+}
 """Whoever sees it first may well have neighbours, and little time: this teacher takes a quarter of that of the default."""
 
 PROMISE = Knobs(
@@ -107,12 +114,12 @@ def _settings_file(path: Path) -> Path:
     Raises:
         UsageError: it is not there, but a folder above has one.
     """
-    found = path / SETTINGS_FILE if path.is_dir() else path
-    if path == SETTINGS_FILE and not found.exists():
+    file = path / SETTINGS_FILE if path.is_dir() else path
+    if path == SETTINGS_FILE and not file.exists():
         above = next((folder for folder in Path.cwd().parents if (folder / SETTINGS_FILE).exists()), None)
         if above is not None:
             raise UsageError(f"there is no {SETTINGS_FILE} in this folder", f"the one above: dna-deploy run {above}")
-    return found
+    return file
 
 
 def _journey(settings: Settings, folder: Path, profiles: Path, reproduce: str) -> Journey:
@@ -123,7 +130,7 @@ def _journey(settings: Settings, folder: Path, profiles: Path, reproduce: str) -
 
 def _walk(journey: Journey, start_from: str | None, only: str | None, *, json: bool) -> None:
     from dna_deploy.export.cards.card_text import headline
-    from dna_deploy.pipeline.stages import run_stages
+    from dna_deploy.pipeline.runner import run_stages
     from dna_deploy.records.model_card import ModelCard
 
     with journey_view() as view:
@@ -150,7 +157,7 @@ def check_promise(card: ModelCard) -> None:
 
 
 def _print_plan(journey: Journey, start_from: str | None, only: str | None, *, json: bool) -> None:
-    from dna_deploy.pipeline.stages import plan
+    from dna_deploy.pipeline.runner import plan
     from dna_deploy.pipeline.time_left import in_words
 
     steps = plan(journey.stages(), journey.folder, start_from=start_from, only=only)

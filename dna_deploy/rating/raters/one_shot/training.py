@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import torch
-from pydantic import Field
 
-from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.data.batches import TrainingBatches
 from dna_deploy.data.randomness import seeded
 from dna_deploy.data.splits import ImageData
@@ -16,40 +16,23 @@ from dna_deploy.learning.compute import Compute
 from dna_deploy.learning.history import FILE_NAME
 from dna_deploy.learning.memory import Portions
 from dna_deploy.learning.objectives.labels import LabelLoss
-from dna_deploy.learning.phase import Phase
+from dna_deploy.learning.phase import Objective, Phase
 from dna_deploy.learning.samplers.uniform import UniformNetworks
 from dna_deploy.learning.schedule import adam, cosine_rate
 from dna_deploy.learning.state import TrainingState
 from dna_deploy.learning.train import TrainingPlan, train
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, silent
+from dna_deploy.rating.raters.one_shot.config import OneShotConfig
 from dna_deploy.rating.work import RatingWork
-from dna_deploy.records.files import Part
 from dna_deploy.records.training_history import ONE_SHOT
 from dna_deploy.spaces.chain import ChainSpace
 
 METHOD = "one-shot"
 
-
-class OneShotConfig(Part):
-    """Training and rating of a one-shot supernet."""
-
-    epochs: int = Field(6, ge=1)
-    batch: int = Field(16, ge=2, description="images a step: more steps tell more than larger batches, as for block supernets")
-    learning_rate: float = Field(4e-3, gt=0, description="of Adam, its highest value; a cosine brings it to zero")
-    weight_decay: float = Field(1e-4, ge=0)
-    warm_up: float = Field(0.05, ge=0, lt=1, description="share of the steps in which the learning rate rises")
-    label_smoothing: float = Field(0.1, ge=0, lt=1)
-    share_depths: bool = Field(True, description="cells of one width share layers, shallower ones stop early; else none do")
-    calibration_images: int = Field(
-        512, ge=2, description="training images that give a path its batch statistics before it is rated"
-    )
-    rating_batch: int = Field(250, ge=2)
-    augmentation: Augmentation = Augmentation()
-    seed: int = Field(0, ge=0)
-
-
 OneShotWork = RatingWork[OneShotConfig, None]
+MakeObjective: TypeAlias = Callable[[Any, OneShotSupernet, int], Objective]
+"""From the work, the untrained supernet and the number of steps: what the supernet is taught."""
 
 
 def one_shot_work(
@@ -61,7 +44,14 @@ def one_shot_work(
     return OneShotWork.of(METHOD, fitting, None, data, config, folder, compute)
 
 
-def train_one_shot(work: OneShotWork, on_progress: OnProgress = silent) -> OneShotSupernet:
+def along_labels(work: OneShotWork, supernet: OneShotSupernet, steps: int) -> Objective:
+    """What a supernet is taught by default."""
+    return LabelLoss(work.config.label_smoothing, along=", along one path a step")
+
+
+def train_one_shot(
+    work: OneShotWork, on_progress: OnProgress = silent, objective: MakeObjective = along_labels
+) -> OneShotSupernet:
     """The trained supernet. One that was trained before is loaded, one that was begun is resumed.
 
     Beside it lies its history so far. Where memory is short, batches are run in portions, which progress and history say.
@@ -73,14 +63,14 @@ def train_one_shot(work: OneShotWork, on_progress: OnProgress = silent) -> OneSh
     """
     supernet = build_one_shot(work).to(work.compute.device).train()
     with work.compute.limited_threads():
-        state = one_shot_state(work, supernet)
+        state = one_shot_state(work, supernet, objective)
         work.write_run()
         portions = Portions(f"training the {ONE_SHOT}", work.config.batch)
         train([state], TrainingPlan(ONE_SHOT, portions, work.compute), on_progress)
     return supernet
 
 
-def one_shot_state(work: OneShotWork, supernet: OneShotSupernet) -> TrainingState:
+def one_shot_state(work: OneShotWork, supernet: OneShotSupernet, objective: MakeObjective = along_labels) -> TrainingState:
     """A supernet under training, as it was saved."""
     config, data = work.config, work.data
     batches = TrainingBatches(
@@ -88,7 +78,7 @@ def one_shot_state(work: OneShotWork, supernet: OneShotSupernet) -> TrainingStat
     )
     steps = config.epochs * batches.steps_per_epoch
     phase = Phase(
-        objectives=[LabelLoss(config.label_smoothing, along=", along one path a step")],
+        objectives=[objective(work, supernet, steps)],
         group=supernet,
         optimiser=adam(supernet, config.learning_rate, config.weight_decay),
         rate=cosine_rate(config.learning_rate, steps, config.warm_up),
