@@ -15,9 +15,9 @@ from dna_deploy.errors import UsageError
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.chain_index import ChainIndex
-from dna_deploy.spaces.operations import FeatureMap
-from dna_deploy.spaces.placed import PlacedLayer, describe_operation, place_chain
+from dna_deploy.spaces.placed import PlacedLayer, describe_operation, in_a_row, place_chain
 from dna_deploy.spaces.sections import Sections
+from dna_deploy.spaces.shapes import FeatureMap, Shape
 from dna_deploy.spaces.space import SearchSpace
 
 
@@ -38,7 +38,7 @@ class ChainSpace:
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
     @property
-    def inputs(self) -> tuple[FeatureMap, ...]:
+    def inputs(self) -> tuple[Shape, ...]:
         """What a network receives: images."""
         return (self.input,)
 
@@ -121,7 +121,7 @@ class ChainSpace:
         """The blocks, as `index` calls them."""
         return range(len(self.blocks))
 
-    def head_layers(self, input: FeatureMap) -> tuple[PlacedLayer, ...]:
+    def head_layers(self, input: Shape) -> tuple[PlacedLayer, ...]:
         return _place_fixed(self.head, input)
 
     def sections(self, architecture: Architecture) -> Sections:
@@ -130,7 +130,8 @@ class ChainSpace:
         Raises:
             UsageError: the architecture is not in this space.
         """
-        blocks, input = [], self.index.entry
+        blocks = list[tuple[PlacedLayer, ...]]()
+        input = self.index.entry
         for block, choice in enumerate(self.index.choices(architecture)):
             blocks.append(self.index.place(block, choice, input))
             input = blocks[-1][-1].output
@@ -144,7 +145,11 @@ class ChainSpace:
         """
         return self.sections(architecture).layers
 
-    def outputs(self, architecture: Architecture) -> tuple[FeatureMap, ...]:
+    def wires(self, architecture: Architecture) -> tuple[tuple[int, ...], ...]:
+        """Every layer receives from the one before it."""
+        return in_a_row(self.place(architecture))
+
+    def outputs(self, architecture: Architecture) -> tuple[Shape, ...]:
         """What every block of a network emits."""
         return tuple(layers[-1].output for layers in self.sections(architecture).blocks)
 
@@ -167,7 +172,7 @@ class ChainSpace:
         return Architecture.of(self.index.choices(Architecture(line.strip())))
 
 
-def _place_fixed(layers: tuple[FixedLayer, ...], input: FeatureMap) -> tuple[PlacedLayer, ...]:
+def _place_fixed(layers: tuple[FixedLayer, ...], input: Shape) -> tuple[PlacedLayer, ...]:
     return place_chain(((layer.operation, layer.out_channels, layer.stride) for layer in layers), input)
 
 

@@ -12,9 +12,10 @@ from dna_deploy.errors import UsageError
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import BlockChoice, FixedLayer
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import FeatureMap, Operation
+from dna_deploy.spaces.operations import Operation
 from dna_deploy.spaces.placed import place_chain
 from dna_deploy.spaces.sections import Sections
+from dna_deploy.spaces.shapes import FeatureMap, Shape
 
 _CHANNELS = 8
 """Widths are multiples of it, which processors like."""
@@ -50,7 +51,7 @@ class Scaling:
 
 def largest(space: ChainSpace) -> Architecture:
     """In every block the deepest cell, of these the widest, and in each of its layers the operation with most parameters."""
-    input, choices = space.index.entry, []
+    input, choices = space.index.entry, list[BlockChoice]()
     for block in space.blocks:
         cell = max(block.cells, key=lambda cell: (cell.depth, cell.width))
         layers = [max(layer, key=lambda placed: (placed.parameters, placed.macs)) for layer in cell.place(input, block.stride)]
@@ -67,7 +68,7 @@ def scaled(space: ChainSpace, architecture: Architecture, scaling: Scaling) -> S
     """
     choices = space.index.choices(architecture)
     height, width = (round(size * scaling.resolution) for size in (space.input.height, space.input.width))
-    after = FeatureMap(space.input.channels, height, width)
+    after: Shape = FeatureMap(space.input.channels, height, width)
     stem = place_chain([(layer.operation, scaling.wider(layer.out_channels), layer.stride) for layer in space.stem], after)
     after = stem[-1].output if stem else after
     blocks = []
