@@ -26,7 +26,7 @@ from dna_deploy.spaces.placed import OPERATIONS, PlacedLayer
 from dna_deploy.spaces.shapes import FeatureMap, Shape, Tokens
 from dna_deploy.spaces.token_operations import Add, Concatenate, FeedForward, Patches, SelfAttention
 from dna_deploy.targets.target import Target
-from tests.data.test_sources import class_folders
+from tests.data.made import class_folders
 
 
 class TestMBConvSpace(ChainContract):
