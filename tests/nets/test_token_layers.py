@@ -18,10 +18,10 @@ from dna_deploy.export.formats.onnx_graph import export_onnx
 from dna_deploy.export.kits.kit import make_kit
 from dna_deploy.latency.runners.onnxruntime_runner import OnnxRuntimeRunner
 from dna_deploy.nets.layers import build_layer
-from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import Conv, MBConv
 from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.shapes import FeatureMap, Tokens
+from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.spaces.token_operations import Add, FeedForward, Patches, SelfAttention
 from dna_deploy.targets.target import Target
 from tests.spaces.two_ways import TwoWays
@@ -39,7 +39,7 @@ class TestTwoWays(SpaceContract):
     name = "two-ways"
 
     @cached_property
-    def space(self) -> ChainSpace:
+    def space(self) -> SearchSpace:
         return SPACE
 
 
