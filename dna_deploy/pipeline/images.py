@@ -11,7 +11,6 @@ from pydantic import Field
 from dna_deploy.data.config import DataConfig
 from dna_deploy.pipeline.runner import Computed
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.space import SearchSpace
 
 if TYPE_CHECKING:
     from dna_deploy.data.image_set import Dataset
@@ -34,11 +33,11 @@ class SpaceSource(Protocol):
     """Where the space of a stage comes from. Only ``space`` costs nothing."""
 
     @property
-    def space(self) -> SearchSpace:
+    def space(self) -> ChainSpace:
         """As the catalog has it."""
 
     @property
-    def fitting_space(self) -> SearchSpace:
+    def fitting_space(self) -> ChainSpace:
         """With as many classes as the images have."""
 
     @property
@@ -50,10 +49,10 @@ class SpaceSource(Protocol):
 class CatalogSpace:
     """A space for which there are no images: it keeps the classes that the catalog gives it."""
 
-    space: SearchSpace
+    space: ChainSpace
 
     @property
-    def fitting_space(self) -> SearchSpace:
+    def fitting_space(self) -> ChainSpace:
         return self.space
 
     @property

@@ -111,8 +111,8 @@ class LatencyTable(Record):
                 f"not {space.name!r} ({space.digest[:19]})",
                 f"make one with: dna-deploy profile --space {space.name}",
             )
-        known = self._latencies.keys() | self.reasons.keys()
-        missing = [layer.key for layer in space.rows() if layer.key not in known]
+        keys = self._latencies.keys() | self.reasons.keys()
+        missing = [layer.key for layer in space.rows() if layer.key not in keys]
         if missing:
             raise TableError(f"the latency table lacks {len(missing)} rows, first: {missing[0]}", "profile the space again")
 
@@ -140,10 +140,10 @@ class LatencyTable(Record):
         for calibration in self.calibrations:
             if calibration.quantile == quantile:
                 return calibration
-        known = ", ".join(calibration.quantile for calibration in self.calibrations)
+        quantiles = ", ".join(calibration.quantile for calibration in self.calibrations)
         raise TableError(
             f"the table of {self.target.name!r} cannot speak of {quantile}",
-            f"it has {known}; profile longer, and without --steady for a tail",
+            f"it has {quantiles}; profile longer, and without --steady for a tail",
         )
 
     def predict(self, space: SearchSpace, architecture: Architecture, quantile: Quantile = "p50") -> Duration:
