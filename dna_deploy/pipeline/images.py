@@ -11,6 +11,7 @@ from pydantic import Field
 from dna_deploy.data.config import DataConfig
 from dna_deploy.pipeline.runner import Computed
 from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.space import SearchSpace
 
 if TYPE_CHECKING:
     from dna_deploy.data.image_set import Dataset
@@ -33,11 +34,11 @@ class SpaceSource(Protocol):
     """Where the space of a stage comes from. Only ``space`` costs nothing."""
 
     @property
-    def space(self) -> ChainSpace:
+    def space(self) -> SearchSpace:
         """As the catalog has it."""
 
     @property
-    def fitting_space(self) -> ChainSpace:
+    def fitting_space(self) -> SearchSpace:
         """With as many classes as the images have."""
 
     @property
@@ -49,10 +50,10 @@ class SpaceSource(Protocol):
 class CatalogSpace:
     """A space for which there are no images: it keeps the classes that the catalog gives it."""
 
-    space: ChainSpace
+    space: SearchSpace
 
     @property
-    def fitting_space(self) -> ChainSpace:
+    def fitting_space(self) -> SearchSpace:
         return self.space
 
     @property
