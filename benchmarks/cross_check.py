@@ -152,7 +152,7 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for name, (line, runs) in NETWORKS.items():
-            space = find_space(name)
+            space = find_space(name).with_head()
             exported = export_architecture(space, space.parse(line), None, Path(folder) / name)
             chosen = [tool for tool in TOOLS if asked.only in f"{name} {tool.title}"]
             rows += [compare(name, exported.path, runs, tool) for tool in chosen]

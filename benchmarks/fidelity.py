@@ -216,7 +216,7 @@ def main() -> None:
     parser.add_argument("--least", type=float, default=60.0, help="seconds; small models are timed more often")
     parser.add_argument("--budget", type=float, default=None, help="seconds")
     arguments = parser.parse_args()
-    space = find_space(arguments.space)
+    space = find_space(arguments.space).with_head()
     kit = cached_kit(space, arguments.seed, CALIBRATION, JUDGED + REGRESSION - CALIBRATION)
     plan = SamplingPlan(rounds=arguments.rounds, least_s=arguments.least, budget_s=arguments.budget)
     with tempfile.TemporaryDirectory() as folder:

@@ -98,7 +98,7 @@ def write_list(name: str) -> None:
     truth, plan = TRUTHS[name], PLANS[name]
     if truth.list_path.exists():
         raise SystemExit(f"{truth.list_path} is frozen")
-    space = find_space(SPACE)
+    space = find_space(SPACE).with_head()
     table = LatencyTable.read(TABLE)
     table.check_space(space)
     older = list(TRUTHS)[: list(TRUTHS).index(name)]

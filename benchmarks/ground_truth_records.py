@@ -55,7 +55,7 @@ class NetworkList(Record):
 
     @cached_property
     def found_space(self) -> SearchSpace:
-        space = find_space(self.space)
+        space = find_space(self.space).with_head()
         if space.digest != self.space_digest:
             raise SystemExit(f"the space {self.space!r} is no longer that of the ground truth")
         return space

@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="keep what is found here, and go on from it")
     parser.add_argument("--some", type=int, help="stop after so many budgets; the last call measures all again")
     asked = parser.parse_args()
-    space, table = find_space(asked.space), LatencyTable.read(asked.table)
+    space, table = find_space(asked.space).with_head(), LatencyTable.read(asked.table)
     table.check_space(space)
     ratings = rating_table(space, asked.seed)
     known = asked.work.read_text().splitlines() if asked.work and asked.work.exists() else []

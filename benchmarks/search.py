@@ -48,7 +48,7 @@ PATIENCE_S, IMPORTING_S = 20, 180
 
 
 def simple_space() -> SearchSpace:
-    space = find_space("mbconv")
+    space = find_space("mbconv").with_head()
     wanted = ((2, 24), (4, 40), (4, 80), (4, 112), (4, 192), (1, 320))
     blocks = zip(space.blocks, wanted, strict=True)
     cells = [
@@ -149,7 +149,7 @@ def compare(title: str, cases: list[tuple[CostModel, list[Constraint], int]]) ->
 
 
 def whole_space() -> None:
-    space = find_space("mbconv")
+    space = find_space("mbconv").with_head()
     model = model_of(space, 1)
     print(f"\nthe whole mbconv space, {space.count():.3g} networks, coupled widths, tables in memory")
     tables = [latency_table(space, 11, "one")]

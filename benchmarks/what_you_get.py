@@ -79,7 +79,7 @@ def networks() -> list[Network]:
 def space_called(name: str) -> SearchSpace:
     """A space of the catalogue, or one of the hand-made networks."""
     kind, _, width = name.partition("-")
-    return hand_made(find_space("fashion"), int(width) / 100) if kind == "mobilenetv3" else find_space(name)
+    return hand_made(find_space("fashion").with_head(), int(width) / 100) if kind == "mobilenetv3" else find_space(name).with_head()
 
 
 def latencies() -> list[float]:

@@ -70,7 +70,7 @@ class Workshop:
 
     @cached_property
     def space(self) -> SearchSpace:
-        return find_space(SPACE)
+        return find_space(SPACE).with_head()
 
     @cached_property
     def table(self) -> LatencyTable:

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from dna_deploy.learning.compute import Compute
     from dna_deploy.rating.raters.one_shot.rating import OneShotRating
     from dna_deploy.spaces.architecture import Architecture
-    from dna_deploy.spaces.space import SearchSpace
+    from dna_deploy.spaces.space import HeadedSpace
 
 SHOWN = 8
 """Networks drawn at random that are rated at once, to show what the supernet knows."""
 
 
 def rate_with_one_shot(
-    space: SearchSpace, data: ImageData, asked: Mapping[str, object], folder: Path, compute: Compute, *, json: bool
+    space: HeadedSpace, data: ImageData, asked: Mapping[str, object], folder: Path, compute: Compute, *, json: bool
 ) -> None:
     """Trains the supernet in a folder of its own below ``folder`` and prints how it rates a few networks."""
     from dataclasses import replace
@@ -47,7 +47,7 @@ def rate_with_one_shot(
     note(f"next: dna-deploy search with {place} --space {space.name} --latency 20ms")
 
 
-def open_one_shot(folder: Path, space: SearchSpace) -> Callable[[Architecture], float]:
+def open_one_shot(folder: Path, space: HeadedSpace) -> Callable[[Architecture], float]:
     """What the supernet in a folder says of a network of ``space``: its share of wrong answers.
 
     Raises:

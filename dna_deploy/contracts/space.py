@@ -10,7 +10,7 @@ from itertools import pairwise
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.space import HeadedSpace
 
 _CODE = re.compile(r"[A-Za-z0-9._]+")
 _SAMPLES = 50
@@ -24,9 +24,9 @@ class SpaceContract:
     name: str
 
     @cached_property
-    def space(self) -> SearchSpace:
-        """The space as the command line finds it."""
-        return find_space(self.name)
+    def space(self) -> HeadedSpace:
+        """The space as the command line finds it, with its usual head."""
+        return find_space(self.name).with_head()
 
     def test_it_is_found_by_its_own_name(self) -> None:
         assert self.space.name == self.name, f"{self.name!r} is called {self.space.name!r}"
@@ -59,9 +59,9 @@ class SpaceContract:
             missing = [layer.key for layer in self.space.place(architecture) if layer not in rows]
             assert not missing, f"{architecture} needs {missing[0]}, which rows() lacks"
 
-    def test_the_last_layer_gives_a_score_a_class(self) -> None:
+    def test_the_usual_head_gives_a_vector(self) -> None:
         last = self.space.place(self._sampled()[0])[-1].output
-        assert (last.channels, last.height, last.width) == (self.space.classes, 1, 1), f"the last layer gives {last}"
+        assert (last.channels, last.height, last.width) == (self.space.out_channels, 1, 1), f"the last layer gives {last}"
 
     def test_the_count_is_exact(self) -> None:
         if self.space.count() <= _FEW:

@@ -10,15 +10,13 @@ from pathlib import Path
 from dna_deploy.errors import TableError, UsageError
 from dna_deploy.export.cards.card import baseline
 from dna_deploy.records.files import read_bytes
-from dna_deploy.records.known_space import known_space
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.model_card import Absent, AskedLatency, Baseline, DatasetFacts, PredictedLatency
 from dna_deploy.records.samples import Quantile
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.space import HeadedSpace
 from dna_deploy.targets.target import Precision
 
 LARGEST = "largest network that fits the budget"
@@ -32,7 +30,7 @@ UNKNOWN_DATA = Absent(reason="nothing says what the weights were trained on")
 class Source:
     """A network, its weights and its history."""
 
-    space: SearchSpace
+    space: HeadedSpace
     architecture: Architecture
     weights: Path | None = None
     labels: tuple[str, ...] = ()
@@ -89,7 +87,7 @@ def source_of_record(path: Path) -> Source:
             return source_of_trained(TrainedNetwork.read(path), path.parent)
         case SearchOutcome.KIND:
             outcome = SearchOutcome.read(path)
-            space = known_space(outcome)
+            space = outcome.find_networks()
             return Source(space, outcome.network(space)).with_outcome(outcome)
         case kind:
             raise UsageError(f"{path} is a {kind!r}", "give a trained network, a search outcome, or an architecture's line")
@@ -97,11 +95,7 @@ def source_of_record(path: Path) -> Source:
 
 def source_of_trained(trained: TrainedNetwork, folder: Path) -> Source:
     """A trained network, whose weights lie in ``folder``."""
-    space = find_space(trained.space)
-    if space.classes != len(trained.classes):
-        space = space.with_classes(len(trained.classes))
-    if space.digest != trained.space_digest:
-        raise TableError(f"{trained.space!r} is no longer the space that the network was trained in", "train it again")
+    space = trained.find_networks()
     digests = {"trained network": trained.digest, "data": trained.data_digest}
     return Source(
         space=space,
@@ -116,7 +110,7 @@ def source_of_trained(trained: TrainedNetwork, folder: Path) -> Source:
     )
 
 
-def _largest(outcome: SearchOutcome, space: SearchSpace) -> tuple[Baseline, ...]:
+def _largest(outcome: SearchOutcome, space: HeadedSpace) -> tuple[Baseline, ...]:
     found = outcome.largest
     if found is None:
         return ()

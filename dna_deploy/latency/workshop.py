@@ -15,7 +15,7 @@ from dna_deploy.records.doubt import UNSTABLE
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.probe_kit import ProbeKit
 from dna_deploy.records.profile_run import ProfileRun
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.space import HeadedSpace
 from dna_deploy.targets.target_file import TargetFile
 
 PROFILES = Path("profiles")
@@ -50,7 +50,7 @@ class Profiled:
 
 def profile_space(
     kit: ProbeKit,
-    space: SearchSpace,
+    space: HeadedSpace,
     file: TargetFile,
     folders: Folders,
     validation_networks: int = 0,
@@ -82,7 +82,7 @@ def profile_space(
 def profile_space_remotely(
     remote: Remote,
     kit: ProbeKit,
-    space: SearchSpace,
+    space: HeadedSpace,
     file: TargetFile,
     folders: Folders,
     validation_networks: int = 0,
@@ -92,7 +92,7 @@ def profile_space_remotely(
     """Profiles a kit on another machine, and writes its raw run and the table made of it here."""
     _check_kit(kit, space, file)
     run = remote.profile(kit, file.target, file.plan, validation_networks)
-    if (run.space_digest, run.kit_digest) != (space.digest, kit.digest):
+    if run.kit_digest != kit.digest:
         raise TableError(f"{remote.login} sent back the run of another kit", "remove its folder .cache/dna-deploy/remote")
     return keep_table([run], keep_run(run, folders), space, folders, accept_noise=accept_noise)
 
@@ -106,7 +106,7 @@ def keep_run(run: ProfileRun, folders: Folders) -> Path:
 
 
 def keep_table(
-    runs: Sequence[ProfileRun], run_path: Path, space: SearchSpace, folders: Folders, *, accept_noise: bool = False
+    runs: Sequence[ProfileRun], run_path: Path, space: HeadedSpace, folders: Folders, *, accept_noise: bool = False
 ) -> Profiled:
     """Writes the table that some runs make. Raises as `stable_table` does."""
     table = stable_table(runs, space, str(run_path), accept_noise=accept_noise)
@@ -115,7 +115,7 @@ def keep_table(
     return Profiled(runs[-1], run_path, table, path)
 
 
-def stable_table(runs: Sequence[ProfileRun], space: SearchSpace, names: str, *, accept_noise: bool) -> LatencyTable:
+def stable_table(runs: Sequence[ProfileRun], space: HeadedSpace, names: str, *, accept_noise: bool) -> LatencyTable:
     """The table that some runs make; ``names`` says in the hint where they are.
 
     Raises:
@@ -131,13 +131,9 @@ def stable_table(runs: Sequence[ProfileRun], space: SearchSpace, names: str, *, 
     return table
 
 
-def _check_kit(kit: ProbeKit, space: SearchSpace, file: TargetFile) -> None:
+def _check_kit(kit: ProbeKit, space: HeadedSpace, file: TargetFile) -> None:
     manifest, target = kit.manifest, file.target
-    if manifest.space_digest != space.digest:
-        raise TableError(
-            f"the kit is for space {manifest.space!r} ({manifest.space_digest[:19]}), not {space.name!r} ({space.digest[:19]})",
-            f"make one with: dna-deploy kit --space {space.name} -o {space.name}.kit",
-        )
+    manifest.check_networks(space, f"make one with: dna-deploy kit --space {space.name} -o {space.name}.kit")
     for what, kits, targets in (
         ("batch", manifest.batch, target.batch),
         ("precision", manifest.precision, target.precision),

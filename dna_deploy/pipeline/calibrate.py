@@ -98,7 +98,7 @@ def train_all(
     work: BlockWork, architectures: Sequence[Architecture], recipe: Recipe, folder: Path, on_progress: OnProgress
 ) -> list[ShortTraining]:
     """The short trainings of some networks, in their order."""
-    space = work.space.with_classes(len(work.data.classes))
+    space = work.space.with_head(work.space.head_for(len(work.data.classes)))
     with work.compute.limited_threads():
         work.teacher.network.to(work.compute.device)
         supernets = train_blocks(work, work.space.block_numbers, on_progress)

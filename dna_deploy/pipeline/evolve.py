@@ -132,7 +132,7 @@ class _Answers:
         return LineageRound(number=number, teacher=teacher, ratings=ratings, winner=winner, heir=heir, seconds=seconds)
 
     def _knows(self, teacher: Teacher) -> bool:
-        return teacher.classes == self._work.trained_space.classes
+        return teacher.classes == self._work.trained_space.out_channels
 
     def _teacher(self, teacher: Teacher) -> LineageTeacher:
         validation: Metric | Absent = Absent(reason=f"it knows {teacher.classes} other classes")

@@ -23,7 +23,7 @@ from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.scaling import largest
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.space import HeadedSpace
 from dna_deploy.targets.target_file import TargetFile, find_target
 
 if TYPE_CHECKING:
@@ -84,11 +84,10 @@ class Journey:
         return self.settings.method == "dna"
 
     @cached_property
-    def space(self) -> SearchSpace:
-        """The space, with as many classes as the data set has."""
+    def space(self) -> HeadedSpace:
+        """The networks of the space with a head for the classes of the data set."""
         space = find_space(self.settings.space)
-        classes = len(self._data(self.settings.rate.images).classes)
-        return space if space.classes == classes else space.with_classes(classes)
+        return space.with_head(space.head_for(len(self._data(self.settings.rate.images).classes)))
 
     @cached_property
     def target(self) -> TargetFile:
@@ -140,7 +139,7 @@ class Journey:
             from dna_deploy.targets.machine import processor_name
 
             return {
-                "space": self.space.digest,
+                "space": self.space.identity,
                 "target": self.target.target.model_dump_json(),
                 "sampling": self.target.plan.model_dump_json(),
                 "validation networks": str(asked.validation_networks),
@@ -160,7 +159,7 @@ class Journey:
             noisy = asked.accept_noise
             profile_space(kit, self.space, self.target, folders, judges, accept_noise=noisy, on_progress=on_progress)
 
-        models = len(find_space(self.settings.space).rows()) + 2 * asked.validation_networks
+        models = len(self.space.rows()) + 2 * asked.validation_networks
         estimate_s = 20 + 0.002 * models * asked.rounds
         return Stage("profile", "measure every layer on this machine", estimate_s, inputs, (self.table_file,), run)
 
@@ -174,7 +173,7 @@ class Journey:
         config = TeacherConfig(name=asked.name, recipe=recipe)
 
         def inputs() -> Inputs:
-            return {"space": self.space.digest, "images": self._data(asked.images).digest, "recipe": config.model_dump_json()}
+            return {"space": self.space.identity, "images": self._data(asked.images).digest, "recipe": config.model_dump_json()}
 
         def run(work: Path, on_progress: OnProgress) -> None:
             from dna_deploy.training.teachers import make_teacher
@@ -200,7 +199,7 @@ class Journey:
 
         def inputs() -> Inputs:
             return {
-                "space": self.space.digest,
+                "space": self.space.identity,
                 "teacher": published_digest(self.teacher_file),
                 "images": self._data(asked.images).digest,
                 "config": config.model_dump_json(),
@@ -228,7 +227,7 @@ class Journey:
 
         def inputs() -> Inputs:
             images = self._data(asked.images).digest
-            return {"space": self.space.digest, "images": images, "config": config.model_dump_json()}
+            return {"space": self.space.identity, "images": images, "config": config.model_dump_json()}
 
         def run(work: Path, on_progress: OnProgress) -> None:
             from dna_deploy.rating.raters.dna_pp.rating import rate_population
@@ -311,7 +310,7 @@ class Journey:
 
             architecture = SearchOutcome.read(self.outcome_file).network(self.space)
             teacher = load_teacher(self.teacher_file) if self.has_teacher else None
-            if teacher and teacher.classes != self.space.classes:  # it shapes blocks, but has no answers
+            if teacher and teacher.classes != self.space.out_channels:  # it shapes blocks, but has no answers
                 teacher = None
             record = train_architecture(
                 self.space, architecture, self._data(asked.images), config, work,

@@ -25,7 +25,7 @@ from dna_deploy.search import Constraint, search
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.scaling import Scaling, grown
 from dna_deploy.spaces.sections import Sections
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.space import HeadedSpace, SearchSpace
 from dna_deploy.training.config import TrainingConfig
 from dna_deploy.training.network import RECORD, train_architecture
 from dna_deploy.training.recipe import Recipe
@@ -70,9 +70,9 @@ class EvolutionWork:
     compute: Compute
 
     @cached_property
-    def trained_space(self) -> SearchSpace:
-        """The space with as many classes as the images have. Ratings need no head, and keep the space as it is."""
-        return self.space.with_classes(len(self.data.classes))
+    def trained_space(self) -> HeadedSpace:
+        """The networks of the space with a head for the classes of the images."""
+        return self.space.with_head(self.space.head_for(len(self.data.classes)))
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,8 @@ class Round:
 
         def run(work: Path, on_progress: OnProgress) -> None:
             ratings = RatingTable.read(self.ratings_file)
-            search(self.work.space, ratings, self.work.tables, self.work.constraints).write(self.outcome_file)
+            space = self.work.tables[0].find_networks() if self.work.tables else self.work.trained_space
+            search(space, ratings, self.work.tables, self.work.constraints).write(self.outcome_file)
 
         return Stage(self._name("search"), "find the best within the constraints", 10, inputs, (self.outcome_file,), run)
 
@@ -164,7 +165,7 @@ class Round:
             teacher = load_teacher(self.teacher)
             record = train_architecture(
                 self.work.trained_space, self.winner, data, config, work,
-                teacher=teacher if teacher.classes == self.work.trained_space.classes else None,
+                teacher=teacher if teacher.classes == self.work.trained_space.out_channels else None,
                 on_progress=on_progress, compute=self.work.compute,
             )  # fmt: skip
             for name in (record.weights, RECORD):

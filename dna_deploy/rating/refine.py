@@ -109,7 +109,8 @@ def by_mean_rank(
 ) -> Refinement:
     """Networks with all that is known about them, best first by the mean of their ranks."""
     ratings = [table.of(space, found.architecture) for found in stitched]
-    layers = [space.place(found.architecture) for found in stitched]
+    headed = space.with_head(space.head_for(len(data.classes)))
+    layers = [headed.place(found.architecture) for found in stitched]
     parameters = [sum(layer.parameters for layer in placed) for placed in layers]
     agreements = [-found.counted_agreement for found in stitched if found.counted_agreement is not None]
     columns = {

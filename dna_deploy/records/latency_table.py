@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import ClassVar
 
 from pydantic import Field
 
 from dna_deploy.errors import TableError
 from dna_deploy.records.doubt import Doubt, Grade
-from dna_deploy.records.files import Part, Provenance, Record
+from dna_deploy.records.files import Migration, Part, Provenance
 from dna_deploy.records.samples import Quantile
+from dna_deploy.records.space_record import HeadedRecord, with_head
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.space import HeadedSpace
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.plan import Statistic
 from dna_deploy.targets.target import Target
@@ -58,14 +60,14 @@ class Calibration(Part):
     relative_error: float = Field(ge=0, description="root mean square of the leave-one-out relative errors")
 
 
-class LatencyTable(Record):
+class LatencyTable(HeadedRecord):
     """Latency rows of one space on one target."""
 
     KIND: ClassVar[str] = "latency-table"
+    SCHEMA_VERSION: ClassVar[int] = 2
+    MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: with_head})
 
     provenance: Provenance
-    space: str
-    space_digest: str
     target: Target
     fingerprint: Fingerprint
     statistic: Statistic = Field(description="which statistic of the samples a row holds, such as p25")
@@ -77,14 +79,9 @@ class LatencyTable(Record):
     doubts: tuple[Doubt, ...]
     runs: tuple[str, ...] = Field(description="digests of the profile runs it was made from")
 
-    def check_space(self, space: SearchSpace) -> None:
-        """Raises `TableError` unless the table is for this very space and speaks of each of its rows."""
-        if self.space_digest != space.digest:
-            raise TableError(
-                f"the latency table is for space {self.space!r} ({self.space_digest[:19]}), "
-                f"not {space.name!r} ({space.digest[:19]})",
-                f"make one with: dna-deploy profile --space {space.name}",
-            )
+    def check_space(self, space: HeadedSpace) -> None:
+        """Raises `TableError` unless the table is for the networks of this very space and speaks of each of its rows."""
+        self.check_networks(space, f"make one with: dna-deploy profile --space {space.name}")
         known = self._latencies.keys() | self.reasons.keys()
         missing = [layer.key for layer in space.rows() if layer.key not in known]
         if missing:
@@ -120,7 +117,7 @@ class LatencyTable(Record):
             f"it has {known}; profile longer, and without --steady for a tail",
         )
 
-    def predict(self, space: SearchSpace, architecture: Architecture, quantile: Quantile = "p50") -> Duration:
+    def predict(self, space: HeadedSpace, architecture: Architecture, quantile: Quantile = "p50") -> Duration:
         """The latency that a network of the space is predicted to have."""
         calibration = self.calibration(quantile)
         total = sum(self.row(layer.key) for layer in space.place(architecture))

@@ -28,7 +28,8 @@ from dna_deploy.search.solver.infeasible import infeasible
 from dna_deploy.search.solver.pareto import non_dominated
 from dna_deploy.search.strategies import STRATEGIES, StrategyFactory
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.heads import describe_head
+from dna_deploy.spaces.space import HeadedSpace
 
 Rate = Callable[[Architecture], float]
 
@@ -37,7 +38,7 @@ _IDLE_ROUNDS = 20
 
 
 def search_black_box(
-    space: SearchSpace,
+    space: HeadedSpace,
     rate: Rate,
     tables: Iterable[LatencyTable] = (),
     constraints: Iterable[Constraint] = (),
@@ -78,7 +79,7 @@ def search_black_box(
         raise infeasible(model, demands)
     factory: StrategyFactory = load_plugin("strategy", strategy, STRATEGIES)
     genomes = Genomes(model.problem, model.criteria((), demands))
-    about = {"space": space.digest, "rating": name, "strategy": strategy, "seed": seed}
+    about = {"space": space.identity, "rating": name, "strategy": strategy, "seed": seed}
     known = RatingLog(log, about)
     seen = _explore(factory(genomes, seed), genomes, model, rate, known, evaluations, progress)
     return _outcome(model, demands, axis, seen, f"{strategy}, seed {seed}, {len(seen)} networks rated", name)
@@ -132,6 +133,7 @@ def _outcome(
         provenance=Provenance.now(),
         space=model.space.name,
         space_digest=model.space.digest,
+        head=describe_head(model.space.head),
         ratings=name,
         tables={target: table.digest for target, table in model.tables.items()},
         objective="rating",

@@ -21,7 +21,7 @@ from dna_deploy.search.measures import DEPLOYED_PARAMETERS, MACS, PARAMETERS, PE
 from dna_deploy.search.quantities import Latency, Macs, Parameters, PeakMemory, Quantity, Rating, WeightBytes
 from dna_deploy.search.solver.problem import RATING, Column, Problem
 from dna_deploy.search.solver.trellis import Criterion
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.space import HeadedSpace
 from dna_deploy.targets.target import Precision
 
 BYTES_OF: Mapping[Precision, int] = {"fp32": 4, "fp16": 2, "int8": 1}
@@ -40,7 +40,7 @@ class Scale:
 class CostModel:
     """A problem with the tables and the confidence that its numbers come from."""
 
-    space: SearchSpace
+    space: HeadedSpace
     ratings: RatingTable | None
     tables: Mapping[str, LatencyTable]
     confidence: float | None
@@ -49,7 +49,7 @@ class CostModel:
     @classmethod
     def build(
         cls,
-        space: SearchSpace,
+        space: HeadedSpace,
         ratings: RatingTable | None,
         tables: Iterable[LatencyTable],
         quantities: Iterable[Quantity],

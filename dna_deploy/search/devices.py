@@ -17,7 +17,7 @@ from dna_deploy.search.cost_model import CostModel, resolved
 from dna_deploy.search.quantities import Latency, Rating
 from dna_deploy.search.solver.exact import solve
 from dna_deploy.search.solver.infeasible import infeasible
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.space import HeadedSpace
 
 _MOST_DEVICES = 12
 
@@ -50,7 +50,7 @@ class Portfolio:
 
 
 def portfolio(
-    space: SearchSpace,
+    space: HeadedSpace,
     ratings: RatingTable,
     tables: Iterable[LatencyTable],
     budgets: Iterable[Constraint],

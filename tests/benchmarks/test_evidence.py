@@ -37,7 +37,7 @@ from dna_deploy.records.latency_table import LatencyTable  # noqa: E402
 from dna_deploy.spaces.catalog import find_space  # noqa: E402
 from dna_deploy.statistics.ranks import bootstrap, resamples  # noqa: E402
 
-FASHION = find_space("fashion")
+FASHION = find_space("fashion").with_head()
 
 
 def test_a_training_is_predicted_from_all_others_and_never_from_itself() -> None:

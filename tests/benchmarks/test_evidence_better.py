@@ -18,7 +18,7 @@ from ground_truth import operator_counts  # noqa: E402
 
 from dna_deploy.spaces.catalog import find_space  # noqa: E402
 
-FASHION = find_space("fashion")
+FASHION = find_space("fashion").with_head()
 
 
 def test_a_shortlist_is_chosen_by_the_first_rating_and_ordered_by_the_second() -> None:

@@ -18,7 +18,7 @@ from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.spaces.catalog import find_space
 from tests.search.instances import random_ratings, random_table
 
-FASHION = find_space("fashion")
+FASHION = find_space("fashion").with_head()
 LINE = "24:k3e1/40:k3e1/80:k3e1"
 
 

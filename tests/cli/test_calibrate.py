@@ -52,7 +52,7 @@ def test_a_rating_is_calibrated_and_searched(tmp_path: Path, monkeypatch: pytest
 @pytest.fixture
 def calibrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RatingTable:
     """A calibrated table with its record beside it, in the current folder."""
-    space = find_space("fashion")
+    space = find_space("fashion").with_head()
     table = random_ratings(space, random.Random(0), error=0.2).model_copy(
         update={"method": "calibrated dna", "score": predicted(ACCURACY)}
     )

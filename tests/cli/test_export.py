@@ -14,7 +14,7 @@ from dna_deploy.records.model_card import Absent, AskedLatency, ModelCard, Predi
 from dna_deploy.records.score import ACCURACY, share
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.search import Constraint, Latency, search
-from dna_deploy.spaces.catalog.fashion import FASHION
+from tests.headed import FASHION
 from tests.export.networks import TINY, lively_weights
 from tests.export.test_promise import RATINGS, TABLE
 

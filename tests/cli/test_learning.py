@@ -35,7 +35,7 @@ def fails(*arguments: str) -> DnaDeployError:
 
 def write_ratings(path: Path) -> None:
     """A table in which every candidate's rating falls with its parameters."""
-    space = find_space("fashion")
+    space = find_space("fashion").with_head()
     blocks = []
     for index, block in enumerate(space.blocks):
         cells = []
@@ -135,6 +135,6 @@ def test_rate_and_train_on_a_folder_of_images(tmp_path: Path, monkeypatch: pytes
         "40",
     )
     table = RatingTable.read(tmp_path / "ratings" / "fashion.json")
-    table.check_space(find_space("fashion"))  # ten classes or two: candidates of a block are the same
+    table.check_space(find_space("fashion").with_head())  # ten classes or two: candidates of a block are the same
     trained = json.loads(run("train", LINES[0], *common, "--epochs", "2", "--batch", "16", "--json"))["trained"]
     assert (trained["classes"], trained["test"]["images"]) == (["cat", "dog"], 8)

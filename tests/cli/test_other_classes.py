@@ -18,8 +18,8 @@ from dna_deploy.spaces.catalog import find_space
 from tests.data.test_sources import class_folders
 from tests.search.instances import random_ratings, random_table
 
-FASHION = find_space("fashion")
-THREE = FASHION.with_classes(3)
+FASHION = find_space("fashion").with_head()
+THREE = FASHION.with_head(FASHION.head_for(3))
 
 
 @pytest.fixture

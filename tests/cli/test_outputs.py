@@ -22,7 +22,7 @@ from tests.search.instances import random_ratings, random_table
 
 WIDTH = 80
 ENVIRONMENT = {"COLUMNS": str(WIDTH), "TERMINAL_WIDTH": str(WIDTH), "NO_COLOR": "1"}
-FASHION = find_space("fashion")
+FASHION = find_space("fashion").with_head()
 
 
 def commands(command: Any = None, name: str = "") -> Iterator[tuple[str, Any]]:

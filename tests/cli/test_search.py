@@ -22,7 +22,7 @@ from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.space import SearchSpace
 from tests.search.instances import random_ratings, random_table
 
-FASHION, MBCONV = find_space("fashion"), find_space("mbconv")
+FASHION, MBCONV = find_space("fashion").with_head(), find_space("mbconv").with_head()
 TABLE = Path("latency_tables/fashion.a.json")
 
 

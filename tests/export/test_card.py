@@ -24,8 +24,9 @@ from dna_deploy.records.model_card import (
 )
 from dna_deploy.records.samples import Samples
 from dna_deploy.records.score import ACCURACY, share
-from dna_deploy.spaces.catalog.fashion import FASHION
-from dna_deploy.spaces.catalog.mbconv import MBCONV, PUBLISHED
+from tests.headed import FASHION
+from dna_deploy.spaces.catalog.mbconv import PUBLISHED
+from tests.headed import MBCONV
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target

@@ -17,7 +17,7 @@ from dna_deploy.export.delivery import deliver
 from dna_deploy.export.source import Source
 from dna_deploy.export.staging import staged
 from dna_deploy.records.model_card import Absent, ModelCard
-from dna_deploy.spaces.catalog.fashion import FASHION
+from tests.headed import FASHION
 from tests.export.networks import TINY, lively_weights, tiny
 
 

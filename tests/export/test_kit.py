@@ -29,7 +29,7 @@ from tests.toy import SPACE
 
 pytestmark = pytest.mark.slow
 
-FASHION = find_space("fashion")
+FASHION = find_space("fashion").with_head()
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_a_chained_network_is_node_by_node_the_exported_one(kit: ProbeKit) -> No
 
 
 def test_an_mbconv_network_with_squeeze_excite_chains_to_the_exported_one() -> None:
-    small = find_space("mbconv@32")
+    small = find_space("mbconv@32").with_head()
     rng = random.Random(3)
     architecture = small.sample(rng)
     layers = small.place(architecture)

@@ -17,7 +17,7 @@ from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.model_card import ModelCard, Tuning
 from dna_deploy.records.samples import Samples
 from dna_deploy.records.score import ACCURACY, share
-from dna_deploy.spaces.catalog.fashion import FASHION
+from tests.headed import FASHION
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
 from tests.export.networks import tiny

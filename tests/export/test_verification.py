@@ -16,7 +16,7 @@ from dna_deploy.export.delivery import deliver
 from dna_deploy.export.source import Source
 from dna_deploy.records.doubt import Doubt
 from dna_deploy.records.model_card import AskedLatency, MeasuredLatency, ModelCard
-from dna_deploy.spaces.catalog.fashion import FASHION
+from tests.headed import FASHION
 from dna_deploy.targets.target_file import default_target
 from dna_deploy.units import Duration
 from tests.export.networks import TINY, tiny

@@ -99,7 +99,7 @@ def make_kit(space: SearchSpace | None = None, mishaps: dict[str, str] | None = 
     """A kit of the small space whose models take time by their MACs; ``mishaps`` adds words to the model of a key."""
     import random
 
-    space, mishaps = space or find_space("fashion"), mishaps or {}
+    space, mishaps = space or find_space("fashion").with_head(), mishaps or {}
     times = {layer.key: layer_nanoseconds(layer.macs) for layer in space.rows()}
     rng = random.Random(0)
     models: list[tuple[Role, str, int]] = [("empty", "empty", 1_000), ("sentinel", next(iter(times)), 5_000)]

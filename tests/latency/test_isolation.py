@@ -17,7 +17,7 @@ from dna_deploy.spaces.catalog import find_space
 from dna_deploy.targets.target_file import TargetFile
 from tests.latency.pretend import PLAN, TARGET, make_kit, offer_runtime
 
-FASHION = find_space("fashion")
+FASHION = find_space("fashion").with_head()
 
 pytestmark = pytest.mark.slow
 

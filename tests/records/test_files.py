@@ -81,4 +81,4 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkey
 
 def test_ratings_of_another_space_are_refused() -> None:
     with pytest.raises(TableError, match="not 'fashion'"):
-        small_table().check_space(find_space("fashion"))
+        small_table().check_space(find_space("fashion").with_head())

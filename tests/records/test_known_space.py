@@ -15,12 +15,12 @@ from dna_deploy.spaces.catalog import find_space
 from tests.records.test_probe_kit import small_run
 from tests.search.instances import random_ratings, random_table
 
-FASHION = find_space("fashion")
+FASHION = find_space("fashion").with_head()
 
 
 @pytest.mark.parametrize("classes", [1, 3, 10, 1000])
 def test_a_table_a_run_and_an_outcome_name_the_space_with_its_classes(classes: int) -> None:
-    space, rng = FASHION.with_classes(classes), random.Random(0)
+    space, rng = FASHION.with_head(FASHION.head_for(classes)), random.Random(0)
     table = random_table(space, rng, "device")
     outcome = search(space, random_ratings(space, rng), [table], [Constraint.parse("latency", "10s", "p50")])
     samples = Samples(visits_ns=((10, 11),))
@@ -32,9 +32,9 @@ def test_a_table_a_run_and_an_outcome_name_the_space_with_its_classes(classes: i
 
 def test_ratings_hold_for_every_number_of_classes_and_for_no_other_space() -> None:
     ratings = random_ratings(FASHION, random.Random(0))
-    assert ratings.holds_for(FASHION.with_classes(3))
+    assert ratings.holds_for(FASHION.with_head(FASHION.head_for(3)))
     assert not ratings.holds_for(FASHION.with_resolution(32))
-    assert not random_ratings(FASHION.with_classes(3), random.Random(0)).holds_for(FASHION.with_classes(4))
+    assert not random_ratings(FASHION.with_head(FASHION.head_for(3)), random.Random(0)).holds_for(FASHION.with_head(FASHION.head_for(4)))
 
 
 def test_a_space_that_changed_or_is_not_installed_is_an_error() -> None:

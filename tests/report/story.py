@@ -288,7 +288,7 @@ def measurement_of(space: SearchSpace) -> Measurement:
 
 def story(space_name: str = "fashion") -> dict[str, Record]:
     """Every record of a finished journey, by the place of its file in a run folder."""
-    space = find_space(space_name)
+    space = find_space(space_name).with_head()
     return {
         f"latency_tables/{space_name}.cpu-1thread.json": table_of(space),
         f"profiles/cpu-1thread/runs/{space_name}.20261122T100500.json": run_of(space),
@@ -311,7 +311,7 @@ def write_story(folder: Path, *, without: tuple[str, ...] = (), space_name: str 
 
 def write_calibrated_story(folder: Path, space_name: str = "fashion") -> Path:
     """The same journey with a calibrated rating, on which its search was made."""
-    space = find_space(space_name)
+    space = find_space(space_name).with_head()
     write_story(folder, without=("search-outcome",), space_name=space_name)
     calibrated_of(space).write(folder / "ratings" / f"{space_name}.calibrated.json")
     calibration_of(space).write(folder / "ratings" / f"{space_name}.calibrated.calibration.json")

@@ -24,7 +24,7 @@ from tests.report.story import (
     write_story,
 )
 
-FASHION = find_space("fashion")
+FASHION = find_space("fashion").with_head()
 RECORD = calibration_of(FASHION)
 
 

@@ -19,7 +19,7 @@ from dna_deploy.training.config import TeacherConfig
 from dna_deploy.training.teachers import make_teacher
 from tests.data.test_sources import class_folders
 
-SPACE = find_space("mbconv@64").with_classes(2)
+SPACE = find_space("mbconv@64").with_head(find_space("mbconv@64").head_for(2))
 
 
 def photographs(folder: Path) -> ImageData:

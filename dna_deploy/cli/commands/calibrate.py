@@ -43,7 +43,7 @@ def calibrate(
 
     work = open_run(run, Compute(device=device))
     table = RatingTable.read(ratings or Path("ratings") / f"{work.space.name}.json")
-    chosen = spread(work.space, table, networks, seed=seed)
+    chosen = spread(work.space.with_head(), table, networks, seed=seed)
     with journey_view() as view:
         found = calibrate_ratings(work, table, chosen, Recipe(epochs=epochs), run / "short-trainings", on_progress=view)
     path = out or Path("ratings") / f"{work.space.name}.calibrated.json"

@@ -96,7 +96,7 @@ def _source(network: str, space: str, weights: Path | None, outcome: Path | None
     from dna_deploy.spaces.catalog import find_space
 
     if ":" in network and not Path(network).exists():
-        found = find_space(space)
+        found = find_space(space).with_head()
         source = Source(found, found.parse(network))
     else:
         source = source_of_record(Path(network))
@@ -119,9 +119,9 @@ def _data(source: Source, dataset: str | None) -> ImageData | None:
     if name is None:
         return None
     data = load_data(DataConfig(dataset=name), source.space.input)
-    if len(data.classes) != source.space.classes:
+    if len(data.classes) != source.space.out_channels:
         raise UsageError(
-            f"{data.name} has {len(data.classes)} classes, the network has {source.space.classes}",
+            f"{data.name} has {len(data.classes)} classes, the network has {source.space.out_channels}",
             "judge it on the data set that it was trained on",
         )
     return data

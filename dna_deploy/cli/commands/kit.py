@@ -33,7 +33,7 @@ def kit(
 
     with journey_view() as on_progress:
         made = cached_kit(
-            find_space(space), seed, calibration, validation,
+            find_space(space).with_head(), seed, calibration, validation,
             batch=batch, precision=as_precision(precision), on_progress=on_progress,
         )  # fmt: skip
     made.write(output)

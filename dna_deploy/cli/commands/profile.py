@@ -54,7 +54,6 @@ def profile(
     from dna_deploy.latency.profile import check_runnable
     from dna_deploy.latency.remote import SCHEME, Remote
     from dna_deploy.latency.workshop import Folders, profile_space, profile_space_remotely
-    from dna_deploy.spaces.catalog import find_space
     from dna_deploy.targets.target_file import find_target
 
     file = _with_plan(find_target(target, profiles), rounds, budget, quantile, steady=steady)
@@ -64,7 +63,7 @@ def profile(
         if not kit:
             check_runnable(file.target, file.plan)
         probes = _kit("" if is_remote else kit, space, file, seed, validate, on_progress)
-        on_space, folders = find_space(probes.manifest.space), Folders(profiles, tables)
+        on_space, folders = probes.manifest.find_networks(), Folders(profiles, tables)
         if dry_run:
             _print_plan(probes, file, validate, json=json)
             return
@@ -122,7 +121,12 @@ def _kit(path: str, space: str, file: TargetFile, seed: int, validate: int, on_p
     target = file.target
     of = find_space(f"{space}@{target.input_size}" if target.input_size and "@" not in space else space)
     return cached_kit(
-        of, seed, validation_networks=max(40, validate), batch=target.batch, precision=target.precision, on_progress=on_progress
+        of.with_head(),
+        seed,
+        validation_networks=max(40, validate),
+        batch=target.batch,
+        precision=target.precision,
+        on_progress=on_progress,
     )
 
 

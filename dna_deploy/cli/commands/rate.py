@@ -103,7 +103,7 @@ def rate(
     )  # fmt: skip
     processes = Processes.here()
     whole = load_dataset(dataset, None, found.input)
-    taught_space = found.with_classes(len(whole.classes))  # blocks are rated without a head: for every number of classes
+    taught_space = found.with_head(found.head_for(len(whole.classes)))
     divided = partial(divide_up_to, whole, DataConfig(dataset=dataset, rating_images=rating_images, seed=seed))
     data = divided(images, IMAGES)
     common = {"epochs": epochs, "learning_rate": learning_rate, "seed": seed, **({"batch": batch} if batch else {})}

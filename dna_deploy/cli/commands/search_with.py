@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dna_deploy.spaces.architecture import Architecture
-    from dna_deploy.spaces.space import SearchSpace
+    from dna_deploy.spaces.space import HeadedSpace
 
 SEED = Knobs("Strategy", Knob("seed", help="Equal seeds give equal searches"))
 
@@ -68,7 +68,7 @@ def search_with(
     note(f"wrote {output} · next: dna-deploy train {output}")
 
 
-def _rating_of(rating: str, space: SearchSpace) -> Callable[[Architecture], float]:
+def _rating_of(rating: str, space: HeadedSpace) -> Callable[[Architecture], float]:
     from dna_deploy.cli.rate_one_shot import open_one_shot
     from dna_deploy.plugins import load_plugin
 

@@ -16,13 +16,13 @@ def spaces(json: Annotated[bool, typer.Option("--json", help="Print one JSON obj
     """
     from dna_deploy.spaces.catalog import find_space, space_names
 
-    found = [find_space(name) for name in space_names()]
+    found = [find_space(name).with_head() for name in space_names()]
     if json:
         rows = [
             {
                 "name": space.name,
                 "input": str(space.input),
-                "classes": space.classes,
+                "classes": space.out_channels,
                 "candidates": list(space.index.counts),
                 "networks": space.count(),
                 "layers": len(space.rows()),
@@ -33,7 +33,7 @@ def spaces(json: Annotated[bool, typer.Option("--json", help="Print one JSON obj
         print_json("spaces", spaces=rows)
         return
     table = [
-        (space.name, space.input, space.classes, " ".join(map(str, space.index.counts)), f"{space.count():.3g}",
+        (space.name, space.input, space.out_channels, " ".join(map(str, space.index.counts)), f"{space.count():.3g}",
          len(space.rows()))
         for space in found
     ]  # fmt: skip

@@ -11,7 +11,7 @@ from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.views.journey import journey_view
 
 if TYPE_CHECKING:
-    from dna_deploy.spaces.space import SearchSpace
+    from dna_deploy.spaces.space import HeadedSpace, SearchSpace
     from dna_deploy.training.network import Start
 
 
@@ -75,7 +75,7 @@ def train(
     )  # fmt: skip
     found, line = _network(network, space)
     data = load_data(DataConfig(dataset=dataset, train_images=images, seed=seed), found.input)
-    found = found.with_classes(len(data.classes))
+    found = found.with_head(found.head_for(len(data.classes)))
     config = TrainingConfig(recipe=recipe)
     with journey_view() as view:
         trained = train_architecture(
@@ -105,7 +105,7 @@ def train(
     note(f"next: dna-deploy export {out / RECORD}")
 
 
-def _inherited(folder: Path, space: SearchSpace, line: str) -> Start:
+def _inherited(folder: Path, space: HeadedSpace, line: str) -> Start:
     """The network with the weights of its supernet layers."""
     from dna_deploy.errors import UsageError
     from dna_deploy.nets.inherit import inherited_network
@@ -115,7 +115,7 @@ def _inherited(folder: Path, space: SearchSpace, line: str) -> Start:
     from dna_deploy.training.network import Start
 
     work = open_run(folder)
-    if work.space.with_classes(space.classes).digest != space.digest:  # blocks know no classes
+    if work.space.digest != space.digest:
         raise UsageError(f"the supernets in {folder} are of another space", "train without --inherit")
     supernets = train_blocks(work, space.block_numbers, silent)
     network, fresh = inherited_network(space, space.parse(line), supernets)
@@ -125,12 +125,11 @@ def _inherited(folder: Path, space: SearchSpace, line: str) -> Start:
 
 def _network(network: str, space: str) -> tuple[SearchSpace, str]:
     """The space and the architecture's line that were meant."""
-    from dna_deploy.records.known_space import known_space
     from dna_deploy.records.search_outcome import SearchOutcome
     from dna_deploy.spaces.catalog import find_space
 
     if ":" in network and not Path(network).exists():
         return find_space(space), network
     outcome = SearchOutcome.read(Path(network))
-    found = known_space(outcome)
+    found = outcome.find_networks()
     return found, str(outcome.network(found))

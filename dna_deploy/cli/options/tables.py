@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from dna_deploy.records.latency_table import LatencyTable
     from dna_deploy.records.rating_table import RatingTable
-    from dna_deploy.spaces.space import SearchSpace
+    from dna_deploy.spaces.space import HeadedSpace
 
 _PANEL = "Tables"
 
@@ -26,16 +26,15 @@ class LatencyTables:
         list[Path] | None, typer.Option(help="A latency table, or several; default: latency_tables/SPACE.*.json.")
     ] = None
 
-    def read(self, space: str) -> tuple[SearchSpace, list[LatencyTable]]:
-        """The space, with as many classes as its tables were made for, and these."""
-        from dna_deploy.records.known_space import known_space
+    def read(self, space: str) -> tuple[HeadedSpace, list[LatencyTable]]:
+        """The space with the head that its tables were made for, its usual one without a table, and these."""
         from dna_deploy.records.latency_table import LatencyTable
         from dna_deploy.spaces.catalog import find_space
 
         named = find_space(space)
         tables = [LatencyTable.read(path) for path in self.table or files_of_project(f"latency_tables/{named.name}.*.json")]
         of_space = next((table for table in tables if table.space == named.name), None)
-        return (named if of_space is None else known_space(of_space)), tables
+        return (named.with_head() if of_space is None else of_space.find_networks()), tables
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,15 @@ from dna_deploy.records.model_card import (
 )
 from dna_deploy.records.score import Metrics
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.heads import describe_head
+from dna_deploy.spaces.space import HeadedSpace
 
 _PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "openvino", "numpy")
 
 
 def make_card(
     result: ExportResult,
-    space: SearchSpace,
+    space: HeadedSpace,
     architecture: Architecture,
     *,
     asked: AskedLatency | Absent,
@@ -70,6 +71,7 @@ def make_card(
         precision=result.info.precision,
         space=space.name,
         space_digest=space.digest,
+        head=describe_head(space.head),
         architecture=str(architecture),
         layers=layer_facts(space, architecture),
         parameters=sum(layer.parameters for layer in layers),
@@ -90,7 +92,7 @@ def make_card(
     )
 
 
-def layer_facts(space: SearchSpace, architecture: Architecture) -> tuple[LayerFacts, ...]:
+def layer_facts(space: HeadedSpace, architecture: Architecture) -> tuple[LayerFacts, ...]:
     """Every layer from stem to head, and what it costs."""
     sections = space.sections(architecture)
     return tuple(
@@ -99,7 +101,7 @@ def layer_facts(space: SearchSpace, architecture: Architecture) -> tuple[LayerFa
     )
 
 
-def baseline(name: str, space: SearchSpace, architecture: Architecture, predicted_s: float | Absent) -> Baseline:
+def baseline(name: str, space: HeadedSpace, architecture: Architecture, predicted_s: float | Absent) -> Baseline:
     """Another network of the space, for comparison."""
     layers = space.place(architecture)
     return Baseline(

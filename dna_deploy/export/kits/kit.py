@@ -17,8 +17,9 @@ from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.probe_kit import KitManifest, KitProbe, ProbeKit, Role
 from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.heads import describe_head
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.space import HeadedSpace
 from dna_deploy.targets.target import Precision
 
 _AT_ONCE = 32
@@ -26,7 +27,7 @@ _AT_ONCE = 32
 
 
 def write_kit(
-    space: SearchSpace,
+    space: HeadedSpace,
     path: Path,
     seed: int = 0,
     calibration_networks: int = 10,
@@ -45,7 +46,7 @@ def write_kit(
 
 
 def make_kit(
-    space: SearchSpace,
+    space: HeadedSpace,
     seed: int = 0,
     calibration_networks: int = 10,
     validation_networks: int = 40,
@@ -83,7 +84,7 @@ def make_kit(
 
 
 def choose_networks(
-    space: SearchSpace, seed: int, calibration: int, validation: int
+    space: HeadedSpace, seed: int, calibration: int, validation: int
 ) -> tuple[tuple[Role, tuple[Architecture, ...]], ...]:
     """Different networks of the space: uniform ones to judge on, and ones spread evenly over cost to fit on."""
     rng = random.Random(seed)
@@ -125,7 +126,7 @@ def _with_distinct_values(module: nn.Module) -> nn.Module:
 
 
 def _kit(
-    space: SearchSpace,
+    space: HeadedSpace,
     seed: int,
     batch: int,
     precision: Precision,
@@ -143,6 +144,7 @@ def _kit(
         provenance=Provenance.now(),
         space=space.name,
         space_digest=space.digest,
+        head=describe_head(space.head),
         seed=seed,
         batch=batch,
         precision=precision,

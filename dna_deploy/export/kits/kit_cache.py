@@ -14,7 +14,7 @@ from dna_deploy.export.kits.kit import write_kit
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import digest_of
 from dna_deploy.records.probe_kit import ProbeKit
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.space import HeadedSpace
 from dna_deploy.targets.target import Precision
 
 
@@ -25,7 +25,7 @@ def cache_folder() -> Path:
 
 
 def cached_kit(
-    space: SearchSpace,
+    space: HeadedSpace,
     seed: int = 0,
     calibration_networks: int = 10,
     validation_networks: int = 40,
@@ -36,7 +36,7 @@ def cached_kit(
     folder: Path | None = None,
 ) -> ProbeKit:
     """The kit of a space, from the cache where it is there and whole."""
-    settings = (space.digest, seed, calibration_networks, validation_networks, batch, precision)
+    settings = (space.identity, seed, calibration_networks, validation_networks, batch, precision)
     versions = (__version__, torch.__version__, onnx.__version__)
     name = digest_of(repr((settings, versions)).encode()).partition(":")[2][:24]
     path = (folder or cache_folder()) / f"{space.name}-{name}.kit"

@@ -21,7 +21,7 @@ from dna_deploy.search.measures import Measure
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import BlockChoice, PlacedCell
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.space import HeadedSpace
 
 Ticks = NDArray[np.float64]
 
@@ -76,13 +76,13 @@ class Stage:
 class Problem:
     """Stages one after the other, the last being the head with a single candidate. Column 0 is the rating."""
 
-    space: SearchSpace
+    space: HeadedSpace
     columns: tuple[Column, ...]
     start: Ticks
     stages: tuple[Stage, ...]
 
     @classmethod
-    def build(cls, space: SearchSpace, ratings: RatingTable | None, measures: Sequence[Measure]) -> Problem:
+    def build(cls, space: HeadedSpace, ratings: RatingTable | None, measures: Sequence[Measure]) -> Problem:
         """The problem of a space. Without ratings every network rates 0."""
         start, raw = _raw_values(space, ratings, tuple(measures))
         terms = _MOST_FIXED + sum(max(map(len, inputs[0])) for inputs in space.index.cells)
@@ -173,7 +173,7 @@ class Problem:
 
 
 def _raw_values(
-    space: SearchSpace, ratings: RatingTable | None, measures: tuple[Measure, ...]
+    space: HeadedSpace, ratings: RatingTable | None, measures: tuple[Measure, ...]
 ) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
     """The start ``(columns,)`` and every stage ``(columns, inputs, candidates)``, in units."""
     start = np.array([0.0, *(_fixed(space.stem_layers, measure) for measure in measures)])

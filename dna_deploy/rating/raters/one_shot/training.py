@@ -56,9 +56,8 @@ def one_shot_work(
     space: SearchSpace, data: ImageData, config: OneShotConfig, folder: Path, compute: Compute | None = None
 ) -> OneShotWork:
     """What a one-shot supernet is made from; its head gets as many classes as the data has."""
-    classes = len(data.classes)
-    fitting = space if space.classes == classes else space.with_classes(classes)
-    return OneShotWork(METHOD, fitting, data, config, folder, compute or Compute())
+    networks = space.with_head(space.head_for(len(data.classes)))
+    return OneShotWork(METHOD, networks, data, config, folder, compute or Compute())
 
 
 def train_one_shot(work: OneShotWork, on_progress: OnProgress = silent) -> OneShotSupernet:
