@@ -1,0 +1,1 @@
+"""Programs that measure what is claimed; `README.md` lists them."""

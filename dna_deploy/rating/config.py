@@ -12,7 +12,7 @@ from dna_deploy.records.files import Part
 
 class RatingConfig(Part):
     """Training and rating of the block supernets. What ratings know depends on steps first, so that batches are small: with 16
-    images a step they know more than with 32 on as many images (`benchmarks/results/evidence.md`).
+    images a step they know more than with 32 on as many images (`benchmarks/results/rating.md`).
     """
 
     epochs: int = Field(4, ge=1)

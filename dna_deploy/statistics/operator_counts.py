@@ -1,6 +1,7 @@
 """What counting operations alone would say of networks: a baseline for ratings that is itself fitted on known accuracies.
 
-A rating that knows no more than this knows which kinds of operations are good, and nothing about where they stand.
+A rating that knows no more than this knows which kinds of operations are good at which resolution, and nothing about how they
+work together.
 """
 
 from __future__ import annotations
@@ -18,14 +19,18 @@ _STRENGTH = 1.0
 
 
 def operator_counts(space: SearchSpace, architectures: Sequence[Architecture]) -> Values:
-    """How many layers of every kind a network has, its depth, and the widths of what it emits: ``(networks, features)``."""
-    codes = [[layer.operation.code for layer in space.place(network)] for network in architectures]
+    """How many layers of every kind a network has at each resolution, how many in all there, and the widths of what it emits.
+
+    Returns:
+        An array ``(networks, features)``; in a chain of blocks with strides a resolution is a block.
+    """
+    placed = [[(layer.output.height, layer.operation.code) for layer in space.place(network)] for network in architectures]
+    codes = sorted({layer for layers in placed for layer in layers})
+    heights = sorted({height for height, _ in codes})
     widths = [[shape.channels for shape in space.outputs(network)] for network in architectures]
-    known = sorted({code for of in codes for code in of})
-    return np.array(
-        [[*map(of.count, known), len(of), *wide] for of, wide in zip(codes, widths, strict=True)],
-        dtype=float,
-    )
+    depths = [[[height for height, _ in layers].count(height) for height in heights] for layers in placed]
+    rows = [[*map(layers.count, codes), *depth, *width] for layers, depth, width in zip(placed, depths, widths, strict=True)]
+    return np.array(rows, dtype=float)
 
 
 def left_one_out(features: Values, accuracy: Values) -> Values:

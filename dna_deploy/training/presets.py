@@ -12,7 +12,7 @@ from dna_deploy.plugins import suggest
 from dna_deploy.training.recipe import Recipe
 
 SHORT = Recipe()
-"""Minutes on small data. How its batch, learning rate and shift compare with others: ``benchmarks/recipe.py``."""
+"""Minutes on small data. How its batch, learning rate and shift compare with others: ``benchmarks/training/recipe.py``."""
 
 IMAGENET = Recipe(
     epochs=500,

@@ -63,6 +63,7 @@ NOT_RUN = {
     "pip install '.[train]'": _INSTALLS,
     "make demo": _MAKES,
     "make test": "runs this very test",
+    "make quick": "runs a part of these tests",
     "sudo nvpmodel -m 0": "a Jetson's own program, which sets its power mode",
     "sudo jetson_clocks": "a Jetson's own program, which locks its clocks",
 }

@@ -7,15 +7,25 @@ import random
 import numpy as np
 import pytest
 
+from dna_deploy.spaces.catalog import find_space
 from dna_deploy.statistics.operator_counts import left_one_out, operator_counts
 from tests.toy import SPACE
+
+FASHION = find_space("fashion")
 
 NETWORKS = [SPACE.sample(random.Random(seed)) for seed in range(30)]
 
 
-def test_counts_are_those_of_the_layers() -> None:
-    counts = operator_counts(SPACE, [SPACE.parse("8:k3e1,p1/12:p1/16:p1,k5e2"), SPACE.parse("8:p1/16:p1,p1,p1/16:p1,p1")])
-    assert counts.tolist() == [[1, 1, 1, 1, 3, 7, 8, 12, 16], [1, 1, 0, 0, 6, 8, 8, 16, 16]]
+def test_counts_are_those_of_the_layers_at_each_resolution() -> None:
+    lines = ("24:k3e1,p1/40:p1/80:p1", "24:p1/40:k3e1,p1/80:p1", "24:p1/32:k3e1,p1/80:p1")
+    counts = operator_counts(FASHION, [FASHION.parse(line) for line in lines])
+    varying = counts[:, counts.std(0) > 0]
+    k3e1_at_7, k3e1_at_14, depth_at_7, depth_at_14, second_width = varying.T
+    assert k3e1_at_14.tolist() == [1, 0, 0]
+    assert k3e1_at_7.tolist() == [0, 1, 1]
+    assert (depth_at_14 - depth_at_14.min()).tolist() == [1, 0, 0]
+    assert (depth_at_7 - depth_at_7.min()).tolist() == [0, 1, 1]
+    assert second_width.tolist() == [40, 40, 32]
 
 
 def test_a_network_is_predicted_from_all_others() -> None:
@@ -31,5 +41,6 @@ def test_a_network_is_predicted_from_all_others() -> None:
 
 def test_accuracy_that_is_counted_is_predicted() -> None:
     features = operator_counts(SPACE, NETWORKS)
-    accuracy = features[:, 2] - 2 * features[:, 4]
+    varying = features[:, features.std(0) > 0]
+    accuracy = varying[:, 0] - 2 * varying[:, 3]
     assert np.corrcoef(left_one_out(features, accuracy), accuracy)[0, 1] > 0.95

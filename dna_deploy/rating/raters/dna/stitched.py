@@ -9,7 +9,7 @@ that suits each network best; as they are, they tell scales and offsets apart ra
 Whatever varies can be imitated, even what a teacher says that has learnt nothing, and who imitates well has capacity. So what
 counts is how much a network *knows* of what the teacher believes, in nats: a teacher that has learnt nothing believes all
 classes nearly alike, there is next to nothing to know, and its order of networks is not taken (`LEAST_KNOWN`; see
-`benchmarks/results/evidence.md`).
+`benchmarks/results/rating.md`).
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Timings of ours beside those of other tools, on the same files."""

@@ -1,0 +1,1 @@
+"""What the experiments rate with: one file a way, from images to scores."""

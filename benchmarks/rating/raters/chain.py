@@ -1,0 +1,111 @@
+"""Block-wise against one big block: the same supernets, trained in groups of blocks that are chained end to end.
+
+With one block a group this is DNA (but for one path a step instead of one a trunk); with all blocks in one group the
+teacher's features inside are not used at all. Every variant runs the same paths on the same images for as many steps.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+
+from benchmarks.rating.bench import Bench, Scores
+from benchmarks.rating.teachers import teacher_of
+from dna_deploy.data.batches import in_order
+from dna_deploy.data.randomness import derived_seed
+from dna_deploy.learning.schedule import parameter_groups, warm_cosine
+from dna_deploy.nets.batch_norm import batch_statistics
+from dna_deploy.nets.supernets.blocks import SupernetBlock
+from dna_deploy.rating.raters.dna.block_rating import relative_l1
+from dna_deploy.rating.raters.dna.stitched import StitchedScores
+from dna_deploy.rating.raters.dna.training import build_supernet, training_batches
+from dna_deploy.rating.work import BlockWork
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.space import SearchSpace
+
+Groups = Sequence[Sequence[int]]
+STEPS_FACTOR = 1.6
+"""A step runs one path where DNA runs one a trunk; with so many more steps the time is about the same."""
+
+
+def rate(bench: Bench) -> Scores:
+    """Blocks trained together, end to end, between the teacher's features at the ends of each group alone."""
+    work, groups = bench.block_work(teacher_of(bench), bench.config, bench.folder), bench.experiment.groups
+    return rate_chain(work, train_chain(work, groups), groups, bench.architectures)
+
+
+def train_chain(work: BlockWork, groups: Groups) -> list[SupernetBlock]:
+    """The supernets of all blocks, trained by MSE to the teacher's features at the end of every group."""
+    supernets = [
+        build_supernet(work.space, index, work.teacher, work.config).train() for index in range(len(work.space.blocks))
+    ]
+    optimisers = [
+        torch.optim.Adam([part for index in group for part in parameter_groups(supernets[index], work.config.weight_decay)])
+        for group in groups
+    ]
+    batches = training_batches(work)
+    total = round(STEPS_FACTOR * work.config.epochs * batches.steps_per_epoch)
+    with work.compute.limited_threads():
+        for step in range(total):
+            images = batches.at(step).inputs
+            features = [images, *work.teacher.features(images)]
+            architecture = draw_path(work.space, work.config.seed, step)
+            for group, optimiser in zip(groups, optimisers, strict=True):
+                made = run_group(work.space, supernets, group, architecture, features[group[0]])
+                loss = F.mse_loss(made, features[group[-1] + 1])
+                for parameters in optimiser.param_groups:
+                    parameters["lr"] = work.config.learning_rate * warm_cosine(step, total)
+                optimiser.zero_grad(set_to_none=True)
+                torch.autograd.backward(loss)
+                optimiser.step()
+    return supernets
+
+
+def draw_path(space: SearchSpace, seed: int, step: int) -> Architecture:
+    """The network that a step trains: cells equally likely, operations uniform."""
+    rng = random.Random(derived_seed(seed, "chain", step))
+    return space.sample_cells_evenly(rng)
+
+
+def run_group(
+    space: SearchSpace, supernets: Sequence[SupernetBlock], group: Sequence[int], architecture: Architecture, x: torch.Tensor
+) -> torch.Tensor:
+    """The features that a network's blocks of one group make of what comes before it, through the shared adaptors."""
+    for index in group:
+        x = supernets[index](x, *space.index.path_of(index, architecture.parts[index]))
+    return x
+
+
+@torch.no_grad()
+def rate_chain(
+    work: BlockWork, supernets: Sequence[SupernetBlock], groups: Groups, architectures: Sequence[Architecture]
+) -> Scores:
+    """Minus the relative L1 summed over groups, and what the whole chain knows of the teacher, as DNA's stitched networks."""
+    sums = [0.0] * len(architectures)
+    said: list[list[torch.Tensor]] = [[] for _ in architectures]
+    teacher = list[torch.Tensor]()
+    batches = list(in_order(work.data.rating, work.data, work.config.rating_batch))
+    with work.compute.limited_threads(), batch_statistics(torch.nn.ModuleList(supernets)):
+        for batch in batches:
+            features = [batch.inputs, *work.teacher.features(batch.inputs)]
+            teacher.append(work.teacher.scores_from(features[-1]))
+            for number, architecture in enumerate(architectures):
+                for group in groups:
+                    made = run_group(work.space, supernets, group, architecture, features[group[0]])
+                    sums[number] -= float(relative_l1(features[group[-1] + 1], made)) / len(batches)
+                whole = run_group(work.space, supernets, range(len(supernets)), architecture, batch.inputs)
+                said[number].append(work.teacher.scores_from(whole))
+    scores = StitchedScores(
+        {architecture: torch.cat(parts) for architecture, parts in zip(architectures, said, strict=True)},
+        torch.cat(teacher),
+        None,
+    )
+    ratings = [scores.rating(architecture) for architecture in architectures]
+    return {
+        "block sum": sums,
+        "stitched": [rating.score for rating in ratings],
+        "stitched agreement": [rating.counted_agreement or 0.0 for rating in ratings],
+    }

@@ -1,0 +1,1 @@
+"""The exact search beside other searchers, on one table."""

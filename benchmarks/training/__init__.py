@@ -1,0 +1,1 @@
+"""Which recipe, and what inherited weights are worth."""
