@@ -26,8 +26,8 @@ from dna_deploy.notebook import NotebookProgress as NotebookProgress
 from dna_deploy.progress import OnProgress as OnProgress
 from dna_deploy.progress import Progress as Progress
 from dna_deploy.progress import silent as silent
-from dna_deploy.rating.config import RatingConfig as RatingConfig
-from dna_deploy.rating.rate import rate_space as rate_space
+from dna_deploy.rating.raters.dna.config import RatingConfig as RatingConfig
+from dna_deploy.rating.raters.dna.rating import rate_space as rate_space
 from dna_deploy.rating.raters.dna_pp.population import PopulationConfig as PopulationConfig
 from dna_deploy.rating.raters.dna_pp.rating import rate_population as rate_population
 from dna_deploy.rating.raters.one_shot.rating import rate_one_shot as rate_one_shot

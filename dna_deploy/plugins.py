@@ -21,9 +21,12 @@ def group(what: str) -> str:
 
 
 @cache
-def _offered(what: str) -> Mapping[str, str]:
-    """What third parties offer: name -> ``module:Object``. Read once, since scanning installed packages is slow."""
-    return {point.name: point.value for point in entry_points(group=group(what))}
+def _offered(what: str) -> Mapping[str, tuple[str, ...]]:
+    """What third parties offer: name -> every ``module:Object`` of that name. Read once, since scanning packages is slow."""
+    places: dict[str, tuple[str, ...]] = {}
+    for point in entry_points(group=group(what)):
+        places[point.name] = tuple(dict.fromkeys((*places.get(point.name, ()), point.value)))
+    return places
 
 
 def plugin_names(what: str, table: Mapping[str, str]) -> tuple[str, ...]:
@@ -32,15 +35,28 @@ def plugin_names(what: str, table: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def plugin_path(what: str, name: str, table: Mapping[str, str]) -> str | None:
-    """Where the object called ``name`` lives, as ``module:Object``; nothing is imported."""
-    return table.get(name) or _offered(what).get(name)
-
-
-def load_plugin(what: str, name: str, table: Mapping[str, str]) -> Any:
-    """The object called ``name``.
+    """Where the object called ``name`` lives, as ``module:Object``; nothing is imported.
 
     Raises:
-        UsageError: nothing has that name; the hint gives the nearest.
+        UsageError: several objects have that name.
+    """
+    places = tuple(dict.fromkeys((*([table[name]] if name in table else []), *_offered(what).get(name, ()))))
+    if len(places) > 1:
+        raise UsageError(f"{len(places)} {what}s are called {name!r}: {', '.join(places)}", "uninstall all packages but one")
+    return next(iter(places), None)
+
+
+def load_plugin(what: str, name: str, table: Mapping[str, str], protocol: type | None = None) -> Any:
+    """The object called ``name``.
+
+    Args:
+        what: the kind of part.
+        name: of the part.
+        table: our own parts of that kind.
+        protocol: what a class of that kind must have.
+
+    Raises:
+        UsageError: nothing has that name, and the hint gives the nearest; or several have it; or it breaks its protocol.
         DependencyError: it exists, but a package it needs is missing.
     """
     path = plugin_path(what, name, table)
@@ -48,9 +64,23 @@ def load_plugin(what: str, name: str, table: Mapping[str, str]) -> Any:
         raise UsageError(f"unknown {what} {name!r}", suggest(name, plugin_names(what, table)))
     module, _, attribute = path.partition(":")
     try:
-        return getattr(import_module(module), attribute)
+        part = getattr(import_module(module), attribute)
     except ModuleNotFoundError as error:
         raise DependencyError(f"{what} {name!r} needs the package {error.name!r}, which is not installed") from error
+    except AttributeError as error:
+        raise UsageError(f"{what} {name!r} is to be {attribute!r} in {module}, which has none", "mend its package") from error
+    if protocol and (lacking := missing_members(part, protocol)):
+        raise UsageError(f"{what} {name!r} ({path}) is no {what}: it lacks {', '.join(lacking)}", "mend its package")
+    return part
+
+
+def missing_members(part: object, protocol: type) -> tuple[str, ...]:
+    """The methods and class variables of a protocol that a class does not have."""
+    members = dict[str, bool]()
+    for base in protocol.__mro__[:-1]:
+        members |= {name: True for name, kind in vars(base).get("__annotations__", {}).items() if "ClassVar" in str(kind)}
+        members |= {name: True for name, member in vars(base).items() if callable(member)}
+    return tuple(sorted(name for name in members if not name.startswith("_") and not hasattr(part, name)))
 
 
 def suggest(name: str, known: tuple[str, ...] | list[str]) -> str:

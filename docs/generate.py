@@ -30,7 +30,6 @@ RECORDS = (
     "records.lineage:Lineage",
     "records.rating_calibration:ShortTraining",
     "records.rating_calibration:RatingCalibration",
-    "records.supernet_run:SupernetRun",
     "records.embedding_history:EmbeddingHistory",
     "records.search_outcome:SearchOutcome",
     "records.refinement:Refinement",

@@ -12,7 +12,7 @@ from dna_deploy.data.image_set import Dataset, ImageSet, Normalisation, StoredIm
 from dna_deploy.data.splits import ImageData, divide
 from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.nets.teachers.teacher import Teacher
-from dna_deploy.rating.config import RatingConfig
+from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.records.files import digest_of
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv, Pointwise

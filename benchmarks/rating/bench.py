@@ -10,9 +10,8 @@ from benchmarks.rating.truth import NetworkList
 from dna_deploy.data.splits import ImageData
 from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.teachers.teacher import Teacher
-from dna_deploy.rating.config import RatingConfig
-from dna_deploy.rating.rate import rating_identity
-from dna_deploy.rating.work import BlockWork
+from dna_deploy.rating.raters.dna.config import RatingConfig
+from dna_deploy.rating.raters.dna.work import BlockWork, block_work
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.accuracy import measure_accuracy
@@ -68,5 +67,4 @@ class Bench:
 
     def block_work(self, teacher: Teacher, config: RatingConfig, folder: Path) -> BlockWork:
         """As `rate_space` makes it, so that the same folder serves both stages."""
-        identity = rating_identity(self.space, teacher, self.data, config)
-        return BlockWork(self.space, teacher, self.data, config, folder, identity, self.compute)
+        return block_work(self.space, teacher, self.data, config, folder, self.compute)

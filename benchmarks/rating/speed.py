@@ -41,10 +41,10 @@ from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.nets.teachers.teacher import Teacher
-from dna_deploy.rating.config import RatingConfig
 from dna_deploy.rating.raters.dna.block_rating import rate_batch, spent_error
+from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.training import build_supernet, train_blocks, training_batches
-from dna_deploy.rating.work import BlockWork
+from dna_deploy.rating.raters.dna.work import BlockWork, block_work
 from dna_deploy.spaces.block import Block, Cell
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.operations import FeatureMap, MBConv, Pointwise
@@ -62,7 +62,7 @@ def deep_block() -> tuple[SearchSpace, Teacher]:
         input=FeatureMap(16, 14, 14),
         stem=(),
         blocks=(Block(1, (Cell.uniform(16, DEPTH, OPERATIONS),)),),
-        head=find_space("fashion").with_head().head,
+        usual_head=find_space("fashion").usual_head,
     )
     config = ResidualConfig(in_channels=16, stem_width=16, stem_stride=1, widths=(32,), strides=(1,), depth=1, classes=10)
     return space, Teacher.freeze("random", "random", ResidualNetwork(config), space.input)
@@ -121,7 +121,7 @@ def training(folder: Path, steps: int = 20) -> dict[str, float]:
     data = load_data(DataConfig(train_images=steps * config.batch), space.input)
     network = ResidualNetwork(ResidualConfig.for_space(space, 1.6, 1))
     teacher = Teacher.freeze("random", "random", network, space.input)
-    work = BlockWork(space, teacher, data, config, folder, "speed", Compute(checkpoint_seconds=1e9))
+    work = block_work(space, teacher, data, config, folder, Compute(checkpoint_seconds=1e9))
     supernets = [build_supernet(space, index, teacher, config).train() for index in range(len(space.blocks))]
     optimisers = [torch.optim.Adam(parameter_groups(supernet, config.weight_decay), lr=1e-9) for supernet in supernets]
     batches = training_batches(work)

@@ -26,10 +26,9 @@ from dna_deploy.nets.inherit import inherited_network
 from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.nets.teachers.teacher import load_teacher
 from dna_deploy.progress import silent
-from dna_deploy.rating.config import RatingConfig
-from dna_deploy.rating.rate import rating_identity
+from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.training import train_blocks
-from dna_deploy.rating.work import BlockWork
+from dna_deploy.rating.raters.dna.work import block_work
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.training.config import RESIDUAL, TeacherConfig, TrainingConfig
 from dna_deploy.training.network import Start, train_architecture
@@ -69,8 +68,7 @@ def trained_supernets(data: ImageData, folder: Path) -> dict[int, SupernetBlock]
     config = TeacherConfig(name=RESIDUAL, recipe=RECIPE.model_copy(update={"epochs": TEACHER_EPOCHS}))
     teacher = load_teacher(train_residual(config, SPACE, data, folder / "teacher", compute=compute))
     rating = RatingConfig(epochs=SUPERNET_EPOCHS)
-    identity = rating_identity(SPACE, teacher, data, rating)
-    work = BlockWork(SPACE, teacher, data, rating, folder / "supernets", identity, compute)
+    work = block_work(SPACE, teacher, data, rating, folder / "supernets", compute)
     return train_blocks(work, range(len(SPACE.blocks)), silent)
 
 

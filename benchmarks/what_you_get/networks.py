@@ -12,12 +12,12 @@ from dna_deploy.data.config import DataConfig
 from dna_deploy.data.splits import ImageData, load_data
 from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.teachers.teacher import load_teacher
-from dna_deploy.rating.config import RatingConfig
-from dna_deploy.rating.rate import rate_space, rating_identity
-from dna_deploy.rating.raters.one_shot.rating import OneShotRater
+from dna_deploy.rating.raters.dna.config import RatingConfig
+from dna_deploy.rating.raters.dna.rating import rate_space
+from dna_deploy.rating.raters.dna.work import BlockWork, block_work
+from dna_deploy.rating.raters.one_shot.rating import OpenSupernet
 from dna_deploy.rating.raters.one_shot.training import OneShotConfig, one_shot_work
 from dna_deploy.rating.refine import refine
-from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
@@ -27,7 +27,7 @@ from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.space import HeadedSpace, SearchSpace
 from dna_deploy.training.config import RESIDUAL, TeacherConfig
 from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.teacher import train_residual
@@ -85,8 +85,7 @@ class Workshop:
         """The block supernets, by the settings of the rating evidence."""
         path = train_residual(TEACHER, self.space, self.data, self.folder / "teacher", compute=self.compute)
         teacher, config = load_teacher(path), RatingConfig(epochs=EPOCHS, batch=BATCH)
-        identity = rating_identity(self.space, teacher, self.data, config)
-        return BlockWork(self.space, teacher, self.data, config, self.folder / "blocks", identity, self.compute)
+        return block_work(self.space, teacher, self.data, config, self.folder / "blocks", self.compute)
 
     @cached_property
     def ratings(self) -> RatingTable:
@@ -97,9 +96,9 @@ class Workshop:
         return RatingTable.read(path)
 
     @cached_property
-    def one_shot(self) -> OneShotRater:
+    def one_shot(self) -> OpenSupernet:
         config = OneShotConfig(epochs=ONE_SHOT_EPOCHS, batch=BATCH)
-        return OneShotRater.open(one_shot_work(self.space, self.data, config, self.folder / "one-shot", self.compute))
+        return OpenSupernet.open(one_shot_work(self.space, self.data, config, self.folder / "one-shot", self.compute))
 
     @property
     def compute(self) -> Compute:
@@ -157,7 +156,7 @@ def _by_chance(workshop: Workshop, budget_s: float) -> list[Architecture]:
     return list(found)
 
 
-def hand_made(like: SearchSpace, width: float) -> SearchSpace:
+def hand_made(like: HeadedSpace, width: float) -> HeadedSpace:
     """MobileNetV3-Small (arXiv 1905.02244) for small pictures, a space of one network: its kernels, its expansions rounded
     to whole numbers, squeeze-excitation and hard-swish from the second stage on; its later stages as deep as three strides
     allow. ``width`` multiplies all channels, in steps of 4."""
@@ -180,5 +179,5 @@ def hand_made(like: SearchSpace, width: float) -> SearchSpace:
             stage(40, late(5, 4), late(5, 6)),
             stage(96, late(5, 6), late(5, 6)),
         ),
-        head=(FixedLayer(ClassifierHead(channels(160), activation="hardswish"), like.classes),),
-    )
+        usual_head=(FixedLayer(ClassifierHead(channels(160), activation="hardswish"), like.out_channels),),
+    ).with_head()

@@ -1,60 +1,83 @@
-"""The methods of ``dna-deploy rate`` that need no teacher, and what is checked before any method runs."""
+"""The settings of a rater from the flags of ``dna-deploy rate``, and what is shown of a rater that gives no table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from dna_deploy.cli.console import aligned
 from dna_deploy.errors import UsageError
 from dna_deploy.plugins import suggest
 
 if TYPE_CHECKING:
-    from dna_deploy.data.splits import ImageData
-    from dna_deploy.learning.compute import Compute
-    from dna_deploy.progress import OnProgress
     from dna_deploy.records.files import Part
-    from dna_deploy.records.rating_table import RatingTable
-    from dna_deploy.spaces.space import SearchSpace
+    from dna_deploy.records.score import Score
+    from dna_deploy.spaces.architecture import Architecture
 
     ConfigT = TypeVar("ConfigT", bound=Part)
 
-METHODS = ("dna", "dna++", "one-shot")
 
+def parse_config(kind: type[ConfigT], values: Mapping[str, object], owner: str = "") -> ConfigT:
+    """A configuration from flags; those that are None are left out.
 
-def check_method(method: str, *, has_teacher: bool, supernets: int) -> None:
-    """Raises `UsageError` for an unknown method, or for a teacher or sets of supernets that the method has no use for."""
-    if method not in METHODS:
-        raise UsageError(f"unknown method {method!r}", suggest(method, METHODS))
-    if method != "dna" and has_teacher:
-        raise UsageError(f"--method {method} has no teacher", "leave out --teacher and its settings, or take --method dna")
-    if method != "dna" and supernets > 1:
-        raise UsageError(f"--method {method} trains one supernet, not {supernets}", "leave out --supernets")
-
-
-def rate_without_labels(
-    space: SearchSpace, data: ImageData, asked: Mapping[str, object], folder: Path, compute: Compute, on_progress: OnProgress
-) -> tuple[RatingTable, Path]:
-    """The ratings of DNA++, and the folder below ``folder`` that keeps its population."""
-    from dna_deploy.rating.raters.dna_pp.population import PopulationConfig, population_work
-    from dna_deploy.rating.raters.dna_pp.rating import rate_population
-
-    config = parse_config(PopulationConfig, **asked)
-    place = folder / f"population-{population_work(space, data, config, folder, compute).short_name}"
-    return rate_population(space, data, config, place, on_progress=on_progress, compute=compute), place
-
-
-def parse_config(kind: type[ConfigT], **values: object) -> ConfigT:
-    """The configuration of a method from its flags.
+    Args:
+        kind: the configuration.
+        values: of flags, by the names of its fields.
+        owner: whose settings these are, for errors.
 
     Raises:
-        UsageError: a value that cannot be; the flag is named.
+        UsageError: a flag that it has not, or a value that cannot be; the flag is named.
     """
     from pydantic import ValidationError
 
     try:
-        return kind.model_validate(values)
+        return kind.model_validate({key: value for key, value in values.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0]).replace("_", "-")
-        raise UsageError(f"--{name} {first['input']!r}: {first['msg']}", "see: dna-deploy rate --help") from error
+        flag = ".".join(map(str, first["loc"])).replace("_", "-")
+        if first["type"] == "extra_forbidden":
+            flags = tuple(name.replace("_", "-") for name in kind.model_fields)
+            raise UsageError(f"{owner} has no setting --{flag}", suggest(flag, flags)) from error
+        raise UsageError(f"--{flag} {first['input']!r}: {first['msg']}", "see: dna-deploy rate --help") from error
+
+
+def further_settings(arguments: Sequence[str]) -> dict[str, object]:
+    """The flags that only some raters have, ``--name value`` or ``--name=value``, by the names of their fields.
+
+    Raises:
+        UsageError: an argument that is no such flag, or a flag without a value.
+    """
+    values: dict[str, object] = {}
+    rest = list(arguments)
+    while rest:
+        flag, joined, value = rest.pop(0).partition("=")
+        if not flag.startswith("--"):
+            raise UsageError(f"what is {flag!r}?", "settings of a method are written like --draws 2")
+        if not joined:
+            if not rest:
+                raise UsageError(f"{flag} has no value", f"write it like {flag} 2")
+            value = rest.pop(0)
+        *above, key = flag.removeprefix("--").replace("-", "_").split(".")
+        table = values
+        for name in above:
+            table = table.setdefault(name, {})  # type: ignore[assignment]
+        table[key] = value
+    return values
+
+
+def scores_view(networks: Sequence[Architecture], scores: Sequence[Score]) -> str:
+    """Networks with all that was said of them, the best first."""
+    kinds = [scores[0].kind, *(score.kind for score in scores[0].further)]
+    best_first = sorted(zip(networks, scores, strict=True), key=lambda pair: pair[1].cost)
+    rows = [(network, str(score), *map(str, score.further)) for network, score in best_first]
+    return aligned(rows, ("network, drawn at random", *(f"{kind.name} ({kind.better} is better)" for kind in kinds)))
+
+
+def score_values(score: Score) -> dict[str, object]:
+    """A score for JSON, each value under the name of its kind."""
+    values: dict[str, object] = {}
+    for each in (score, *score.further):
+        values[each.kind.key] = each.value
+        if each.standard_error is not None:
+            values[f"{each.kind.key}_standard_error"] = each.standard_error
+    return values

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dna_deploy.cli.views.journey import journey_view
-from dna_deploy.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,21 +26,10 @@ def refine_outcome(
 
 
 def _refined(lines: Sequence[str], table: RatingTable, run: Path, *, with_labels: bool) -> Refinement:
-    """The second stage of the method whose supernets are in a folder."""
-    from dna_deploy.rating.raters.dna_pp.population import METHOD, PopulationConfig
-    from dna_deploy.rating.raters.dna_pp.stitched import refine_population
-    from dna_deploy.rating.refine import refine as refine_shortlist
-    from dna_deploy.rating.run import open_sets
-    from dna_deploy.rating.teacherless import method_in, open_teacherless
+    """The second stage of the rater that left its run in a folder."""
+    from dna_deploy.rating.rater import RefiningRater, open_rater
 
-    if method_in(run) is None:
-        works = open_sets(run)
-        networks = [works[0].space.parse(line) for line in lines]
-        with journey_view() as view:
-            return refine_shortlist(works, table, networks, with_labels=with_labels, on_progress=view)
-    if with_labels:
-        raise UsageError("a population has no head, so that no label can be right", "leave out --with-labels")
-    population = open_teacherless(run, METHOD, PopulationConfig)
+    rater = open_rater(run, RefiningRater)
+    networks = [rater.work.space.parse(line) for line in lines]
     with journey_view() as view:
-        networks = [population.space.parse(line) for line in lines]
-        return refine_population(population, table, networks, on_progress=view)
+        return rater.second_stage(table, with_labels=with_labels).refine(networks, view)

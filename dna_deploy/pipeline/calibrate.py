@@ -10,9 +10,8 @@ import numpy as np
 
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.calibration.calibrated import CalibratedModel, leave_one_out
+from dna_deploy.rating.rater import BlockRater
 from dna_deploy.rating.raters.dna.candidate_features import CandidateFeatures, positions
-from dna_deploy.rating.raters.dna.training import train_blocks
-from dna_deploy.rating.work import BlockWork
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_calibration import CalibrationNetwork, RatingCalibration, ShortTraining
 from dna_deploy.records.rating_table import BlockRatings, RatingTable
@@ -34,7 +33,7 @@ class Calibrated:
 
 
 def calibrate(
-    work: BlockWork,
+    rater: BlockRater,
     ratings: RatingTable,
     architectures: Sequence[Architecture],
     recipe: Recipe,
@@ -45,7 +44,7 @@ def calibrate(
     """Trains networks shortly and fits what the plain sum cannot know.
 
     Args:
-        work: a rating whose supernets are trained; those that are not are trained first.
+        rater: whose supernets give weights; those that are not trained are trained first.
         ratings: the table that the rating made.
         architectures: networks to train; see `dna_deploy.search.spread`.
         recipe: of each short training.
@@ -56,9 +55,10 @@ def calibrate(
         TableError: the ratings are for another space, teacher or data set than the supernets.
         UsageError: too few networks.
     """
+    work = rater.work
     work.check_ratings(ratings)
     features = CandidateFeatures.of(work.space, ratings)
-    trained = train_all(work, architectures, recipe, folder, on_progress)
+    trained = train_all(rater, architectures, recipe, folder, on_progress)
     chosen = positions(work.space, architectures)
     reached = np.array([training.reached.value for training in trained])
     merits = np.array([training.reached.merit for training in trained])
@@ -95,13 +95,11 @@ def calibrate(
 
 
 def train_all(
-    work: BlockWork, architectures: Sequence[Architecture], recipe: Recipe, folder: Path, on_progress: OnProgress
+    rater: BlockRater, architectures: Sequence[Architecture], recipe: Recipe, folder: Path, on_progress: OnProgress
 ) -> list[ShortTraining]:
     """The short trainings of some networks, in their order."""
+    work, supernets = rater.work, rater.supernets(on_progress)
     space = work.space.with_head(work.space.head_for(len(work.data.classes)))
-    with work.compute.limited_threads():
-        work.teacher.network.to(work.compute.device)
-        supernets = train_blocks(work, work.space.block_numbers, on_progress)
     found: list[ShortTraining] = []
     for architecture in architectures:
 

@@ -16,7 +16,7 @@ from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.units import Duration
 
 if TYPE_CHECKING:
-    from dna_deploy.rating.refine import SecondStage
+    from dna_deploy.rating.rater import SecondStage
 
 BUDGET_DIGITS = 3
 

@@ -11,16 +11,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dna_deploy.errors import UsageError
 from dna_deploy.pipeline.finder import Finder
 from dna_deploy.pipeline.published import publish, published_digest
 from dna_deploy.pipeline.settings import Settings
 from dna_deploy.pipeline.stages import Inputs, Stage, work_folder
+from dna_deploy.plugins import missing_members
 from dna_deploy.progress import OnProgress, Progress
+from dna_deploy.records.files import Part
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.model_card import PredictedLatency
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
+from dna_deploy.records.values import read_values
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.scaling import largest
 from dna_deploy.spaces.space import HeadedSpace
@@ -28,9 +32,7 @@ from dna_deploy.targets.target_file import TargetFile, find_target
 
 if TYPE_CHECKING:
     from dna_deploy.data.splits import ImageData
-    from dna_deploy.learning.compute import Compute
-    from dna_deploy.rating.config import RatingConfig
-    from dna_deploy.rating.refine import SecondStage
+    from dna_deploy.rating.rater import Rater, SecondStage
 
 KIT_NETWORKS = 40
 """Validation networks of every kit: so many are made, however few are measured, and a kit that was made serves again."""
@@ -79,9 +81,25 @@ class Journey:
     def model_file(self) -> Path:
         return self.folder / "model" / "model.onnx"
 
+    @cached_property
+    def rater(self) -> type[Rater]:
+        """How networks are rated.
+
+        Raises:
+            UsageError: it gives no table, which the exact search reads.
+        """
+        from dna_deploy.rating.rater import AdditiveRater, load_rater
+
+        method = self.settings.method
+        kind = load_rater(method)
+        if missing_members(kind, AdditiveRater):
+            hint = f"take another, or: dna-deploy rate --method {method}, then dna-deploy search --rate-with its folder"
+            raise UsageError(f"method {method!r} gives no rating table, which the search of a run reads", hint)
+        return kind
+
     @property
     def has_teacher(self) -> bool:
-        return self.settings.method == "dna"
+        return self.rater.needs.teacher
 
     @cached_property
     def space(self) -> HeadedSpace:
@@ -129,7 +147,7 @@ class Journey:
 
     def stages(self) -> tuple[Stage, ...]:
         """Every stage, in order."""
-        rate = (self._teach(), self._rate()) if self.has_teacher else (self._rate_without_labels(),)
+        rate = (self._teach(), self._rate()) if self.has_teacher else (self._rate(),)
         return (self._profile(), *rate, self._search(), self._train(), self._export(), self._verify())
 
     def _profile(self) -> Stage:
@@ -187,57 +205,50 @@ class Journey:
         estimate_s = recipe.epochs * images / pace
         return Stage("teach", "make the teacher", estimate_s, inputs, (self.teacher_file,), run)
 
-    @property
-    def _rating_config(self) -> RatingConfig:
-        from dna_deploy.rating.config import RatingConfig
+    @cached_property
+    def _rating_config(self) -> Part:
+        asked = self.settings.rate
+        values: dict[str, object] = {"epochs": asked.epochs, "seed": self.settings.seed}
+        values |= {"batch": asked.batch} if asked.batch else {}
+        values |= {"supernets": asked.supernets} if asked.supernets > 1 else {}
+        return read_values(self.rater.config, values, f"[rate] of method {self.settings.method}")
+
+    def _make_rater(self, folder: Path) -> Rater:
+        from dna_deploy.learning.compute import Compute
+        from dna_deploy.nets.teachers.teacher import load_teacher
+        from dna_deploy.rating.rater import make_rater
 
         asked = self.settings.rate
-        return RatingConfig(epochs=asked.epochs, batch=asked.batch, seed=self.settings.seed)
+        return make_rater(
+            self.settings.method, find_space(self.settings.space), self._data(asked.images), self._rating_config, folder,
+            teacher=load_teacher(self.teacher_file) if self.has_teacher else None,
+            compute=Compute(jobs=asked.jobs if self.rater.needs.processes else 1),
+        )  # fmt: skip
 
     def _rate(self) -> Stage:
-        asked, config = self.settings.rate, self._rating_config
+        asked = self.settings.rate
 
         def inputs() -> Inputs:
+            config, fields = self._rating_config, self.rater.config.model_fields
+            apart = {name: field for name, field in fields.items() if field.exclude and getattr(config, name) != field.default}
             return {
                 "space": self.space.identity,
-                "teacher": published_digest(self.teacher_file),
+                **({"teacher": published_digest(self.teacher_file)} if self.has_teacher else {}),
                 "images": self._data(asked.images).digest,
                 "config": config.model_dump_json(),
-                **({"sets of supernets": str(asked.supernets)} if asked.supernets > 1 else {}),
+                **{field.title or name: str(getattr(config, name)) for name, field in apart.items()},
             }
 
         def run(work: Path, on_progress: OnProgress) -> None:
-            from dna_deploy.nets.teachers.teacher import load_teacher
-            from dna_deploy.rating.rate import rate_space
+            from dna_deploy.rating.rater import AdditiveRater
 
-            table = rate_space(
-                find_space(self.settings.space), load_teacher(self.teacher_file), self._data(asked.images), config, work,
-                supernets=asked.supernets, on_progress=on_progress, compute=_compute(asked.jobs),
-            )  # fmt: skip
-            table.write(self.ratings_file)
+            rater = self._make_rater(work)
+            assert isinstance(rater, AdditiveRater)
+            rater.table(on_progress).write(self.ratings_file)
 
-        estimate_s = asked.supernets * (20 + asked.epochs * self._images(asked.images) / self._pace(240))
-        return Stage("rate", "train block supernets, rate every candidate", estimate_s, inputs, (self.ratings_file,), run)
-
-    def _rate_without_labels(self) -> Stage:
-        from dna_deploy.rating.raters.dna_pp.population import PopulationConfig
-
-        asked = self.settings.rate
-        config = PopulationConfig(epochs=asked.epochs, seed=self.settings.seed)
-
-        def inputs() -> Inputs:
-            images = self._data(asked.images).digest
-            return {"space": self.space.identity, "images": images, "config": config.model_dump_json()}
-
-        def run(work: Path, on_progress: OnProgress) -> None:
-            from dna_deploy.rating.raters.dna_pp.rating import rate_population
-
-            space, data = find_space(self.settings.space), self._data(asked.images)
-            rate_population(space, data, config, work, on_progress=on_progress).write(self.ratings_file)
-
-        estimate_s = 60 + asked.epochs * self._images(asked.images) / self._pace(100)
-        summary = "train a population without labels, rate every candidate"
-        return Stage("rate", summary, estimate_s, inputs, (self.ratings_file,), run)
+        start_s, pace, how = (20, 240, "block supernets") if self.has_teacher else (60, 100, "without a teacher")
+        estimate_s = asked.supernets * (start_s + asked.epochs * self._images(asked.images) / self._pace(pace))
+        return Stage("rate", f"train {how}, rate every candidate", estimate_s, inputs, (self.ratings_file,), run)
 
     def _search(self) -> Stage:
         def inputs() -> Inputs:
@@ -267,25 +278,25 @@ class Journey:
     @property
     def _shortlist(self) -> int:
         """How many networks are compared as a whole; 1 where block ratings decide alone."""
-        return self.settings.shortlist if self.has_teacher else 1
+        from dna_deploy.rating.rater import RefiningRater
+
+        return self.settings.shortlist if self.has_teacher and not missing_members(self.rater, RefiningRater) else 1
 
     def _second_stage(self, ratings: RatingTable, on_progress: OnProgress) -> SecondStage | None:
         """What compares whole networks; None where block ratings decide alone."""
         if self._shortlist == 1:
             return None
-        from dna_deploy.nets.teachers.teacher import load_teacher
-        from dna_deploy.rating.rate import block_work, sets_of
-        from dna_deploy.rating.refine import SecondStage
-        from dna_deploy.rating.run import FILE_NAME
+        from dna_deploy.rating.rater import RefiningRater
+        from dna_deploy.rating.work import run_file
 
         supernets = work_folder(self.folder, "rate", self._rate().inputs())
-        if not (supernets / FILE_NAME).exists():
+        if not run_file(supernets).exists():
             gone = f"there are no supernets in {supernets}: block ratings decide alone"
             on_progress(Progress("comparing whole networks", 1, 1, notice=gone))
             return None
-        space, teacher = find_space(self.settings.space), load_teacher(self.teacher_file)
-        work = block_work(space, teacher, self._data(self.settings.rate.images), self._rating_config, supernets)
-        return SecondStage(sets_of(work, self.settings.rate.supernets), ratings)
+        rater = self._make_rater(supernets)
+        assert isinstance(rater, RefiningRater)
+        return rater.second_stage(ratings)
 
     def _train(self) -> Stage:
         from dna_deploy.learning.history import FILE_NAME
@@ -362,9 +373,3 @@ class Journey:
 
         outputs = (self.model_file, self.model_file.with_suffix(".card.json"), self.model_file.with_suffix(".card.md"))
         return Stage("verify", "measure the file on this machine", 10, inputs, outputs, run)
-
-
-def _compute(jobs: int) -> Compute:
-    from dna_deploy.learning.compute import Compute
-
-    return Compute(jobs=jobs)

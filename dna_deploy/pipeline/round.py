@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny
 
 from dna_deploy.data.splits import ImageData
+from dna_deploy.errors import UsageError
 from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.teachers.scaled import ScaledConfig
 from dna_deploy.nets.teachers.teacher import load_teacher
 from dna_deploy.pipeline.published import publish, published_digest
 from dna_deploy.pipeline.stages import Inputs, Stage
 from dna_deploy.progress import OnProgress
-from dna_deploy.rating.config import RatingConfig
-from dna_deploy.rating.rate import rate_space
+from dna_deploy.rating.rater import AdditiveRater, make_rater
+from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.records.files import Part
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.rating_table import RatingTable
@@ -50,7 +51,8 @@ class EvolutionConfig(Part):
 
     rounds: int = Field(3, ge=1, description="at most")
     margin: float = Field(1.0, ge=0, description="a gain counts if it is more than so many of its standard errors")
-    rating: RatingConfig = RatingConfig()
+    method: str = Field("dna", description="a rater that needs a teacher")
+    rating: SerializeAsAny[Part] = RatingConfig()
     winner: Recipe = Recipe()
     teacher: Recipe = Recipe()
     growth: Growth = Growth()
@@ -135,10 +137,13 @@ class Round:
 
         def run(work: Path, on_progress: OnProgress) -> None:
             teacher, compute = load_teacher(self.teacher), self.work.compute
-            table = rate_space(self.work.space, teacher, data, config, work, on_progress=on_progress, compute=compute)
-            table.write(self.ratings_file)
+            method = self.work.config.method
+            rater = make_rater(method, self.work.space, data, config, work, teacher=teacher, compute=compute)
+            if not isinstance(rater, AdditiveRater):
+                raise UsageError(f"method {method!r} gives no rating table, which the search of a round reads")
+            rater.table(on_progress).write(self.ratings_file)
 
-        estimate_s = 20 + config.epochs * len(data.train) / 500
+        estimate_s = 20 + getattr(config, "epochs", 1) * len(data.train) / 500
         return Stage(self._name("rate"), "rate with the teacher", estimate_s, inputs, (self.ratings_file,), run)
 
     def _search(self) -> Stage:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from dna_deploy.errors import UsageError
+from dna_deploy.plugins import suggest
+from dna_deploy.rating.raters import rater_names
 from dna_deploy.records.files import Part
 from dna_deploy.records.latency_table import Quantile
 from dna_deploy.units import Duration
@@ -41,7 +43,9 @@ class RateSettings(Part):
 
     epochs: int = Field(3, ge=1, description="passes over the training images")
     images: int = Field(12_000, ge=100, description="training images the supernets see, at most")
-    batch: int = Field(16, ge=2, description="images a step; what ratings know depends on the number of steps")
+    batch: int | None = Field(
+        None, ge=2, description="images a step, by default as the method has it; what ratings know depends on the steps"
+    )
     rating_images: int = Field(2_000, ge=50, description="held-out training images to rate on; at most a tenth of all")
     supernets: int = Field(
         1,
@@ -81,7 +85,7 @@ class Settings(Part):
 
     space: str = Field("fashion", description="what may be chosen; see `dna-deploy spaces`")
     dataset: str = Field("fashion-mnist", description="a data set by name, or a folder with one folder of images a class")
-    method: Literal["dna", "dna++"] = Field(
+    method: str = Field(
         "dna", description="how candidates are rated: dna imitates a teacher; dna++ needs no teacher and no labels"
     )
     latency: str = Field("50%", description="the promise: 20ms, or a share of the way from the fastest to the best network")
@@ -105,12 +109,12 @@ class Settings(Part):
         read_budget(text)
         return text
 
-    @model_validator(mode="after")
-    def _has_sets_where_they_are_used(self) -> Self:
-        if self.method != "dna" and self.rate.supernets > 1:
-            wanted = f"rate.supernets = {self.rate.supernets}, but {self.method} trains one population"
-            raise UsageError(wanted, 'leave it out, or take method = "dna"')
-        return self
+    @field_validator("method")
+    @classmethod
+    def _is_a_rater(cls, name: str) -> str:
+        if name not in rater_names():
+            raise UsageError(f"unknown method {name!r}", suggest(name, rater_names()))
+        return name
 
     def seen_from(self, folder: Path) -> Self:
         """The settings with their paths, which are relative to ``folder``, as they are reached from the current folder."""

@@ -16,7 +16,7 @@ from scipy.stats import rankdata
 from dna_deploy.data.splits import ImageData
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.raters.dna.stitched import StitchedRating, rate_sets
-from dna_deploy.rating.work import BlockWork
+from dna_deploy.rating.raters.dna.work import BlockWork
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.refinement import RefinedNetwork, Refinement

@@ -131,6 +131,8 @@ class Record(Part):
     """
 
     KIND: ClassVar[str]
+    FORMER_KINDS: ClassVar[tuple[str, ...]] = ()
+    """Kinds of the first version that are this one now."""
     SCHEMA_VERSION: ClassVar[int] = 1
     MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({})
     """From each older version, the step to the next."""
@@ -150,8 +152,8 @@ class Record(Part):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy; with changes it is another record, of another digest."""
         copy = super().model_copy(update=update, deep=deep)
-        if update:
-            vars(copy).pop("digest", None)
+        for cached in set(vars(copy)) - set(type(self).model_fields) if update else ():
+            del vars(copy)[cached]
         return copy
 
     def write(self, path: Path) -> None:
@@ -171,7 +173,7 @@ class Record(Part):
     def parse(cls, content: bytes, name: str) -> Self:
         """The record in some bytes; ``name`` says in errors where they came from."""
         body = _json_object(content, name)
-        if (kind := body.get("kind")) != cls.KIND:
+        if (kind := body.get("kind")) not in (cls.KIND, *cls.FORMER_KINDS):
             raise TableError(f"{name} is {f'a {kind!r}' if kind else 'no file of dna-deploy'}, not a {cls.KIND!r}")
         version = _version(body, cls.SCHEMA_VERSION, name)
         digest = body.pop("digest", None)

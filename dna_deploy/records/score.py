@@ -35,6 +35,11 @@ class ScoreKind(Part):
         return f"{self.name} ({self.unit})" if self.unit else self.name
 
     @property
+    def key(self) -> str:
+        """The name as a key of JSON."""
+        return self.name.replace(",", "").replace(" ", "_")
+
+    @property
     def factor(self) -> float:
         """What a number is multiplied by to stand before the unit."""
         return 100.0 if self.is_share else 1.0
@@ -81,6 +86,24 @@ class Metric(ScoreKind):
     def __str__(self) -> str:
         interval = f"95 % interval {self.text(self.low)} to {self.text(self.high)}"
         return f"{self.text(self.value)} of {self.images:,} ({interval})"
+
+
+class Score(Part):
+    """How good a network is to a rater. ``further`` is what else it says of the same network."""
+
+    value: float
+    standard_error: float | None = Field(None, ge=0, description="over images; None where a rater cannot tell")
+    kind: ScoreKind
+    further: tuple[Score, ...] = ()
+
+    @property
+    def cost(self) -> float:
+        """What a search makes small: the value, or what it lacks where more is better."""
+        return self.value if self.kind.better == "lower" else self.kind.origin - self.value
+
+    def __str__(self) -> str:
+        error = "" if self.standard_error is None else f" ± {self.kind.text(self.standard_error)}"
+        return f"{self.kind.text(self.value)}{error}"
 
 
 Metrics: TypeAlias = tuple[Metric, ...]

@@ -10,9 +10,9 @@ import pytest
 
 from dna_deploy.cli.commands.calibrate import calibration_view
 from dna_deploy.records.rating_calibration import RatingCalibration, calibration_beside
+from dna_deploy.records.rating_run import RatingRun
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.score import ACCURACY, RATING, predicted
-from dna_deploy.records.supernet_run import SupernetRun
 from dna_deploy.spaces.catalog import find_space
 from tests.cli.test_learning import fails, run
 from tests.records.collect_samples import SAMPLES
@@ -98,8 +98,8 @@ def test_the_front_speaks_of_accuracy(calibrated: RatingTable) -> None:
 
 
 def test_supernets_that_no_teacher_taught_are_refused(tmp_path: Path) -> None:
-    sample = SupernetRun.read(SAMPLES / "v1" / "supernet-run.json")
+    sample = RatingRun.read(SAMPLES / "v1" / "supernet-run.json")
     sample.write(tmp_path / "supernet-run.json")
     error = fails("calibrate", str(tmp_path))
-    assert f"holds a supernet of {sample.method}, not blocks that a teacher taught" in error.message
+    assert f"holds what {sample.method} trained, whose blocks nobody can inherit" in error.message
     assert error.hint == "name another folder"

@@ -49,16 +49,24 @@ def test_rank_check_puts_the_one_shot_rating_beside_the_block_rating(trained: di
     csv.write_text("".join(f"{line},0.{80 + number}\n" for number, line in enumerate(LINES)))
     arguments = ("--ratings", str(tmp_path / "ratings.json"), "--run", str(trained["folder"]))
     found = json.loads(run("rank-check", str(csv), *arguments, "--json"))
-    assert [score["score"] for score in found["scores"]] == ["block rating", "one-shot", *BASELINES]
+    assert [score["score"] for score in found["scores"]] == [
+        "block rating",
+        "one-shot, accuracy",
+        "one-shot, cross entropy",
+        *BASELINES,
+    ]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--method", "one-shto"), "unknown method 'one-shto'"),
-        (("--method", "one-shot", "--teacher", "timm:resnet18"), "--method one-shot has no teacher"),
-        (("--method", "one-shot", "--jobs", "2"), "trains one supernet, in one process"),
+        (("--method", "one-shto"), "unknown rater 'one-shto'"),
+        (("--method", "one-shot", "--teacher", "timm:resnet18"), "method one-shot has no teacher"),
+        (("--method", "one-shot", "--jobs", "2"), "method one-shot runs in one process, not in 2"),
         (("--method", "one-shot", "--learning-rate", "-1"), "--learning-rate -1.0"),
+        (("--method", "one-shot", "--label-smooting", "0"), "--method one-shot has no setting --label-smooting"),
+        (("--method", "dna++", "--label-smoothing", "0"), "--method dna++ has no setting --label-smoothing"),
+        (("--method", "one-shot", "--warm-up"), "--warm-up has no value"),
     ],
 )
 def test_rate_refuses_what_a_method_cannot_use(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:

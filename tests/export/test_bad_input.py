@@ -27,11 +27,11 @@ from dna_deploy.export.source import Source
 from dna_deploy.latency.measure import measure_model
 from dna_deploy.nets.network import Network
 from dna_deploy.records.model_card import Absent
-from tests.headed import FASHION
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import default_target
 from tests.export.networks import TINY, tiny
 from tests.export.test_delivery import made_up_data
+from tests.headed import FASHION
 
 
 class Airy(nn.Module):

@@ -17,8 +17,8 @@ from dna_deploy.export.delivery import deliver
 from dna_deploy.export.source import Source
 from dna_deploy.export.staging import staged
 from dna_deploy.records.model_card import Absent, ModelCard
-from tests.headed import FASHION
 from tests.export.networks import TINY, lively_weights, tiny
+from tests.headed import FASHION
 
 
 def made_up_data(images: int = 40) -> ImageData:

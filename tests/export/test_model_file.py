@@ -12,10 +12,9 @@ from safetensors.torch import load_file, save_file
 from dna_deploy.errors import TableError, UsageError
 from dna_deploy.export.cards.metadata import ModelInfo
 from dna_deploy.export.formats.model_file import export_architecture
-from tests.headed import FASHION
 from dna_deploy.spaces.catalog.mbconv import PUBLISHED
-from tests.headed import MBCONV
 from tests.export.networks import TINY, lively_weights, tiny
+from tests.headed import FASHION, MBCONV
 
 pytestmark = pytest.mark.slow
 

@@ -11,6 +11,7 @@ from dna_deploy import plugins
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.probe_kit import KitManifest, KitProbe, KitTensor, ProbeKit, Role
 from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.heads import describe_head
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
@@ -115,7 +116,8 @@ def make_kit(space: SearchSpace | None = None, mishaps: dict[str, str] | None = 
         files[name] = f"{nanoseconds} {mishaps.get(key, '') if role == 'layer' else ''}".encode()
         probes.append(KitProbe(role=role, key=key, file=name, digest=digest_of(files[name])))
     manifest = KitManifest(
-        provenance=Provenance.now(), space=space.name, space_digest=space.digest, seed=0, batch=1, precision="fp32",
+        provenance=Provenance.now(), space=space.name, space_digest=space.digest, head=describe_head(space.head),
+        seed=0, batch=1, precision="fp32",
         tensors=(KitTensor(offset=0, count=10), KitTensor(offset=4096, count=6, deviation=0.1)), probes=tuple(probes),
     )  # fmt: skip
     return ProbeKit(manifest, files)

@@ -13,8 +13,7 @@ import pytest
 from dna_deploy.pipeline.journey import Journey
 from dna_deploy.pipeline.settings import Settings
 from dna_deploy.pipeline.settings_file import settings_text
-from dna_deploy.rating.refine import refine
-from dna_deploy.rating.run import open_sets
+from dna_deploy.rating.rater import RefiningRater, open_rater
 from dna_deploy.records.model_card import Absent, ModelCard
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
@@ -75,8 +74,8 @@ def test_whole_networks_of_the_shortlist_were_compared_before_one_was_chosen(fin
     shortlist = [network.architecture for network in (outcome.best, *outcome.others)]
     assert 1 < len(shortlist) <= TINY.shortlist  # fewer where the budget admits no more
     (supernets,) = (finished / "run" / "work").glob("rate-*")
-    works, ratings = open_sets(supernets), RatingTable.read(finished / "run" / "ratings" / "fashion.json")
-    refinement = refine(works, ratings, [works[0].space.parse(line) for line in sorted(shortlist)])
+    rater, ratings = open_rater(supernets, RefiningRater), RatingTable.read(finished / "run" / "ratings" / "fashion.json")
+    refinement = rater.second_stage(ratings).refine([rater.work.space.parse(line) for line in sorted(shortlist)])
     assert refinement.sets == 2
     assert [network.architecture for network in refinement.networks] == shortlist
 

@@ -34,7 +34,7 @@ def test_the_written_file_explains_every_key_and_reads_back(tmp_path: Path) -> N
         ("latency = '-1ms'", "not positive", "write it like 20ms"),
         ("quantile = 'p95'", "quantile = 'p95'", ""),
         ("space = ", "is not TOML", ""),
-        ("method = 'dna++'\n[rate]\nsupernets = 3", "dna++ trains one population", 'take method = "dna"'),
+        ("method = 'dna+++'", "unknown method 'dna+++'", "did you mean 'dna++'?"),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, text: str, message: str, hint: str) -> None:

@@ -16,12 +16,12 @@ from dna_deploy.learning.state import TrainingState
 from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import Progress, silent
-from dna_deploy.rating.processes import run_blocks
-from dna_deploy.rating.rate import rate_space, rating_identity
 from dna_deploy.rating.raters.dna.block_rating import rate_batch
+from dna_deploy.rating.raters.dna.processes import run_blocks
+from dna_deploy.rating.raters.dna.rating import rate_space
 from dna_deploy.rating.raters.dna.teacher_features import features_of
 from dna_deploy.rating.raters.dna.training import block_state, build_supernet, train_blocks, training_batches
-from dna_deploy.rating.work import BlockWork
+from dna_deploy.rating.raters.dna.work import BlockWork, block_work
 from dna_deploy.records.training_history import TrainingHistory
 from dna_deploy.report.findings import gather
 from tests.learning.gradients import check_portions
@@ -195,7 +195,7 @@ def test_a_rating_from_cached_features_is_the_same_whatever_lies_there(tmp_path:
 
 def test_what_rounds_otherwise_has_a_folder_of_its_own() -> None:
     def identity(compute: Compute | None) -> str:
-        return rating_identity(SPACE, toy_teacher(), toy_data(), CONFIG, compute)
+        return block_work(SPACE, toy_teacher(), toy_data(), CONFIG, Path(), compute).identity
 
     assert identity(None) == identity(Compute(jobs=2, threads=2, workers=2))
     assert len({identity(Compute(precision="bfloat16")), identity(Compute(feature_cache_bytes=9)), identity(None)}) == 3

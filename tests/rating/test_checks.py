@@ -22,16 +22,17 @@ from dna_deploy.nets.network import Network
 from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import silent
-from dna_deploy.rating.processes import run_blocks
-from dna_deploy.rating.rate import rate_space
 from dna_deploy.rating.raters.dna.block_rating import BatchRatings, rate_batch, relative_l1
+from dna_deploy.rating.raters.dna.processes import run_blocks
+from dna_deploy.rating.raters.dna.rating import rate_space
 from dna_deploy.rating.raters.dna.training import build_supernet, train_blocks
-from dna_deploy.rating.work import BlockWork
+from dna_deploy.rating.raters.dna.work import BlockWork
 from tests.toy import CONFIG, SPACE, toy_data, toy_teacher
 
 
 def work(folder: Path, **changes: object) -> BlockWork:
     values = {
+        "method": "dna",
         "space": SPACE,
         "teacher": toy_teacher(),
         "data": toy_data(),
@@ -279,7 +280,7 @@ SCRIPT = """
 import os, signal, sys
 from pathlib import Path
 from dna_deploy.learning.compute import Compute
-from dna_deploy.rating.rate import rate_space
+from dna_deploy.rating.raters.dna.rating import rate_space
 from tests.toy import CONFIG, SPACE, toy_data, toy_teacher
 
 heard = 0

@@ -14,16 +14,15 @@ from dna_deploy.learning.compute import Compute
 from dna_deploy.learning.samplers.uniform import UniformNetworks
 from dna_deploy.nets.layers import build_layer
 from dna_deploy.progress import Progress
-from dna_deploy.rating.raters.one_shot.rating import OneShotRater, rate_one_shot
+from dna_deploy.rating.rater import AdditiveRater, Rater, open_rater
+from dna_deploy.rating.raters.one_shot.rating import OpenSupernet, rate_one_shot
 from dna_deploy.rating.raters.one_shot.training import (
-    METHOD,
     OneShotConfig,
     OneShotWork,
     build_one_shot,
     one_shot_work,
     train_one_shot,
 )
-from dna_deploy.rating.teacherless import method_in, open_teacherless
 from tests.toy import SPACE, toy_data
 
 CONFIG = OneShotConfig(epochs=3, batch=16, rating_batch=20, calibration_images=32)
@@ -125,7 +124,7 @@ def test_ratings_are_accuracy_and_loss_under_the_paths_own_statistics(tmp_path: 
 
 
 def test_a_rating_does_not_depend_on_what_was_rated_before(tmp_path: Path) -> None:
-    rater = OneShotRater.open(work(tmp_path))
+    rater = OpenSupernet.open(work(tmp_path))
     first = [rater.rate(network) for network in NETWORKS]
     assert [rater.rate(network) for network in reversed(NETWORKS)] == first[::-1]
     assert rater(NETWORKS[0]) == 1 - first[0].accuracy
@@ -148,12 +147,12 @@ def test_a_folder_of_other_inputs_is_refused(tmp_path: Path) -> None:
         train_one_shot(work(tmp_path, seed=1))
 
 
-def test_a_folder_says_which_method_left_its_supernet(tmp_path: Path) -> None:
-    assert method_in(tmp_path) is None
+def test_a_folder_says_which_rater_it_is_of_and_what_that_does_not_offer(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="cannot read rating-run"):
+        open_rater(tmp_path, Rater)
     train_one_shot(work(tmp_path))
-    assert method_in(tmp_path) == METHOD
-    with pytest.raises(TableError, match="holds a supernet of one-shot, not of dna"):
-        open_teacherless(tmp_path, "dna++", OneShotConfig)
+    with pytest.raises(TableError, match="holds what one-shot trained, which gives no rating table"):
+        open_rater(tmp_path, AdditiveRater)
 
 
 def test_the_head_gets_the_classes_of_the_images(tmp_path: Path) -> None:

@@ -12,15 +12,14 @@ from PIL import Image
 from dna_deploy.data.batches import in_order
 from dna_deploy.data.config import DataConfig
 from dna_deploy.data.splits import load_data
-from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.teachers.teacher import load_teacher
 from dna_deploy.progress import silent
-from dna_deploy.rating.config import RatingConfig
-from dna_deploy.rating.processes import run_blocks
 from dna_deploy.rating.raters.dna.block_rating import rate_blocks
+from dna_deploy.rating.raters.dna.config import RatingConfig
+from dna_deploy.rating.raters.dna.processes import run_blocks
 from dna_deploy.rating.raters.dna.stitched import LEAST_KNOWN, share_told
 from dna_deploy.rating.raters.dna.training import build_supernet
-from dna_deploy.rating.work import BlockWork
+from dna_deploy.rating.raters.dna.work import block_work
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.training.config import TeacherConfig
 from dna_deploy.training.teachers import make_teacher
@@ -55,10 +54,10 @@ def test_two_blocks_of_the_published_space_learn_from_a_real_imagenet_teacher(tm
     batches = list(in_order(data.train, data, 8))
     assert share_told(torch.cat([teacher.scores(batch.inputs) for batch in batches])) > 10 * LEAST_KNOWN
     rating = RatingConfig(epochs=3, batch=8, rating_batch=4)
-    work = BlockWork(space, teacher, data, rating, tmp_path / "run", "two blocks", Compute())
+    work = block_work(space, teacher, data, rating, tmp_path / "run")
     found = run_blocks(work, [0, 5], silent)
     untrained = {index: build_supernet(space, index, teacher, rating) for index in (0, 5)}
-    before = rate_blocks(BlockWork(space, teacher, data, rating, tmp_path / "untrained", "", Compute()), untrained, silent)
+    before = rate_blocks(block_work(space, teacher, data, rating, tmp_path / "untrained"), untrained, silent)
     for index, count in ((0, 288), (5, 6)):
         ratings = found[index].means
         assert ratings.shape == (count,)

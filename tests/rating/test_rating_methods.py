@@ -20,7 +20,7 @@ from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.raters.dna_pp.collapse import FILE_NAME as EMBEDDINGS
 from dna_deploy.rating.raters.dna_pp.population import population_work
 from dna_deploy.rating.raters.dna_pp.rating import _rate_views, population_of, rate_batch, rate_population, rating_views
-from dna_deploy.rating.raters.dna_pp.stitched import refine_population
+from dna_deploy.rating.raters.dna_pp.stitched import ChainedStage
 from dna_deploy.rating.raters.dna_pp.training import build_population, train_population
 from dna_deploy.rating.raters.one_shot.rating import rate_one_shot
 from dna_deploy.rating.raters.one_shot.training import build_one_shot, one_shot_state, one_shot_work, train_one_shot
@@ -267,14 +267,14 @@ def test_ratings_of_a_population_in_portions_are_means_over_portions(tmp_path: P
 def test_ratings_of_another_method_or_data_set_are_refused_by_a_population(tmp_path: Path, field: str, what: str) -> None:
     work = population_work(SPACE, toy_data(), test_population.CONFIG, tmp_path)
     table = rate_population(SPACE, work.data, work.config, tmp_path)
-    with pytest.raises(TableError, match=f"the {what} of the ratings, another, are not those of the population") as caught:
-        refine_population(work, table.model_copy(update={field: "another"}), NETWORKS)
+    with pytest.raises(TableError, match=f"the {what} of the ratings, another, are not those of the supernets") as caught:
+        ChainedStage(work, table.model_copy(update={field: "another"}))
     assert caught.value.hint == "rate again"
 
 
 def test_without_a_teacher_three_ranks_are_averaged_and_the_distance_is_from_the_centre(tmp_path: Path) -> None:
     work = population_work(SPACE, toy_data(is_labelled=False), test_population.CONFIG, tmp_path)
-    refined = refine_population(work, rate_population(SPACE, work.data, work.config, tmp_path), NETWORKS)
+    refined = ChainedStage(work, rate_population(SPACE, work.data, work.config, tmp_path)).refine(NETWORKS)
     assert (refined.divergence_from, refined.ranked_by) == ("centre", ("divergence", "rating", "parameters"))
     assert {network.agreement for network in refined.networks} == {None}
 

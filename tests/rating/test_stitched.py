@@ -18,12 +18,14 @@ from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.inherit import inherited_network
 from dna_deploy.nets.teachers.teacher import load_teacher, write_teacher
 from dna_deploy.progress import silent
-from dna_deploy.rating.rate import block_work, rate_space, sets_of
+from dna_deploy.rating.rater import Rater, open_rater
+from dna_deploy.rating.raters.dna.rater import Dna
+from dna_deploy.rating.raters.dna.rating import rate_space
 from dna_deploy.rating.raters.dna.stitched import LEAST_KNOWN, StitchedRating, StitchedScores, rate_stitched, share_told
 from dna_deploy.rating.raters.dna.training import train_blocks
+from dna_deploy.rating.raters.dna.work import block_work, sets_of
 from dna_deploy.rating.refine import by_mean_rank, refine
-from dna_deploy.rating.run import open_run, open_sets, write_run
-from dna_deploy.records.rating_run import RatingRun
+from dna_deploy.records.rating_run import RatingRun, RunTeacher
 from dna_deploy.spaces.architecture import Architecture
 from tests.rating.test_checks import work
 from tests.toy import CONFIG, SPACE, toy_data, toy_teacher
@@ -166,7 +168,8 @@ def test_refined_networks_are_ordered_by_the_mean_of_four_ranks(tmp_path: Path) 
 
 def test_several_sets_of_supernets_are_averaged(tmp_path: Path) -> None:
     taught = load_teacher(teacher_file(tmp_path))
-    whole = rate_space(SPACE, taught, toy_data(), CONFIG, tmp_path / "run", supernets=2)
+    two = CONFIG.model_copy(update={"supernets": 2})
+    whole = rate_space(SPACE, taught, toy_data(), two, tmp_path / "run")
     works = sets_of(block_work(SPACE, taught, toy_data(), CONFIG, tmp_path / "run"), 2)
     assert [work.folder for work in works] == [tmp_path / "run", tmp_path / "run" / "set-2"]
     tables = [rate_space(SPACE, taught, toy_data(), work.config, tmp_path / str(place)) for place, work in enumerate(works)]
@@ -188,16 +191,17 @@ def test_several_sets_of_supernets_are_averaged(tmp_path: Path) -> None:
 
 
 def test_a_set_of_supernets_of_another_teacher_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dna_deploy.rating.run.find_space", lambda name: SPACE)
-    monkeypatch.setattr("dna_deploy.rating.run.load_data", lambda *_: toy_data())
+    monkeypatch.setattr("dna_deploy.rating.rater.find_space", lambda name: SPACE)
+    monkeypatch.setattr("dna_deploy.rating.rater.load_data", lambda *_: toy_data())
     taught = load_teacher(teacher_file(tmp_path))
-    rate_space(SPACE, taught, toy_data(), CONFIG, tmp_path / "run", supernets=3)
-    works = open_sets(tmp_path / "run")
+    rate_space(SPACE, taught, toy_data(), CONFIG.model_copy(update={"supernets": 3}), tmp_path / "run")
+    works = open_rater(tmp_path / "run", Dna).sets
     assert len({work.config.seed for work in works}) == len({work.identity for work in works}) == 3
     path = tmp_path / "run" / "set-3" / "rating-run.json"
-    RatingRun.read(path).model_copy(update={"teacher_digest": "another"}).write(path)
+    run = RatingRun.read(path)
+    run.model_copy(update={"teacher": RunTeacher(file="gone", digest="another")}).write(path)
     with pytest.raises(TableError, match="set-3 holds supernets of another teacher, or of other images"):
-        open_sets(tmp_path / "run")
+        open_rater(tmp_path / "run", Dna).sets  # noqa: B018
 
 
 @pytest.mark.parametrize(("field", "what"), [("teacher", "teacher"), ("dataset", "images")])
@@ -220,9 +224,9 @@ def identity_in(folder: Path) -> str:
 
 
 def test_a_run_of_a_space_that_has_no_name_cannot_be_opened(tmp_path: Path) -> None:
-    write_run(work(tmp_path))
+    work(tmp_path).write_run()
     with pytest.raises(TableError, match="cannot read rating-run"):
-        open_run(tmp_path)
+        open_rater(tmp_path, Rater)
 
 
 @torch.no_grad()

@@ -16,7 +16,10 @@ from typing import Any
 import dna_deploy.pipeline
 import dna_deploy.records
 from dna_deploy.records.files import Provenance, Record
+from dna_deploy.records.model_card import ModelCard
 from dna_deploy.records.probe_kit import ProbeKit
+from dna_deploy.records.rating_run import RatingRun
+from dna_deploy.records.space_record import HeadedRecord, SpaceRecord
 
 SAMPLES = Path(__file__).parent / "samples"
 PROVENANCE = Provenance(
@@ -27,16 +30,18 @@ PROVENANCE = Provenance(
     command="dna-deploy run",
 )
 
-ELSEWHERE = {"reproduce": "dna-deploy run", "teacher_file": "teacher.safetensors"}
-"""Values that name places on the machine of the run."""
+REPRODUCE = "dna-deploy run"
+TEACHER_FILE = "teacher.safetensors"
 
 
 def kinds() -> dict[str, type[Record]]:
-    """Every record class of the package by its kind."""
+    """Every record class of the package by its kind, and by the kinds that it was before."""
     for package in (dna_deploy.records, dna_deploy.pipeline):
         for module in walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
-    return {cls.KIND: cls for cls in Record.__subclasses__() if cls.__module__.startswith("dna_deploy.")}
+    every = [*Record.__subclasses__(), *SpaceRecord.__subclasses__(), *HeadedRecord.__subclasses__()]
+    ours = [cls for cls in every if cls.__module__.startswith("dna_deploy.") and hasattr(cls, "KIND")]
+    return {kind: cls for cls in ours for kind in (cls.KIND, *cls.FORMER_KINDS)}
 
 
 def found(folder: Path) -> Iterator[Record]:
@@ -54,7 +59,10 @@ def collect(folder: Path) -> None:
     """Writes the smallest record of each kind, with nothing of this machine in it that can be left out."""
     for record in found(folder):
         changes: dict[str, object] = {"provenance": PROVENANCE}
-        changes |= {key: value for key, value in ELSEWHERE.items() if key in type(record).model_fields}
+        if isinstance(record, ModelCard):  # values that name places on the machine of the run
+            changes["reproduce"] = REPRODUCE
+        if isinstance(record, RatingRun) and record.teacher:
+            changes["teacher"] = record.teacher.model_copy(update={"file": TEACHER_FILE})
         record.model_copy(update=changes).write(SAMPLES / f"v{record.SCHEMA_VERSION}" / f"{record.KIND}.json")
 
 

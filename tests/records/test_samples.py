@@ -11,6 +11,7 @@ from scipy.stats import binomtest
 from dna_deploy.records.files import Record, _body_digest
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.model_card import ModelCard, Parity
+from dna_deploy.records.rating_run import RatingRun
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.refinement import Refinement
 from dna_deploy.records.training_history import TrainingHistory
@@ -23,7 +24,7 @@ def named(path: Path) -> str:
     return f"{path.parent.name}-{path.stem}"
 
 
-@pytest.mark.parametrize("record", kinds().values(), ids=lambda record: record.KIND)
+@pytest.mark.parametrize("record", dict.fromkeys(kinds().values()), ids=lambda record: record.KIND)
 def test_every_version_of_every_kind_of_record_has_a_sample_and_a_way_to_the_next(record: type[Record]) -> None:
     versions = range(1, record.SCHEMA_VERSION + 1)
     assert [version for version in versions if not (SAMPLES / f"v{version}" / f"{record.KIND}.json").exists()] == []
@@ -54,6 +55,14 @@ def test_the_sample_of_a_table_still_predicts() -> None:
     table = LatencyTable.read(SAMPLES / "v1" / "latency-table.json")
     assert table.row(table.rows[0].layer) == table.rows[0].latency_s
     assert table.calibration("p50").scale > 0
+
+
+def test_a_rating_run_of_version_1_was_of_blocks_that_a_teacher_taught_or_had_no_teacher() -> None:
+    taught, alone = (RatingRun.read(SAMPLES / "v1" / f"{name}.json") for name in ("rating-run", "supernet-run"))
+    assert (taught.method, alone.method, alone.teacher) == ("dna", "one-shot", None)
+    body = json.loads((SAMPLES / "v1" / "rating-run.json").read_text())
+    assert taught.teacher is not None
+    assert (taught.teacher.file, taught.teacher.digest) == (body["teacher_file"], body["teacher_digest"])
 
 
 def test_a_refinement_of_version_1_says_that_no_agreement_was_asked_for() -> None:

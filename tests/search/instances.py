@@ -10,6 +10,7 @@ from dna_deploy.records.latency_table import AbsentRow, Calibration, LatencyRow,
 from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
+from dna_deploy.spaces.heads import describe_head
 from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv, Pointwise
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.fingerprint import Fingerprint
@@ -73,7 +74,7 @@ def random_ratings(space: SearchSpace, rng: random.Random, error: float = 0.0) -
 
 
 def random_table(
-    space: SearchSpace, rng: random.Random, target: str = "device", precision: Precision = "fp32", absent: float = 0.0
+    space: HeadedSpace, rng: random.Random, target: str = "device", precision: Precision = "fp32", absent: float = 0.0
 ) -> LatencyTable:
     fixed = {layer.key for layer in space.stem_layers}
     fixed |= {layer.key for input in space.index.inputs[-1] for layer in space.head_layers(input)}
@@ -83,6 +84,7 @@ def random_table(
         provenance=PROVENANCE,
         space=space.name,
         space_digest=space.digest,
+        head=describe_head(space.head),
         target=Target(name=target, precision=precision),
         fingerprint=Fingerprint(processor="p", logical_processors=1, system="s", runtime_version="1"),
         statistic="p25",

@@ -41,7 +41,7 @@ def test_a_deeper_stage_repeats_its_operations_in_their_order() -> None:
 def test_widths_are_multiples_of_eight_and_classes_stay() -> None:
     stages = scaled(FASHION, NETWORK, Scaling(width=1.3))
     assert [block[-1].out_channels for block in stages.blocks] == [32, 48, 104]
-    assert stages.head[-1].out_channels == FASHION.classes
+    assert stages.head[-1].out_channels == FASHION.out_channels
 
 
 @pytest.mark.parametrize("step", [Scaling(width=1.1), Scaling(depth=1.2), Scaling(1.2, 1.1)])

@@ -18,7 +18,7 @@ from dna_deploy.progress import silent
 from dna_deploy.rating.raters.dna.block_rating import relative_l1
 from dna_deploy.rating.raters.dna.stitched import StitchedScores, stitched_scores
 from dna_deploy.rating.raters.dna.training import train_blocks
-from dna_deploy.rating.work import BlockWork
+from dna_deploy.rating.raters.dna.work import BlockWork
 from dna_deploy.spaces.architecture import Architecture
 
 

@@ -22,7 +22,7 @@ from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.rating.raters.dna.block_rating import relative_l1
 from dna_deploy.rating.raters.dna.stitched import StitchedScores
 from dna_deploy.rating.raters.dna.training import build_supernet, training_batches
-from dna_deploy.rating.work import BlockWork
+from dna_deploy.rating.raters.dna.work import BlockWork
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 

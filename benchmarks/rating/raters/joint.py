@@ -19,7 +19,7 @@ from dna_deploy.learning.schedule import parameter_groups, warm_cosine
 from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.progress import silent
 from dna_deploy.rating.raters.dna.training import train_blocks, training_batches
-from dna_deploy.rating.work import BlockWork
+from dna_deploy.rating.raters.dna.work import BlockWork
 
 LEARNING_RATE, WARM_UP = 2e-3, 0.05
 

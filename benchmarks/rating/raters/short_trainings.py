@@ -26,9 +26,10 @@ from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.pipeline.calibrate import train_all
 from dna_deploy.progress import silent
 from dna_deploy.rating.calibration.calibrated import CalibratedModel
-from dna_deploy.rating.rate import rate_space
 from dna_deploy.rating.raters.dna.candidate_features import CandidateFeatures, positions
-from dna_deploy.rating.work import BlockWork
+from dna_deploy.rating.raters.dna.rater import Dna
+from dna_deploy.rating.raters.dna.rating import rate_space
+from dna_deploy.rating.raters.dna.work import BlockWork
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.search.spread import spread
 from dna_deploy.spaces.architecture import Architecture
@@ -84,7 +85,7 @@ def fine_tuned(bench: Bench) -> Scores:
 def short_accuracies(judged: BlockWork, networks: Sequence[Architecture], bench: Bench) -> Values:
     """What networks reach after a short training from their blocks' weights. Methods share what is trained."""
     folder = bench.folder_of("short")
-    return np.array([training.reached.value for training in train_all(judged, networks, SHORT, folder, silent)])
+    return np.array([training.reached.value for training in train_all(Dna(judged), networks, SHORT, folder, silent)])
 
 
 def fresh_accuracies(judged: BlockWork, networks: Sequence[Architecture], bench: Bench) -> Values:

@@ -35,17 +35,18 @@ def calibrate(
     """
     from dna_deploy.learning.compute import Compute
     from dna_deploy.pipeline.calibrate import calibrate as calibrate_ratings
-    from dna_deploy.rating.run import open_run
+    from dna_deploy.rating.rater import BlockRater, open_rater
     from dna_deploy.records.rating_calibration import calibration_beside
     from dna_deploy.records.rating_table import RatingTable
     from dna_deploy.search.spread import spread
     from dna_deploy.training.recipe import Recipe
 
-    work = open_run(run, Compute(device=device))
+    rater = open_rater(run, BlockRater, Compute(device=device))
+    work = rater.work
     table = RatingTable.read(ratings or Path("ratings") / f"{work.space.name}.json")
     chosen = spread(work.space.with_head(), table, networks, seed=seed)
     with journey_view() as view:
-        found = calibrate_ratings(work, table, chosen, Recipe(epochs=epochs), run / "short-trainings", on_progress=view)
+        found = calibrate_ratings(rater, table, chosen, Recipe(epochs=epochs), run / "short-trainings", on_progress=view)
     path = out or Path("ratings") / f"{work.space.name}.calibrated.json"
     beside = calibration_beside(path)
     found.table.write(path)

@@ -65,7 +65,7 @@ def evolve(
     from dna_deploy.learning.compute import Compute
     from dna_deploy.pipeline.evolve import evolve as run_rounds
     from dna_deploy.pipeline.round import EvolutionConfig, EvolutionWork, Growth
-    from dna_deploy.rating.config import RatingConfig
+    from dna_deploy.rating.raters.dna.config import RatingConfig
     from dna_deploy.records.rating_table import RatingTable
     from dna_deploy.search import Constraint
     from dna_deploy.spaces.catalog import find_space

@@ -29,7 +29,7 @@ def rank_check(
     ratings: Annotated[Path | None, typer.Option(help="The rating table; default: ratings/SPACE.json.")] = None,
     run: Annotated[
         list[Path] | None,
-        typer.Option(help="A folder that rate named: adds the stitched, or the one-shot rating. May be repeated."),
+        typer.Option(help="A folder that rate named: adds what its rater says of whole networks. May be repeated."),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many of the best-rated networks count for the gain.")] = 5,
     plot: Annotated[Path | None, typer.Option(help="Draw accuracy over every score into this PNG.")] = None,
@@ -98,21 +98,15 @@ def _scores(
 
 
 def _of_run(space: HeadedSpace, architectures: Sequence[Architecture], run: Path) -> dict[str, list[float]]:
-    """What the supernets in a folder say of whole networks."""
-    from dna_deploy.cli.rate_one_shot import open_one_shot
-    from dna_deploy.rating.raters.dna.stitched import rate_sets
-    from dna_deploy.rating.run import open_sets
-    from dna_deploy.rating.teacherless import method_in
+    """What the rater that left its run in a folder says of whole networks."""
+    from dna_deploy.rating.rater import Rater, open_rater
 
-    if method_in(run) == "one-shot":
-        rater = open_one_shot(run, space)
-        return {"one-shot": [-rater(architecture) for architecture in architectures]}
+    rater = open_rater(run, Rater)
+    rater.work.check_space(space)
     with journey_view() as view:
-        found = rate_sets(open_sets(run), architectures, on_progress=view)
-    return {
-        "stitched, divergence": [rating.score for rating in found],
-        "stitched, agreement": [rating.counted_agreement or 0.0 for rating in found],
-    }
+        scores = rater.score(architectures, view)
+    columns = zip(*((score, *score.further) for score in scores), strict=True)
+    return {f"{rater.work.method}, {column[0].kind.name}": [-score.cost for score in column] for column in columns}
 
 
 def _table(reports: Sequence[RankReport], top: int) -> str:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
-from dna_deploy.cli.rate_methods import check_method, parse_config, rate_without_labels
-from dna_deploy.cli.rate_one_shot import rate_with_one_shot
+from dna_deploy.cli.rate_methods import further_settings, parse_config, score_values, scores_view
 from dna_deploy.cli.views.journey import journey_view
-from dna_deploy.errors import UsageError
 
 if TYPE_CHECKING:
     from dna_deploy.progress import OnProgress
+    from dna_deploy.rating.rater import Rater
     from dna_deploy.records.rating_table import RatingTable
     from dna_deploy.spaces.space import SearchSpace
 
@@ -22,8 +21,12 @@ IMAGES, TEACHER_IMAGES = 12_000, 20_000
 SHOWN = 3
 """Candidates of each block that are printed."""
 
+DRAWN = 8
+"""Networks drawn at random that are scored at once where there is no table, to show what the rater knows."""
+
 
 def rate(
+    context: typer.Context,
     *,
     space: Annotated[str, typer.Option("--space", "-s", help="The search space, such as fashion or mbconv@128.")] = "fashion",
     dataset: Annotated[
@@ -32,13 +35,15 @@ def rate(
     method: Annotated[
         str,
         typer.Option(
-            help="dna: blocks imitate a teacher. dna++: no teacher, no labels. one-shot: a baseline, one supernet with labels."
+            help="dna: blocks imitate a teacher. dna++: no teacher, no labels. one-shot: a supernet with labels. Or a plugin."
         ),
     ] = "dna",
     teacher: Annotated[str, typer.Option(help="A teacher by name or file; see: dna-deploy teachers")] = "largest",
     teacher_weights: Annotated[Path | None, typer.Option(help="A file instead of a teacher's published weights.")] = None,
     teacher_cuts: Annotated[str, typer.Option(help="Modules of a teacher that end a block, such as layer1,layer2.")] = "",
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs of supernet training.")] = 4,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs of supernet training; by default as the method has it.")
+    ] = None,
     images: Annotated[
         int | None, typer.Option(min=1, help="Training images for the supernets; by default at most 12000.")
     ] = None,
@@ -48,16 +53,18 @@ def rate(
     batch: Annotated[
         int | None, typer.Option(min=2, help="Images a step of supernet training; by default 16, for dna++ 64.")
     ] = None,
-    learning_rate: Annotated[float, typer.Option(help="Of the supernets, its highest value.")] = 4e-3,
-    edges: Annotated[str, typer.Option(help="How channels are made to fit: adaptors (1x1, shared) or teacher.")] = "adaptors",
+    learning_rate: Annotated[float | None, typer.Option(help="Of the supernets, its highest value.")] = None,
+    edges: Annotated[
+        str | None, typer.Option(help="How channels are made to fit, for dna: adaptors (1x1, shared) or teacher.")
+    ] = None,
     teacher_epochs: Annotated[
         int | None, typer.Option(min=1, help="Epochs of a teacher that is trained here; by default 4, more on few images.")
     ] = None,
     teacher_images: Annotated[int | None, typer.Option(min=1, help="... for the teacher; by default at most 20000.")] = None,
     supernets: Annotated[
-        int,
+        int | None,
         typer.Option(min=1, help="Sets of supernets, each with a seed of its own, whose ratings are averaged: 3 know more."),
-    ] = 1,
+    ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes over which blocks are spread.")] = 1,
     device: Annotated[str, typer.Option(help="cpu or cuda; every process takes a GPU of its own.")] = "cpu",
     precision: Annotated[str, typer.Option(help="Of training: float32, or bfloat16, fast on GPUs.")] = "float32",
@@ -73,6 +80,8 @@ def rate(
 ) -> None:
     """Rate every candidate of every block: train block supernets from a teacher's features, then compare.
 
+    What else a method can be told is written like its other settings: --method dna++ --draws 2
+
     Example: dna-deploy rate --space fashion --dataset fashion-mnist --jobs 2
 
     Example: dna-deploy rate --method dna++
@@ -86,9 +95,8 @@ def rate(
     from dna_deploy.data.splits import divide_up_to
     from dna_deploy.learning.compute import Compute
     from dna_deploy.learning.processes import Processes
-    from dna_deploy.nets.teachers.teacher import load_teacher
-    from dna_deploy.rating.config import RatingConfig
-    from dna_deploy.rating.rate import rate_space, rating_identity
+    from dna_deploy.nets.teachers.teacher import Teacher, load_teacher
+    from dna_deploy.rating.rater import AdditiveRater, check_needs, load_rater, make_rater
     from dna_deploy.spaces.catalog import find_space
     from dna_deploy.training.config import TeacherConfig, usual_epochs
     from dna_deploy.training.recipe import Recipe
@@ -96,46 +104,56 @@ def rate(
     from dna_deploy.training.teachers import make_teacher
     from dna_deploy.units import Bytes
 
+    kind, processes = load_rater(method), Processes.here()
+    values = {"epochs": epochs, "batch": batch, "learning_rate": learning_rate, "edges": edges, "supernets": supernets}
+    config = parse_config(kind.config, {**values, "seed": seed, **further_settings(context.args)}, f"--method {method}")
+    cache = Bytes.parse(feature_cache).count if feature_cache else 0
+    asked = {"device": device, "jobs": jobs, "precision": precision, "compile": compile, "workers": workers}
+    compute = parse_config(Compute, {**asked, "feature_cache_bytes": cache})
+    has_teacher = kind.needs.teacher or teacher != "largest" or teacher_weights is not None or bool(teacher_cuts)
+    check_needs(method, kind.needs, has_teacher=has_teacher, jobs=max(jobs, processes.count))
     found = find_space(space)
-    compute = parse_config(
-        Compute, device=device, jobs=jobs, precision=precision, compile=compile, workers=workers,
-        feature_cache_bytes=Bytes.parse(feature_cache).count if feature_cache else 0,
-    )  # fmt: skip
-    processes = Processes.here()
     whole = load_dataset(dataset, None, found.input)
-    taught_space = found.with_head(found.head_for(len(whole.classes)))
     divided = partial(divide_up_to, whole, DataConfig(dataset=dataset, rating_images=rating_images, seed=seed))
-    data = divided(images, IMAGES)
-    common = {"epochs": epochs, "learning_rate": learning_rate, "seed": seed, **({"batch": batch} if batch else {})}
-    if processes.count > 1 and method != "dna":
-        raise UsageError(f"--method {method} runs in one process, not in the {processes.count} of torchrun", "start it without")
-    taught_by = teacher != "largest" or teacher_weights is not None or bool(teacher_cuts)
-    check_method(method, has_teacher=taught_by, supernets=supernets)
-    if method == "one-shot":
-        rate_with_one_shot(found, data, common, folder, compute, json=json)
-        return
-    teacher_data = divided(teacher_images, TEACHER_IMAGES)
-    cuts = tuple(filter(None, teacher_cuts.split(",")))
-    recipe = Recipe(epochs=teacher_epochs or usual_epochs(len(teacher_data.train)), seed=seed)
-    teacher_config = TeacherConfig(name=teacher, recipe=recipe, weights=teacher_weights, cuts=cuts)
-    config = parse_config(RatingConfig, **common, edges=edges)
 
-    def rate_with_teacher(view: OnProgress) -> tuple[RatingTable, Path]:
-        place = folder / f"teacher-{_short(teacher_identity(teacher_config, taught_space, teacher_data))}"
+    def teach(view: OnProgress) -> Teacher:
+        taught_space = found.with_head(found.head_for(len(whole.classes)))
+        teacher_data = divided(teacher_images, TEACHER_IMAGES)
+        recipe = Recipe(epochs=teacher_epochs or usual_epochs(len(teacher_data.train)), seed=seed)
+        cuts = tuple(filter(None, teacher_cuts.split(",")))
+        teacher_config = TeacherConfig(name=teacher, recipe=recipe, weights=teacher_weights, cuts=cuts)
+        identity = teacher_identity(teacher_config, taught_space, teacher_data)
+        place = folder / f"teacher-{identity.removeprefix('sha256:')[:8]}"
         with processes.first_goes_first():
-            path = make_teacher(teacher_config, taught_space, teacher_data, place, on_progress=view, compute=compute)
-        taught = load_teacher(path)
-        place = folder / f"rate-{_short(rating_identity(found, taught, data, config, compute))}"
-        table = rate_space(found, taught, data, config, place, supernets=supernets, on_progress=view, compute=compute)
-        return table, place
+            return load_teacher(
+                make_teacher(teacher_config, taught_space, teacher_data, place, on_progress=view, compute=compute)
+            )
 
     with journey_view() as view:
-        if method == "dna++":
-            table, place = rate_without_labels(found, data, common, folder, compute, view)
-        else:
-            table, place = rate_with_teacher(view)
-    if processes.is_first:
-        _leave(table, found, out or Path("ratings") / f"{found.name}.json", place, json=json)
+        data, taught = divided(images, IMAGES), teach(view) if kind.needs.teacher else None
+        rater = make_rater(method, found, data, config, folder, teacher=taught, compute=compute, own_folder=True)
+        table = rater.table(view) if isinstance(rater, AdditiveRater) else None
+    if table is None:
+        _show_scores(rater, seed, json=json)
+    elif processes.is_first:
+        _leave(table, found, out or Path("ratings") / f"{found.name}.json", rater.work.folder, json=json)
+
+
+def _show_scores(rater: Rater, seed: int, *, json: bool) -> None:
+    """Says what the rater knows of a few networks."""
+    import random
+
+    space, folder, rng = rater.work.space, rater.work.folder, random.Random(seed)
+    networks = [space.sample(rng) for _ in range(DRAWN)]
+    with journey_view() as view:
+        scores = rater.score(networks, view)
+    if json:
+        said = [{"architecture": str(network), **score_values(score)} for network, score in zip(networks, scores, strict=True)]
+        print_json("rate", method=rater.work.method, folder=str(folder), networks=said)
+    else:
+        print_result(scores_view(networks, scores))
+    note(f"what was trained is in {folder}")
+    note(f"next: dna-deploy search with {folder} --space {space.name} --latency 20ms")
 
 
 def _leave(table: RatingTable, found: SearchSpace, path: Path, place: Path, *, json: bool) -> None:
@@ -147,10 +165,6 @@ def _leave(table: RatingTable, found: SearchSpace, path: Path, place: Path, *, j
         print_result(_best(found, table))
     note(f"wrote {path}; the supernets are in {place}")
     note(f"next: dna-deploy search --space {found.name} --ratings {path} --latency 20ms")
-
-
-def _short(digest: str) -> str:
-    return digest.removeprefix("sha256:")[:8]
 
 
 def _best(space: SearchSpace, table: RatingTable) -> str:

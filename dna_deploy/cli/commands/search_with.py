@@ -69,10 +69,15 @@ def search_with(
 
 
 def _rating_of(rating: str, space: HeadedSpace) -> Callable[[Architecture], float]:
-    from dna_deploy.cli.rate_one_shot import open_one_shot
+    """What a rater's folder, or a function, says of a network of ``space``; lower is better."""
     from dna_deploy.plugins import load_plugin
+    from dna_deploy.rating.rater import Rater, open_rater
 
-    if Path(rating).is_dir():
-        return open_one_shot(Path(rating), space)
-    function: Callable[[Architecture], float] = load_plugin("rating", rating, {rating: rating})
-    return function
+    if not Path(rating).is_dir():
+        function: Callable[[Architecture], float] = load_plugin("rating", rating, {rating: rating})
+        return function
+    rater = open_rater(Path(rating), Rater)
+    rater.work.check_space(space)
+    with journey_view() as view:
+        rater.train(view)
+    return lambda network: rater.score([network])[0].cost

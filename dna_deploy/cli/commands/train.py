@@ -109,18 +109,15 @@ def _inherited(folder: Path, space: HeadedSpace, line: str) -> Start:
     """The network with the weights of its supernet layers."""
     from dna_deploy.errors import UsageError
     from dna_deploy.nets.inherit import inherited_network
-    from dna_deploy.progress import silent
-    from dna_deploy.rating.raters.dna.training import train_blocks
-    from dna_deploy.rating.run import open_run
+    from dna_deploy.rating.rater import BlockRater, open_rater
     from dna_deploy.training.network import Start
 
-    work = open_run(folder)
-    if work.space.digest != space.digest:
+    rater = open_rater(folder, BlockRater)
+    if rater.work.space.digest != space.digest:
         raise UsageError(f"the supernets in {folder} are of another space", "train without --inherit")
-    supernets = train_blocks(work, space.block_numbers, silent)
-    network, fresh = inherited_network(space, space.parse(line), supernets)
+    network, fresh = inherited_network(space, space.parse(line), rater.supernets())
     note(f"inherits from {folder}; {', '.join((*fresh, 'head'))} begin anew")
-    return Start(network, work.identity)
+    return Start(network, rater.work.identity)
 
 
 def _network(network: str, space: str) -> tuple[SearchSpace, str]:

@@ -1,1 +1,17 @@
-"""Ways to rate, one folder each."""
+"""Ways to rate networks: one file or folder each, and one line here; third parties use entry points ``dna_deploy.raters``."""
+
+from __future__ import annotations
+
+from dna_deploy.plugins import plugin_names
+
+RATERS = {
+    "dna": "dna_deploy.rating.raters.dna.rater:Dna",
+    "dna++": "dna_deploy.rating.raters.dna_pp.rater:DnaPlusPlus",
+    "one-shot": "dna_deploy.rating.raters.one_shot.rater:OneShot",
+}
+"""Name -> class, called with a `RatingWork`; see `dna_deploy.rating.rater`."""
+
+
+def rater_names() -> tuple[str, ...]:
+    """Every rater that can be named."""
+    return plugin_names("rater", RATERS)

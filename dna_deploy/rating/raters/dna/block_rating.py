@@ -22,7 +22,7 @@ from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.progress import OnProgress, Progress
 from dna_deploy.rating.raters.dna.teacher_features import Features, features_of
-from dna_deploy.rating.work import BlockWork
+from dna_deploy.rating.raters.dna.work import BlockWork
 
 _STEP = "rating"
 _FEWEST_BATCHES = 4

@@ -9,7 +9,7 @@ import torch
 from dna_deploy.learning.feature_cache import FeatureCache
 from dna_deploy.nets.teachers.cutting import CutByModules
 from dna_deploy.progress import OnProgress, Progress
-from dna_deploy.rating.work import BlockWork
+from dna_deploy.rating.raters.dna.work import BlockWork
 
 CACHE = "teacher-features"
 """Folder beside those of ratings, so that ratings with other settings find it."""

@@ -25,9 +25,9 @@ from dna_deploy.learning.train import TrainingPlan, train
 from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import OnProgress
-from dna_deploy.rating.config import RatingConfig
+from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.teacher_features import Features, features_of
-from dna_deploy.rating.work import BlockWork
+from dna_deploy.rating.raters.dna.work import BlockWork
 from dna_deploy.spaces.space import SearchSpace
 
 _STEP = "supernets"

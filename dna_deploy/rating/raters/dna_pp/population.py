@@ -17,7 +17,7 @@ from dna_deploy.data.splits import ImageData
 from dna_deploy.errors import UsageError
 from dna_deploy.learning.compute import Compute
 from dna_deploy.rating.raters.dna_pp.embedding import Spread
-from dna_deploy.rating.teacherless import TeacherlessWork
+from dna_deploy.rating.work import RatingWork
 from dna_deploy.records.files import Part
 from dna_deploy.spaces.space import SearchSpace
 
@@ -74,7 +74,7 @@ class PopulationConfig(Part):
         return self
 
 
-PopulationWork = TeacherlessWork[PopulationConfig]
+PopulationWork = RatingWork[PopulationConfig, None]
 
 
 def population_work(
@@ -85,7 +85,6 @@ def population_work(
     Raises:
         UsageError: several processes are asked for.
     """
-    compute = compute or Compute()
-    if compute.jobs > 1:
+    if compute and compute.jobs > 1:
         raise UsageError("dna++ trains all blocks together: each receives what the population before it emits", "take one job")
-    return PopulationWork(METHOD, space, data, config, folder, compute)
+    return PopulationWork.of(METHOD, space, None, data, config, folder, compute)

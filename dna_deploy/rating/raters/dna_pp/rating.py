@@ -20,14 +20,14 @@ from dna_deploy.learning.memory import Portions
 from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.supernets.twins import Population, on_sphere
 from dna_deploy.progress import OnProgress, Progress, silent
-from dna_deploy.rating.rate import block_ratings
 from dna_deploy.rating.raters.dna.block_rating import BatchRatings
+from dna_deploy.rating.raters.dna.rating import block_ratings
 from dna_deploy.rating.raters.dna_pp.draws import TwoViews, draw_paths
 from dna_deploy.rating.raters.dna_pp.embedding import distance
-from dna_deploy.rating.raters.dna_pp.population import METHOD, PopulationConfig, PopulationWork, population_work
+from dna_deploy.rating.raters.dna_pp.population import PopulationConfig, PopulationWork, population_work
 from dna_deploy.rating.raters.dna_pp.training import train_population
 from dna_deploy.records.files import Provenance
-from dna_deploy.records.rating_table import NO_TEACHER, RatingTable
+from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.spaces.space import SearchSpace
 
 RATING = -1
@@ -53,19 +53,24 @@ def rate_population(
         OutOfMemoryError: a batch of training, or the smallest portions of one that is rated, do not fit in memory.
         UsageError: the folder belongs to other inputs, or several processes are asked for.
     """
-    work = population_work(space, data, config, folder, compute)
+    return rate_all_blocks(population_work(space, data, config, folder, compute), on_progress)
+
+
+def rate_all_blocks(work: PopulationWork, on_progress: OnProgress = silent) -> RatingTable:
+    """The same of a work that is made."""
+    space, data = work.space, work.data
     population = train_population(work, on_progress)
     with work.compute.limited_threads():
-        found = _rate_blocks(work, population, on_progress)
+        rated = _rate_blocks(work, population, on_progress)
     return RatingTable(
         provenance=Provenance.now(),
         space=space.name,
         space_digest=space.digest,
-        method=METHOD,
-        teacher=NO_TEACHER,
+        method=work.method,
+        teacher=work.teacher_label,
         dataset=work.data_label,
-        images=min(len(data.rating), config.rating_batch * max(len(ratings.rows) for ratings in found)),
-        blocks=tuple(block_ratings(space, index, [ratings]) for index, ratings in enumerate(found)),
+        images=min(len(data.rating), work.config.rating_batch * max(len(ratings.rows) for ratings in rated)),
+        blocks=tuple(block_ratings(space, index, [ratings]) for index, ratings in enumerate(rated)),
     )
 
 

@@ -6,10 +6,11 @@ It sees what a sum over blocks cannot: how what one block emits suits the next. 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
-from dna_deploy.errors import TableError, UsageError
+from dna_deploy.errors import UsageError
 from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.supernets.twins import Population
 from dna_deploy.progress import OnProgress, Progress, silent
@@ -50,21 +51,24 @@ def rate_chained(
     )
 
 
-def refine_population(
-    work: PopulationWork, table: RatingTable, architectures: Sequence[Architecture], *, on_progress: OnProgress = silent
-) -> Refinement:
-    """The networks of a shortlist, best first by the mean of their ranks: chained distance, block ratings and parameters.
+@dataclass(frozen=True)
+class ChainedStage:
+    """The second stage of a search with a population's ratings: mean ranks of chained distance, block ratings and parameters.
 
     Raises:
         TableError: the ratings are for another space, data set or method than the population.
-        UsageError: an architecture is not in the space.
     """
-    table.check_space(work.space)
-    for what, rated, here in (("method", table.method, work.method), ("images", table.dataset, work.data_label)):
-        if rated != here:
-            raise TableError(f"the {what} of the ratings, {rated}, are not those of the population, {here}", "rate again")
-    chained = rate_chained(work, architectures, on_progress=on_progress)
-    return by_mean_rank(work.space, table, chained, teacher=table.teacher, data=work.data)
+
+    work: PopulationWork
+    table: RatingTable
+
+    def __post_init__(self) -> None:
+        self.work.check_ratings(self.table)
+
+    def refine(self, architectures: Sequence[Architecture], on_progress: OnProgress = silent) -> Refinement:
+        """The networks of a shortlist, best first."""
+        chained = rate_chained(self.work, architectures, on_progress=on_progress)
+        return by_mean_rank(self.work.space, self.table, chained, teacher=self.table.teacher, data=self.work.data)
 
 
 @torch.no_grad()

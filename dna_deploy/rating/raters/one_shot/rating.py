@@ -44,7 +44,7 @@ def rate_one_shot(
     """
     for architecture in architectures:
         work.space.check(architecture)
-    rater = OneShotRater.open(work, on_progress)
+    rater = OpenSupernet.open(work, on_progress)
     ratings = []
     for number, architecture in enumerate(architectures, 1):
         ratings.append(rater.rate(architecture))
@@ -54,7 +54,7 @@ def rate_one_shot(
 
 
 @dataclass(frozen=True, eq=False)
-class OneShotRater:
+class OpenSupernet:
     """A trained supernet with the images on which it is rated. Called with a network, it says its share of wrong answers."""
 
     work: OneShotWork
@@ -63,7 +63,7 @@ class OneShotRater:
     _pixels: dict[str, torch.Tensor]
 
     @classmethod
-    def open(cls, work: OneShotWork, on_progress: OnProgress = silent) -> OneShotRater:
+    def open(cls, work: OneShotWork, on_progress: OnProgress = silent) -> OpenSupernet:
         """A rater over the supernet in the work's folder, which is trained first if it is not yet."""
         calibrating = min(work.config.calibration_images, len(work.data.train))
         if calibrating < 2 or not len(work.data.rating):

@@ -23,10 +23,10 @@ from dna_deploy.learning.state import TrainingState
 from dna_deploy.learning.train import TrainingPlan, train
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, silent
-from dna_deploy.rating.teacherless import TeacherlessWork
+from dna_deploy.rating.work import RatingWork
 from dna_deploy.records.files import Part
 from dna_deploy.records.training_history import ONE_SHOT
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.space import HeadedSpace, SearchSpace
 
 METHOD = "one-shot"
 
@@ -49,7 +49,7 @@ class OneShotConfig(Part):
     seed: int = Field(0, ge=0)
 
 
-OneShotWork = TeacherlessWork[OneShotConfig]
+OneShotWork = RatingWork[OneShotConfig, None]
 
 
 def one_shot_work(
@@ -57,7 +57,7 @@ def one_shot_work(
 ) -> OneShotWork:
     """What a one-shot supernet is made from; its head gets as many classes as the data has."""
     networks = space.with_head(space.head_for(len(data.classes)))
-    return OneShotWork(METHOD, networks, data, config, folder, compute or Compute())
+    return OneShotWork.of(METHOD, networks, None, data, config, folder, compute)
 
 
 def train_one_shot(work: OneShotWork, on_progress: OnProgress = silent) -> OneShotSupernet:
@@ -102,6 +102,7 @@ def one_shot_state(work: OneShotWork, supernet: OneShotSupernet) -> TrainingStat
 
 def build_one_shot(work: OneShotWork) -> OneShotSupernet:
     """The untrained supernet, its weights drawn from the seed."""
+    assert isinstance(work.space, HeadedSpace)
     with seeded(work.config.seed, METHOD):
         supernet = OneShotSupernet(work.space, share_depths=work.config.share_depths)
     return supernet.to(memory_format=torch.channels_last)

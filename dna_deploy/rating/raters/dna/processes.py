@@ -17,8 +17,9 @@ from dna_deploy.errors import DnaDeployError
 from dna_deploy.learning.processes import Processes
 from dna_deploy.progress import OnProgress, Progress
 from dna_deploy.rating.raters.dna.block_rating import BatchRatings, rate_blocks
+from dna_deploy.rating.raters.dna.shares import for_process, shares
 from dna_deploy.rating.raters.dna.training import train_blocks
-from dna_deploy.rating.work import BlockWork
+from dna_deploy.rating.raters.dna.work import BlockWork
 
 if TYPE_CHECKING:
     Messages: TypeAlias = multiprocessing.Queue[tuple[int, Progress | DnaDeployError]]
@@ -42,8 +43,8 @@ def run_all_blocks(work: BlockWork, on_progress: OnProgress) -> dict[int, BatchR
     """
     processes = Processes.here()
     if processes.count > 1:
-        if share := dict(enumerate(work.shares(processes.count))).get(processes.rank):
-            run_blocks(work.for_process(processes.local_rank), share, on_progress)
+        if share := dict(enumerate(shares(work, processes.count))).get(processes.rank):
+            run_blocks(for_process(work, processes.local_rank), share, on_progress)
         processes.wait()
     elif work.compute.jobs > 1:
         _run_shares(work, on_progress)
@@ -54,8 +55,8 @@ def _run_shares(work: BlockWork, on_progress: OnProgress) -> None:
     context = multiprocessing.get_context("spawn")  # a fork would inherit threads and locks
     messages: Messages = context.Queue()
     processes = [
-        context.Process(target=_work, args=(work.for_process(number), share, number, messages), daemon=True)
-        for number, share in enumerate(work.shares(work.compute.jobs))
+        context.Process(target=_work, args=(for_process(work, number), share, number, messages), daemon=True)
+        for number, share in enumerate(shares(work, work.compute.jobs))
     ]
     for process in processes:
         process.start()

@@ -9,22 +9,18 @@ from pathlib import Path
 import torch
 
 from dna_deploy.data.batches import in_order
-from dna_deploy.data.randomness import derived_seed
 from dna_deploy.data.splits import ImageData
 from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import OnProgress, Progress, silent
-from dna_deploy.rating.config import RatingConfig
-from dna_deploy.rating.processes import run_all_blocks
 from dna_deploy.rating.raters.dna.block_rating import BatchRatings
+from dna_deploy.rating.raters.dna.config import RatingConfig
+from dna_deploy.rating.raters.dna.processes import run_all_blocks
 from dna_deploy.rating.raters.dna.stitched import LEAST_KNOWN, share_told
-from dna_deploy.rating.run import SET, write_run
-from dna_deploy.rating.work import BlockWork
-from dna_deploy.records.files import Provenance, digest_of
+from dna_deploy.rating.raters.dna.work import BlockWork, block_work, sets_of
+from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_table import BlockRatings, RatingTable
 from dna_deploy.spaces.space import SearchSpace
-
-METHOD = "dna"
 
 ASKED = 256
 """Images on which a teacher is asked whether it knows anything."""
@@ -37,32 +33,35 @@ def rate_space(
     config: RatingConfig,
     folder: Path,
     *,
-    supernets: int = 1,
     on_progress: OnProgress = silent,
     compute: Compute | None = None,
 ) -> RatingTable:
-    """The rating of every candidate of every block, the mean over so many sets of ``supernets``, each with a seed of its own.
-    ``folder`` keeps them; the same folder resumes.
+    """The rating of every candidate of every block; see `rate_sets_of_blocks`. ``folder`` keeps all; the same folder resumes.
 
     Raises:
         UsageError: the teacher's features do not fit the space, or the folder belongs to other inputs.
         DivergedError: the loss of a block is no longer a number.
     """
-    work, found = block_work(space, teacher, data, config, folder, compute), list[dict[int, BatchRatings]]()
+    return rate_sets_of_blocks(block_work(space, teacher, data, config, folder, compute), on_progress)
+
+
+def rate_sets_of_blocks(work: BlockWork, on_progress: OnProgress = silent) -> RatingTable:
+    """The mean rating over as many sets of supernets as the work asks for, each with a seed of its own."""
+    space, count, rated = work.space, work.config.supernets, list[dict[int, BatchRatings]]()
     _say_if_nothing_is_told(work, on_progress)
-    for number, one in enumerate(sets_of(work, supernets), 1):
-        write_run(one)
-        found.append(run_all_blocks(one, _of_set(on_progress, number, supernets)))
-    rated = max(len(ratings.rows) for of in found for ratings in of.values())
+    for number, supernets in enumerate(sets_of(work, count), 1):
+        supernets.write_run()
+        rated.append(run_all_blocks(supernets, _of_set(on_progress, number, count)))
+    batches = max(len(ratings.rows) for blocks in rated for ratings in blocks.values())
     return RatingTable(
         provenance=Provenance.now(),
         space=space.name,
         space_digest=space.digest,
-        method=METHOD,
+        method=work.method,
         teacher=work.teacher_label,
         dataset=work.data_label,
-        images=min(len(data.rating), config.rating_batch * rated),
-        blocks=tuple(block_ratings(space, index, [of[index] for of in found]) for index in space.block_numbers),
+        images=min(len(work.data.rating), work.config.rating_batch * batches),
+        blocks=tuple(block_ratings(space, index, [blocks[index] for blocks in rated]) for index in space.block_numbers),
     )
 
 
@@ -78,52 +77,11 @@ def _say_if_nothing_is_told(work: BlockWork, on_progress: OnProgress) -> None:
         on_progress(Progress("supernets", 0, 1, notice=what))
 
 
-def sets_of(work: BlockWork, count: int) -> tuple[BlockWork, ...]:
-    """The work itself, and further sets of supernets, each with a seed and a folder of its own inside that of the work."""
-    return (work, *(_further(work, number) for number in range(2, count + 1)))
-
-
-def _further(work: BlockWork, number: int) -> BlockWork:
-    config = work.config.model_copy(update={"seed": derived_seed(work.config.seed, "supernets", number)})
-    identity = rating_identity(work.space, work.teacher, work.data, config, work.compute)
-    return replace(work, config=config, folder=work.folder / f"{SET}{number}", identity=identity)
-
-
 def _of_set(on_progress: OnProgress, number: int, count: int) -> OnProgress:
     """Progress that says which set it is of, where there are several."""
     if count == 1:
         return on_progress
     return lambda progress: on_progress(replace(progress, step=f"{progress.step}, set {number} of {count}"))
-
-
-def block_work(
-    space: SearchSpace,
-    teacher: Teacher,
-    data: ImageData,
-    config: RatingConfig,
-    folder: Path,
-    compute: Compute | None = None,
-) -> BlockWork:
-    """The inputs of a rating, checked against each other.
-
-    Raises:
-        UsageError: the teacher's features do not fit the space, or there are learning rates for another number of blocks.
-    """
-    compute = compute or Compute()
-    teacher.check_fits(space)
-    config.check_blocks(len(space.block_numbers))
-    identity = rating_identity(space, teacher, data, config, compute)
-    return BlockWork(space, teacher, data, config, folder, identity, compute)
-
-
-def rating_identity(
-    space: SearchSpace, teacher: Teacher, data: ImageData, config: RatingConfig, compute: Compute | None = None
-) -> str:
-    """Names everything that the ratings depend on."""
-    parts = [METHOD, space.digest, teacher.digest, data.digest, config.model_dump_json()]
-    if compute is not None and compute.rounding:
-        parts.append(compute.rounding)
-    return digest_of(" ".join(parts).encode())
 
 
 def block_ratings(space: SearchSpace, index: int, found: Sequence[BatchRatings]) -> BlockRatings:

@@ -1,0 +1,48 @@
+"""The one-shot baseline (SPOS, arXiv 1904.00420): one supernet with labels, whose paths are rated by accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from dna_deploy.progress import OnProgress, Progress, silent
+from dna_deploy.rating.rater import Needs
+from dna_deploy.rating.raters.one_shot.rating import OneShotRating, OpenSupernet
+from dna_deploy.rating.raters.one_shot.training import OneShotConfig, OneShotWork, train_one_shot
+from dna_deploy.records.files import Part
+from dna_deploy.records.score import Score, ScoreKind
+from dna_deploy.spaces.architecture import Architecture
+
+ACCURACY = ScoreKind(name="accuracy", better="higher", unit="%", decimals=1)
+CROSS_ENTROPY = ScoreKind(name="cross entropy", better="lower", unit="nats")
+
+
+@dataclass
+class OneShot:
+    """Rates by the accuracy that networks have with shared weights."""
+
+    work: OneShotWork
+    config: ClassVar[type[Part]] = OneShotConfig
+    needs: ClassVar[Needs] = Needs(labels=True)
+    folder_name: ClassVar[str] = "one-shot"
+    _opened: OpenSupernet | None = field(default=None, init=False, repr=False)
+
+    def train(self, on_progress: OnProgress = silent) -> None:
+        train_one_shot(self.work, on_progress)
+
+    def score(self, networks: Sequence[Architecture], on_progress: OnProgress = silent) -> tuple[Score, ...]:
+        for network in networks:
+            self.work.space.check(network)
+        self._opened = self._opened or OpenSupernet.open(self.work, on_progress)
+        scores = []
+        for number, network in enumerate(networks, 1):
+            scores.append(_score(self._opened.rate(network)))
+            notice = self._opened.portions.news()
+            on_progress(Progress("one-shot networks", number, len(networks), f"accuracy {scores[-1]}", notice))
+        return tuple(scores)
+
+
+def _score(rating: OneShotRating) -> Score:
+    further = Score(value=rating.loss, standard_error=rating.loss_error, kind=CROSS_ENTROPY)
+    return Score(value=rating.accuracy, standard_error=rating.accuracy_error, kind=ACCURACY, further=(further,))
