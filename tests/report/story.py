@@ -98,7 +98,8 @@ def run_of(space: SearchSpace) -> ProfileRun:
             probes.append(probe(role, str(network), seconds, rng))
     unique = {(one.role, one.key): one for one in probes}
     return ProfileRun(
-        provenance=provenance(5, "profile"), space=space.name, space_digest=space.digest, head=describe_head(space.head), kit_digest="sha256:0", target=TARGET,
+        provenance=provenance(5, "profile"), space=space.name, space_digest=space.digest, head=describe_head(space.head),
+        kit_digest="sha256:0", target=TARGET,
         fingerprint=MACHINE, plan=SamplingPlan(), conditions=Conditions(other_load=(0.02, 0.05), seconds=84.0), rounds=30,
         probes=tuple(unique.values()), absent=(),
     )  # fmt: skip
@@ -124,7 +125,8 @@ def table_of(space: SearchSpace) -> LatencyTable:
         advice="Measure again on an idle machine.", grade="B",
     )  # fmt: skip
     return LatencyTable(
-        provenance=run.provenance, space=space.name, space_digest=space.digest, head=describe_head(space.head), target=TARGET, fingerprint=MACHINE,
+        provenance=run.provenance, space=space.name, space_digest=space.digest, head=describe_head(space.head),
+        target=TARGET, fingerprint=MACHINE,
         statistic="p25", rows=rows, absent=(), overhead_s=OVERHEAD_S,
         calibrations=(
             Calibration(quantile="p50", scale=1.045, offset_s=6e-6, networks=14, relative_error=0.019),
@@ -231,7 +233,8 @@ def card_of(space: SearchSpace, measured_s: float | None = None) -> ModelCard:
     metrics = (share(ACCURACY, 9103, 10000),)
     return ModelCard(
         provenance=provenance(50, "verify"), model="model.onnx", model_digest="sha256:4f", model_bytes=2_412_345,
-        precision="fp32", space=space.name, space_digest=space.digest, head=describe_head(space.head), architecture=str(network),
+        precision="fp32", space=space.name, space_digest=space.digest, head=describe_head(space.head),
+        architecture=str(network),
         layers=tuple(
             LayerFacts(place=name, layer=str(layer), parameters=layer.parameters, macs=layer.macs)
             for name, layer in zip((*names, *["head"] * len(space.head)), layers, strict=True)

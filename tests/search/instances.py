@@ -12,7 +12,7 @@ from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.heads import describe_head
 from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv, Pointwise
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.space import HeadedSpace, SearchSpace
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.target import Precision, Target
 
@@ -24,7 +24,7 @@ PROVENANCE = Provenance(created_at="2026-01-01T00:00:00+00:00", tool_version="0"
 class Instance:
     """A whole search problem."""
 
-    space: SearchSpace
+    space: HeadedSpace
     ratings: RatingTable
     tables: tuple[LatencyTable, ...]
 
@@ -46,7 +46,7 @@ def small_instance(seed: int, targets: int = 1, absent: float = 0.0) -> Instance
         blocks.append(Block(rng.choice((1, 2)), tuple(Cell.uniform(width, depth, operations) for depth, width in shapes)))
     space = SearchSpace(
         f"random-{seed}", FeatureMap(3, 16, 16), (FixedLayer(Conv(3), 8),), tuple(blocks), (FixedLayer(ClassifierHead(8), 4),)
-    )
+    ).with_head()
     precisions: tuple[Precision, ...] = ("fp32", "fp16", "int8")
     tables = tuple(random_table(space, rng, f"device-{index}", precisions[index % 3], absent) for index in range(targets))
     return Instance(space, random_ratings(space, rng), tables)
