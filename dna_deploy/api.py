@@ -49,6 +49,7 @@ _PLACES = {
     "spaces.operations": ("Convolution", "FeatureMap", "Operation"),
     "spaces.placed": ("PlacedLayer",),
     "spaces.block": ("Block", "BlockChoice", "Cell", "FixedLayer"),
+    "spaces.chain": ("ChainSpace",),
     "spaces.space": ("SearchSpace",),
     "targets.plan": ("SamplingPlan",),
     "targets.target": ("Target",),

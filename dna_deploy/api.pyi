@@ -61,6 +61,7 @@ from dna_deploy.spaces.block import Cell as Cell
 from dna_deploy.spaces.block import FixedLayer as FixedLayer
 from dna_deploy.spaces.catalog import find_space as find_space
 from dna_deploy.spaces.catalog import space_names as space_names
+from dna_deploy.spaces.chain import ChainSpace as ChainSpace
 from dna_deploy.spaces.operations import Convolution as Convolution
 from dna_deploy.spaces.operations import FeatureMap as FeatureMap
 from dna_deploy.spaces.operations import Operation as Operation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 
-FASHION = find_space("fashion").with_head()
-MBCONV = find_space("mbconv").with_head()
+FASHION = find_chain("fashion").with_head()
+MBCONV = find_chain("mbconv").with_head()

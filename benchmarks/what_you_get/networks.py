@@ -25,9 +25,9 @@ from dna_deploy.search import Constraint, Latency, search
 from dna_deploy.search.black_box import search_black_box
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv
-from dna_deploy.spaces.space import HeadedSpace, SearchSpace
 from dna_deploy.training.config import RESIDUAL, TeacherConfig
 from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.teacher import train_residual
@@ -58,7 +58,7 @@ class Network:
     role: str
     budget_s: float | None
     """None: hand-made, for whichever budget its measured latency fits."""
-    space: SearchSpace
+    space: ChainSpace
     architecture: Architecture
 
 
@@ -69,8 +69,8 @@ class Workshop:
     folder: Path
 
     @cached_property
-    def space(self) -> SearchSpace:
-        return find_space(SPACE).with_head()
+    def space(self) -> ChainSpace:
+        return find_chain(SPACE).with_head()
 
     @cached_property
     def table(self) -> LatencyTable:
@@ -156,7 +156,7 @@ def _by_chance(workshop: Workshop, budget_s: float) -> list[Architecture]:
     return list(found)
 
 
-def hand_made(like: HeadedSpace, width: float) -> HeadedSpace:
+def hand_made(like: ChainSpace, width: float) -> ChainSpace:
     """MobileNetV3-Small (arXiv 1905.02244) for small pictures, a space of one network: its kernels, its expansions rounded
     to whole numbers, squeeze-excitation and hard-swish from the second stage on; its later stages as deep as three strides
     allow. ``width`` multiplies all channels, in steps of 4."""
@@ -170,7 +170,7 @@ def hand_made(like: HeadedSpace, width: float) -> HeadedSpace:
     def late(kernel: int, expansion: int) -> MBConv:
         return MBConv(kernel, expansion, se_ratio=0.25, activation="hardswish")
 
-    return SearchSpace(
+    return ChainSpace(
         name=f"mobilenetv3-{round(width * 100)}",
         input=like.input,
         stem=(FixedLayer(Conv(3, activation="hardswish"), channels(16)),),

@@ -30,8 +30,8 @@ from dna_deploy.export.formats.model_file import export_architecture
 from dna_deploy.latency.isolation import IsolatedBench
 from dna_deploy.latency.sampling import sample
 from dna_deploy.records.samples import Samples
-from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.space import HeadedSpace
+from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import default_target
 from dna_deploy.training.config import TrainingConfig
@@ -76,12 +76,14 @@ def networks() -> list[Network]:
     ]
 
 
-def space_called(name: str) -> HeadedSpace:
+def space_called(name: str) -> ChainSpace:
     """A space of the catalogue, or one of the hand-made networks."""
     kind, _, width = name.partition("-")
-    if kind == "mobilenetv3":
-        return hand_made(find_space("fashion").with_head(), int(width) / 100)
-    return find_space(name).with_head()
+    return (
+        hand_made(find_chain("fashion").with_head(), int(width) / 100)
+        if kind == "mobilenetv3"
+        else find_chain(name).with_head()
+    )
 
 
 def latencies() -> list[float]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dna_deploy.records.search_outcome import SearchOutcome
     from dna_deploy.search import Constraint
     from dna_deploy.spaces.architecture import Architecture
-    from dna_deploy.spaces.space import HeadedSpace
+    from dna_deploy.spaces.chain import HeadedSpace
     from dna_deploy.targets.plan import SamplingPlan
 
 RunSearch = Callable[[Sequence["LatencyTable"]], "SearchOutcome"]

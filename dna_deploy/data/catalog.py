@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from dna_deploy.data.config import Reading
+from dna_deploy.data.image_folder import read_folder
 from dna_deploy.data.image_set import Dataset
 from dna_deploy.errors import UsageError
 from dna_deploy.plugins import load_plugin, plugin_names
+from dna_deploy.progress import OnProgress, silent
 from dna_deploy.spaces.operations import FeatureMap
 
 DATASETS = {
@@ -17,29 +20,47 @@ DATASETS = {
     "cifar100": "dna_deploy.data.torchvision_sets:cifar100",
     "mnist": "dna_deploy.data.torchvision_sets:mnist",
     "kmnist": "dna_deploy.data.torchvision_sets:kmnist",
-    "image-folder": "dna_deploy.data.image_folder:image_folder",
-    "webdataset": "dna_deploy.data.webdataset_shards:webdataset_shards",
 }
 """Name -> a function from (folder or None, image shape) to a `Dataset`. Others: entry points ``dna_deploy.datasets``."""
+
+FOLDERS = {"image-folder": False, "webdataset": True}
+"""Names of folders of classes and of shards, and whether they are shards. A path needs neither: it is seen what lies there."""
 
 DatasetLoader = Callable[[Path | None, FeatureMap], Dataset]
 
 
 def dataset_names() -> tuple[str, ...]:
     """Every data set that can be named on the command line."""
-    return plugin_names("dataset", DATASETS)
+    return tuple(sorted((*plugin_names("dataset", DATASETS), *FOLDERS)))
 
 
-def load_dataset(name: str, folder: Path | None, shape: FeatureMap) -> Dataset:
+def load_dataset(
+    name: str, folder: Path | None, shape: FeatureMap, reading: Reading | None = None, *, on_progress: OnProgress = silent
+) -> Dataset:
     """The data set called ``name``, or the images or shards in the folder that ``name`` is a path of.
 
     Raises:
         UsageError: an unknown name, or images that cannot be used at this shape.
     """
-    if name not in dataset_names() and (Path(name).is_dir() or len(Path(name).parts) > 1):
-        if folder is not None:
-            raise UsageError(f"two folders are given: {name} and {folder}", "give one of them")
-        folder = Path(name)
-        name = "webdataset" if any(folder.glob("*.tar")) else "image-folder"
+    path, is_shards = folder_of(name, folder)
+    if path is not None:
+        return read_folder(path, shape, reading, is_shards=is_shards, on_progress=on_progress)
     load: DatasetLoader = load_plugin("dataset", name, DATASETS)
     return load(folder, shape)
+
+
+def folder_of(name: str, folder: Path | None) -> tuple[Path | None, bool | None]:
+    """The folder of images that a name means, if any, and whether it holds shards (None: to be seen).
+
+    Raises:
+        UsageError: two folders are given, or none where one is needed.
+    """
+    if name in FOLDERS:
+        if folder is None:
+            raise UsageError(f"the data set {name!r} needs a folder", "give the folder as the data set: --dataset photos/")
+        return folder, FOLDERS[name]
+    if name in dataset_names() or not (Path(name).is_dir() or len(Path(name).parts) > 1):
+        return None, None
+    if folder is not None:
+        raise UsageError(f"two folders are given: {name} and {folder}", "give one of them")
+    return Path(name), None

@@ -1,4 +1,4 @@
-"""Which images, and how many serve for what."""
+"""Which images, how they are read, and how many serve for what."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from pydantic import Field
 from dna_deploy.records.files import Part
 
 
-class DataConfig(Part):
+class Reading(Part):
+    """How image files of a folder or of shards become pixels, and what is done about those that cannot be read."""
+
+    skip_broken: bool = Field(False, description="leave out images that cannot be read, instead of refusing the data set")
+    background: str = Field("white", description="what shows through transparent images: a colour's name, or #rrggbb")
+    most_megapixels: float = Field(250.0, gt=0, description="larger images are refused: they may be made to fill memory")
+
+
+class DataConfig(Reading):
     """Which images, and how they are divided."""
 
     dataset: str = Field("fashion-mnist", description="a data set by name, or a folder with one folder of images a class")

@@ -1,80 +1,72 @@
-"""Encoded images of any origin as an image set: decoded once where they fit in memory, else whenever they are seen."""
+"""Encoded images as an image set: decoded when they are asked for, and kept where all of them fit in memory."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from dna_deploy.data.decoding import ImageFile, decode
-from dna_deploy.data.image_set import IMAGENET_NORMALISATION, ImageSet, Normalisation, StoredImages
-from dna_deploy.errors import UsageError
+from dna_deploy.data.rendering import Rendering
 from dna_deploy.spaces.operations import FeatureMap
 
 STORED_BYTES = 2 << 30
-"""Sets up to this size are decoded once and kept in memory; larger ones are decoded whenever they are seen."""
-
-Labelled = Sequence[tuple[ImageFile, int]]
-"""Images and the numbers of their classes."""
+"""Of sets up to this size each image is decoded once; larger ones are decoded whenever they are seen."""
 
 
-@dataclass(frozen=True, eq=False)
 class EncodedImages:
-    """Images that are decoded when they are asked for, by as many threads as there are processors."""
+    """Images that are decoded by as many threads as there are processors.
 
-    files: tuple[ImageFile, ...]
-    classes: npt.NDArray[np.int64]
-    shape: FeatureMap
+    What nobody asks for is never decoded and takes no memory. Another process is sent what was decoded so far.
+    """
+
+    def __init__(
+        self, files: Sequence[ImageFile], classes: npt.NDArray[np.int64], shape: FeatureMap, rendering: Rendering
+    ) -> None:
+        self._files, self._classes = tuple(files), classes
+        self._shape, self._rendering = shape, rendering
+        self._pixels: npt.NDArray[np.uint8] | None = None
+        if len(files) * shape.elements <= STORED_BYTES:
+            self._pixels = np.empty((len(files), shape.channels, shape.height, shape.width), np.uint8)  # touched when filled
+        self._is_decoded = np.zeros(len(files), np.bool_)
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self._files)
 
     def images(self, indices: torch.Tensor) -> torch.Tensor:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            found = list(pool.map(lambda index: decode(self.files[index], self.shape), indices.tolist()))
-        return torch.from_numpy(np.stack(found))
+        """Some images, ``(batch, channels, height, width)`` as unsigned bytes.
+
+        Raises:
+            UsageError: a file was broken after it was checked.
+        """
+        positions = indices.numpy()
+        if self._pixels is None:
+            return torch.from_numpy(np.stack(self._decode(positions)))
+        missing = np.unique(positions[~self._is_decoded[positions]])
+        if len(missing):
+            self._pixels[missing] = self._decode(missing)
+            self._is_decoded[missing] = True
+        return torch.from_numpy(self._pixels[positions])
 
     def labels(self, indices: torch.Tensor) -> torch.Tensor:
-        return torch.from_numpy(self.classes[indices.numpy()])
+        """Their classes, ``(batch,)``."""
+        return torch.from_numpy(self._classes[indices.numpy()])
 
+    def _decode(self, positions: npt.NDArray[np.int64]) -> list[npt.NDArray[np.uint8]]:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(lambda index: decode(self._files[index], self._shape, self._rendering), positions))
 
-def image_set(files: Labelled, shape: FeatureMap) -> ImageSet:
-    """The images at a shape, in their order.
+    def __getstate__(self) -> dict[str, Any]:
+        decoded = None if self._pixels is None else self._pixels[self._is_decoded]
+        return {**self.__dict__, "_pixels": decoded}
 
-    Raises:
-        UsageError: some of them cannot be used, and all were decoded to see it.
-    """
-    images = EncodedImages(tuple(file for file, _ in files), np.array([number for _, number in files], np.int64), shape)
-    if len(images) * shape.elements > STORED_BYTES:
-        return images
-    return StoredImages(_decode_all(images), images.classes)
-
-
-def usual_normalisation(shape: FeatureMap) -> Normalisation:
-    """What images of unknown origin are normalised by: ImageNet's constants for colour."""
-    return IMAGENET_NORMALISATION if shape.channels == 3 else Normalisation((0.5,) * shape.channels, (0.25,) * shape.channels)
-
-
-def _decode_all(images: EncodedImages) -> npt.NDArray[np.uint8]:
-    """Every image, or one error that counts all the broken ones."""
-    broken: list[UsageError] = []
-    pixels = np.empty((len(images), images.shape.channels, images.shape.height, images.shape.width), np.uint8)
-
-    def fill(index: int) -> None:
-        try:
-            pixels[index] = decode(images.files[index], images.shape)
-        except UsageError as error:
-            broken.append(error)
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(fill, range(len(images))))
-    if broken:
-        first = min(broken, key=lambda error: error.message)
-        others = f" (and {len(broken) - 1} more files like it)" if len(broken) > 1 else ""
-        raise UsageError(first.message + others, first.hint)
-    return pixels
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if (decoded := self._pixels) is not None:
+            self._pixels = np.empty((len(self._files), *decoded.shape[1:]), np.uint8)
+            self._pixels[self._is_decoded] = decoded

@@ -6,7 +6,6 @@ Found in a folder that the user names, where Debian's package puts it, or in a c
 from __future__ import annotations
 
 import gzip
-import os
 import zlib
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from dna_deploy.data.image_set import Dataset, Normalisation, StoredImages
 from dna_deploy.errors import UsageError
+from dna_deploy.records.cache import cache_folder, cache_places
 from dna_deploy.records.files import digest_of
 from dna_deploy.spaces.operations import FeatureMap
 
@@ -40,13 +40,13 @@ def fashion_mnist(folder: Path | None, shape: FeatureMap) -> Dataset:
 
 
 def _find() -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dna-deploy"
-    downloaded = cache / "FashionMNIST" / "raw"  # torchvision's layout
-    for folder in (SYSTEM_FOLDER, downloaded):
+    inside = Path("FashionMNIST", "raw")  # torchvision's layout
+    for folder in (SYSTEM_FOLDER, *(place / inside for place in cache_places(""))):
         if folder.is_dir():
             return folder
+    cache = cache_folder("")
     _download(cache)
-    return downloaded
+    return cache / inside
 
 
 def _download(cache: Path) -> None:

@@ -1,76 +1,131 @@
-"""A folder with one folder of images a class, as ImageNet is laid out: ``train/CLASS/*`` and ``val/CLASS/*``.
-
-Without ``train`` and ``val`` (or ``validation``, ``test``), every tenth image of a class is a test image.
-"""
+"""A folder of classes or of shards as a data set: surveyed, every image checked, pixels decoded when they are used."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from dna_deploy.data.encoded_images import image_set, usual_normalisation
-from dna_deploy.data.image_set import Dataset
+import numpy as np
+from PIL import ImageColor
+
+from dna_deploy.data.config import Reading
+from dna_deploy.data.encoded_images import EncodedImages
+from dna_deploy.data.file_names import readable
+from dna_deploy.data.image_facts import FLOATS, INTEGERS, TRANSPARENT, Facts, image_facts
+from dna_deploy.data.image_remarks import broken_images, remarks_on
+from dna_deploy.data.image_set import IMAGENET_NORMALISATION, Dataset, Normalisation
+from dna_deploy.data.listing import Sample
+from dna_deploy.data.rendering import Range, Rendering, full_range
+from dna_deploy.data.strata import Strata
+from dna_deploy.data.survey import Survey, survey
 from dna_deploy.errors import UsageError
+from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import digest_of
 from dna_deploy.spaces.operations import FeatureMap
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
-_TEST_NAMES = ("val", "validation", "test")
-_TEST_SHARE = 10
-_LAYOUT = "the layout is train/CLASS/*.jpg and val/CLASS/*.jpg, or CLASS/*.jpg"
 
+def read_folder(
+    folder: Path,
+    shape: FeatureMap,
+    reading: Reading | None = None,
+    *,
+    is_shards: bool | None = None,
+    on_progress: OnProgress = silent,
+) -> Dataset:
+    """The images in the class folders or shards below ``folder``, resized and centre-cropped to ``shape``.
 
-def image_folder(folder: Path | None, shape: FeatureMap) -> Dataset:
-    """The images under ``folder``, resized and centre-cropped to ``shape``.
+    A file is read once to see what it holds, and for this again only when it was touched.
+
+    Args:
+        folder: of class folders or shards.
+        shape: what networks take.
+        reading: how files become pixels, and whether broken ones are left out.
+        is_shards: None sees for itself.
+        on_progress: hears of the images that are checked.
 
     Raises:
-        UsageError: no such folder, no images, fewer than two classes, or images that cannot be used.
+        UsageError: no such folder, no two classes, more than one way to read it, or images that cannot be used.
     """
-    if folder is None:
-        raise UsageError("the data set 'image-folder' needs a folder", _LAYOUT)
-    training, test, classes = _scan(folder)
-    sets = [image_set(part, shape) for part in (training, test)]
-    names = [f"{path.relative_to(folder)} {path.stat().st_size}" for path, _ in (*training, *test)]
-    digest = digest_of("\n".join((str(shape), *names)).encode())
-    return Dataset(folder.name, digest, shape, classes, usual_normalisation(shape), sets[0], sets[1])
-
-
-Files = Sequence[tuple[Path, int]]
-
-
-def _scan(folder: Path) -> tuple[Files, Files, tuple[str, ...]]:
-    """Training files, test files, classes."""
-    if not folder.is_dir():
-        raise UsageError(f"there is no folder {folder}", _LAYOUT)
-    train = folder / "train"
-    root = train if train.is_dir() else folder
-    classes = tuple(path.name for path in _listed(root) if path.is_dir())
-    if len(classes) < 2:
-        raise UsageError(f"{root} has {len(classes)} folders of images; at least two classes are needed", _LAYOUT)
-    files = _files(root, classes)
-    test_root = next((folder / name for name in _TEST_NAMES if train.is_dir() and (folder / name).is_dir()), None)
-    if test_root is not None:
-        return files, _files(test_root, classes), classes
-    every_tenth = [place % _TEST_SHARE == _TEST_SHARE - 1 for place in range(len(files))]
-    return (
-        [file for file, is_test in zip(files, every_tenth, strict=True) if not is_test],
-        [file for file, is_test in zip(files, every_tenth, strict=True) if is_test],
-        classes,
+    reading = reading or Reading()
+    colour, named = _colour(reading.background), survey(folder, is_shards=is_shards)
+    facts = dict(
+        zip(
+            [sample.name for sample in named.samples],
+            image_facts(folder, named.samples, reading.most_megapixels, on_progress),
+            strict=True,
+        )
+    )
+    broken = {name: fact.problem for name, fact in facts.items() if fact.problem}
+    if broken and not reading.skip_broken:
+        raise broken_images(folder, broken, len(facts))
+    sound = named.without(broken.keys())
+    sound.check_parts()
+    used = {sample.name: facts[sample.name] for sample in sound.samples}
+    rendering = Rendering(colour, _range(used, INTEGERS), _range(used, FLOATS))
+    return Dataset(
+        name=readable(folder.resolve().name),
+        digest=_digest(sound, used, shape, rendering),
+        shape=shape,
+        classes=sound.listing.classes,
+        normalisation=usual_normalisation(shape),
+        training=_images(sound, (*sound.training, *sound.validation), shape, rendering),
+        test=_images(sound, sound.test, shape, rendering),
+        strata=strata_of(sound),
+        notices=(*sound.notices, *remarks_on(sound, used, rendering, reading, broken)),
+        skipped=len(broken),
     )
 
 
-def _files(root: Path, classes: tuple[str, ...]) -> Files:
-    files = []
-    for number, name in enumerate(classes):
-        found = [path for path in _listed(root / name) if path.suffix.lower() in SUFFIXES]
-        if not found:
-            raise UsageError(f"{root / name} holds no images", f"known endings: {', '.join(sorted(SUFFIXES))}")
-        files += [(path, number) for path in found]
-    return files
-
-
-def _listed(folder: Path) -> list[Path]:
+def _colour(name: str) -> tuple[int, int, int]:
     try:
-        return sorted(folder.iterdir())
-    except OSError as error:
-        raise UsageError(f"cannot read {folder}: {error.strerror or error}", _LAYOUT) from error
+        red, green, blue, *_ = ImageColor.getrgb(name)
+    except ValueError:
+        raise UsageError(f"there is no colour {name!r}", "name one such as black, or write #rrggbb") from None
+    return red, green, blue
+
+
+def usual_normalisation(shape: FeatureMap) -> Normalisation:
+    """What images of unknown origin are normalised by: ImageNet's constants for colour."""
+    return IMAGENET_NORMALISATION if shape.channels == 3 else Normalisation((0.5,) * shape.channels, (0.25,) * shape.channels)
+
+
+def strata_of(sound: Survey) -> Strata:
+    """How the training images are to be divided; those of a validation part come last, and validate."""
+    pool = (*sound.training, *sound.validation)
+    names = [sound.listing.groups.get(sample.name, sample.name) for sample in pool]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return Strata(
+        classes=_labels(sound, pool),
+        groups=np.array([numbers[name] for name in names], np.int64),
+        validation=len(sound.validation),
+    )
+
+
+def _images(sound: Survey, samples: Sequence[Sample], shape: FeatureMap, rendering: Rendering) -> EncodedImages:
+    return EncodedImages(samples, _labels(sound, samples), shape, rendering)
+
+
+def _labels(sound: Survey, samples: Sequence[Sample]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    numbers = {label: number for number, label in enumerate(sound.listing.classes)}
+    return np.array([numbers[sample.label] for sample in samples], np.int64)
+
+
+def _range(facts: Mapping[str, Facts], kind: str) -> Range | None:
+    """Black and white of the deep images of one kind; None where there are none."""
+    deep = [fact for fact in facts.values() if kind in fact.remarks]
+    if not deep:
+        return None
+    lowest, highest = min(fact.lowest for fact in deep), max(fact.highest for fact in deep)
+    return full_range(lowest, highest, is_float=kind == FLOATS)
+
+
+def _digest(sound: Survey, facts: Mapping[str, Facts], shape: FeatureMap, rendering: Rendering) -> str:
+    """Names what pixels and labels follow from, and nothing else: bytes, parts, classes, and how they are shown."""
+    has_transparent = any(TRANSPARENT in fact.remarks for fact in facts.values())
+    shown = rendering if has_transparent else replace(rendering, background=(0, 0, 0))
+    lines = [f"2 {shape} {shown} {sound.listing.classes}"]
+    for part, samples in (("train", sound.training), ("validation", sound.validation), ("test", sound.test)):
+        lines += [f"{part} {sample.label} {facts[sample.name].digest}" for sample in samples]
+    lines += [f"group {sample.name} {group}" for sample in sound.samples if (group := sound.listing.groups.get(sample.name))]
+    return digest_of("\n".join(lines).encode("utf-8", "surrogateescape"))

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from dna_deploy.data.strata import Strata
 from dna_deploy.records.files import digest_of
 from dna_deploy.spaces.operations import FeatureMap
 
@@ -80,3 +81,9 @@ class Dataset:
     normalisation: Normalisation
     training: ImageSet
     test: ImageSet
+    strata: Strata | None = None
+    """How training images are to be divided; None divides the whole list by chance."""
+    notices: tuple[str, ...] = ()
+    """What was left out and why, and what is unusual about the images."""
+    skipped: int = 0
+    """Images that could not be read, and were left out as asked."""

@@ -5,15 +5,21 @@ Nothing that chooses (training, rating, search, the best epoch) ever sees a test
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from dna_deploy.data.catalog import load_dataset
 from dna_deploy.data.config import DataConfig
+from dna_deploy.data.file_tree import enumerated
 from dna_deploy.data.image_set import Dataset, ImageSet, Normalisation
 from dna_deploy.data.randomness import generator
+from dna_deploy.data.strata import Strata
 from dna_deploy.errors import UsageError
+from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import digest_of
 from dna_deploy.spaces.operations import FeatureMap
 
@@ -51,6 +57,15 @@ class ImageData:
     rating: Split
     validation: Split
     test: Split
+    notices: tuple[str, ...] = ()
+    """What was left out and why, and what is unusual."""
+    skipped: int = 0
+    """Images that could not be read, and were left out as asked."""
+
+    @property
+    def summary(self) -> str:
+        """One line: classes, images of each part, and how many were left out."""
+        return summary_of(self.name, self.classes, self.counts, self.skipped)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -59,9 +74,9 @@ class ImageData:
         return {name: len(split) for name, split in parts.items()}
 
 
-def load_data(config: DataConfig, shape: FeatureMap) -> ImageData:
+def load_data(config: DataConfig, shape: FeatureMap, *, on_progress: OnProgress = silent) -> ImageData:
     """The images that ``config`` names, for networks that take ``shape``."""
-    return divide(load_dataset(config.dataset, config.folder, shape), config)
+    return divide(load_dataset(config.dataset, config.folder, shape, config, on_progress=on_progress), config)
 
 
 def divide(dataset: Dataset, config: DataConfig) -> ImageData:
@@ -70,33 +85,79 @@ def divide(dataset: Dataset, config: DataConfig) -> ImageData:
     Raises:
         UsageError: it has too few training images.
     """
-    total = len(dataset.training)
-    few = max(1, min(2000, total // 10))
-    for_rating, for_validation = config.rating_images or few, config.validation_images or few
+    parts = positions_of_parts(dataset.name, len(dataset.training), dataset.strata, config)
+    counts = [len(parts.rating), len(parts.validation), len(parts.train), config.seed]
+    return ImageData(
+        config,
+        dataset.name,
+        digest_of(f"{dataset.digest} {counts}".encode()),
+        dataset.shape,
+        dataset.classes,
+        dataset.normalisation,
+        Split(dataset.training, parts.train),
+        Split(dataset.training, parts.rating),
+        Split(dataset.training, parts.validation),
+        Split(dataset.test, torch.arange(len(dataset.test))),
+        (*dataset.notices, *_absent_classes(dataset, parts)),
+        dataset.skipped,
+    )
+
+
+class Positions(NamedTuple):
+    """Which training images are in which part."""
+
+    train: torch.Tensor
+    rating: torch.Tensor
+    validation: torch.Tensor
+
+
+def positions_of_parts(name: str, total: int, strata: Strata | None, config: DataConfig) -> Positions:
+    """Divides ``total`` training images by a seed; no image is needed for it.
+
+    Raises:
+        UsageError: there are too few of them.
+    """
+    meant = strata.validation if strata else 0
+    few = max(1, min(2000, (total - meant) // 10))
+    if strata:
+        few = max(few, min(len(np.unique(strata.classes)), (total - meant) // 3))
+    for_rating, for_validation = config.rating_images or few, config.validation_images or min(meant, 2000) or few
     wanted = for_rating + for_validation + (config.train_images or 1)
-    if wanted > total:
+    if wanted > total or for_validation > (meant or total):
         raise UsageError(
-            f"{dataset.name} has {total} training images; {wanted} are asked for "
+            f"{name} has {total} training images; {wanted} are asked for "
             f"({config.train_images or 1} train, {for_rating} rating, {for_validation} validation)",
             "ask for fewer",
         )
     order = torch.randperm(total, generator=generator(config.seed, "splits"))
-    validation, rest = order[:for_validation], order[for_validation:]
-    rating, rest = rest[:for_rating], rest[for_rating:]
-    train = rest[: config.train_images]
-    parts = [for_rating, for_validation, len(train), config.seed]
-    return ImageData(
-        config,
-        dataset.name,
-        digest_of(f"{dataset.digest} {parts}".encode()),
-        dataset.shape,
-        dataset.classes,
-        dataset.normalisation,
-        Split(dataset.training, train),
-        Split(dataset.training, rating),
-        Split(dataset.training, validation),
-        Split(dataset.test, torch.arange(len(dataset.test))),
-    )
+    if strata:
+        train, rating, validation = strata.divide(order, for_rating, for_validation)
+    else:
+        validation, rating, train = order.tensor_split([for_validation, for_validation + for_rating])
+    parts = Positions(train[: config.train_images], rating, validation)
+    if empty := [part for part, positions in parts._asdict().items() if not len(positions)]:
+        raise UsageError(
+            f"the {total} training images of {name} leave none for {' and '.join(empty)}",
+            "a class needs three images or groups to be trained, rated and validated",
+        )
+    return parts
+
+
+def summary_of(name: str, classes: Sequence[str], counts: Mapping[str, int], skipped: int) -> str:
+    """One line about a data set: classes, images of each part, and how many were left out."""
+    parts = ", ".join(f"{count:,} {part}" for part, count in counts.items())
+    left_out = f"; {skipped:,} that cannot be read were left out" if skipped else ""
+    return f"{name}: {len(classes):,} classes; images: {parts}{left_out}"
+
+
+def _absent_classes(dataset: Dataset, parts: Positions) -> Iterator[str]:
+    """What is said where a part has no image of a class."""
+    if dataset.strata is None:
+        return
+    for part, positions in parts._asdict().items():
+        present = set(dataset.strata.classes[positions.numpy()].tolist())
+        if absent := [label for number, label in enumerate(dataset.classes) if number not in present]:
+            yield f"classes without {part} images: {enumerated(absent)}"
 
 
 def divide_up_to(dataset: Dataset, config: DataConfig, asked: int | None, at_most: int) -> ImageData:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from dna_deploy.data.image_set import Dataset, Normalisation, StoredImages
 from dna_deploy.errors import UsageError
+from dna_deploy.records.cache import cache_folder
 from dna_deploy.records.files import digest_of
 from dna_deploy.spaces.operations import FeatureMap
 
@@ -28,7 +28,7 @@ def _loader(name: str, own_shape: FeatureMap) -> Callable[[Path | None, FeatureM
     def load(folder: Path | None, shape: FeatureMap) -> Dataset:
         if shape != own_shape:
             raise UsageError(f"{name} has images of {own_shape}; the space takes {shape}", "take a space of that shape")
-        root = folder or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dna-deploy"
+        root = folder or cache_folder("")
         parts = [_part(name, root, is_train=is_train) for is_train in (True, False)]
         training, test = (_stored(part) for part in parts)
         digest = digest_of(f"{training.digest} {test.digest}".encode())

@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from dna_deploy.data.splits import ImageData
-from dna_deploy.errors import DependencyError
+from dna_deploy.errors import DependencyError, DnaDeployError, UsageError
 from dna_deploy.export.cards.card import make_card
 from dna_deploy.export.cards.card_file import card_path, write_card
 from dna_deploy.export.checks.judge import ONNX_JUDGES, Images
 from dna_deploy.export.checks.parity import check_parity
 from dna_deploy.export.checks.picture_parity import check_pictures
-from dna_deploy.export.formats.catalog import Conversion, Format, find_format
+from dna_deploy.export.formats.catalog import Conversion, Format, find_format, model_name
 from dna_deploy.export.formats.model_file import ExportResult, export_architecture
 from dna_deploy.export.formats.normalised import images_and_labels
 from dna_deploy.export.formats.preprocessing import PictureSize
 from dna_deploy.export.source import Source
 from dna_deploy.export.staging import staged
 from dna_deploy.records.files import digest_of
-from dna_deploy.records.model_card import Absent, ModelCard, Parity, PredictedLatency
+from dna_deploy.records.model_card import Absent, AskedLatency, ModelCard, Parity, PredictedLatency
 from dna_deploy.records.score import Metrics
+from dna_deploy.targets.target import per
+from dna_deploy.units import Duration
 
 NOT_MEASURED = Absent(reason="not yet; dna-deploy verify does it")
 _NOISE_IMAGES = 32
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A format that is not delivered, and why."""
+
+    name: str
+    error: DnaDeployError
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,8 @@ class Delivery:
     card: ModelCard
     others: tuple[Delivery, ...] = ()
     """The same network in other formats."""
+    refused: tuple[Refused, ...] = ()
+    """Formats that were asked for and not delivered."""
 
 
 @dataclass(frozen=True)
@@ -65,23 +78,30 @@ def deliver(
 ) -> Delivery:
     """Exports a network into a folder that appears as a whole or not at all.
 
+    A further format that cannot be made, or does not compute what torch does, is left out and named; the others are delivered.
+
     Args:
         source: The network and its history.
         folder: Where the model and its card shall be.
         formats: Further formats beside plain ONNX, from `FORMATS`.
         data: Images that it is judged on: the test part. Without them parity is checked on noise, and no metric is known.
         images: How many test images to use; all of them by default.
-        batch: Images at once in the exported file; None leaves it open.
+        batch: Images at once in the exported file; None leaves it open. What was asked of another batch is an error.
         seed: For random weights, where the source has none.
         replace: Allow the folder to hold an earlier model.
         reproduce: The command that makes it again; the current one where empty.
         pictures: Of which size pictures are, in formats with pre-processing inside; of any size by default.
 
     Raises:
-        ParityError: the file does not compute what torch does; nothing is written.
+        ParityError: the plain ONNX file does not compute what torch does; nothing is written.
         UsageError: parts do not belong together, or the folder cannot be used.
     """
     wanted = {name: find_format(name) for name in formats}
+    _check_batch(source, batch)
+    for kind in wanted.values():
+        if kind.needs_images and (data is None or not len(data.train)):
+            raise UsageError(f"{kind.precision} needs training images to calibrate on", "say which with --dataset")
+    refused: list[Refused] = []
     evidence = _evidence(source, data, images)
     with staged(folder, replace=replace) as work:
         result = export_architecture(
@@ -89,18 +109,39 @@ def deliver(
             labels=source.labels, mean=source.mean, deviation=source.deviation, batch=batch, seed=seed,
         )  # fmt: skip
         made = [(result, _compare(result, evidence, ONNX_JUDGES))]
-        for kind in wanted.values():
+        for name, kind in wanted.items():
             size = (pictures or PictureSize()) if kind.takes_pictures else None
-            converted = _converted(result, kind, data, size)
-            parity = (
-                _compare(converted, evidence, kind.judges) if size is None else _compare_pictures(converted, kind, data, size)
-            )
-            made.append((converted, parity))
+            with _leaving_out(name, refused, work):
+                converted = _converted(result, kind, data, size)
+                compared = (
+                    _compare_pictures(converted, kind, data, size) if size else _compare(converted, evidence, kind.judges)
+                )
+                made.append((converted, compared))
         cards = [_card(source, one, parity, data, reproduce) for one, parity in made]
         for card in cards:
             write_card(card, work)
     first, *others = (Delivery(folder / card.model, card_path(folder / card.model), card) for card in cards)
-    return dataclasses.replace(first, others=tuple(others))
+    return dataclasses.replace(first, others=tuple(others), refused=tuple(refused))
+
+
+def _check_batch(source: Source, batch: int | None) -> None:
+    if not isinstance(source.asked, Absent) and batch not in (None, source.asked.batch):
+        raise UsageError(
+            f"{Duration(source.asked.latency_s)} was asked for {per(source.asked.batch)}, not for {per(batch or 1)}",
+            f"export it with --batch {source.asked.batch}",
+        )
+
+
+@contextmanager
+def _leaving_out(name: str, refused: list[Refused], work: Path) -> Iterator[None]:
+    """A format that fails takes its own files with it, and no others."""
+    before = set(work.iterdir())
+    try:
+        yield
+    except DnaDeployError as error:
+        for path in set(work.iterdir()) - before:
+            path.unlink()
+        refused.append(Refused(name, error))
 
 
 def _converted(result: ExportResult, kind: Format, data: ImageData | None, size: PictureSize | None) -> ExportResult:
@@ -148,7 +189,7 @@ def _card(source: Source, result: ExportResult, parity: Parity | Absent, data: I
         result,
         source.space,
         source.architecture,
-        asked=source.asked,
+        asked=_asked(source, result),
         predicted=_prediction(source, result),
         measured=NOT_MEASURED,
         parity=parity,
@@ -159,6 +200,14 @@ def _card(source: Source, result: ExportResult, parity: Parity | Absent, data: I
         digests=source.digests,
         reproduce=reproduce,
     )
+
+
+def _asked(source: Source, result: ExportResult) -> AskedLatency | Absent:
+    """The budget, for the file in the precision that it was asked for."""
+    if isinstance(source.asked, Absent) or source.asked.precision == result.info.precision:
+        return source.asked
+    asked = source.asked.precision
+    return Absent(reason=f"{Duration(source.asked.latency_s)} was asked for {asked}: {model_name(asked)}")
 
 
 def _prediction(source: Source, result: ExportResult) -> PredictedLatency | Absent:

@@ -16,7 +16,7 @@ from dna_deploy.records.samples import Quantile
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import HeadedSpace
+from dna_deploy.spaces.chain import HeadedSpace, as_headed
 from dna_deploy.targets.target import Precision
 
 LARGEST = "largest network that fits the budget"
@@ -56,13 +56,24 @@ class Source:
         digests |= {f"latency table of {target}": digest for target, digest in outcome.tables.items()}
         asked = self.asked
         if budget is not None and budget.at_most is not None:
-            asked = AskedLatency(latency_s=budget.at_most, quantile=budget.quantile or "p50")
+            places = [place for place in outcome.best.targets if budget.target in (None, place.target)]
+            where = {"target": places[0].target, "batch": places[0].batch, "precision": places[0].precision} if places else {}
+            values = {"latency_s": budget.at_most, "quantile": budget.quantile or "p50", **where}
+            asked = AskedLatency.model_validate(values)
         predicted: PredictedLatency | Absent = self.predicted
         if outcome.best.targets:
-            predicted = PredictedLatency(
-                latency_s=outcome.best.targets[0].latency_s, relative_error=Absent(reason="not said by the search outcome")
-            )
-        return replace(self, asked=asked, predicted=predicted, baselines=_largest(outcome, self.space), digests=digests)
+            place = outcome.best.targets[0]
+            unsaid = Absent(reason="not said by the search outcome")
+            predicted = PredictedLatency(latency_s=place.latency_s, relative_error=unsaid)
+        precision = outcome.best.targets[0].precision if outcome.best.targets else self.predicted_in
+        return replace(
+            self,
+            asked=asked,
+            predicted=predicted,
+            predicted_in=precision,
+            baselines=_largest(outcome, self.space),
+            digests=digests,
+        )
 
     def with_labels(self, labels: tuple[str, ...], mean: tuple[float, ...], deviation: tuple[float, ...]) -> Source:
         """Names of classes and what is done to images, where the weights do not say it themselves."""
@@ -87,7 +98,7 @@ def source_of_record(path: Path) -> Source:
             return source_of_trained(TrainedNetwork.read(path), path.parent)
         case SearchOutcome.KIND:
             outcome = SearchOutcome.read(path)
-            space = outcome.find_networks()
+            space = as_headed(outcome.find_networks())
             return Source(space, outcome.network(space)).with_outcome(outcome)
         case kind:
             raise UsageError(f"{path} is a {kind!r}", "give a trained network, a search outcome, or an architecture's line")
@@ -95,7 +106,7 @@ def source_of_record(path: Path) -> Source:
 
 def source_of_trained(trained: TrainedNetwork, folder: Path) -> Source:
     """A trained network, whose weights lie in ``folder``."""
-    space = trained.find_networks()
+    space = as_headed(trained.find_networks())
     digests = {"trained network": trained.digest, "data": trained.data_digest}
     return Source(
         space=space,

@@ -12,7 +12,7 @@ from dna_deploy.errors import TableError
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.profile_run import ProfileRun
 from dna_deploy.records.samples import Quantile
-from dna_deploy.spaces.space import HeadedSpace
+from dna_deploy.spaces.space import SearchSpace
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Validation:
     measured_twice: Fidelity
 
 
-def validate(table: LatencyTable, run: ProfileRun, space: HeadedSpace, quantile: Quantile = "p50") -> Validation:
+def validate(table: LatencyTable, run: ProfileRun, space: SearchSpace, quantile: Quantile = "p50") -> Validation:
     """Judges a table on the validation networks of a run.
 
     Raises:

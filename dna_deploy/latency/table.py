@@ -11,10 +11,10 @@ from dna_deploy.records.doubt import worst_grade
 from dna_deploy.records.latency_table import AbsentRow, Calibration, LatencyRow, LatencyTable
 from dna_deploy.records.profile_run import ProbeSamples, ProfileRun
 from dna_deploy.records.samples import LEAST_SAMPLES, TAILS, Quantile, Samples
-from dna_deploy.spaces.space import HeadedSpace
+from dna_deploy.spaces.space import SearchSpace
 
 
-def table_from_runs(runs: Sequence[ProfileRun], space: HeadedSpace | None = None) -> LatencyTable:
+def table_from_runs(runs: Sequence[ProfileRun], space: SearchSpace | None = None) -> LatencyTable:
     """The latency table that some runs of one space on one machine make together.
 
     Args:
@@ -105,7 +105,7 @@ def _row(probe: ProbeSamples, overhead: float, run: ProfileRun) -> LatencyRow:
 
 
 def _calibrations(
-    space: HeadedSpace, latencies: dict[str, float], probes: Sequence[ProbeSamples], quantiles: Sequence[Quantile]
+    space: SearchSpace, latencies: dict[str, float], probes: Sequence[ProbeSamples], quantiles: Sequence[Quantile]
 ) -> tuple[Calibration, ...]:
     networks = []
     for probe in probes:

@@ -15,7 +15,7 @@ from dna_deploy.records.doubt import UNSTABLE
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.probe_kit import ProbeKit
 from dna_deploy.records.profile_run import ProfileRun
-from dna_deploy.spaces.space import HeadedSpace
+from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.target_file import TargetFile
 
 PROFILES = Path("profiles")
@@ -50,7 +50,7 @@ class Profiled:
 
 def profile_space(
     kit: ProbeKit,
-    space: HeadedSpace,
+    space: SearchSpace,
     file: TargetFile,
     folders: Folders,
     validation_networks: int = 0,
@@ -82,7 +82,7 @@ def profile_space(
 def profile_space_remotely(
     remote: Remote,
     kit: ProbeKit,
-    space: HeadedSpace,
+    space: SearchSpace,
     file: TargetFile,
     folders: Folders,
     validation_networks: int = 0,
@@ -106,7 +106,7 @@ def keep_run(run: ProfileRun, folders: Folders) -> Path:
 
 
 def keep_table(
-    runs: Sequence[ProfileRun], run_path: Path, space: HeadedSpace, folders: Folders, *, accept_noise: bool = False
+    runs: Sequence[ProfileRun], run_path: Path, space: SearchSpace, folders: Folders, *, accept_noise: bool = False
 ) -> Profiled:
     """Writes the table that some runs make. Raises as `stable_table` does."""
     table = stable_table(runs, space, str(run_path), accept_noise=accept_noise)
@@ -115,7 +115,7 @@ def keep_table(
     return Profiled(runs[-1], run_path, table, path)
 
 
-def stable_table(runs: Sequence[ProfileRun], space: HeadedSpace, names: str, *, accept_noise: bool) -> LatencyTable:
+def stable_table(runs: Sequence[ProfileRun], space: SearchSpace, names: str, *, accept_noise: bool) -> LatencyTable:
     """The table that some runs make; ``names`` says in the hint where they are.
 
     Raises:
@@ -131,7 +131,7 @@ def stable_table(runs: Sequence[ProfileRun], space: HeadedSpace, names: str, *, 
     return table
 
 
-def _check_kit(kit: ProbeKit, space: HeadedSpace, file: TargetFile) -> None:
+def _check_kit(kit: ProbeKit, space: SearchSpace, file: TargetFile) -> None:
     manifest, target = kit.manifest, file.target
     manifest.check_networks(space, f"make one with: dna-deploy kit --space {space.name} -o {space.name}.kit")
     for what, kits, targets in (

@@ -10,7 +10,7 @@ from torch import nn
 from dna_deploy.nets.network import Network
 from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import HeadedSpace
+from dna_deploy.spaces.chain import HeadedSpace
 
 
 @torch.no_grad()

@@ -9,8 +9,8 @@ from torch import nn
 
 from dna_deploy.nets.layers import build_layer
 from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.space import HeadedSpace
 
 
 class Network(nn.Module):

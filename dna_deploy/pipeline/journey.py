@@ -25,9 +25,9 @@ from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.records.values import read_values
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.scaling import largest
-from dna_deploy.spaces.space import HeadedSpace
 from dna_deploy.targets.target_file import TargetFile, find_target
 
 if TYPE_CHECKING:
@@ -79,7 +79,14 @@ class Journey:
 
     @property
     def model_file(self) -> Path:
-        return self.folder / "model" / "model.onnx"
+        """The file that the target runs."""
+        return self.folder / "model" / self._model_name
+
+    @property
+    def _model_name(self) -> str:
+        from dna_deploy.export.formats.catalog import model_name
+
+        return model_name(self.target.target.precision)
 
     @cached_property
     def rater(self) -> type[Rater]:
@@ -104,7 +111,7 @@ class Journey:
     @cached_property
     def space(self) -> HeadedSpace:
         """The networks of the space with a head for the classes of the data set."""
-        space = find_space(self.settings.space)
+        space = find_chain(self.settings.space)
         return space.with_head(space.head_for(len(self._data(self.settings.rate.images).classes)))
 
     @cached_property
@@ -126,7 +133,7 @@ class Journey:
         from dna_deploy.data.splits import divide_up_to
 
         if most_images not in self._loaded:
-            asked, whole = self.settings, load_dataset(self.settings.dataset, None, find_space(self.settings.space).input)
+            asked, whole = self.settings, load_dataset(self.settings.dataset, None, find_chain(self.settings.space).input)
             tenth = max(1, len(whole.training) // 10)
             config = DataConfig(
                 dataset=asked.dataset,
@@ -177,7 +184,7 @@ class Journey:
             noisy = asked.accept_noise
             profile_space(kit, self.space, self.target, folders, judges, accept_noise=noisy, on_progress=on_progress)
 
-        models = len(self.space.rows()) + 2 * asked.validation_networks
+        models = len(find_chain(self.settings.space).rows()) + 2 * asked.validation_networks
         estimate_s = 20 + 0.002 * models * asked.rounds
         return Stage("profile", "measure every layer on this machine", estimate_s, inputs, (self.table_file,), run)
 
@@ -220,7 +227,7 @@ class Journey:
 
         asked = self.settings.rate
         return make_rater(
-            self.settings.method, find_space(self.settings.space), self._data(asked.images), self._rating_config, folder,
+            self.settings.method, find_chain(self.settings.space), self._data(asked.images), self._rating_config, folder,
             teacher=load_teacher(self.teacher_file) if self.has_teacher else None,
             compute=Compute(jobs=asked.jobs if self.rater.needs.processes else 1),
         )  # fmt: skip
@@ -343,6 +350,7 @@ class Journey:
 
         def run(work: Path, on_progress: OnProgress) -> None:
             from dna_deploy.export.delivery import deliver
+            from dna_deploy.export.formats.catalog import FORMAT_OF
             from dna_deploy.export.source import source_of_trained
 
             outcome, table = SearchOutcome.read(self.outcome_file), LatencyTable.read(self.table_file)
@@ -352,15 +360,22 @@ class Journey:
                 believed = source.predicted.model_copy(update={"latency_s": outcome.best.targets[0].latency_s})
                 source = replace(source, predicted=believed)
             data = self._data(self.settings.train.images)
-            deliver(source, self.exported_folder, data=data, replace=True, reproduce=self.reproduce)
+            target = self.target.target
+            done = deliver(
+                source, self.exported_folder, formats=[FORMAT_OF[target.precision]] if target.precision in FORMAT_OF else (),
+                data=data, batch=target.batch, replace=True, reproduce=self.reproduce,
+            )  # fmt: skip
+            for refused in done.refused:
+                raise refused.error
 
-        outputs = (self.exported_folder / "model.onnx", self.exported_folder / "model.card.json")
+        exported = self.exported_folder / self._model_name
+        outputs = (exported, exported.with_suffix(".card.json"))
         return Stage("export", "write the ONNX file, compare it with torch", 30, inputs, outputs, run)
 
     def _verify(self) -> Stage:
         def inputs() -> Inputs:
-            exported = self.exported_folder
-            return {"model": published_digest(exported / "model.onnx"), "card": published_digest(exported / "model.card.json")}
+            exported = self.exported_folder / self._model_name
+            return {"model": published_digest(exported), "card": published_digest(exported.with_suffix(".card.json"))}
 
         def run(work: Path, on_progress: OnProgress) -> None:
             from dna_deploy.export.checks.verification import complete_card, find_promise, verify_model

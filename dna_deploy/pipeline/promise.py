@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from dna_deploy.errors import InfeasibleError, PromiseError, TableError
-from dna_deploy.export.formats.model_file import export_architecture
+from dna_deploy.export.untrained import export_untrained
 from dna_deploy.latency.measure import measure_model
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.latency_table import LatencyTable
@@ -21,7 +21,7 @@ from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.samples import Quantile, plan_for
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import HeadedSpace
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
 from dna_deploy.units import Duration
@@ -177,8 +177,8 @@ def measure_untrained(
 
     def measure(architecture: Architecture) -> Measurement:
         with tempfile.TemporaryDirectory() as folder:
-            exported = export_architecture(space, architecture, None, Path(folder), batch=target.batch)
-            return measure_model(exported.path, target, plan_for(quantile, plan), on_progress)
+            path = export_untrained(space, architecture, target, Path(folder))
+            return measure_model(path, target, plan_for(quantile, plan), on_progress)
 
     return measure
 

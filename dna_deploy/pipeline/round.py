@@ -24,9 +24,9 @@ from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.search import Constraint, search
 from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.chain import ChainSpace, HeadedSpace, as_headed
 from dna_deploy.spaces.scaling import Scaling, grown
 from dna_deploy.spaces.sections import Sections
-from dna_deploy.spaces.space import HeadedSpace, SearchSpace
 from dna_deploy.training.config import TrainingConfig
 from dna_deploy.training.network import RECORD, train_architecture
 from dna_deploy.training.recipe import Recipe
@@ -62,7 +62,7 @@ class EvolutionConfig(Part):
 class EvolutionWork:
     """The inputs of an evolution: what is searched, on which images, within which constraints, and where files lie."""
 
-    space: SearchSpace
+    space: ChainSpace
     data: ImageData
     teacher_data: ImageData
     config: EvolutionConfig
@@ -154,7 +154,7 @@ class Round:
 
         def run(work: Path, on_progress: OnProgress) -> None:
             ratings = RatingTable.read(self.ratings_file)
-            space = self.work.tables[0].find_networks() if self.work.tables else self.work.trained_space
+            space = as_headed(self.work.tables[0].find_networks()) if self.work.tables else self.work.trained_space
             search(space, ratings, self.work.tables, self.work.constraints).write(self.outcome_file)
 
         return Stage(self._name("search"), "find the best within the constraints", 10, inputs, (self.outcome_file,), run)

@@ -28,7 +28,7 @@ from dna_deploy.records.refinement import Refinement
 from dna_deploy.records.score import Score
 from dna_deploy.records.values import read_values
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace, as_chain
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def load_rater(name: str) -> type[Rater]:
 
 def make_rater(
     method: str,
-    space: SearchSpace,
+    space: ChainSpace,
     data: ImageData,
     config: Part,
     folder: Path,
@@ -200,7 +200,7 @@ def open_rater(folder: Path, offering: type[RaterT], compute: Compute | None = N
     kind = load_rater(run.method)
     if missing_members(kind, offering):
         raise TableError(f"{folder} holds what {run.method} trained, {_LACKING[offering]}", "name another folder")
-    space = run.find_networks() if kind.needs.labels else run.find_space()
+    space = as_chain(run.find_networks() if kind.needs.labels else run.find_space())
     teacher = load_teacher(Path(run.teacher.file)) if run.teacher else None
     data = load_data(DataConfig.model_validate(run.data), space.input)
     facts = [("images", run.data_digest, data.digest)]

@@ -13,8 +13,8 @@ from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.records.files import Part, Provenance, digest_of
 from dna_deploy.records.rating_run import RatingRun, RunTeacher
 from dna_deploy.records.rating_table import NO_TEACHER, RatingTable
-from dna_deploy.spaces.heads import describe_head
-from dna_deploy.spaces.space import HeadedSpace, SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.heads import head_of
 
 FILE_NAME = "rating-run.json"
 FORMER_FILE_NAME = "supernet-run.json"
@@ -32,7 +32,7 @@ class RatingWork(Generic[ConfigT, TeacherT]):
     """
 
     method: str
-    space: SearchSpace
+    space: ChainSpace
     teacher: TeacherT
     data: ImageData
     config: ConfigT
@@ -44,7 +44,7 @@ class RatingWork(Generic[ConfigT, TeacherT]):
     def of(
         cls,
         method: str,
-        space: SearchSpace,
+        space: ChainSpace,
         teacher: TeacherT,
         data: ImageData,
         config: ConfigT,
@@ -73,7 +73,7 @@ class RatingWork(Generic[ConfigT, TeacherT]):
         """The images, as rating tables name them."""
         return f"{self.data.name} ({self.data.digest[:19]})"
 
-    def check_space(self, space: SearchSpace) -> None:
+    def check_space(self, space: ChainSpace) -> None:
         """Raises `TableError` unless this is a rating of a space, behind whatever head."""
         if self.space.digest != space.digest:
             raise TableError(f"{self.folder} is of space {self.space.name!r}, not {space.name!r}", "name another folder")
@@ -110,7 +110,7 @@ class RatingWork(Generic[ConfigT, TeacherT]):
             identity=self.identity,
             space=self.space.name,
             space_digest=self.space.digest,
-            head=describe_head(self.space.head) if isinstance(self.space, HeadedSpace) else "",
+            head=head_of(self.space),
             data=self.data.config.model_dump(mode="json"),
             data_digest=self.data.digest,
             config=self.config.model_dump(mode="json"),

@@ -16,7 +16,7 @@ from dna_deploy.records.samples import Quantile
 from dna_deploy.records.space_record import HeadedRecord, with_head
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.space import HeadedSpace
+from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.plan import Statistic
 from dna_deploy.targets.target import Target
@@ -79,7 +79,7 @@ class LatencyTable(HeadedRecord):
     doubts: tuple[Doubt, ...]
     runs: tuple[str, ...] = Field(description="digests of the profile runs it was made from")
 
-    def check_space(self, space: HeadedSpace) -> None:
+    def check_space(self, space: SearchSpace) -> None:
         """Raises `TableError` unless the table is for the networks of this very space and speaks of each of its rows."""
         self.check_networks(space, f"make one with: dna-deploy profile --space {space.name}")
         known = self._latencies.keys() | self.reasons.keys()
@@ -117,7 +117,7 @@ class LatencyTable(HeadedRecord):
             f"it has {known}; profile longer, and without --steady for a tail",
         )
 
-    def predict(self, space: HeadedSpace, architecture: Architecture, quantile: Quantile = "p50") -> Duration:
+    def predict(self, space: SearchSpace, architecture: Architecture, quantile: Quantile = "p50") -> Duration:
         """The latency that a network of the space is predicted to have."""
         calibration = self.calibration(quantile)
         total = sum(self.row(layer.key) for layer in space.place(architecture))

@@ -15,6 +15,7 @@ from pydantic import Field
 from dna_deploy.records.doubt import Doubt
 from dna_deploy.records.files import Migration, Part, Provenance
 from dna_deploy.records.measurement import Measurement
+from dna_deploy.records.preprocessing import Preprocessing
 from dna_deploy.records.samples import Quantile
 from dna_deploy.records.score import Metrics, of_accuracy
 from dna_deploy.records.space_record import HeadedRecord, with_head
@@ -28,6 +29,7 @@ class Absent(Part):
     reason: str
 
 
+NO_RECIPE = Absent(reason="nothing says how images were prepared")
 NOT_TUNED = Absent(reason="not tuned; dna-deploy verify --tune does it")
 NOTHING_INSIDE = Absent(reason="no pre-processing is inside")
 
@@ -244,6 +246,7 @@ class ModelCard(HeadedRecord):
     baselines: tuple[Baseline, ...]
     dataset: DatasetFacts | Absent
     labels: tuple[str, ...]
+    preprocessing: Preprocessing | Absent = Field(NO_RECIPE, description="from a picture to what the network takes")
     seeds: dict[str, int]
     packages: dict[str, str] = Field(description="versions of what made the file")
     digests: dict[str, str] = Field(description="of the records and weights that it came from")

@@ -17,7 +17,7 @@ from dna_deploy.records.score import ACCURACY, RATING, ScoreKind, predicted
 from dna_deploy.records.space_record import SpaceRecord, without_head
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import BlockChoice
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 NO_TEACHER = "none"
 """In the place of a teacher, where there is none."""
@@ -46,7 +46,7 @@ class BlockRatings(Part):
     cells: tuple[CellRatings, ...]
 
     @classmethod
-    def of(cls, space: SearchSpace, index: int, ratings: Sequence[float], standard_errors: Sequence[float]) -> Self:
+    def of(cls, space: ChainSpace, index: int, ratings: Sequence[float], standard_errors: Sequence[float]) -> Self:
         """The ratings of all candidates of block ``index``, in the order of their positions, cut into its cells."""
         block = space.blocks[index]
         cells = (
@@ -94,7 +94,7 @@ class RatingTable(SpaceRecord):
         """Whether no teacher was imitated."""
         return self.teacher == NO_TEACHER
 
-    def check_space(self, space: SearchSpace) -> None:
+    def check_space(self, space: ChainSpace) -> None:
         """Raises `TableError` unless every candidate of ``space`` is rated here, in its order."""
         self.check_is_of(space, f"rate it with: dna-deploy rate --space {space.name}")
         expected = [[(cell.width, cell.depth, cell.count()) for cell in block.cells] for block in space.blocks]
@@ -102,15 +102,15 @@ class RatingTable(SpaceRecord):
         if expected != found:
             raise TableError(f"the ratings do not cover the candidates of {space.name!r}")
 
-    def of_choice(self, space: SearchSpace, index: int, choice: BlockChoice | str) -> float:
+    def of_choice(self, space: ChainSpace, index: int, choice: BlockChoice | str) -> float:
         """The rating of one candidate of block ``index``."""
         return self._of_blocks[index][0][space.index.position(index, choice)]
 
-    def of(self, space: SearchSpace, architecture: Architecture) -> float:
+    def of(self, space: ChainSpace, architecture: Architecture) -> float:
         """The summed rating of a network."""
         return sum(self.of_choice(space, index, choice) for index, choice in enumerate(architecture.parts))
 
-    def standard_error(self, space: SearchSpace, architecture: Architecture) -> float:
+    def standard_error(self, space: ChainSpace, architecture: Architecture) -> float:
         """The standard error of that sum, from those of its blocks."""
         pairs = zip(self._of_blocks, space.index.positions(architecture), strict=True)
         return math.hypot(*(errors[position] for (_, errors), position in pairs))

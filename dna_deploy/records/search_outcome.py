@@ -13,6 +13,16 @@ from dna_deploy.records.latency_table import Quantile
 from dna_deploy.records.space_record import HeadedRecord, with_head
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.targets.target import Precision
+
+
+def _is_one(value: int) -> bool:
+    """For what is left out of files, so that those made before it keep their digests."""
+    return value == 1
+
+
+def _is_fp32(value: Precision) -> bool:
+    return value == "fp32"
 
 
 class OnTarget(Part):
@@ -24,6 +34,8 @@ class OnTarget(Part):
     planned_s: float = Field(description="the upper bound at the asked confidence; equals latency_s where none was asked")
     weight_bytes: int
     peak_memory_bytes: int
+    batch: int = Field(1, ge=1, exclude_if=_is_one, description="images that the latency is for")
+    precision: Precision = Field("fp32", exclude_if=_is_fp32)
 
 
 class FoundNetwork(Part):
@@ -91,8 +103,8 @@ class Proof(Part):
     gap: float | None = Field(
         description="how much better than the optimum the best possible rating may at most be; None where nothing is proven"
     )
-    networks: int = Field(description="networks in the space")
-    candidates: int
+    networks: int | None = Field(description="networks in the space; None where they cannot be counted")
+    candidates: int | None = Field(description="candidates of all blocks; None of a space without blocks")
     states: int = Field(description="partial networks that were kept")
     expanded: int = Field(description="partial networks that were looked at")
 

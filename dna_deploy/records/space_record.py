@@ -10,8 +10,9 @@ from pydantic import Field
 from dna_deploy.errors import DnaDeployError, TableError
 from dna_deploy.records.files import Record
 from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.heads import describe_head, outputs_by_identity, parse_head
-from dna_deploy.spaces.space import HeadedSpace, SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.heads import describe_head, head_of, outputs_by_identity, parse_head
+from dna_deploy.spaces.space import SearchSpace
 
 
 class SpaceRecord(Record):
@@ -54,15 +55,16 @@ class HeadedRecord(SpaceRecord):
 
     head: str = Field(description="of the networks, a layer as its operation, outputs and stride; empty: not known")
 
-    def find_networks(self) -> HeadedSpace:
-        """The space with the head of the record; see `find_space`."""
-        return self.find_space().with_head(parse_head(self.head))
+    def find_networks(self) -> SearchSpace:
+        """The space, with the head of the record where it is a chain; see `find_space`."""
+        space = self.find_space()
+        return space.with_head(parse_head(self.head)) if isinstance(space, ChainSpace) else space
 
-    def check_networks(self, space: HeadedSpace, hint: str) -> None:
+    def check_networks(self, space: SearchSpace, hint: str) -> None:
         """Raises `TableError` unless the record is about the networks of this very space with this very head."""
         self.check_is_of(space, hint)
-        if self.head != describe_head(space.head):
-            raise TableError(f"the {_words(self)} is for networks with {self.head}, not with {describe_head(space.head)}", hint)
+        if self.head != head_of(space):
+            raise TableError(f"the {_words(self)} is for networks with {self.head}, not with {head_of(space)}", hint)
 
 
 def _words(record: Record) -> str:
@@ -87,5 +89,7 @@ def _without_head(name: str, digest: str) -> tuple[str, str]:
         space = find_space(name)
     except DnaDeployError:
         return digest, ""
-    outputs = outputs_by_identity(space, digest)
-    return (digest, "") if outputs is None else (space.digest, describe_head(space.head_for(outputs)))
+    outputs = outputs_by_identity(space, digest) if isinstance(space, ChainSpace) else None
+    if outputs is None or not isinstance(space, ChainSpace):
+        return digest, ""
+    return space.digest, describe_head(space.head_for(outputs))

@@ -26,8 +26,8 @@ from dna_deploy.records.training_history import CENTRE, TrainingHistory
 from dna_deploy.report.findings import AnyRecord, Findings
 from dna_deploy.report.merit import Merit
 from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.chain import HeadedSpace, as_chain
 from dna_deploy.spaces.heads import parse_head
-from dna_deploy.spaces.space import HeadedSpace
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ class Evidence:
         record = next(self._about_a_space(), None)
         head = next((one.head for one in self._about_a_space() if isinstance(one, HeadedRecord) and one.head), "")
         try:
-            space = record.find_space() if record else None
-            return None if space is None else space.with_head(parse_head(head) if head else None)
+            chain = as_chain(record.find_space()) if record else None
+            return None if chain is None else chain.with_head(parse_head(head) if head else None)
         except DnaDeployError:
             return None
 

@@ -10,8 +10,8 @@ from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.report.evidence import Evidence
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import BlockChoice
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.operations import FeatureMap
-from dna_deploy.spaces.space import HeadedSpace
 
 MOST_DOTS = 300
 """Of larger blocks so many are drawn, besides those worth their cost: the page would grow by megabytes."""

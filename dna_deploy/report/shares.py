@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from dna_deploy.records.latency_table import Calibration, LatencyTable
 from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.space import HeadedSpace
 
 OVERHEAD = "overhead"
 

@@ -13,7 +13,7 @@ from dna_deploy.search.cost_model import CostModel
 from dna_deploy.search.front import trade_off
 from dna_deploy.search.quantities import Latency, Rating
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import HeadedSpace
+from dna_deploy.spaces.chain import HeadedSpace
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.search.quantities import Macs
 from dna_deploy.search.question import pareto_front
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import HeadedSpace
+from dna_deploy.spaces.chain import HeadedSpace
 
 _DRAWN = 800
 

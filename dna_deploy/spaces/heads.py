@@ -6,6 +6,7 @@ import hashlib
 
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.block import FixedLayer
+from dna_deploy.spaces.chain import ChainSpace, HeadedSpace
 from dna_deploy.spaces.placed import PlacedLayer, describe_operation
 from dna_deploy.spaces.space import SearchSpace
 
@@ -17,6 +18,11 @@ _MARK, _MOST_OUTPUTS = 987_654_321, 1 << 15
 def describe_head(head: tuple[FixedLayer, ...]) -> str:
     """One line such as ``head(hidden_channels=160,activation=silu)->10/1``; `parse_head` reads it back."""
     return _BETWEEN.join(f"{describe_operation(layer.operation)}->{layer.out_channels}/{layer.stride}" for layer in head)
+
+
+def head_of(space: SearchSpace) -> str:
+    """The head of a space's networks, as records name it; nothing where it is no part apart."""
+    return describe_head(space.head) if isinstance(space, HeadedSpace) else ""
 
 
 def parse_head(text: str) -> tuple[FixedLayer, ...]:
@@ -35,7 +41,7 @@ def parse_head(text: str) -> tuple[FixedLayer, ...]:
     return tuple(layers)
 
 
-def outputs_by_identity(space: SearchSpace, identity: str) -> int | None:
+def outputs_by_identity(space: ChainSpace, identity: str) -> int | None:
     """With how many outputs of its usual head a space has this `HeadedSpace.identity`; None where it is none of them.
 
     Before heads belonged to tasks, files named a space by that.

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import BlockChoice, FixedLayer
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.operations import FeatureMap, Operation
 from dna_deploy.spaces.placed import place_chain
 from dna_deploy.spaces.sections import Sections
-from dna_deploy.spaces.space import HeadedSpace
 
 _CHANNELS = 8
 """Widths are multiples of it, which processors like."""

@@ -19,8 +19,8 @@ from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.score import Metrics
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.heads import describe_head
-from dna_deploy.spaces.space import HeadedSpace
+from dna_deploy.spaces.chain import HeadedSpace
+from dna_deploy.spaces.heads import head_of
 from dna_deploy.training.accuracy import measure_accuracy
 from dna_deploy.training.config import TrainingConfig
 from dna_deploy.training.fit import BestEpoch, Run, fit
@@ -104,7 +104,7 @@ def _record(
         provenance=Provenance.now(),
         space=space.name,
         space_digest=space.digest,
-        head=describe_head(space.head),
+        head=head_of(space),
         architecture=str(architecture),
         weights=WEIGHTS,
         weights_digest=file_digest(folder / WEIGHTS),

@@ -17,8 +17,8 @@ from dna_deploy.nets.teachers.scaled import ScaledConfig, ScaledNetwork
 from dna_deploy.nets.teachers.teacher import write_teacher
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import digest_of
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.scaling import Scaling, largest, scaled
-from dna_deploy.spaces.space import HeadedSpace
 from dna_deploy.training.config import TeacherConfig
 from dna_deploy.training.fit import Run, fit
 from dna_deploy.training.recipe import Recipe

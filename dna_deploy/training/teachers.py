@@ -14,7 +14,7 @@ from dna_deploy.nets.teachers.pretrained import Known, load_pretrained
 from dna_deploy.nets.teachers.sources import source_names
 from dna_deploy.nets.teachers.teacher import load_teacher, write_pretrained
 from dna_deploy.progress import OnProgress, silent
-from dna_deploy.spaces.space import HeadedSpace
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.training.config import LARGEST, RESIDUAL, TeacherConfig
 from dna_deploy.training.teacher import FILE_NAME, is_finished, teacher_identity, train_largest, train_residual
 

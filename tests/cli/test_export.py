@@ -58,7 +58,7 @@ def test_trained_network_with_its_search_and_table_gives_a_whole_card(
     (printed,) = json.loads(capsys.readouterr().out)["models"]
     card = ModelCard.read(tmp_path / "model" / "model.card.json")
     assert printed["architecture"] == card.architecture == outcome.best.architecture
-    assert card.asked == AskedLatency(latency_s=0.008, quantile="p90")
+    assert card.asked == AskedLatency(latency_s=0.008, quantile="p90", target=TABLE.target.name)
     assert isinstance(card.predicted, PredictedLatency)
     assert card.predicted.latency_s == TABLE.predict(FASHION, outcome.network(FASHION), "p90").seconds
     assert card.predicted.relative_error == 0.02

@@ -12,7 +12,7 @@ from dna_deploy.cli.app import app
 from dna_deploy.errors import DnaDeployError, UsageError
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from tests.data.test_sources import class_folders
 
 LINES = ("24:k3e1/40:k3e1/80:k3e1", "24:k3e3/40:k5e3,p1/80:k3e3", "24:k5e6/40:k5e6/80:k5e6,k7e6", "24:p1/32:p1,p1/80:p1",
@@ -35,7 +35,7 @@ def fails(*arguments: str) -> DnaDeployError:
 
 def write_ratings(path: Path) -> None:
     """A table in which every candidate's rating falls with its parameters."""
-    space = find_space("fashion").with_head()
+    space = find_chain("fashion").with_head()
     blocks = []
     for index, block in enumerate(space.blocks):
         cells = []
@@ -135,6 +135,6 @@ def test_rate_and_train_on_a_folder_of_images(tmp_path: Path, monkeypatch: pytes
         "40",
     )
     table = RatingTable.read(tmp_path / "ratings" / "fashion.json")
-    table.check_space(find_space("fashion").with_head())  # ten classes or two: candidates of a block are the same
+    table.check_space(find_chain("fashion").with_head())  # ten classes or two: candidates of a block are the same
     trained = json.loads(run("train", LINES[0], *common, "--epochs", "2", "--batch", "16", "--json"))["trained"]
     assert (trained["classes"], trained["test"]["images"]) == (["cat", "dog"], 8)

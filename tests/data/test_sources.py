@@ -131,7 +131,7 @@ def test_broken_images_are_counted_and_the_first_is_named(tmp_path: Path, conten
     class_folders(tmp_path, "cat", "dog")
     for number in (3, 4):
         (tmp_path / "cat" / f"{number}.png").write_bytes(content)
-    with pytest.raises(UsageError, match=rf"cat/3.png {message}.*\(and 1 more files like it\)"):
+    with pytest.raises(UsageError, match=rf"2 of 24 images in .* cannot be used: cat/3.png {message}.*; cat/4.png {message}"):
         load_dataset(str(tmp_path), None, COLOUR)
 
 

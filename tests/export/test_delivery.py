@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from dna_deploy.data.config import DataConfig
 from dna_deploy.data.image_set import Dataset, Normalisation, StoredImages
 from dna_deploy.data.splits import ImageData, divide
 from dna_deploy.errors import ParityError, UsageError
+from dna_deploy.export.cards.metadata import ModelInfo
 from dna_deploy.export.checks import parity
 from dna_deploy.export.checks.parity import Limits
 from dna_deploy.export.delivery import deliver
+from dna_deploy.export.formats.catalog import FORMAT_OF, model_name
+from dna_deploy.export.runtimes.onnx_runtime import read_notes
 from dna_deploy.export.source import Source
 from dna_deploy.export.staging import staged
-from dna_deploy.records.model_card import Absent, ModelCard
+from dna_deploy.export.untrained import export_untrained
+from dna_deploy.records.model_card import Absent, AskedLatency, ModelCard
+from dna_deploy.targets.target import Precision, Target
 from tests.export.networks import TINY, lively_weights, tiny
 from tests.headed import FASHION
 
@@ -59,6 +66,55 @@ def test_failed_parity_leaves_no_model_and_no_card(tmp_path: Path, monkeypatch: 
     with pytest.raises(ParityError):
         deliver(Source(FASHION, tiny()), tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_format_that_fails_takes_no_other_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = lively_weights(tmp_path / "w.safetensors", tiny())
+    monkeypatch.setitem(parity.LIMITS, "int8", Limits(relative_error=-1.0, agreement=1.0, loss=0.0))
+    formats = ("onnx-int8", "openvino", "onnx-fp16")
+    done = deliver(Source(FASHION, tiny(), weights), tmp_path / "out", formats=formats, data=made_up_data())
+    assert [(refused.name, type(refused.error)) for refused in done.refused] == [("onnx-int8", ParityError)]
+    assert [other.model.name for other in done.others] == ["model.openvino.xml", "model.fp16.onnx"]
+    assert all(delivery.model.exists() and delivery.card_file.exists() for delivery in (done, *done.others))
+    assert not list((tmp_path / "out").glob("*int8*"))
+
+
+@pytest.mark.slow
+def test_a_format_that_lacks_its_package_takes_no_other_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    done = deliver(Source(FASHION, tiny()), tmp_path / "out", formats=("openvino", "onnx-fp16"))
+    assert [(refused.name, refused.error.exit_code) for refused in done.refused] == [("openvino", 5)]
+    assert [other.model.name for other in done.others] == ["model.fp16.onnx"]
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.onnx")) == ["model.fp16.onnx", "model.onnx"]
+
+
+@pytest.mark.slow
+def test_a_budget_is_promised_of_the_file_that_it_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(parity.LIMITS, "int8", Limits(relative_error=9.0, agreement=0.0, loss=1.0))  # of random weights
+    weights = lively_weights(tmp_path / "w.safetensors", tiny())
+    asked = AskedLatency(latency_s=33.9e-6, target="edge", batch=8, precision="int8")
+    source = Source(FASHION, tiny(), weights, asked=asked, predicted_in="int8")
+    with pytest.raises(UsageError, match=r"33\.9 us was asked for a batch of 8 images, not for an image") as caught:
+        deliver(source, tmp_path / "out", data=made_up_data())
+    assert caught.value.hint == "export it with --batch 8"
+    done = deliver(source, tmp_path / "out", formats=(FORMAT_OF["int8"],), data=made_up_data(), batch=8)
+    (rounded,) = done.others
+    assert rounded.model.name == model_name("int8")
+    assert rounded.card.asked == asked
+    assert done.card.asked == Absent(reason="33.9 us was asked for int8: model.int8.onnx")
+    assert done.card.promise == "not checked"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("precision", "batch"), [("fp32", 1), ("int8", 8), ("fp16", 2)])
+def test_an_untrained_file_is_what_its_target_runs(tmp_path: Path, precision: Precision, batch: int) -> None:
+    path = export_untrained(FASHION, tiny(), Target(name="t", precision=precision, batch=batch), tmp_path)
+    assert path.name == model_name(precision)
+    assert onnxruntime.InferenceSession(path).get_inputs()[0].shape == [batch, 1, 28, 28]
+    info = ModelInfo.parse(read_notes(path), "model")
+    assert info is not None
+    assert info.precision == precision
 
 
 def test_folder_that_holds_something_is_refused_unless_asked_to_replace(tmp_path: Path) -> None:

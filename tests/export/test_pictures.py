@@ -26,10 +26,10 @@ from dna_deploy.export.source import Source
 from dna_deploy.nets.network import Network
 from dna_deploy.records.model_card import Parity
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv
-from dna_deploy.spaces.space import SearchSpace
 
-SPACE = SearchSpace(
+SPACE = ChainSpace(
     name="photos",
     input=FeatureMap(3, 64, 64),
     stem=(FixedLayer(Conv(3), 8, 2),),
@@ -98,7 +98,7 @@ def test_pictures_give_the_probabilities_that_pillow_and_torch_give(tmp_path: Pa
 @pytest.mark.slow
 def test_pictures_beyond_the_limits_leave_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = photos()
-    monkeypatch.setattr(picture_parity, "LIMITS", Limits(relative_error=-1.0, agreement=1.0, accuracy_loss=0.0))
+    monkeypatch.setattr(picture_parity, "LIMITS", Limits(relative_error=-1.0, agreement=1.0, loss=0.0))
     with pytest.raises(ParityError, match=r"model.pictures.onnx under onnxruntime"):
         deliver(source(tmp_path, data), tmp_path / "out", formats=("onnx-pictures",), data=data)
     assert not (tmp_path / "out").exists()

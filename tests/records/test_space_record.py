@@ -16,8 +16,8 @@ from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.search import Constraint, search
 from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.heads import describe_head, parse_head
-from dna_deploy.spaces.space import HeadedSpace
 from tests.records.collect_samples import SAMPLES
 from tests.search.instances import random_ratings, random_table
 

@@ -21,10 +21,10 @@ from dna_deploy.report.sections.curves import curves_section
 from dna_deploy.report.shares import shares_of
 from dna_deploy.report.trade_off import TradeOff, find_trade_off
 from dna_deploy.report.write import Written, plots_of, sections_of, write_report
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from tests.report.story import card_of, outcome_of, provenance, ratings_of, table_of, write_story
 
-FASHION = find_space("fashion").with_head()
+FASHION = find_chain("fashion").with_head()
 NOT_IN_EVERY_STORY = {"embedding-history", "rating-calibration"}
 """Kinds of records that only some methods leave."""
 

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
-from dna_deploy.spaces.catalog import find_space, space_names
+from dna_deploy.spaces.catalog import find_chain, find_space, space_names
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import ClassifierHead, Conv, Convolution, FeatureMap, MBConv, Operation, Pointwise
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.space import SearchSpace
 
 OPERATIONS = (MBConv(3, 1), Pointwise())
-TINY = SearchSpace(
+TINY = ChainSpace(
     name="tiny",
     input=FeatureMap(1, 9, 9),
     stem=(FixedLayer(Conv(3), 4),),
@@ -31,7 +31,7 @@ TINY = SearchSpace(
 
 def test_enumeration_holds_every_network_once() -> None:
     networks = list(TINY.architectures())
-    assert len(networks) == len(set(networks)) == TINY.count() == (2 + 4) * 2
+    assert len(networks) == len(set(networks)) == TINY.size() == (2 + 4) * 2
 
 
 def test_candidates_come_with_the_last_layer_fastest() -> None:
@@ -55,7 +55,7 @@ def test_a_width_is_felt_by_the_next_block() -> None:
 @pytest.mark.parametrize("name", space_names())
 @given(seed=st.integers(0, 2**32))
 def test_sampled_networks_print_and_parse(name: str, seed: int) -> None:
-    space = find_space(name).with_head()
+    space = find_chain(name).with_head()
     network = space.sample(random.Random(seed))
     assert space.parse(str(network)) == network
     assert all(PlacedLayer.parse(layer.key) == layer for layer in space.place(network))
@@ -91,14 +91,14 @@ def test_digests_follow_content() -> None:
     assert TINY.digest == TINY.with_head(TINY.head_for(4)).digest
     assert TINY.identity != TINY.with_head(TINY.head_for(4)).identity
     assert find_space("mbconv@128").digest != find_space("mbconv").digest
-    assert find_space("mbconv@224").with_head() == find_space("mbconv").with_head()
+    assert find_chain("mbconv@224").with_head() == find_chain("mbconv").with_head()
     assert find_space("mbconv@128").name == "mbconv@128"
 
 
 @pytest.mark.parametrize("name", ["mbcnov", "mbconv@", "mbconv@x", "mbconv@0", ""])
 def test_unknown_spaces_are_refused(name: str) -> None:
     with pytest.raises(UsageError):
-        find_space(name).with_head()
+        find_chain(name).with_head()
 
 
 class Skip(Operation):

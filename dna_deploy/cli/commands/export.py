@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.console import aligned, complain, note, print_json, print_result
 
 if TYPE_CHECKING:
     from dna_deploy.data.splits import ImageData
+    from dna_deploy.export.delivery import Delivery
     from dna_deploy.export.source import Source
 
 
@@ -41,7 +42,10 @@ def export(
         str | None, typer.Option(help="Judge on the test images of this data set; by default what it was trained on.")
     ] = None,
     images: Annotated[int | None, typer.Option(min=1, help="How many test images to judge on; all by default.")] = None,
-    batch: Annotated[str, typer.Option(help="Images at once: a number, or 'any' to leave it open.")] = "1",
+    batch: Annotated[
+        str | None,
+        typer.Option(help="Images at once: a number, or 'any' to leave it open; by default what the latency was asked for."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="For random weights.")] = 0,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a model that is in the folder.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -69,7 +73,7 @@ def export(
         source = source.with_labels(data.classes, data.normalisation.mean, data.normalisation.deviation)
     note(f"exporting {source.architecture}")
     done = deliver(
-        source, out, formats=wanted, data=data, images=images, batch=_batch(batch), seed=seed, replace=replace,
+        source, out, formats=wanted, data=data, images=images, batch=_batch(batch, source), seed=seed, replace=replace,
         pictures=pictures,
     )  # fmt: skip
     written = (done, *done.others)
@@ -77,14 +81,25 @@ def export(
         models = [
             {"model": str(one.model), "card_file": str(one.card_file), **one.card.model_dump(mode="json")} for one in written
         ]
-        print_json("export", models=models)
+        refused = [{"format": one.name, "reason": one.error.message} for one in done.refused]
+        print_json("export", models=models, refused=refused)
+        _complain(done)
         return
     from dna_deploy.export.cards.card_text import headline
 
     print_result("\n\n".join(aligned(headline(one.card)) for one in written))
     for one in written:
         note(f"wrote {one.model} and {one.card_file} (and as Markdown)")
+    _complain(done)
     note(f"next: dna-deploy verify {done.model} --latency 20ms")
+
+
+def _complain(done: Delivery) -> None:
+    """Ends with the first error of a format that was not delivered, after each is named."""
+    for refused in done.refused:
+        complain(f"{refused.name} was not delivered: {refused.error.message}")
+    if done.refused:
+        raise done.refused[0].error
 
 
 def _source(network: str, space: str, weights: Path | None, outcome: Path | None, table: Path | None) -> Source:
@@ -93,10 +108,10 @@ def _source(network: str, space: str, weights: Path | None, outcome: Path | None
     from dna_deploy.export.source import Source, source_of_record
     from dna_deploy.records.latency_table import LatencyTable
     from dna_deploy.records.search_outcome import SearchOutcome
-    from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.spaces.catalog import find_chain
 
     if ":" in network and not Path(network).exists():
-        found = find_space(space).with_head()
+        found = find_chain(space).with_head()
         source = Source(found, found.parse(network))
     else:
         source = source_of_record(Path(network))
@@ -127,9 +142,12 @@ def _data(source: Source, dataset: str | None) -> ImageData | None:
     return data
 
 
-def _batch(text: str) -> int | None:
+def _batch(text: str | None, source: Source) -> int | None:
     from dna_deploy.errors import UsageError
+    from dna_deploy.records.model_card import Absent
 
+    if text is None:
+        return 1 if isinstance(source.asked, Absent) else source.asked.batch
     if text == "any":
         return None
     if not text.isdecimal() or int(text) < 1:

@@ -117,11 +117,12 @@ def _kit(path: str, space: str, file: TargetFile, seed: int, validate: int, on_p
         return ProbeKit.read(Path(path))
     from dna_deploy.export.kits.kit_cache import cached_kit
     from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.spaces.chain import with_usual_head
 
     target = file.target
     of = find_space(f"{space}@{target.input_size}" if target.input_size and "@" not in space else space)
     return cached_kit(
-        of.with_head(),
+        with_usual_head(of),
         seed,
         validation_networks=max(40, validate),
         batch=target.batch,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from dna_deploy.records.accuracy_list import KnownNetwork
     from dna_deploy.spaces.architecture import Architecture
-    from dna_deploy.spaces.space import HeadedSpace
+    from dna_deploy.spaces.chain import HeadedSpace
     from dna_deploy.statistics.ranks import Estimate, RankReport
 
 _COLUMNS, _LINES = 60, 14
@@ -44,10 +44,10 @@ def rank_check(
     import numpy as np
 
     from dna_deploy.records.accuracy_list import read_accuracies
-    from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.spaces.catalog import find_chain
     from dna_deploy.statistics.ranks import rank_report, tau_between_seeds
 
-    found_space = find_space(space).with_head()
+    found_space = find_chain(space).with_head()
     networks = read_accuracies(accuracies, found_space)
     accuracy = np.array([network.accuracy for network in networks])
     scores = _scores(found_space, networks, ratings, run or [])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dna_deploy.spaces.architecture import Architecture
-    from dna_deploy.spaces.space import HeadedSpace
+    from dna_deploy.spaces.space import SearchSpace
 
 SEED = Knobs("Strategy", Knob("seed", help="Equal seeds give equal searches"))
 
@@ -32,7 +32,10 @@ def search_with(
     settings: Annotated[Settings, SPACE_AND_QUANTILE, SEED],
     constraints: Constraints,
     tables: LatencyTables,
-    strategy: Annotated[str, typer.Option(help="evolution or random.", rich_help_panel="Strategy")] = "evolution",
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="evolution (of chains), ageing or random; default: the first that can.", rich_help_panel="Strategy"),
+    ] = None,
     evaluations: Annotated[int, typer.Option(min=1, help="Networks to rate.", rich_help_panel="Strategy")] = 512,
     log: Annotated[
         Path | None, typer.Option(help="Keep the ratings here; the same command resumes.", rich_help_panel="Strategy")
@@ -68,16 +71,17 @@ def search_with(
     note(f"wrote {output} · next: dna-deploy train {output}")
 
 
-def _rating_of(rating: str, space: HeadedSpace) -> Callable[[Architecture], float]:
+def _rating_of(rating: str, space: SearchSpace) -> Callable[[Architecture], float]:
     """What a rater's folder, or a function, says of a network of ``space``; lower is better."""
     from dna_deploy.plugins import load_plugin
     from dna_deploy.rating.rater import Rater, open_rater
+    from dna_deploy.spaces.chain import as_chain
 
     if not Path(rating).is_dir():
         function: Callable[[Architecture], float] = load_plugin("rating", rating, {rating: rating})
         return function
     rater = open_rater(Path(rating), Rater)
-    rater.work.check_space(space)
+    rater.work.check_space(as_chain(space))
     with journey_view() as view:
         rater.train(view)
     return lambda network: rater.score([network])[0].cost

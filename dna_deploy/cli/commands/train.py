@@ -11,7 +11,7 @@ from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.views.journey import journey_view
 
 if TYPE_CHECKING:
-    from dna_deploy.spaces.space import HeadedSpace, SearchSpace
+    from dna_deploy.spaces.chain import ChainSpace, HeadedSpace
     from dna_deploy.training.network import Start
 
 
@@ -120,13 +120,14 @@ def _inherited(folder: Path, space: HeadedSpace, line: str) -> Start:
     return Start(network, rater.work.identity)
 
 
-def _network(network: str, space: str) -> tuple[SearchSpace, str]:
+def _network(network: str, space: str) -> tuple[ChainSpace, str]:
     """The space and the architecture's line that were meant."""
     from dna_deploy.records.search_outcome import SearchOutcome
-    from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.spaces.catalog import find_chain
+    from dna_deploy.spaces.chain import as_headed
 
     if ":" in network and not Path(network).exists():
-        return find_space(space), network
+        return find_chain(space), network
     outcome = SearchOutcome.read(Path(network))
-    found = outcome.find_networks()
+    found = as_headed(outcome.find_networks())
     return found, str(outcome.network(found))

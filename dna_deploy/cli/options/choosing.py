@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dna_deploy.records.rating_table import RatingTable
     from dna_deploy.records.search_outcome import SearchOutcome
     from dna_deploy.search import Constraint
-    from dna_deploy.spaces.space import HeadedSpace
+    from dna_deploy.spaces.chain import HeadedSpace
 
 _PANEL = "Choosing"
 

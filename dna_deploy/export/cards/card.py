@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from dna_deploy.export.formats.model_file import WEIGHTS_SUFFIX, ExportResult
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.model_card import (
+    NO_RECIPE,
     Absent,
     AskedLatency,
     Baseline,
@@ -20,8 +21,8 @@ from dna_deploy.records.model_card import (
 )
 from dna_deploy.records.score import Metrics
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.heads import describe_head
-from dna_deploy.spaces.space import HeadedSpace
+from dna_deploy.spaces.chain import HeadedSpace
+from dna_deploy.spaces.heads import head_of
 
 _PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "openvino", "numpy")
 
@@ -71,7 +72,7 @@ def make_card(
         precision=result.info.precision,
         space=space.name,
         space_digest=space.digest,
-        head=describe_head(space.head),
+        head=head_of(space),
         architecture=str(architecture),
         layers=layer_facts(space, architecture),
         parameters=sum(layer.parameters for layer in layers),
@@ -85,6 +86,7 @@ def make_card(
         baselines=tuple(baselines),
         dataset=dataset,
         labels=result.info.labels,
+        preprocessing=result.info.preprocessing or NO_RECIPE,
         seeds=dict(seeds),
         packages=_versions(),
         digests={**digests, "weights": result.info.weights, **{path.name: digest_of(path.read_bytes()) for path in beside}},

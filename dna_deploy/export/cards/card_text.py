@@ -22,6 +22,7 @@ def card_markdown(card: ModelCard) -> str:
         (f"{card.model}: a network of the space {card.space}", _promise(card)),
         ("Latency", _latency(card)),
         (metric_name(card.metrics).capitalize(), _quality(card)),
+        ("Pre-processing", _preprocessing(card)),
         ("Parity with torch", _parity(card.parity)),
         ("Beside it", _baselines(card)),
         ("Architecture", _architecture(card)),
@@ -117,6 +118,16 @@ def _quality(card: ModelCard) -> Iterator[str]:
         yield f"Data set: {card.dataset.name} ({parts})."
     yield ""
     yield f"Classes: {', '.join(card.labels[:20])}{f' and {len(card.labels) - 20} more' if len(card.labels) > 20 else ''}."
+
+
+def _preprocessing(card: ModelCard) -> Iterator[str]:
+    if isinstance(card.preprocessing, Absent):
+        yield f"Not known: {card.preprocessing.reason}."
+        return
+    if ".pictures." in card.model:
+        yield "The file does all of this itself: it takes bytes (batch, height, width, channels), and gives probabilities."
+        yield ""
+    yield from (step if step.startswith(" ") else f"- {step}" for step in card.preprocessing.steps())
 
 
 def _parity(parity: Parity | Absent) -> Iterator[str]:

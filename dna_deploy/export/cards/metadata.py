@@ -13,10 +13,15 @@ from pydantic import Field, ValidationError
 
 from dna_deploy.errors import UsageError
 from dna_deploy.records.files import Part
+from dna_deploy.records.preprocessing import Preprocessing
 from dna_deploy.targets.target import Precision
 
 PREFIX = "dna_deploy."
 """Our keys start with this, so that they never meet another tool's."""
+
+
+_STRUCTURED = ("labels", "mean", "deviation", "preprocessing")
+"""What is written as JSON."""
 
 
 class ModelInfo(Part):
@@ -38,9 +43,13 @@ class ModelInfo(Part):
         "", description="the size of pictures (bytes, channels last) where pre-processing and softmax are inside, or 'any size'"
     )
 
+    preprocessing: Preprocessing | None = Field(default=None, description="from a picture to the input; absent: not known")
+
     def pairs(self) -> dict[str, str]:
         """The facts as text pairs, each under its own key."""
-        values = self.model_dump(mode="json", exclude=None if self.pictures else {"pictures"})
+        values = self.model_dump(
+            mode="json", exclude={name for name in ("pictures", "preprocessing") if not getattr(self, name)}
+        )
         return {PREFIX + key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 
     @classmethod
@@ -54,7 +63,7 @@ class ModelInfo(Part):
         if not values:
             return None
         try:
-            lists = {key: json.loads(values[key]) for key in ("labels", "mean", "deviation") if key in values}
+            lists = {key: json.loads(values[key]) for key in _STRUCTURED if key in values}
             return cls.model_validate({**values, **lists})
         except (ValidationError, json.JSONDecodeError) as error:
             raise UsageError(f"cannot read what {name} says about itself: {str(error).splitlines()[0]}") from error

@@ -28,6 +28,15 @@ FORMATS = {
 """Name -> `Format`. Others: entry points ``dna_deploy.formats``."""
 
 
+FORMAT_OF: dict[Precision, str] = {"fp16": "onnx-fp16", "int8": "onnx-int8"}
+"""The format that a target of a precision runs; plain ONNX where none is named."""
+
+
+def model_name(precision: Precision) -> str:
+    """The file that a target of a precision runs."""
+    return "model" + (find_format(FORMAT_OF[precision]).suffix if precision in FORMAT_OF else ".onnx")
+
+
 @dataclass(frozen=True)
 class Conversion:
     """What a format is made from."""
@@ -52,6 +61,8 @@ class Format:
     """Writes the file that it is given the path of."""
     takes_pictures: bool = False
     """Whether crop, resize, normalisation and softmax are inside."""
+    needs_images: bool = False
+    """Whether it is made by looking at training images."""
 
 
 def format_names() -> tuple[str, ...]:

@@ -13,11 +13,12 @@ from dna_deploy.errors import UsageError
 from dna_deploy.export.cards.metadata import ModelInfo
 from dna_deploy.export.formats.onnx_graph import export_onnx
 from dna_deploy.export.formats.onnx_names import name_after_layers
+from dna_deploy.export.formats.recipe import recipe_of
 from dna_deploy.export.kits.weights import load_network
 from dna_deploy.nets.network import Network
 from dna_deploy.records.files import digest_of, write_atomically
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import HeadedSpace
+from dna_deploy.spaces.chain import HeadedSpace
 
 MODEL_NAME = "model.onnx"
 
@@ -82,6 +83,7 @@ def export_architecture(
         mean=tuple(mean),
         deviation=tuple(deviation),
         weights=digest,
+        preprocessing=recipe_of(space.input, mean, deviation),
     )
     path = folder / MODEL_NAME
     weights_bytes = 4 * sum(layer.deployed_parameters for layer in space.place(architecture))

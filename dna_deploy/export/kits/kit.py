@@ -17,17 +17,18 @@ from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.probe_kit import KitManifest, KitProbe, ProbeKit, Role
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.heads import describe_head
+from dna_deploy.spaces.heads import head_of
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.space import HeadedSpace
+from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.target import Precision
 
 _AT_ONCE = 32
+_DRAWS_EACH = 100  # of a space that cannot count itself
 """Layers an export: enough to share its fixed cost of seconds, few enough to show progress."""
 
 
 def write_kit(
-    space: HeadedSpace,
+    space: SearchSpace,
     path: Path,
     seed: int = 0,
     calibration_networks: int = 10,
@@ -46,7 +47,7 @@ def write_kit(
 
 
 def make_kit(
-    space: HeadedSpace,
+    space: SearchSpace,
     seed: int = 0,
     calibration_networks: int = 10,
     validation_networks: int = 40,
@@ -84,14 +85,15 @@ def make_kit(
 
 
 def choose_networks(
-    space: HeadedSpace, seed: int, calibration: int, validation: int
+    space: SearchSpace, seed: int, calibration: int, validation: int
 ) -> tuple[tuple[Role, tuple[Architecture, ...]], ...]:
     """Different networks of the space: uniform ones to judge on, and ones spread evenly over cost to fit on."""
     rng = random.Random(seed)
-    wanted = min(space.count(), validation + max(20 * calibration, 1))
-    drawn: dict[Architecture, None] = {}
-    while len(drawn) < wanted:
+    count, size = validation + max(20 * calibration, 1), space.size()
+    drawn, tries = dict[Architecture, None](), 0
+    while len(drawn) < (count if size is None else min(size, count)) and (size or tries < _DRAWS_EACH * count):
         drawn.setdefault(space.sample(rng))
+        tries += 1
     unseen, pool = tuple(drawn)[:validation], tuple(drawn)[validation:]
     by_cost = sorted(pool, key=lambda architecture: sum(layer.macs for layer in space.place(architecture)))
     last = len(by_cost) - 1
@@ -126,7 +128,7 @@ def _with_distinct_values(module: nn.Module) -> nn.Module:
 
 
 def _kit(
-    space: HeadedSpace,
+    space: SearchSpace,
     seed: int,
     batch: int,
     precision: Precision,
@@ -144,7 +146,7 @@ def _kit(
         provenance=Provenance.now(),
         space=space.name,
         space_digest=space.digest,
-        head=describe_head(space.head),
+        head=head_of(space),
         seed=seed,
         batch=batch,
         precision=precision,

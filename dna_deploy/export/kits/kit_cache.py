@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import onnx
@@ -12,20 +11,15 @@ from dna_deploy import __version__
 from dna_deploy.errors import TableError
 from dna_deploy.export.kits.kit import write_kit
 from dna_deploy.progress import OnProgress, silent
+from dna_deploy.records.cache import cache_folder
 from dna_deploy.records.files import digest_of
 from dna_deploy.records.probe_kit import ProbeKit
-from dna_deploy.spaces.space import HeadedSpace
+from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.target import Precision
 
 
-def cache_folder() -> Path:
-    """Where this user's programs keep what they can make again."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "dna-deploy" / "kits"
-
-
 def cached_kit(
-    space: HeadedSpace,
+    space: SearchSpace,
     seed: int = 0,
     calibration_networks: int = 10,
     validation_networks: int = 40,
@@ -36,10 +30,10 @@ def cached_kit(
     folder: Path | None = None,
 ) -> ProbeKit:
     """The kit of a space, from the cache where it is there and whole."""
-    settings = (space.identity, seed, calibration_networks, validation_networks, batch, precision)
+    settings = (getattr(space, "identity", space.digest), seed, calibration_networks, validation_networks, batch, precision)
     versions = (__version__, torch.__version__, onnx.__version__)
     name = digest_of(repr((settings, versions)).encode()).partition(":")[2][:24]
-    path = (folder or cache_folder()) / f"{space.name}-{name}.kit"
+    path = (folder or cache_folder("kits")) / f"{space.name}-{name}.kit"
     if path.exists():
         try:
             return ProbeKit.read(path)

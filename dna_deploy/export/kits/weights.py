@@ -12,7 +12,7 @@ from dna_deploy.export.formats.onnx_graph import draw_shifts
 from dna_deploy.learning.tensor_file import TensorFile, file_digest
 from dna_deploy.nets.network import Network
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import HeadedSpace
+from dna_deploy.spaces.chain import HeadedSpace
 
 UNTRAINED = "untrained"
 

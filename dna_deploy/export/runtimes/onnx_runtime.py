@@ -60,8 +60,7 @@ def convert_to_fp16(conversion: Conversion, path: Path) -> None:
 def convert_to_int8(conversion: Conversion, path: Path) -> None:
     """Static quantisation: 8-bit weights a channel and 8-bit activations, their ranges seen on training images."""
     images = conversion.calibration
-    if images is None or not len(images):
-        raise UsageError("int8 needs training images to calibrate on", "say which with --dataset")
+    assert images is not None, "a format that needs images is not made without them"
     _write(quantised(conversion.onnx_file, _feeds(conversion.onnx_file, images)), conversion, path)
 
 
@@ -91,7 +90,7 @@ def quantised(onnx_file: Path, feeds: Iterable[dict[str, Array]]) -> Any:
 
 
 FP16 = Format(".fp16.onnx", "fp16", ("onnxruntime", "onnx-reference"), convert_to_fp16)
-INT8 = Format(".int8.onnx", "int8", ("onnxruntime", "openvino"), convert_to_int8)
+INT8 = Format(".int8.onnx", "int8", ("onnxruntime", "openvino"), convert_to_int8, needs_images=True)
 
 
 class _Reader:

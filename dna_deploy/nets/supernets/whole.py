@@ -11,7 +11,7 @@ from torch import nn
 from dna_deploy.nets.layers import build_layer
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import Trunk
-from dna_deploy.spaces.space import HeadedSpace
+from dna_deploy.spaces.chain import HeadedSpace
 
 
 class OneShotSupernet(nn.Module):

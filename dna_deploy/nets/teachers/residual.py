@@ -12,7 +12,7 @@ from torch import nn
 
 from dna_deploy.nets.layers import conv_bn
 from dna_deploy.records.files import Part
-from dna_deploy.spaces.space import HeadedSpace
+from dna_deploy.spaces.chain import HeadedSpace
 
 
 class ResidualConfig(Part):

@@ -15,7 +15,7 @@ from dna_deploy.report.content import Facts, Missing, Plot, Section, Table
 from dna_deploy.report.evidence import Evidence
 from dna_deploy.report.numbers import TimeScale, change_text, share_text, signed
 from dna_deploy.report.theme import LIGHT, Shape
-from dna_deploy.spaces.space import HeadedSpace
+from dna_deploy.spaces.chain import HeadedSpace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

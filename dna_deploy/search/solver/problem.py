@@ -17,15 +17,14 @@ from numpy.typing import NDArray
 
 from dna_deploy.errors import TableError
 from dna_deploy.records.rating_table import RatingTable
-from dna_deploy.search.measures import Measure
+from dna_deploy.search.measures import RATING, Measure
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import BlockChoice, PlacedCell
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.space import HeadedSpace
 
 Ticks = NDArray[np.float64]
 
-RATING = "rating"
 _MOST_TICKS = 9e15  # whole numbers up to 2**53 are exact in float64
 _MOST_FIXED = 16  # no network has more fixed layers
 _ROUNDING = 1e-12  # the relative amount by which a bound may be exceeded: float sums in another order differ by less

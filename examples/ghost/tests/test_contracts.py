@@ -3,10 +3,10 @@
 from dna_deploy_ghost.operation import Ghost
 
 from dna_deploy.api import Target
-from dna_deploy.contracts import ModuleContract, RunnerContract, SpaceContract
+from dna_deploy.contracts import ChainContract, ModuleContract, RunnerContract
 
 
-class TestSpace(SpaceContract):
+class TestSpace(ChainContract):
     name = "ghost"
 
 

@@ -26,7 +26,7 @@ from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.work import RatingWork
 from dna_deploy.records.files import Part
 from dna_deploy.records.training_history import ONE_SHOT
-from dna_deploy.spaces.space import HeadedSpace, SearchSpace
+from dna_deploy.spaces.chain import ChainSpace, HeadedSpace
 
 METHOD = "one-shot"
 
@@ -53,7 +53,7 @@ OneShotWork = RatingWork[OneShotConfig, None]
 
 
 def one_shot_work(
-    space: SearchSpace, data: ImageData, config: OneShotConfig, folder: Path, compute: Compute | None = None
+    space: ChainSpace, data: ImageData, config: OneShotConfig, folder: Path, compute: Compute | None = None
 ) -> OneShotWork:
     """What a one-shot supernet is made from; its head gets as many classes as the data has."""
     networks = space.with_head(space.head_for(len(data.classes)))

@@ -1,0 +1,115 @@
+"""A folder or shards read by one rule: which images train, which test, which classes there are, and what was left out.
+
+Test images are those of the part ``test``, else those of ``val``, else every tenth image, with one at least of
+a class. Where both parts are
+there, those of ``val`` validate. Classes are those of the training images.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dna_deploy.data.file_names import IMAGE_ENDINGS, ending_of, readable
+from dna_deploy.data.file_tree import LeftOut, Tree, enumerated, read_tree
+from dna_deploy.data.folder_listing import LAYOUT, list_folder
+from dna_deploy.data.listing import Listing, Sample
+from dna_deploy.data.shard_listing import SHARD_ENDING, list_shards
+from dna_deploy.errors import UsageError
+
+TEST_SHARE = 10
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a data set holds, by names alone: no image was opened. ``validation`` is empty where training images validate."""
+
+    listing: Listing
+    training: tuple[Sample, ...]
+    validation: tuple[Sample, ...]
+    test: tuple[Sample, ...]
+    notices: tuple[str, ...]
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """All images that are used: training, validation, test."""
+        return (*self.training, *self.validation, *self.test)
+
+    def without(self, names: Collection[str]) -> Survey:
+        """The same without some images; the others stay in their parts."""
+        training, validation, test = (
+            tuple(sample for sample in part if sample.name not in names) for part in (self.training, self.validation, self.test)
+        )
+        return replace(self, training=training, validation=validation, test=test)
+
+    def check_parts(self) -> None:
+        """Raises `UsageError` where a class has nothing to train on, or nothing is left to test on."""
+        if missing := set(self.listing.classes) - {sample.label for sample in self.training}:
+            raise UsageError(f"no image is left to train on for these classes: {enumerated(sorted(missing))}", LAYOUT)
+        if not self.test:
+            raise UsageError(f"{readable(str(self.listing.root))} leaves no test images: every class has one image", LAYOUT)
+
+
+def survey(root: Path, *, is_shards: bool | None = None) -> Survey:
+    """Reads the names of all files below a folder of classes, or of shards; None sees for itself which of them it is.
+
+    Raises:
+        UsageError: there is no such folder, or what lies there cannot be read in one way.
+    """
+    left_out = LeftOut()
+    tree = read_tree(root, left_out)
+    listing = (list_shards if (_has_shards(tree) if is_shards is None else is_shards) else list_folder)(tree, left_out)
+    used = {part: _of_known_classes(listing, part) for part in listing.parts}
+    training, validation, test = (used.get(part, []) for part in ("train", "validation", "test"))
+    notices = list(listing.notices)
+    if not test:
+        validation, test = [], validation
+    if not test:
+        training, test = _every_tenth(training, listing)
+        notices.append("every tenth image is a test image, and one at least of each class")
+    for part, samples in (("test", test), ("validation", validation)):
+        if samples and (missing := set(listing.classes) - {sample.label for sample in samples}):
+            notices.append(f"classes without {part} images: {enumerated(sorted(missing))}")
+    parts = (tuple(training), tuple(validation), tuple(test))
+    return Survey(listing, *parts, (*notices, *left_out.lines()))
+
+
+def _has_shards(tree: Tree) -> bool:
+    """Archives are shards, unless folders of images lie beside them."""
+    endings = {(ending_of(file.name), "/" in file.name) for file in tree.files}
+    has_archives = any(ending == SHARD_ENDING for ending, _ in endings)
+    return has_archives and not any(ending in IMAGE_ENDINGS and is_deep for ending, is_deep in endings)
+
+
+def _of_known_classes(listing: Listing, part: str) -> list[Sample]:
+    """The images of a part, without those of classes that have no training images."""
+    known = frozenset(listing.classes)
+    samples = listing.parts[part]  # type: ignore[index]
+    unknown = [sample for sample in samples if sample.label not in known]
+    if unknown:
+        labels = sorted({sample.label for sample in unknown})
+        listing.left_out.add(f"{part} images of classes without training images ({enumerated(labels)})", *_names(unknown))
+    return [sample for sample in samples if sample.label in known]
+
+
+def _names(samples: Iterable[Sample]) -> list[str]:
+    return [sample.name for sample in samples]
+
+
+def _every_tenth(samples: Sequence[Sample], listing: Listing) -> tuple[list[Sample], list[Sample]]:
+    """Training and test images: each tenth image or group tests, and the last of every class that has none among them."""
+    group_of = listing.groups
+    homes: dict[str, str] = {}
+    for sample in samples:
+        homes.setdefault(group_of.get(sample.name, sample.name), sample.label)
+    sizes = Counter(homes.values())
+    for_test = {group: label for group, label in [*homes.items()][TEST_SHARE - 1 :: TEST_SHARE] if sizes[label] > 1}
+    tested = set(for_test.values())
+    last = {label: group for group, label in homes.items() if sizes[label] > 1}
+    for_test.update({group: label for label, group in last.items() if label not in tested})
+    parts: tuple[list[Sample], list[Sample]] = ([], [])
+    for sample in samples:
+        parts[group_of.get(sample.name, sample.name) in for_test].append(sample)
+    return parts
