@@ -24,7 +24,7 @@ SPACE = TiedSpace()
 def latency_table() -> LatencyTable:
     """A millisecond for ten thousand multiply-accumulates."""
     rows = [TABLE.rows[0].model_copy(update={"layer": row.key, "latency_s": row.macs / 1e7}) for row in SPACE.rows()]
-    about = {"space": SPACE.name, "space_digest": SPACE.digest, "rows": tuple(rows)}
+    about = {"space": SPACE.name, "space_digest": SPACE.digest, "head": "", "rows": tuple(rows)}
     return TABLE.model_copy(update=about)
 
 
