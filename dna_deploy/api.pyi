@@ -28,10 +28,10 @@ from dna_deploy.progress import Progress as Progress
 from dna_deploy.progress import silent as silent
 from dna_deploy.rating.raters.dna.config import RatingConfig as RatingConfig
 from dna_deploy.rating.raters.dna.rating import rate_space as rate_space
-from dna_deploy.rating.raters.dna_pp.population import PopulationConfig as PopulationConfig
+from dna_deploy.rating.raters.dna_pp.config import PopulationConfig as PopulationConfig
 from dna_deploy.rating.raters.dna_pp.rating import rate_population as rate_population
+from dna_deploy.rating.raters.one_shot.config import OneShotConfig as OneShotConfig
 from dna_deploy.rating.raters.one_shot.rating import rate_one_shot as rate_one_shot
-from dna_deploy.rating.raters.one_shot.training import OneShotConfig as OneShotConfig
 from dna_deploy.rating.raters.one_shot.training import one_shot_work as one_shot_work
 from dna_deploy.rating.raters.one_shot.training import train_one_shot as train_one_shot
 from dna_deploy.records.latency_table import LatencyTable as LatencyTable

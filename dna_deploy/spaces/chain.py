@@ -57,14 +57,14 @@ class ChainSpace:
     def describe(self) -> dict[str, object]:
         """The space as plain data."""
 
-        def cell(of: Cell) -> list[object]:
-            return [of.width, [[describe_operation(op) for op in operations] for operations in of.layers]]
+        def cell(candidates: Cell) -> list[object]:
+            return [candidates.width, [[describe_operation(op) for op in operations] for operations in candidates.layers]]
 
         return {
             "name": self.name,
             "input": str(self.input),
             "stem": _describe(self.stem),
-            "blocks": [[block.stride, [cell(of) for of in block.cells]] for block in self.blocks],
+            "blocks": [[block.stride, [cell(choices) for choices in block.cells]] for block in self.blocks],
         }
 
     def with_resolution(self, resolution: int) -> ChainSpace:
@@ -103,7 +103,7 @@ class ChainSpace:
     def sample(self, rng: random.Random) -> Architecture:
         """A network drawn uniformly from the space."""
         weights = [[cell.count() for cell in block.cells] for block in self.blocks]
-        cells = (rng.choices(block.cells, of)[0] for block, of in zip(self.blocks, weights, strict=True))
+        cells = (rng.choices(block.cells, counts)[0] for block, counts in zip(self.blocks, weights, strict=True))
         return Architecture.of(cell.choice(cell.draw(rng.randrange)) for cell in cells)
 
     def sample_cells_evenly(self, rng: random.Random) -> Architecture:

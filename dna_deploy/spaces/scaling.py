@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import BlockChoice, FixedLayer
-from dna_deploy.spaces.chain import HeadedSpace
+from dna_deploy.spaces.chain import ChainSpace, HeadedSpace
 from dna_deploy.spaces.operations import FeatureMap, Operation
 from dna_deploy.spaces.placed import place_chain
 from dna_deploy.spaces.sections import Sections
@@ -48,7 +48,7 @@ class Scaling:
         return tuple(operations[layer * len(operations) // depth] for layer in range(depth))
 
 
-def largest(space: HeadedSpace) -> Architecture:
+def largest(space: ChainSpace) -> Architecture:
     """In every block the deepest cell, of these the widest, and in each of its layers the operation with most parameters."""
     input, choices = space.index.entry, []
     for block in space.blocks:
@@ -83,10 +83,10 @@ def grown(space: HeadedSpace, architecture: Architecture, step: Scaling, times: 
     Raises:
         UsageError: no power of this step has so many.
     """
-    wanted = times * scaled(space, architecture, Scaling()).parameters
+    target = times * scaled(space, architecture, Scaling()).parameters
     for count in range(_STEPS + 1):
         sections = scaled(space, architecture, step.power(count / _STEPS_A_POWER))
-        if sections.parameters >= wanted:
+        if sections.parameters >= target:
             return sections
     raise UsageError(f"{architecture} never has {times:g} times its parameters by {step}", "let it grow in depth or width")
 

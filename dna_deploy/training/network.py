@@ -22,10 +22,8 @@ from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.heads import head_of
 from dna_deploy.training.accuracy import measure_accuracy
-from dna_deploy.training.config import TrainingConfig
+from dna_deploy.training.config import RECORD, WEIGHTS, TrainingConfig
 from dna_deploy.training.fit import BestEpoch, Run, fit
-
-RECORD, WEIGHTS = "trained-network.json", "weights.safetensors"
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ from dna_deploy.nets.network import Network
 from dna_deploy.records.model_card import Absent
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import default_target
+from tests.export.made import made_up_data
 from tests.export.networks import TINY, tiny
-from tests.export.test_delivery import made_up_data
 from tests.headed import FASHION
 
 

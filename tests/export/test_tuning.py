@@ -19,8 +19,8 @@ from dna_deploy.records.samples import Samples
 from dna_deploy.records.score import ACCURACY, share
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
+from tests.export.made import card, measurement
 from tests.export.networks import tiny
-from tests.export.test_card import card, measurement
 from tests.headed import FASHION
 
 TARGET = Target(name="device", pin=(0,))

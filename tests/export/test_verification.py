@@ -18,8 +18,8 @@ from dna_deploy.records.doubt import Doubt
 from dna_deploy.records.model_card import AskedLatency, MeasuredLatency, ModelCard
 from dna_deploy.targets.target_file import default_target
 from dna_deploy.units import Duration
+from tests.export.made import card, measurement
 from tests.export.networks import TINY, tiny
-from tests.export.test_card import card, measurement
 from tests.headed import FASHION
 
 BASE_INSTALL = """

@@ -15,13 +15,13 @@ from dna_deploy.records.profile_run import ProfileRun
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.search import Constraint, search
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.heads import describe_head, parse_head
 from tests.records.collect_samples import SAMPLES
 from tests.search.instances import random_ratings, random_table
 
-FASHION = find_space("fashion")
+FASHION = find_chain("fashion").with_head()
 
 
 def headed(classes: int) -> HeadedSpace:

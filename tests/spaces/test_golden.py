@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dna_deploy.spaces.catalog import find_chain, find_space
+from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.catalog.mbconv import PUBLISHED
 
 GOLDEN = {
@@ -23,7 +23,7 @@ def test_mbconv_counts_the_published_candidates() -> None:
 
 
 def test_fashion_has_ten_million_networks_and_few_candidates() -> None:
-    space = find_space("fashion")
+    space = find_chain("fashion").with_head()
     assert space.size() >= 10_000_000
     assert sum(block.count() for block in space.blocks) == 810
     assert len(list(space.blocks[1].candidates())) == space.blocks[1].count() == 294
