@@ -106,13 +106,8 @@ class LatencyTable(HeadedRecord):
         return PaceReference(table=self.digest, fingerprint=self.fingerprint, idle_s=self.idle_s, sentinels=sentinels)
 
     def check_space(self, space: SearchSpace) -> None:
-        """Raises `TableError` unless the table is for this very space and speaks of each of its rows."""
-        if self.space_digest != space.digest:
-            raise TableError(
-                f"the latency table is for space {self.space!r} ({self.space_digest[:19]}), "
-                f"not {space.name!r} ({space.digest[:19]})",
-                f"make one with: dna-deploy profile --space {space.name}",
-            )
+        """Raises `TableError` unless the table is for the networks of this very space and speaks of each of its rows."""
+        self.check_networks(space, f"make one with: dna-deploy profile --space {space.name}")
         keys = self._latencies.keys() | self.reasons.keys()
         missing = [layer.key for layer in space.rows() if layer.key not in keys]
         if missing:

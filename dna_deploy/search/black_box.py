@@ -82,7 +82,7 @@ def search_black_box(
     networks = question.networks()
     strategy = strategy or ("evolution" if isinstance(networks, Genomes) else "ageing")
     factory: StrategyFactory = load_plugin("strategy", strategy, STRATEGIES)
-    about = {"space": space.digest, "rating": name, "strategy": strategy, "seed": seed}
+    about = {"space": getattr(space, "identity", space.digest), "rating": name, "strategy": strategy, "seed": seed}
     seen = _explore(factory(networks, seed), rate, RatingLog(log, about), evaluations, progress)
     return question.outcome(networks, seen, f"{strategy}, seed {seed}, {len(seen)} networks rated")
 

@@ -64,7 +64,7 @@ def with_manifest(**changes: object) -> bytes:
     """A kit whose manifest was changed, its digest made to fit."""
     body = {**small_kit().manifest.model_dump(mode="json"), **changes}
     text = json.dumps(body)
-    whole = {"kind": "probe-kit", "schema_version": 1, **json.loads(text)}
+    whole = {"kind": "probe-kit", "schema_version": KitManifest.SCHEMA_VERSION, **json.loads(text)}
     digest = digest_of(json.dumps(whole, sort_keys=True, separators=(",", ":")).encode())
     return repacked(lambda members: members.update({"manifest.json": json.dumps({"digest": digest, **whole}).encode()}))
 
