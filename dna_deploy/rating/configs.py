@@ -8,6 +8,7 @@ from importlib import import_module
 from dna_deploy.records.files import Part
 
 CONFIGS = {
+    "cream-top1": "dna_deploy.rating.raters.cream.config:CreamConfig",
     "dna": "dna_deploy.rating.raters.dna.config:RatingConfig",
     "dna++": "dna_deploy.rating.raters.dna_pp.config:PopulationConfig",
     "one-shot": "dna_deploy.rating.raters.one_shot.config:OneShotConfig",

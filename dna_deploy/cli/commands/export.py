@@ -84,22 +84,22 @@ def export(
     from dna_deploy.export.delivery import deliver
     from dna_deploy.export.formats.preprocessing import PictureSize
 
-    wanted, pictures = list(formats or ()), None
+    chosen, pictures = list(formats or ()), None
     if with_preprocessing is not None:
         pictures = PictureSize.parse(with_preprocessing)
-        wanted += ["onnx-pictures", *(["openvino-pictures"] if "openvino" in wanted else [])]
+        chosen += ["onnx-pictures", *(["openvino-pictures"] if "openvino" in chosen else [])]
     source = _source(network, settings.space, origin)
     data = _data(source, judging.dataset)
     if data is not None:
         source = source.with_labels(data.classes, data.normalisation.mean, data.normalisation.deviation)
     note(f"exporting {source.architecture}")
-    done = deliver(
-        source, out, formats=wanted, data=data, images=judging.images, batch=_batch(batch, source),
+    delivery = deliver(
+        source, out, formats=chosen, data=data, images=judging.images, batch=_batch(batch, source),
         seed=settings.seed, replace=replace, pictures=pictures,
     )  # fmt: skip
-    _show(done, json=json)
-    _complain(done)
-    note(f"next: dna-deploy verify {done.model} --latency 20ms")
+    _show(delivery, json=json)
+    _complain(delivery)
+    note(f"next: dna-deploy verify {delivery.model} --latency 20ms")
 
 
 def _show(done: Delivery, *, json: bool) -> None:
@@ -118,12 +118,12 @@ def _show(done: Delivery, *, json: bool) -> None:
         note(f"wrote {delivery.model} and {delivery.card_file} (and as Markdown)")
 
 
-def _complain(done: Delivery) -> None:
+def _complain(delivery: Delivery) -> None:
     """Ends with the first error of a format that was not delivered, after each is named."""
-    for refused in done.refused:
+    for refused in delivery.refused:
         complain(f"{refused.name} was not delivered: {refused.error.message}")
-    if done.refused:
-        raise done.refused[0].error
+    if delivery.refused:
+        raise delivery.refused[0].error
 
 
 def _source(network: str, space: str, origin: Origin) -> Source:
@@ -135,8 +135,8 @@ def _source(network: str, space: str, origin: Origin) -> Source:
     from dna_deploy.spaces.catalog import find_chain
 
     if ":" in network and not Path(network).exists():
-        found = find_chain(space).with_head()
-        source = Source(found, found.parse(network))
+        chain = find_chain(space).with_head()
+        source = Source(chain, chain.parse(network))
     else:
         source = source_of_record(Path(network))
     if origin.weights is not None:

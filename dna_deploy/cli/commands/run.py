@@ -114,12 +114,12 @@ def _settings_file(path: Path) -> Path:
     Raises:
         UsageError: it is not there, but a folder above has one.
     """
-    found = path / SETTINGS_FILE if path.is_dir() else path
-    if path == SETTINGS_FILE and not found.exists():
+    file = path / SETTINGS_FILE if path.is_dir() else path
+    if path == SETTINGS_FILE and not file.exists():
         above = next((folder for folder in Path.cwd().parents if (folder / SETTINGS_FILE).exists()), None)
         if above is not None:
             raise UsageError(f"there is no {SETTINGS_FILE} in this folder", f"the one above: dna-deploy run {above}")
-    return found
+    return file
 
 
 def _journey(settings: Settings, folder: Path, profiles: Path, reproduce: str) -> Journey:

@@ -42,8 +42,8 @@ class LatencyTables:
         """The same, of a space whose blocks are rated."""
         from dna_deploy.spaces.chain import as_headed
 
-        found, tables = self.read(space)
-        return as_headed(found), tables
+        named, tables = self.read(space)
+        return as_headed(named), tables
 
 
 @dataclass(frozen=True)

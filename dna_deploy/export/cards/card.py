@@ -120,10 +120,10 @@ def baseline(name: str, space: HeadedSpace, architecture: Architecture, predicte
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in _PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
