@@ -52,9 +52,9 @@ class TrainingState:
         for callback in self.callbacks:
             callback.restore(facts)
         subjects = [subject for phase in phases for subject in phase.histories]
-        kept = facts.get("courses", [facts if len(subjects) == 1 else {}] * len(subjects))
+        courses = facts.get("courses", [facts if len(subjects) == 1 else {}] * len(subjects))
         images = max((callback.images for callback in callbacks), default=0)
-        self.curves = [LossCurve.of_facts({"step": facts["step"], **course}, images) for course in kept]
+        self.curves = [LossCurve.of_facts({"step": facts["step"], **course}, images) for course in courses]
         self.saved = self.step
 
     @property

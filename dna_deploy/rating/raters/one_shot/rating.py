@@ -98,8 +98,8 @@ class OpenSupernet:
 
     def _batches(self, part: str, portions: int) -> Iterator[torch.Tensor]:
         """Images kept as bytes, a quarter of what networks take; in batches of about one size, whose statistics weigh alike."""
-        kept = self._pixels[part]
-        for pixels in kept.chunk(-(-len(kept) // self.work.config.rating_batch) * portions):
+        cached = self._pixels[part]
+        for pixels in cached.chunk(-(-len(cached) // self.work.config.rating_batch) * portions):
             yield self.work.data.normalisation(pixels.to(self.work.compute.device))
 
 
