@@ -92,10 +92,7 @@ class ChainContract(SpaceContract):
         return as_headed(self.space)
 
     def test_codes_name_one_operation_each(self) -> None:
-        operations = {
-            layer.operation for block in self.chain.index.cells for cell in block[0] for layers in cell for layer in layers
-        }
-        codes = [operation.code for operation in operations]
+        codes = [operation.code for operation in self.chain.index.operations]
         assert len(set(codes)) == len(codes), f"two operations share a code: {sorted(codes)}"
         assert all(_CODE.fullmatch(code) for code in codes), f"a code has other characters than {_CODE.pattern}: {codes}"
 

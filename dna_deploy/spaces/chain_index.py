@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import Block, BlockChoice, CellPath, PlacedCell, Trunk
+from dna_deploy.spaces.operations import Operation
 from dna_deploy.spaces.placed import PlacedLayer, place_chain
 from dna_deploy.spaces.shapes import FeatureMap, Shape, feature_map
 
@@ -26,6 +28,18 @@ class ChainIndex:
     def counts(self) -> tuple[int, ...]:
         """How many candidates every block has."""
         return tuple(block.count() for block in self.blocks)
+
+    @cached_property
+    def operations(self) -> frozenset[Operation]:
+        """Everything that any layer can be."""
+        cells = chain.from_iterable(block.cells for block in self.blocks)
+        return frozenset(operation for cell in cells for operations in cell.layers for operation in operations)
+
+    def layer_names(self, block: int) -> Iterator[str]:
+        """`BlockChoice.layer_names` of all candidates of a block, each once."""
+        for cell in self.blocks[block].cells:
+            for number, operations in enumerate(cell.layers, 1):
+                yield from (f"{cell.width}x{cell.depth} layer {number}: {operation.code}" for operation in operations)
 
     @property
     def strides(self) -> tuple[int, ...]:
