@@ -26,7 +26,7 @@ from dna_deploy.search.rating_log import RatingLog
 from dna_deploy.search.solver.exact import solve
 from dna_deploy.search.solver.infeasible import infeasible
 from dna_deploy.search.solver.pareto import non_dominated
-from dna_deploy.search.strategies import STRATEGIES, StrategyFactory
+from dna_deploy.search.strategies import STRATEGIES, Strategy, StrategyFactory
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 
@@ -76,7 +76,7 @@ def search_black_box(
     demands, axis = resolved(model, asked_for), model.resolve(axis)
     if not len(solve(model, (axis,), demands).choices):
         raise infeasible(model, demands)
-    factory: StrategyFactory = load_plugin("strategy", strategy, STRATEGIES)
+    factory: StrategyFactory = load_plugin("strategy", strategy, STRATEGIES, Strategy)
     genomes = Genomes(model.problem, model.criteria((), demands))
     about = {"space": space.digest, "rating": name, "strategy": strategy, "seed": seed}
     known = RatingLog(log, about)
@@ -85,7 +85,7 @@ def search_black_box(
 
 
 def _explore(
-    strategy: object,
+    strategy: Strategy,
     genomes: Genomes,
     model: CostModel,
     rate: Rate,
@@ -98,7 +98,7 @@ def _explore(
     idle = 0
     while len(seen) < evaluations and idle < _IDLE_ROUNDS:
         before = len(seen)
-        asked_now = strategy.ask()  # type: ignore[attr-defined]
+        asked_now = strategy.ask()
         if not len(asked_now):
             break
         for genome in asked_now:
@@ -109,7 +109,7 @@ def _explore(
                 return seen
             seen[choices] = _rating(model.problem.architecture(choices), rate, known)
             progress(len(seen), min(seen.values()))
-        strategy.tell(np.array([seen[tuple(genomes.choices(genome).tolist())] for genome in asked_now]))  # type: ignore[attr-defined]
+        strategy.tell(np.array([seen[tuple(genomes.choices(genome).tolist())] for genome in asked_now]))
         idle = idle + 1 if len(seen) == before else 0
     return seen
 
