@@ -15,12 +15,12 @@ from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.records.files import digest_of
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv, Pointwise
-from dna_deploy.spaces.space import SearchSpace
 
 OPERATIONS = (MBConv(3, 1), MBConv(5, 2), Pointwise())
 
-SPACE = SearchSpace(
+SPACE = ChainSpace(
     name="toy",
     input=FeatureMap(1, 12, 12),
     stem=(FixedLayer(Conv(3), 8),),

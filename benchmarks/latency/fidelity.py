@@ -38,8 +38,8 @@ from dna_deploy.records.probe_kit import ProbeKit
 from dna_deploy.records.samples import Samples
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import default_target
 
@@ -85,7 +85,7 @@ def single_operators(content: bytes) -> list[bytes]:
     return models
 
 
-def build(space: SearchSpace, kit: ProbeKit, folder: Path) -> Models:
+def build(space: ChainSpace, kit: ProbeKit, folder: Path) -> Models:
     kit.unpack(folder)
     models = Models(folder, {probe.file: folder / probe.file for probe in kit.manifest.probes}, {})
     known: dict[bytes, str] = {}
@@ -123,7 +123,7 @@ def measure(models: Models, plan: SamplingPlan) -> dict[str, Samples]:
 class Evidence:
     """What was timed, by what it was."""
 
-    def __init__(self, space: SearchSpace, kit: ProbeKit, models: Models, samples: dict[str, Samples]) -> None:
+    def __init__(self, space: ChainSpace, kit: ProbeKit, models: Models, samples: dict[str, Samples]) -> None:
         self.space, self.models, self.samples = space, models, samples
         self.files = {probe.key: probe.file for probe in kit.probes("layer")}
         (empty,) = kit.probes("empty")

@@ -17,7 +17,7 @@ import numpy as np
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import BlockChoice
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.statistics.operator_counts import operator_counts
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.training.recipe import Recipe
@@ -52,25 +52,25 @@ PLANS = {
 PLANS["c"] = replace(PLANS["b"], draw_seed=3)
 
 
-def draw_mixed(space: SearchSpace, rng: random.Random) -> Architecture:
+def draw_mixed(space: ChainSpace, rng: random.Random) -> Architecture:
     """A network: for each block a cell, all equally likely, then an operation a layer."""
     return space.sample_cells_evenly(rng)
 
 
-def draw_plain(space: SearchSpace, rng: random.Random) -> Architecture:
+def draw_plain(space: ChainSpace, rng: random.Random) -> Architecture:
     """A network with one operation a block."""
     cells = [rng.choice(block.cells) for block in space.blocks]
     return Architecture.of(BlockChoice(cell.width, (rng.choice(cell.layers[0]),) * cell.depth) for cell in cells)
 
 
-def draw_bands(space: SearchSpace, table: LatencyTable, plan: Plan) -> list[list[list[Architecture]]]:
+def draw_bands(space: ChainSpace, table: LatencyTable, plan: Plan) -> list[list[list[Architecture]]]:
     """For each band, for each way to draw, the first networks whose predicted latency is near the band's middle."""
     halves = [_draw_half(space, table, plan, draw, seed) for seed, draw in enumerate((draw_mixed, draw_plain))]
     return [list(band) for band in zip(*halves, strict=True)]
 
 
 def _draw_half(
-    space: SearchSpace, table: LatencyTable, plan: Plan, draw: Callable[[SearchSpace, random.Random], Architecture], seed: int
+    space: ChainSpace, table: LatencyTable, plan: Plan, draw: Callable[[ChainSpace, random.Random], Architecture], seed: int
 ) -> list[list[Architecture]]:
     rng, bands, wanted = random.Random(seed), [dict[Architecture, None]() for _ in plan.bands_s], plan.drawn
     while any(len(band) < wanted for band in bands):
@@ -83,7 +83,7 @@ def _draw_half(
 
 
 def draw_far_apart(
-    space: SearchSpace, table: LatencyTable, plan: Plan, known: Collection[Architecture]
+    space: ChainSpace, table: LatencyTable, plan: Plan, known: Collection[Architecture]
 ) -> list[list[list[Architecture]]]:
     """For each band, of many networks that are not known, those that count their operations most differently."""
     rng = random.Random(plan.draw_seed)
@@ -96,7 +96,7 @@ def draw_far_apart(
     ]
 
 
-def far_apart(space: SearchSpace, networks: Sequence[Architecture], count: int) -> list[Architecture]:
+def far_apart(space: ChainSpace, networks: Sequence[Architecture], count: int) -> list[Architecture]:
     """Begins with the first network, and takes again and again the one farthest from all taken (Gonzalez 1985)."""
     features = operator_counts(space, networks)
     spread = features.std(0)

@@ -24,8 +24,8 @@ from dna_deploy.records.files import Provenance
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.samples import Samples
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import default_target
@@ -40,7 +40,7 @@ def write_list(name: str) -> None:
     truth, plan = TRUTHS[name], PLANS[name]
     if truth.list_path.exists():
         raise SystemExit(f"{truth.list_path} is frozen")
-    space = find_space(SPACE)
+    space = find_chain(SPACE)
     table = LatencyTable.read(TABLE)
     table.check_space(space)
     older = list(TRUTHS)[: list(TRUTHS).index(name)]
@@ -79,7 +79,7 @@ def write_list(name: str) -> None:
 
 
 def measure(
-    space: SearchSpace, architectures: list[Architecture], plan: SamplingPlan
+    space: ChainSpace, architectures: list[Architecture], plan: SamplingPlan
 ) -> tuple[dict[Architecture, Samples], Fingerprint]:
     """Timed runs of networks made of the very layers that profiling measures, all of them interleaved."""
     kit = cached_kit(space)

@@ -46,23 +46,23 @@ from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.training import build_supernet, train_blocks, training_batches
 from dna_deploy.rating.raters.dna.work import BlockWork, block_work
 from dna_deploy.spaces.block import Block, Cell
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import FeatureMap, MBConv, Pointwise
-from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.machine import processor_name
 
 DEPTH, REPEATS = 4, 5
 OPERATIONS = (MBConv(3, 1), MBConv(3, 3), MBConv(5, 3), MBConv(5, 6), MBConv(7, 6), Pointwise())
 
 
-def deep_block() -> tuple[SearchSpace, Teacher]:
+def deep_block() -> tuple[ChainSpace, Teacher]:
     """One block of stride 1, so that every layer costs the same and the theory is about time."""
-    space = SearchSpace(
+    space = ChainSpace(
         name="deep",
         input=FeatureMap(16, 14, 14),
         stem=(),
         blocks=(Block(1, (Cell.uniform(16, DEPTH, OPERATIONS),)),),
-        head=find_space("fashion").head,
+        head=find_chain("fashion").head,
     )
     config = ResidualConfig(in_channels=16, stem_width=16, stem_stride=1, widths=(32,), strides=(1,), depth=1, classes=10)
     return space, Teacher.freeze("random", "random", ResidualNetwork(config), space.input)
@@ -116,7 +116,7 @@ def training(folder: Path, steps: int = 20) -> dict[str, float]:
     its loss backward, and nothing else. What training adds: the optimiser (Adam), images and their augmentation, drawing
     paths, losses, and saving; and the teacher, which is shown apart.
     """
-    space = find_space("fashion")
+    space = find_chain("fashion")
     config = RatingConfig(epochs=1)
     data = load_data(DataConfig(train_images=steps * config.batch), space.input)
     network = ResidualNetwork(ResidualConfig.for_space(space, 1.6, 1))

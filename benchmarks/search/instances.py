@@ -15,16 +15,16 @@ from dna_deploy.records.files import Provenance
 from dna_deploy.records.latency_table import Calibration, LatencyRow, LatencyTable
 from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.target import Target
 
 PROVENANCE = Provenance(created_at="2026-01-01T00:00:00+00:00", tool_version="0", python_version="3", host="h", command="c")
 
 
-def latency_table(space: SearchSpace, seed: int, target: str = "device") -> LatencyTable:
+def latency_table(space: ChainSpace, seed: int, target: str = "device") -> LatencyTable:
     """A plausible table: 4 GMAC/s, 2 G elements/s, 15 us a layer, 20 % spread."""
     rng = random.Random(seed)
 
@@ -42,7 +42,7 @@ def latency_table(space: SearchSpace, seed: int, target: str = "device") -> Late
     )  # fmt: skip
 
 
-def rating_table(space: SearchSpace, seed: int, noise: float = 0.01) -> RatingTable:
+def rating_table(space: ChainSpace, seed: int, noise: float = 0.01) -> RatingTable:
     """Plausible ratings: 0.2 to 0.6 a block, better for more MACs, with an own worth of each operation at each layer."""
     rng = np.random.default_rng(seed)
     blocks = []
@@ -70,7 +70,7 @@ def rating_table(space: SearchSpace, seed: int, noise: float = 0.01) -> RatingTa
     )  # fmt: skip
 
 
-def long_space(blocks: int, candidates: int) -> SearchSpace:
+def long_space(blocks: int, candidates: int) -> ChainSpace:
     """A space with this many blocks and about this many candidates a block; every fourth block has two widths."""
     operations = tuple(MBConv(kernel, expansion) for kernel in (3, 5, 7, 9, 11, 13, 15) for expansion in (2, 3, 4, 6))
     depth = 3 if candidates > 500 else 2
@@ -81,7 +81,7 @@ def long_space(blocks: int, candidates: int) -> SearchSpace:
         extra = (Cell(24, (operations[:count],) * (depth - 1)),) if index % 4 == 0 else ()
         return Block(1, (cell, *extra))
 
-    return SearchSpace(
+    return ChainSpace(
         f"long-{blocks}x{candidates}", FeatureMap(3, 32, 32), (FixedLayer(Conv(3), 16, 2),),
         tuple(block(index) for index in range(blocks)), (FixedLayer(ClassifierHead(64), 10),),
     )  # fmt: skip

@@ -32,8 +32,8 @@ from dna_deploy.search.cost_model import CostModel
 from dna_deploy.search.front import trade_off
 from dna_deploy.search.solver.exact import solve
 from dna_deploy.spaces.block import Block
-from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.chain import ChainSpace
 
 HERE, BENCHMARKS = Path(__file__).parent, Path(__file__).parents[1]
 ENVIRONMENTS = {
@@ -44,8 +44,8 @@ COSTS = (Latency("one"), Latency("two"), Macs())
 PATIENCE_S, IMPORTING_S = 20, 180
 
 
-def simple_space() -> SearchSpace:
-    space = find_space("mbconv")
+def simple_space() -> ChainSpace:
+    space = find_chain("mbconv")
     wanted = ((2, 24), (4, 40), (4, 80), (4, 112), (4, 192), (1, 320))
     blocks = zip(space.blocks, wanted, strict=True)
     cells = [
@@ -54,7 +54,7 @@ def simple_space() -> SearchSpace:
     return replace(space, name="mbconv-simple", blocks=tuple(cells))
 
 
-def model_of(space: SearchSpace, seed: int) -> CostModel:
+def model_of(space: ChainSpace, seed: int) -> CostModel:
     tables = [latency_table(space, 10 * seed + 1, "one"), latency_table(space, 10 * seed + 2, "two")]
     return CostModel.build(space, rating_table(space, seed), tables, COSTS)
 
@@ -146,9 +146,9 @@ def compare(title: str, cases: list[tuple[CostModel, list[Constraint], int]]) ->
 
 
 def whole_space() -> None:
-    space = find_space("mbconv")
+    space = find_chain("mbconv")
     model = model_of(space, 1)
-    print(f"\nthe whole mbconv space, {space.count():.3g} networks, coupled widths, tables in memory")
+    print(f"\nthe whole mbconv space, {space.size():.3g} networks, coupled widths, tables in memory")
     tables = [latency_table(space, 11, "one")]
     ratings = rating_table(space, 1)
     _, build = timed(lambda: CostModel.build(space, ratings, tables, (Latency("one"),)))
@@ -188,7 +188,7 @@ def grow(blocks: int, candidates: int) -> None:
 
 def against_peers(parts: Collection[str]) -> None:
     models = [model_of(simple_space(), seed) for seed in (1, 2)]
-    print(f"{models[0].space.count():.3g} networks, {models[0].problem.candidates} candidates; {conditions()}")
+    print(f"{models[0].space.size():.3g} networks, {models[0].problem.candidates} candidates; {conditions()}")
     if "one" in parts:
         cases = [(model, budgets(model, share, 1), seed) for seed, model in enumerate(models) for share in (0.3, 0.5, 0.7)]
         compare("1 constraint", cases)

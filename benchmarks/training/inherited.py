@@ -29,7 +29,7 @@ from dna_deploy.progress import silent
 from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.raters.dna.work import block_work
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.training.config import RESIDUAL, TeacherConfig, TrainingConfig
 from dna_deploy.training.network import Start, train_architecture
 from dna_deploy.training.recipe import Recipe
@@ -39,7 +39,7 @@ NETWORKS = ("24:k3e1/40:k3e1/80:k3e1", "24:k3e3/40:k5e3,p1/80:k3e3", "24:k5e3,k3
 SEEDS, EPOCHS = (0, 1), (1, 2, 4)
 IMAGES, SUPERNET_EPOCHS, TEACHER_EPOCHS = 8_000, 4, 3
 KEPT = Path(__file__).parents[1] / "results" / "inherited.csv"
-SPACE = find_space("fashion")
+SPACE = find_chain("fashion")
 RECIPE = Recipe(batch=64, learning_rate=5e-3)
 
 

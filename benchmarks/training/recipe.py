@@ -28,7 +28,7 @@ from dna_deploy.data.splits import ImageData, load_data
 from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.network import Network
 from dna_deploy.progress import silent
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.training.fit import Run, fit
 from dna_deploy.training.recipe import Recipe
 
@@ -93,7 +93,7 @@ def accuracy(setting: Setting, number: int, seed: int, folder: Path) -> float:
 
 
 def train(setting: Setting, number: int, seed: int, folder: Path) -> dict[str, Any]:
-    space, images = find_space("fashion"), data(seed)
+    space, images = find_chain("fashion"), data(seed)
     recipe = Recipe(
         epochs=EPOCHS,
         batch=setting.batch,
@@ -111,7 +111,7 @@ def train(setting: Setting, number: int, seed: int, folder: Path) -> dict[str, A
 @cache
 def data(seed: int) -> ImageData:
     config = DataConfig(train_images=IMAGES, validation_images=VALIDATION, seed=seed)
-    return load_data(config, find_space("fashion").input)
+    return load_data(config, find_chain("fashion").input)
 
 
 if __name__ == "__main__":

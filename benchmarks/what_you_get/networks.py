@@ -15,7 +15,7 @@ from dna_deploy.nets.teachers.teacher import load_teacher
 from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.rating import rate_space
 from dna_deploy.rating.raters.dna.work import BlockWork, block_work
-from dna_deploy.rating.raters.one_shot.rating import OpenSupernet
+from dna_deploy.rating.raters.one_shot.rater import OneShot
 from dna_deploy.rating.raters.one_shot.training import OneShotConfig, one_shot_work
 from dna_deploy.rating.refine import refine
 from dna_deploy.records.latency_table import LatencyTable
@@ -25,9 +25,9 @@ from dna_deploy.search import Constraint, Latency, search
 from dna_deploy.search.black_box import search_black_box
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv
-from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.config import RESIDUAL, TeacherConfig
 from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.teacher import train_residual
@@ -58,7 +58,7 @@ class Network:
     role: str
     budget_s: float | None
     """None: hand-made, for whichever budget its measured latency fits."""
-    space: SearchSpace
+    space: ChainSpace
     architecture: Architecture
 
 
@@ -69,8 +69,8 @@ class Workshop:
     folder: Path
 
     @cached_property
-    def space(self) -> SearchSpace:
-        return find_space(SPACE)
+    def space(self) -> ChainSpace:
+        return find_chain(SPACE)
 
     @cached_property
     def table(self) -> LatencyTable:
@@ -96,9 +96,9 @@ class Workshop:
         return RatingTable.read(path)
 
     @cached_property
-    def one_shot(self) -> OpenSupernet:
+    def one_shot(self) -> OneShot:
         config = OneShotConfig(epochs=ONE_SHOT_EPOCHS, batch=BATCH)
-        return OpenSupernet.open(one_shot_work(self.space, self.data, config, self.folder / "one-shot", self.compute))
+        return OneShot(one_shot_work(self.space, self.data, config, self.folder / "one-shot", self.compute))
 
     @property
     def compute(self) -> Compute:
@@ -141,8 +141,8 @@ def _by_one_shot(workshop: Workshop, limits: list[Constraint], budget_s: float, 
             tell(f"one-shot: {done} of {EVALUATIONS} rated, best error {best:.1%}")
 
     return search_black_box(
-        workshop.space, workshop.one_shot, [workshop.table], limits, evaluations=EVALUATIONS,
-        log=workshop.folder / f"one-shot-{budget_s * 1e6:.0f}.log", name="one-shot", progress=show,
+        workshop.space, lambda network: workshop.one_shot.score([network])[0].cost, [workshop.table], limits,
+        evaluations=EVALUATIONS, log=workshop.folder / f"one-shot-{budget_s * 1e6:.0f}.log", name="one-shot", progress=show,
     )  # fmt: skip
 
 
@@ -156,7 +156,7 @@ def _by_chance(workshop: Workshop, budget_s: float) -> list[Architecture]:
     return list(found)
 
 
-def hand_made(like: SearchSpace, width: float) -> SearchSpace:
+def hand_made(like: ChainSpace, width: float) -> ChainSpace:
     """MobileNetV3-Small (arXiv 1905.02244) for small pictures, a space of one network: its kernels, its expansions rounded
     to whole numbers, squeeze-excitation and hard-swish from the second stage on; its later stages as deep as three strides
     allow. ``width`` multiplies all channels, in steps of 4."""
@@ -170,7 +170,7 @@ def hand_made(like: SearchSpace, width: float) -> SearchSpace:
     def late(kernel: int, expansion: int) -> MBConv:
         return MBConv(kernel, expansion, se_ratio=0.25, activation="hardswish")
 
-    return SearchSpace(
+    return ChainSpace(
         name=f"mobilenetv3-{round(width * 100)}",
         input=like.input,
         stem=(FixedLayer(Conv(3, activation="hardswish"), channels(16)),),

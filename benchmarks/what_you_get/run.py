@@ -30,8 +30,8 @@ from dna_deploy.export.formats.model_file import export_architecture
 from dna_deploy.latency.isolation import IsolatedBench
 from dna_deploy.latency.sampling import sample
 from dna_deploy.records.samples import Samples
-from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import default_target
 from dna_deploy.training.config import TrainingConfig
@@ -76,10 +76,10 @@ def networks() -> list[Network]:
     ]
 
 
-def space_called(name: str) -> SearchSpace:
+def space_called(name: str) -> ChainSpace:
     """A space of the catalogue, or one of the hand-made networks."""
     kind, _, width = name.partition("-")
-    return hand_made(find_space("fashion"), int(width) / 100) if kind == "mobilenetv3" else find_space(name)
+    return hand_made(find_chain("fashion"), int(width) / 100) if kind == "mobilenetv3" else find_chain(name)
 
 
 def latencies() -> list[float]:

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from dna_deploy.records.search_outcome import SearchOutcome
     from dna_deploy.search import Constraint
     from dna_deploy.spaces.architecture import Architecture
-    from dna_deploy.spaces.space import SearchSpace
+    from dna_deploy.spaces.chain import ChainSpace
     from dna_deploy.targets.plan import SamplingPlan
 
 RunSearch = Callable[[Sequence["LatencyTable"]], "SearchOutcome"]
 
 
 def keep(
-    space: SearchSpace,
+    space: ChainSpace,
     run: RunSearch,
     tables: Sequence[LatencyTable],
     constraints: Sequence[Constraint],
@@ -66,7 +66,7 @@ def _plan(target: str, profiles: Path, *, steady: bool) -> SamplingPlan:
     return plan.model_copy(update={"steady": True}) if steady else plan
 
 
-def _measure(space: SearchSpace, table: LatencyTable, quantile: Quantile, plan: SamplingPlan) -> Measure:
+def _measure(space: ChainSpace, table: LatencyTable, quantile: Quantile, plan: SamplingPlan) -> Measure:
     """`measure_untrained` with a view of its progress."""
     from dna_deploy.pipeline.promise import measure_untrained
     from dna_deploy.records.measurement import Measurement

@@ -10,11 +10,12 @@ from dna_deploy.contracts.module import ModuleContract
 from dna_deploy.contracts.operation import OperationContract
 from dna_deploy.contracts.rater import RaterContract
 from dna_deploy.contracts.runner import RunnerContract
-from dna_deploy.contracts.space import SpaceContract
+from dna_deploy.contracts.space import ChainContract, SpaceContract
 from dna_deploy.contracts.strategy import StrategyContract
 from dna_deploy.contracts.teacher import TeacherContract
 
 __all__ = [
+    "ChainContract",
     "DatasetContract",
     "FormatContract",
     "JudgeContract",

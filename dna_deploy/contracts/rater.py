@@ -20,8 +20,8 @@ from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.files import digest_of
 from dna_deploy.records.values import read_values
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.chain import ChainSpace
 
 if TYPE_CHECKING:
     import torch
@@ -47,9 +47,9 @@ class RaterContract:
     space: str = "fashion"
 
     @cached_property
-    def found_space(self) -> SearchSpace:
+    def found_space(self) -> ChainSpace:
         """The space as the command line finds it."""
-        return find_space(self.space)
+        return find_chain(self.space)
 
     def test_it_has_a_default_for_every_setting_and_says_what_each_means(self) -> None:
         from dna_deploy.rating.rater import load_rater
@@ -253,7 +253,7 @@ def _splits(data: ImageData) -> dict[str, Any]:
     return {name: getattr(data, name) for name in ("train", "rating", "validation", "test")}
 
 
-def _write_images(folder: Path, space: SearchSpace) -> None:
+def _write_images(folder: Path, space: ChainSpace) -> None:
     """A folder of two classes of noise, dark and bright."""
     from PIL import Image
 

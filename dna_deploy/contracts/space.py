@@ -7,13 +7,16 @@ import re
 from functools import cached_property
 from itertools import pairwise
 
+from dna_deploy.errors import UsageError
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.chain import ChainSpace, as_chain
 from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.space import SearchSpace
 
 _CODE = re.compile(r"[A-Za-z0-9._]+")
 _SAMPLES = 50
+_DRAWS = 200
 _FEW = 10_000
 """Spaces up to this size are walked through."""
 
@@ -39,9 +42,55 @@ class SpaceContract:
         for layer in self.space.rows():
             assert PlacedLayer.parse(layer.key) == layer, f"{layer.key} reads back as another layer"
 
+    def test_its_inputs_are_what_first_layers_receive(self) -> None:
+        for architecture in self._sampled():
+            received = self.space.place(architecture)[0].input
+            assert received in self.space.inputs, f"{received} is no input of {self.space.name!r}"
+
+    def test_equal_chance_draws_equal_networks(self) -> None:
+        assert self._sampled() == self._sampled(), "the same random numbers draw other networks"
+
+    def test_changed_networks_stay_in_the_space(self) -> None:
+        rng = random.Random(1)
+        changed = [(architecture, self.space.mutate(architecture, rng)) for architecture in self._sampled()]
+        for _, architecture in changed:
+            self.space.check(architecture)
+        assert any(before != after for before, after in changed), "mutate never changes a network"
+
+    def test_what_is_no_network_is_refused(self) -> None:
+        for line in ("", "no network", f"{self._sampled()[0]}/"):
+            try:
+                self.space.parse(line)
+            except UsageError:
+                continue
+            raise AssertionError(f"{line!r} is read as a network")
+
+    def test_rows_hold_every_layer_of_every_network(self) -> None:
+        rows = set(self.space.rows())
+        for architecture in self._sampled():
+            missing = [layer.key for layer in self.space.place(architecture) if layer not in rows]
+            assert not missing, f"{architecture} needs {missing[0]}, which rows() lacks"
+
+    def test_no_more_networks_are_drawn_than_there_are(self) -> None:
+        size, drawn = self.space.size(), {self.space.sample(random.Random(seed)) for seed in range(_DRAWS)}
+        assert size is None or len(drawn) <= size, f"{len(drawn)} networks were drawn of {size}"
+
+    def _sampled(self) -> list[Architecture]:
+        rng = random.Random(0)
+        return [self.space.sample(rng) for _ in range(_SAMPLES)]
+
+
+class ChainContract(SpaceContract):
+    """The same for a chain of blocks."""
+
+    @cached_property
+    def chain(self) -> ChainSpace:
+        """The space as a chain."""
+        return as_chain(self.space)
+
     def test_codes_name_one_operation_each(self) -> None:
         operations = {
-            layer.operation for block in self.space.index.cells for cell in block[0] for layers in cell for layer in layers
+            layer.operation for block in self.chain.index.cells for cell in block[0] for layers in cell for layer in layers
         }
         codes = [operation.code for operation in operations]
         assert len(set(codes)) == len(codes), f"two operations share a code: {sorted(codes)}"
@@ -53,21 +102,11 @@ class SpaceContract:
             for before, after in pairwise(layers):
                 assert before.output == after.input, f"{before} does not join {after} in {architecture}"
 
-    def test_rows_hold_every_layer_of_every_network(self) -> None:
-        rows = set(self.space.rows())
-        for architecture in self._sampled():
-            missing = [layer.key for layer in self.space.place(architecture) if layer not in rows]
-            assert not missing, f"{architecture} needs {missing[0]}, which rows() lacks"
-
     def test_the_last_layer_gives_a_score_a_class(self) -> None:
         last = self.space.place(self._sampled()[0])[-1].output
-        assert (last.channels, last.height, last.width) == (self.space.classes, 1, 1), f"the last layer gives {last}"
+        assert (last.channels, last.height, last.width) == (self.chain.classes, 1, 1), f"the last layer gives {last}"
 
     def test_the_count_is_exact(self) -> None:
-        if self.space.count() <= _FEW:
-            networks = {str(architecture) for architecture in self.space.architectures()}
-            assert len(networks) == self.space.count(), f"{len(networks)} networks, but it counts {self.space.count()}"
-
-    def _sampled(self) -> list[Architecture]:
-        rng = random.Random(0)
-        return [self.space.sample(rng) for _ in range(_SAMPLES)]
+        if self.chain.size() <= _FEW:
+            networks = {str(architecture) for architecture in self.chain.architectures()}
+            assert len(networks) == self.chain.size(), f"{len(networks)} networks, but it counts {self.chain.size()}"

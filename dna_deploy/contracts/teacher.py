@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from dna_deploy.contracts.tiny import is_refused
 from dna_deploy.errors import DnaDeployError
-from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.chain import ChainSpace
 
 if TYPE_CHECKING:
     import torch
@@ -28,9 +28,9 @@ class TeacherContract:
     cuts: tuple[str, ...] = ()
 
     @cached_property
-    def found_space(self) -> SearchSpace:
+    def found_space(self) -> ChainSpace:
         """The space as the command line finds it."""
-        return find_space(self.space)
+        return find_chain(self.space)
 
     def test_it_says_what_its_inputs_are(self) -> None:
         found, channels = self._pretrained(), self.found_space.input.channels

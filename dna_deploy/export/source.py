@@ -17,8 +17,8 @@ from dna_deploy.records.samples import Quantile
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.chain import ChainSpace, as_chain
 from dna_deploy.targets.target import Precision
 
 LARGEST = "largest network that fits the budget"
@@ -32,7 +32,7 @@ UNKNOWN_DATA = Absent(reason="nothing says what the weights were trained on")
 class Source:
     """A network, its weights and its history."""
 
-    space: SearchSpace
+    space: ChainSpace
     architecture: Architecture
     weights: Path | None = None
     labels: tuple[str, ...] = ()
@@ -100,7 +100,7 @@ def source_of_record(path: Path) -> Source:
             return source_of_trained(TrainedNetwork.read(path), path.parent)
         case SearchOutcome.KIND:
             outcome = SearchOutcome.read(path)
-            space = known_space(outcome)
+            space = as_chain(known_space(outcome))
             return Source(space, outcome.network(space)).with_outcome(outcome)
         case kind:
             raise UsageError(f"{path} is a {kind!r}", "give a trained network, a search outcome, or an architecture's line")
@@ -108,7 +108,7 @@ def source_of_record(path: Path) -> Source:
 
 def source_of_trained(trained: TrainedNetwork, folder: Path) -> Source:
     """A trained network, whose weights lie in ``folder``."""
-    space = find_space(trained.space)
+    space = find_chain(trained.space)
     if space.classes != len(trained.classes):
         space = space.with_classes(len(trained.classes))
     if space.digest != trained.space_digest:
@@ -127,7 +127,7 @@ def source_of_trained(trained: TrainedNetwork, folder: Path) -> Source:
     )
 
 
-def _largest(outcome: SearchOutcome, space: SearchSpace) -> tuple[Baseline, ...]:
+def _largest(outcome: SearchOutcome, space: ChainSpace) -> tuple[Baseline, ...]:
     found = outcome.largest
     if found is None:
         return ()

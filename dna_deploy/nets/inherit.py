@@ -10,12 +10,12 @@ from torch import nn
 from dna_deploy.nets.network import Network
 from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 
 @torch.no_grad()
 def inherited_network(
-    space: SearchSpace, architecture: Architecture, supernets: Mapping[int, SupernetBlock]
+    space: ChainSpace, architecture: Architecture, supernets: Mapping[int, SupernetBlock]
 ) -> tuple[Network, tuple[str, ...]]:
     """The network with the weights of its supernet layers, and the names of the layers that could not inherit.
 

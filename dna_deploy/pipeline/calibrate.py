@@ -17,7 +17,7 @@ from dna_deploy.records.rating_calibration import CalibrationNetwork, RatingCali
 from dna_deploy.records.rating_table import BlockRatings, RatingTable
 from dna_deploy.records.score import ScoreKind, predicted
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.statistics.ranks import tau
 from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.short import train_shortly
@@ -114,7 +114,7 @@ def train_all(
     return found
 
 
-def calibrated_table(space: SearchSpace, ratings: RatingTable, model: CalibratedModel, kind: ScoreKind) -> RatingTable:
+def calibrated_table(space: ChainSpace, ratings: RatingTable, model: CalibratedModel, kind: ScoreKind) -> RatingTable:
     """The ratings as a metric that is predicted, as `ScoreKind.of_rating` reads the sum over a network's blocks."""
     share, sign = kind.origin / len(space.block_numbers), -1 if kind.better == "higher" else 1
     blocks = tuple(

@@ -11,7 +11,7 @@ from dna_deploy.progress import OnProgress, Progress
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.units import Duration
 
@@ -25,7 +25,7 @@ BUDGET_DIGITS = 3
 class Finder:
     """What the answer depends on. Without a ``second`` stage block ratings decide alone."""
 
-    space: SearchSpace
+    space: ChainSpace
     ratings: RatingTable
     settings: Settings
     second: SecondStage | None

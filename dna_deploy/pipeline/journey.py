@@ -25,9 +25,9 @@ from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.records.values import read_values
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.scaling import largest
-from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.target_file import TargetFile, find_target
 
 if TYPE_CHECKING:
@@ -109,9 +109,9 @@ class Journey:
         return self.rater.needs.teacher
 
     @cached_property
-    def space(self) -> SearchSpace:
+    def space(self) -> ChainSpace:
         """The space, with as many classes as the data set has."""
-        space = find_space(self.settings.space)
+        space = find_chain(self.settings.space)
         classes = len(self._data(self.settings.rate.images).classes)
         return space if space.classes == classes else space.with_classes(classes)
 
@@ -134,7 +134,7 @@ class Journey:
         from dna_deploy.data.splits import divide_up_to
 
         if most_images not in self._loaded:
-            asked, whole = self.settings, load_dataset(self.settings.dataset, None, find_space(self.settings.space).input)
+            asked, whole = self.settings, load_dataset(self.settings.dataset, None, find_chain(self.settings.space).input)
             tenth = max(1, len(whole.training) // 10)
             config = DataConfig(
                 dataset=asked.dataset,
@@ -185,7 +185,7 @@ class Journey:
             noisy = asked.accept_noise
             profile_space(kit, self.space, self.target, folders, judges, accept_noise=noisy, on_progress=on_progress)
 
-        models = len(find_space(self.settings.space).rows()) + 2 * asked.validation_networks
+        models = len(find_chain(self.settings.space).rows()) + 2 * asked.validation_networks
         estimate_s = 20 + 0.002 * models * asked.rounds
         return Stage("profile", "measure every layer on this machine", estimate_s, inputs, (self.table_file,), run)
 
@@ -228,7 +228,7 @@ class Journey:
 
         asked = self.settings.rate
         return make_rater(
-            self.settings.method, find_space(self.settings.space), self._data(asked.images), self._rating_config, folder,
+            self.settings.method, find_chain(self.settings.space), self._data(asked.images), self._rating_config, folder,
             teacher=load_teacher(self.teacher_file) if self.has_teacher else None,
             compute=Compute(jobs=asked.jobs if self.rater.needs.processes else 1),
         )  # fmt: skip

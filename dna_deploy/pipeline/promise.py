@@ -21,7 +21,7 @@ from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.samples import Quantile, plan_for
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
 from dna_deploy.units import Duration
@@ -99,7 +99,7 @@ OnAttempt: TypeAlias = Callable[[Attempt], None]
 
 
 def keep_promise(
-    space: SearchSpace,
+    space: ChainSpace,
     search: Search,
     table: LatencyTable,
     budget: Duration,
@@ -171,7 +171,7 @@ def recalibrated(table: LatencyTable, quantile: Quantile, factor: float) -> Late
 
 
 def measure_untrained(
-    space: SearchSpace, target: Target, plan: SamplingPlan, quantile: Quantile, on_progress: OnProgress = silent
+    space: ChainSpace, target: Target, plan: SamplingPlan, quantile: Quantile, on_progress: OnProgress = silent
 ) -> Measure:
     """Exports a network with random weights into a folder that vanishes, and measures it on this machine."""
 

@@ -24,9 +24,9 @@ from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.search import Constraint, search
 from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.scaling import Scaling, grown
 from dna_deploy.spaces.sections import Sections
-from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.training.config import TrainingConfig
 from dna_deploy.training.network import RECORD, train_architecture
 from dna_deploy.training.recipe import Recipe
@@ -62,7 +62,7 @@ class EvolutionConfig(Part):
 class EvolutionWork:
     """The inputs of an evolution: what is searched, on which images, within which constraints, and where files lie."""
 
-    space: SearchSpace
+    space: ChainSpace
     data: ImageData
     teacher_data: ImageData
     config: EvolutionConfig
@@ -72,7 +72,7 @@ class EvolutionWork:
     compute: Compute
 
     @cached_property
-    def trained_space(self) -> SearchSpace:
+    def trained_space(self) -> ChainSpace:
         """The space with as many classes as the images have. Ratings need no head, and keep the space as it is."""
         return self.space.with_classes(len(self.data.classes))
 

@@ -28,8 +28,8 @@ from dna_deploy.records.refinement import Refinement
 from dna_deploy.records.score import Score
 from dna_deploy.records.values import read_values
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.chain import ChainSpace
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def load_rater(name: str) -> type[Rater]:
 
 def make_rater(
     method: str,
-    space: SearchSpace,
+    space: ChainSpace,
     data: ImageData,
     config: Part,
     folder: Path,
@@ -201,7 +201,7 @@ def open_rater(folder: Path, offering: type[RaterT], compute: Compute | None = N
     kind = load_rater(run.method)
     if missing_members(kind, offering):
         raise TableError(f"{folder} holds what {run.method} trained, {_LACKING[offering]}", "name another folder")
-    space = find_space(run.space).with_classes(run.classes)
+    space = find_chain(run.space).with_classes(run.classes)
     teacher = load_teacher(Path(run.teacher.file)) if run.teacher else None
     data = load_data(DataConfig.model_validate(run.data), space.input)
     facts = [("space", run.space_digest, space.digest), ("images", run.data_digest, data.digest)]

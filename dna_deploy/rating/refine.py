@@ -22,7 +22,7 @@ from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.refinement import RefinedNetwork, Refinement
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 
 def refine(
@@ -99,7 +99,7 @@ def reordered(outcome: SearchOutcome, refinement: Refinement) -> SearchOutcome:
 
 
 def by_mean_rank(
-    space: SearchSpace,
+    space: ChainSpace,
     table: RatingTable,
     stitched: Sequence[StitchedRating],
     *,

@@ -13,7 +13,7 @@ from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.records.files import Part, Provenance, digest_of
 from dna_deploy.records.rating_run import RatingRun, RunTeacher
 from dna_deploy.records.rating_table import NO_TEACHER, RatingTable
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 FILE_NAME = "rating-run.json"
 FORMER_FILE_NAME = "supernet-run.json"
@@ -31,7 +31,7 @@ class RatingWork(Generic[ConfigT, TeacherT]):
     """
 
     method: str
-    space: SearchSpace
+    space: ChainSpace
     teacher: TeacherT
     data: ImageData
     config: ConfigT
@@ -43,7 +43,7 @@ class RatingWork(Generic[ConfigT, TeacherT]):
     def of(
         cls,
         method: str,
-        space: SearchSpace,
+        space: ChainSpace,
         teacher: TeacherT,
         data: ImageData,
         config: ConfigT,
@@ -72,7 +72,7 @@ class RatingWork(Generic[ConfigT, TeacherT]):
         """The images, as rating tables name them."""
         return f"{self.data.name} ({self.data.digest[:19]})"
 
-    def check_space(self, space: SearchSpace) -> None:
+    def check_space(self, space: ChainSpace) -> None:
         """Raises `TableError` unless this is a rating of a space, for whatever number of classes."""
         if self.space.with_classes(space.classes) != space:
             raise TableError(f"{self.folder} is of space {self.space.name!r}, not {space.name!r}", "name another folder")
@@ -81,7 +81,7 @@ class RatingWork(Generic[ConfigT, TeacherT]):
         """Raises `TableError` unless the table is of this space and method, and was made with this teacher and these images."""
         table.check_space(self.space)
         facts = (
-            ("method", table.method.removeprefix("calibrated "), self.method),
+            ("method", table.rater, self.method),
             ("teacher", table.teacher, self.teacher_label),
             ("images", table.dataset, self.data_label),
         )

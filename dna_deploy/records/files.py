@@ -161,13 +161,13 @@ class Record(Part):
         write_atomically(path, self.content())
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: Path | str) -> Self:
         """The record in a file.
 
         Raises:
             TableError: the file is missing, damaged, edited by hand, of another kind, or of a newer version.
         """
-        return cls.parse(read_bytes(path, cls.KIND), str(path))
+        return cls.parse(read_bytes(Path(path), cls.KIND), str(path))
 
     @classmethod
     def parse(cls, content: bytes, name: str) -> Self:

@@ -15,6 +15,7 @@ from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.profile_run import ProfileRun
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.chain import ChainSpace, as_chain
 from dna_deploy.spaces.operations import ClassifierHead
 from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.space import SearchSpace
@@ -30,7 +31,8 @@ def known_space(record: AboutASpace) -> SearchSpace:
         TableError: the space of that name is not what it was when the record was made.
     """
     space = find_space(record.space)
-    for variant in (space, *(space.with_classes(count) for count in class_counts(record, space))):
+    counts = class_counts(record, space) if isinstance(space, ChainSpace) else ()
+    for variant in (space, *(as_chain(space).with_classes(count) for count in counts)):
         if variant.digest == record.space_digest:
             return variant
     raise TableError(
@@ -39,7 +41,7 @@ def known_space(record: AboutASpace) -> SearchSpace:
     )
 
 
-def class_counts(record: AboutASpace, space: SearchSpace) -> Iterator[int]:
+def class_counts(record: AboutASpace, space: ChainSpace) -> Iterator[int]:
     """The numbers of classes that a record speaks of."""
     match record:
         case LatencyTable():
@@ -58,7 +60,7 @@ def _of_layers(keys: Iterable[str]) -> Iterator[int]:
                 yield layer.out_channels
 
 
-def _of_parameters(outcome: SearchOutcome, space: SearchSpace) -> Iterator[int]:
+def _of_parameters(outcome: SearchOutcome, space: ChainSpace) -> Iterator[int]:
     """Every class costs a network equally many parameters, so the answer's parameters count the classes."""
     with suppress(DnaDeployError):
         architecture = space.parse(outcome.best.architecture)

@@ -16,8 +16,8 @@ from dna_deploy.records.files import Migration, Part, Provenance, Record
 from dna_deploy.records.score import ACCURACY, RATING, ScoreKind, predicted
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import BlockChoice
-from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.chain import ChainSpace
 
 NO_TEACHER = "none"
 """In the place of a teacher, where there is none."""
@@ -46,7 +46,7 @@ class BlockRatings(Part):
     cells: tuple[CellRatings, ...]
 
     @classmethod
-    def of(cls, space: SearchSpace, index: int, ratings: Sequence[float], standard_errors: Sequence[float]) -> Self:
+    def of(cls, space: ChainSpace, index: int, ratings: Sequence[float], standard_errors: Sequence[float]) -> Self:
         """The ratings of all candidates of block ``index``, in the order of their positions, cut into its cells."""
         block = space.blocks[index]
         cells = (
@@ -91,16 +91,16 @@ class RatingTable(Record):
     score: ScoreKind = Field(RATING, description="what the rating of a network stands for")
     blocks: tuple[BlockRatings, ...]
 
-    def holds_for(self, space: SearchSpace) -> bool:
+    def holds_for(self, space: ChainSpace) -> bool:
         """Whether these are ratings of this space. Blocks are rated without the last layer, for any number of classes."""
         return self.space_digest in (space.digest, _of_catalogue(space))
 
     @property
-    def is_teacherless(self) -> bool:
-        """Whether no teacher was imitated."""
-        return self.teacher == NO_TEACHER
+    def rater(self) -> str:
+        """Who made the ratings, or those that were calibrated."""
+        return self.method.removeprefix("calibrated ")
 
-    def check_space(self, space: SearchSpace) -> None:
+    def check_space(self, space: ChainSpace) -> None:
         """Raises `TableError` unless every candidate of ``space`` is rated here, in its order."""
         if not self.holds_for(space):
             raise TableError(
@@ -113,15 +113,15 @@ class RatingTable(Record):
         if expected != found:
             raise TableError(f"the ratings do not cover the candidates of {space.name!r}")
 
-    def of_choice(self, space: SearchSpace, index: int, choice: BlockChoice | str) -> float:
+    def of_choice(self, space: ChainSpace, index: int, choice: BlockChoice | str) -> float:
         """The rating of one candidate of block ``index``."""
         return self._of_blocks[index][0][space.index.position(index, choice)]
 
-    def of(self, space: SearchSpace, architecture: Architecture) -> float:
+    def of(self, space: ChainSpace, architecture: Architecture) -> float:
         """The summed rating of a network."""
         return sum(self.of_choice(space, index, choice) for index, choice in enumerate(architecture.parts))
 
-    def standard_error(self, space: SearchSpace, architecture: Architecture) -> float:
+    def standard_error(self, space: ChainSpace, architecture: Architecture) -> float:
         """The standard error of that sum, from those of its blocks."""
         pairs = zip(self._of_blocks, space.index.positions(architecture), strict=True)
         return math.hypot(*(errors[position] for (_, errors), position in pairs))
@@ -131,9 +131,9 @@ class RatingTable(Record):
         return tuple((block.ratings, block.standard_errors) for block in self.blocks)
 
 
-def _of_catalogue(space: SearchSpace) -> str | None:
+def _of_catalogue(space: ChainSpace) -> str | None:
     """The digest of a space with as many classes as the catalogue says; None where it is not of the catalogue."""
     try:
-        return space.with_classes(find_space(space.name).classes).digest
+        return space.with_classes(find_chain(space.name).classes).digest
     except DnaDeployError:
         return None

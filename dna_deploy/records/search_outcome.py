@@ -101,8 +101,8 @@ class Proof(Part):
     gap: float | None = Field(
         description="how much better than the optimum the best possible rating may at most be; None where nothing is proven"
     )
-    networks: int = Field(description="networks in the space")
-    candidates: int
+    networks: int | None = Field(description="networks in the space; None where they cannot be counted")
+    candidates: int | None = Field(description="candidates of all blocks; None of a space without blocks")
     states: int = Field(description="partial networks that were kept")
     expanded: int = Field(description="partial networks that were looked at")
 

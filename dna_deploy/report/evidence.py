@@ -18,17 +18,18 @@ from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.model_card import Absent, ModelCard
 from dna_deploy.records.profile_run import ProfileRun
 from dna_deploy.records.rating_calibration import RatingCalibration
+from dna_deploy.records.rating_run import RatingRun
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.samples import Quantile
 from dna_deploy.records.score import RATING, predicted
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
-from dna_deploy.records.training_history import CENTRE, TrainingHistory
+from dna_deploy.records.training_history import TrainingHistory
 from dna_deploy.report.findings import AnyRecord, Findings
 from dna_deploy.report.merit import Merit
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.chain import ChainSpace
 
 
 class OfSpace(Protocol):
@@ -72,7 +73,7 @@ class Evidence:
         return tuple(reversed(exact or alike[:1]))
 
     @cached_property
-    def space(self) -> SearchSpace | None:
+    def space(self) -> ChainSpace | None:
         """The space of the story, with its number of classes; None where it is not installed here."""
         return space_of(next(self._about_a_space(), None), self.tables)
 
@@ -172,18 +173,18 @@ def select(findings: Findings) -> Evidence:
         ratings=ratings,
         tables=tables,
         trained=_named(findings.of(TrainedNetwork), known),
-        histories=_newest_by_subject(_of_method(findings.of(TrainingHistory), ratings)),
+        histories=_newest_by_subject(_of_rating(findings, ratings)),
         measurement=_measurement(findings, card),
         doubts=tuple(doubts),
     )
 
 
-def space_of(record: OfSpace | None, tables: Iterable[LatencyTable]) -> SearchSpace | None:
+def space_of(record: OfSpace | None, tables: Iterable[LatencyTable]) -> ChainSpace | None:
     """The space that a record is about: from the catalogue, with the number of classes that its tables have rows for."""
     if record is None:
         return None
     try:
-        space = find_space(record.space)
+        space = find_chain(record.space)
     except DnaDeployError:
         return None
     sizes = {size for table in tables if table.space_digest == record.space_digest for size in class_counts(table, space)}
@@ -225,13 +226,13 @@ def _tables(
     return tuple(sorted(by_target.values(), key=lambda table: table.target.name != first))
 
 
-def _of_method(histories: tuple[TrainingHistory, ...], ratings: RatingTable | None) -> tuple[TrainingHistory, ...]:
-    """Without those of blocks that learnt with a teacher where the ratings have none, or the other way round."""
+def _of_rating(findings: Findings, ratings: RatingTable | None) -> tuple[TrainingHistory, ...]:
+    """Without those of blocks that lie beside the run of another rater than made the ratings."""
+    histories = findings.of(TrainingHistory)
     if ratings is None:
         return histories
-    return tuple(
-        history for history in histories if history.block is None or (CENTRE in history.measure) == ratings.is_teacherless
-    )
+    others = {findings.folder_of(run) for run in findings.of(RatingRun) if run.method != ratings.rater}
+    return tuple(history for history in histories if history.block is None or findings.folder_of(history) not in others)
 
 
 def _newest_by_subject(histories: tuple[TrainingHistory, ...]) -> tuple[TrainingHistory, ...]:

@@ -48,7 +48,7 @@ def overview(evidence: Evidence) -> Overview:
 
 
 def _promise(evidence: Evidence) -> str:
-    networks = f"{count_text(evidence.space.count())} networks" if evidence.space else "networks"
+    networks = f"{count_text(evidence.space.size())} networks" if evidence.space else "networks"
     if evidence.budget_s is None:
         return f"Among the {networks} of the space {evidence.space_name}."
     place = f" on {evidence.target}" if evidence.target else ""

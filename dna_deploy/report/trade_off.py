@@ -13,7 +13,7 @@ from dna_deploy.search.cost_model import CostModel
 from dna_deploy.search.front import trade_off
 from dna_deploy.search.quantities import Latency, Rating
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class TradeOff:
 
     merit: Merit
     """How its ratings are told."""
-    space: SearchSpace
+    space: ChainSpace
     target: str
     quantile: str
     points: tuple[Network, ...]
@@ -96,7 +96,7 @@ def find_trade_off(evidence: Evidence) -> TradeOff | str:
     )
 
 
-def _from_outcome(evidence: Evidence, space: SearchSpace) -> tuple[tuple[Network, ...], float, bool]:
+def _from_outcome(evidence: Evidence, space: ChainSpace) -> tuple[tuple[Network, ...], float, bool]:
     """The outcome's own front, where it is over the latency of the first target alone."""
     outcome = evidence.outcome
     axis = str(Latency(evidence.target, evidence.quantile))
@@ -107,7 +107,7 @@ def _from_outcome(evidence: Evidence, space: SearchSpace) -> tuple[tuple[Network
     return tuple(sorted(points, key=lambda point: point.latency_s)), outcome.front.epsilon, others
 
 
-def _from_tables(evidence: Evidence, space: SearchSpace, ratings: RatingTable) -> tuple[Network, ...]:
+def _from_tables(evidence: Evidence, space: ChainSpace, ratings: RatingTable) -> tuple[Network, ...]:
     """The front among all networks, computed here: it takes no time."""
     assert evidence.table is not None
     quantiles = [calibration.quantile for calibration in evidence.table.calibrations]
@@ -123,7 +123,7 @@ def _from_tables(evidence: Evidence, space: SearchSpace, ratings: RatingTable) -
     )
 
 
-def _found(evidence: Evidence, space: SearchSpace, which: str, confidence: float | None) -> Network | None:
+def _found(evidence: Evidence, space: ChainSpace, which: str, confidence: float | None) -> Network | None:
     """The outcome's best or largest network, as predicted or planned with on the first target."""
     found: FoundNetwork | None = getattr(evidence.outcome, which, None)
     place = next((place for place in found.targets if place.target == evidence.target), None) if found else None

@@ -6,10 +6,10 @@ The costs stay exact: every network that is rated meets all constraints, and an 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dna_deploy.errors import UsageError
 from dna_deploy.plugins import load_plugin
@@ -17,8 +17,9 @@ from dna_deploy.records.files import Provenance
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.search_outcome import Front, FrontPoint, Proof, SearchOutcome
 from dna_deploy.search.constraints import Constraint
-from dna_deploy.search.cost_model import CostModel, resolved
+from dna_deploy.search.cost_model import CostModel
 from dna_deploy.search.genome import Genomes
+from dna_deploy.search.networks import Networks, SampledNetworks
 from dna_deploy.search.outcome import asked
 from dna_deploy.search.quantities import Quantity, Rating
 from dna_deploy.search.question import first_axis
@@ -26,8 +27,11 @@ from dna_deploy.search.rating_log import RatingLog
 from dna_deploy.search.solver.exact import solve
 from dna_deploy.search.solver.infeasible import infeasible
 from dna_deploy.search.solver.pareto import non_dominated
+from dna_deploy.search.solver.problem import Problem
 from dna_deploy.search.strategies import STRATEGIES, Strategy, StrategyFactory
+from dna_deploy.search.tables import Tables
 from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.space import SearchSpace
 
 Rate = Callable[[Architecture], float]
@@ -43,7 +47,7 @@ def search_black_box(
     constraints: Iterable[Constraint] = (),
     *,
     evaluations: int = 512,
-    strategy: str = "evolution",
+    strategy: str | None = None,
     seed: int = 0,
     log: Path | None = None,
     name: str = "black-box",
@@ -57,7 +61,7 @@ def search_black_box(
         tables: latency tables of this space, one a target.
         constraints: what every rated network keeps.
         evaluations: how many different networks to rate.
-        strategy: a name of `STRATEGIES` or of an entry point.
+        strategy: a name of `STRATEGIES` or of an entry point; None takes ``evolution`` where the space can, else ``ageing``.
         seed: equal seeds and ratings give equal searches.
         log: a file of ratings; the same call with the same file goes on where an interrupted one stopped.
         name: what the rating is called in the outcome.
@@ -65,51 +69,42 @@ def search_black_box(
 
     Raises:
         InfeasibleError: no network meets the constraints; nothing is rated then.
-        UsageError: the log is of another search, or a rating is not finite.
+        UsageError: the log is of another search, a rating is not finite, or the strategy cannot search this kind of space.
         DependencyError: the strategy's package is not installed.
     """
-    asked_for, tables = tuple(constraints), tuple(tables)
+    asked_for, latency_tables = tuple(constraints), tuple(tables)
     if any(isinstance(constraint.quantity, Rating) for constraint in asked_for):
         raise UsageError("a black-box rating cannot be constrained", "leave the bound on the rating out")
-    axis = first_axis(asked_for, tables, Rating())
-    model = CostModel.build(space, None, tables, [axis, *(constraint.quantity for constraint in asked_for)])
-    demands, axis = resolved(model, asked_for), model.resolve(axis)
-    if not len(solve(model, (axis,), demands).choices):
-        raise infeasible(model, demands)
+    known = Tables.of(space, latency_tables)
+    axis = known.resolve(first_axis(asked_for, latency_tables, Rating()))
+    question = _Question(space, known, known.resolved(asked_for), axis, name)
+    networks = question.networks()
+    strategy = strategy or ("evolution" if isinstance(networks, Genomes) else "ageing")
     factory: StrategyFactory = load_plugin("strategy", strategy, STRATEGIES, Strategy)
-    genomes = Genomes(model.problem, model.criteria((), demands))
     about = {"space": space.digest, "rating": name, "strategy": strategy, "seed": seed}
-    known = RatingLog(log, about)
-    seen = _explore(factory(genomes, seed), genomes, model, rate, known, evaluations, progress)
-    return _outcome(model, demands, axis, seen, f"{strategy}, seed {seed}, {len(seen)} networks rated", name)
+    seen = _explore(factory(networks, seed), rate, RatingLog(log, about), evaluations, progress)
+    return question.outcome(networks, seen, f"{strategy}, seed {seed}, {len(seen)} networks rated")
 
 
 def _explore(
-    strategy: Strategy,
-    genomes: Genomes,
-    model: CostModel,
-    rate: Rate,
-    known: RatingLog,
-    evaluations: int,
-    progress: Callable[[int, float], None],
-) -> dict[tuple[int, ...], float]:
+    strategy: Strategy, rate: Rate, known: RatingLog, evaluations: int, progress: Callable[[int, float], None]
+) -> dict[Architecture, float]:
     """Rates what the strategy asks for; a network that the log knows is not rated again."""
-    seen: dict[tuple[int, ...], float] = {}
+    seen: dict[Architecture, float] = {}
     idle = 0
     while len(seen) < evaluations and idle < _IDLE_ROUNDS:
         before = len(seen)
-        asked_now = strategy.ask()
-        if not len(asked_now):
+        proposed = strategy.ask()
+        if not proposed:
             break
-        for genome in asked_now:
-            choices = tuple(genomes.choices(genome).tolist())
-            if choices in seen:
+        for architecture in proposed:
+            if architecture in seen:
                 continue
             if len(seen) == evaluations:
                 return seen
-            seen[choices] = _rating(model.problem.architecture(choices), rate, known)
+            seen[architecture] = _rating(architecture, rate, known)
             progress(len(seen), min(seen.values()))
-        strategy.tell(np.array([seen[tuple(genomes.choices(genome).tolist())] for genome in asked_now]))
+        strategy.tell(np.array([seen[architecture] for architecture in proposed]))
         idle = idle + 1 if len(seen) == before else 0
     return seen
 
@@ -121,48 +116,61 @@ def _rating(architecture: Architecture, rate: Rate, known: RatingLog) -> float:
     return known.ratings[line]
 
 
-def _outcome(
-    model: CostModel, demands: tuple[Constraint, ...], axis: Quantity, seen: dict[tuple[int, ...], float], how: str, name: str
-) -> SearchOutcome:
-    choices, ratings = np.array(list(seen)), np.array(list(seen.values()))
-    costs = model.values(axis, model.problem.totals(choices))
-    best = choices[int(np.lexsort((costs, ratings))[0])].tolist()
-    network = model.found(best, [axis, *(demand.quantity for demand in demands)])
-    return SearchOutcome(
-        provenance=Provenance.now(),
-        space=model.space.name,
-        space_digest=model.space.digest,
-        ratings=name,
-        tables={target: table.digest for target, table in model.tables.items()},
-        objective="rating",
-        confidence=None,
-        constraints=tuple(asked(model, demand, best) for demand in demands),
-        best=network.model_copy(update={"rating": float(ratings.min())}),
-        others=(),
-        ties=(),
-        largest=None,
-        front=Front(axes=(str(axis),), points=_points(model, choices, costs, ratings), epsilon=0.0),
-        blocks=(),
-        step=None,
-        gain_of_step=None,
-        excluded=tuple(sorted({layer for table in model.tables.values() for layer in table.reasons})),
-        proof=Proof(
-            method=how, gap=None, networks=model.space.count(), candidates=model.problem.candidates,
-            states=len(seen), expanded=len(seen),
-        ),
-    )  # fmt: skip
+@dataclass(frozen=True)
+class _Question:
+    """What was asked, with targets named."""
+
+    space: SearchSpace
+    tables: Tables
+    demands: tuple[Constraint, ...]
+    axis: Quantity
+    name: str
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        return (self.axis, *(demand.quantity for demand in self.demands))
+
+    def networks(self) -> Networks:
+        """What may be proposed. Of a chain it is known at once whether there is anything."""
+        if not isinstance(self.space, ChainSpace):
+            return SampledNetworks(self.space, self.tables, self.quantities, self.demands)
+        model = CostModel(self.tables, Problem.build(self.space, None, self.tables.measures(self.quantities)))
+        if not len(solve(model, (self.axis,), self.demands).choices):
+            raise infeasible(model, self.demands)
+        return Genomes(model, self.demands)
+
+    def outcome(self, networks: Networks, seen: dict[Architecture, float], how: str) -> SearchOutcome:
+        """The record of what was rated."""
+        rated, ratings = list(seen), np.array(list(seen.values()))
+        costs = np.array([networks.value(self.axis, architecture) for architecture in rated])
+        best = rated[int(np.lexsort((costs, ratings))[0])]
+        network = self.tables.found(best, self.space.place(best), self.quantities, (float(ratings.min()), 0.0))
+        front = non_dominated(np.stack((costs, ratings)))  # the best of what was rated: not a front of the space
+        points = (FrontPoint(architecture=str(rated[at]), rating=float(ratings[at]), costs=(float(costs[at]),)) for at in front)
+        return SearchOutcome(
+            provenance=Provenance.now(),
+            space=self.space.name,
+            space_digest=self.space.digest,
+            ratings=self.name,
+            tables=self.tables.digests,
+            objective="rating",
+            confidence=None,
+            constraints=tuple(asked(demand, networks.value(demand.quantity, best)) for demand in self.demands),
+            best=network,
+            others=(),
+            ties=(),
+            largest=None,
+            front=Front(axes=(str(self.axis),), points=tuple(points), epsilon=0.0),
+            blocks=(),
+            step=None,
+            gain_of_step=None,
+            excluded=self.tables.excluded,
+            proof=Proof(
+                method=how, gap=None, networks=self.space.size(), candidates=_candidates(self.space),
+                states=len(seen), expanded=len(seen),
+            ),
+        )  # fmt: skip
 
 
-def _points(
-    model: CostModel, choices: NDArray[np.intp], costs: NDArray[np.float64], ratings: NDArray[np.float64]
-) -> tuple[FrontPoint, ...]:
-    """The best of what was rated: not a front of the space."""
-    kept = non_dominated(np.stack((costs, ratings)))
-    return tuple(
-        FrontPoint(
-            architecture=str(model.problem.architecture(choices[position].tolist())),
-            rating=float(ratings[position]),
-            costs=(float(costs[position]),),
-        )
-        for position in kept
-    )
+def _candidates(space: SearchSpace) -> int | None:
+    return sum(space.index.counts) if isinstance(space, ChainSpace) else None

@@ -1,55 +1,38 @@
-"""Ties what can be asked to the columns of a problem: which column a quantity lives in, and how ticks become its unit."""
+"""A problem and the tables that it was made of: which column a quantity lives in, and numbers of its networks."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dna_deploy.errors import TableError, UsageError
-from dna_deploy.plugins import suggest
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.rating_table import RatingTable
-from dna_deploy.records.search_outcome import FoundNetwork, OnTarget
-from dna_deploy.search.constraints import Constraint, combined
-from dna_deploy.search.measures import DEPLOYED_PARAMETERS, MACS, PARAMETERS, PEAK_ACTIVATIONS, LatencyRows, Measure
-from dna_deploy.search.quantities import Latency, Macs, Parameters, PeakMemory, Quantity, Rating, WeightBytes
-from dna_deploy.search.solver.problem import RATING, Column, Problem
+from dna_deploy.records.search_outcome import FoundNetwork
+from dna_deploy.search.constraints import Constraint
+from dna_deploy.search.quantities import Quantity
+from dna_deploy.search.solver.problem import Column, Problem
 from dna_deploy.search.solver.trellis import Criterion
-from dna_deploy.spaces.space import SearchSpace
-from dna_deploy.targets.target import Precision
-
-BYTES_OF: Mapping[Precision, int] = {"fp32": 4, "fp16": 2, "int8": 1}
-
-
-@dataclass(frozen=True)
-class Scale:
-    """How a column's sum in units becomes a quantity: ``offset + factor * sum``."""
-
-    measure: Measure | str
-    factor: float = 1.0
-    offset: float = 0.0
+from dna_deploy.search.tables import Scale, Tables
+from dna_deploy.spaces.chain import ChainSpace
 
 
 @dataclass(frozen=True)
 class CostModel:
-    """A problem with the tables and the confidence that its numbers come from."""
+    """A chain as a problem, with the tables and the ratings that its numbers come from."""
 
-    space: SearchSpace
-    ratings: RatingTable | None
-    tables: Mapping[str, LatencyTable]
-    confidence: float | None
+    tables: Tables
     problem: Problem
+    ratings: RatingTable | None = None
 
     @classmethod
     def build(
         cls,
-        space: SearchSpace,
+        space: ChainSpace,
         ratings: RatingTable | None,
         tables: Iterable[LatencyTable],
         quantities: Iterable[Quantity],
@@ -61,74 +44,19 @@ class CostModel:
             TableError: a table or the ratings are for another space.
             UsageError: a quantity names a target without a table, or none where there are several.
         """
-        if confidence is not None and not 0.5 <= confidence < 1:
-            raise UsageError(
-                f"a confidence of {confidence:g} cannot be planned with", "write it like 95%, between 50% and 100%"
-            )
-        by_target = _by_target(tables)
-        for table in by_target.values():
-            table.check_space(space)
+        known = Tables.of(space, tables, confidence)
         if ratings is not None:
             ratings.check_space(space)
-        empty = cls(space, ratings, by_target, confidence, Problem(space, (), np.empty(0), ()))
-        named = empty.on_targets(quantities)
-        measures = [empty.scale(quantity).measure for quantity in named]
-        unique = tuple(dict.fromkeys(measure for measure in measures if not isinstance(measure, str)))
-        return replace(empty, problem=Problem.build(space, ratings, unique))
+        return cls(known, Problem.build(space, ratings, known.measures(quantities)), ratings)
+
+    @property
+    def space(self) -> ChainSpace:
+        return self.problem.space
 
     # From quantities to columns.
 
-    def resolve(self, quantity: Quantity) -> Quantity:
-        """The quantity with its target named."""
-        match quantity:
-            case Latency(target=None):
-                return replace(quantity, target=self._only_target(quantity))
-            case WeightBytes(target=None) | PeakMemory(target=None) if self.tables:
-                return replace(quantity, target=self._alike_target(quantity))
-            case Latency(target=str(target)) | WeightBytes(target=str(target)) | PeakMemory(target=str(target)):
-                if target not in self.tables:
-                    raise TableError(f"no latency table for target {target!r}", suggest(target, tuple(self.tables)))
-        return quantity
-
-    def on_targets(self, quantities: Iterable[Quantity]) -> tuple[Quantity, ...]:
-        """The quantities with targets named, and a latency on every target among them, or on the only one there is.
-
-        A network must run where it is asked about: a layer without a row there rules it out.
-        """
-        named = [self.resolve(quantity) for quantity in quantities]
-        seen = {quantity.target for quantity in named if isinstance(quantity, Latency)}
-        targets = [getattr(quantity, "target", None) for quantity in named] + list(self.tables) * (len(self.tables) == 1)
-        unseen = dict.fromkeys(target for target in targets if target and target not in seen)
-        return (*named, *(Latency(target, self.tables[target].calibrations[0].quantile) for target in unseen))
-
-    def scale(self, quantity: Quantity) -> Scale:
-        """Where a resolved quantity comes from."""
-        match quantity:
-            case Latency():
-                assert quantity.target is not None
-                table = self.tables[quantity.target]
-                calibration = table.calibration(quantity.quantile)
-                rise = 1 + self.deviations * calibration.relative_error
-                return Scale(self._rows(table), calibration.scale * rise, calibration.offset_s * rise)
-            case Parameters():
-                return Scale(PARAMETERS)
-            case Macs():
-                return Scale(MACS)
-            case WeightBytes():
-                return Scale(DEPLOYED_PARAMETERS, self._bytes(quantity.target)[0])
-            case PeakMemory():
-                width, batch = self._bytes(quantity.target)
-                return Scale(PEAK_ACTIVATIONS, width * batch)
-            case Rating():
-                return Scale(RATING)
-
     def column(self, quantity: Quantity) -> int:
-        return self.problem.index(self.scale(quantity).measure)
-
-    @property
-    def deviations(self) -> float:
-        """How many standard errors above the estimate the plan stays, one-sided."""
-        return NormalDist().inv_cdf(self.confidence) if self.confidence else 0.0
+        return self.problem.index(self.tables.scale(quantity).measure)
 
     def criteria(
         self, objectives: Sequence[Quantity], constraints: Sequence[Constraint], largest: bool = False
@@ -156,22 +84,7 @@ class CostModel:
     def found(self, choices: Sequence[int], quantities: Iterable[Quantity] = ()) -> FoundNetwork:
         """A network with all its numbers, computed from its layers and not from the solver's arrays."""
         architecture = self.problem.architecture(choices)
-        layers = self.space.place(architecture)
-        deployed, peak = (
-            sum(layer.deployed_parameters for layer in layers),
-            max(layer.peak_activation_elements for layer in layers),
-        )
-        places = dict.fromkeys(place for place in self.on_targets(quantities) if isinstance(place, Latency))
-        rating, error = self.rating(choices)
-        return FoundNetwork(
-            architecture=str(architecture),
-            rating=rating,
-            rating_standard_error=error,
-            parameters=sum(layer.parameters for layer in layers),
-            deployed_parameters=deployed,
-            macs=sum(layer.macs for layer in layers),
-            targets=tuple(self._on_target(place, [layer.key for layer in layers], deployed, peak) for place in places),
-        )
+        return self.tables.found(architecture, self.space.place(architecture), quantities, self.rating(choices))
 
     def rating(self, choices: Sequence[int]) -> tuple[float, float]:
         """The rating of a network and its standard error."""
@@ -217,63 +130,7 @@ class CostModel:
         assert self.ratings is not None
         return tuple((np.array(block.ratings), np.array(block.standard_errors)) for block in self.ratings.blocks)
 
-    def _on_target(self, place: Latency, keys: list[str], deployed: int, peak: int) -> OnTarget:
-        assert place.target is not None
-        table = self.tables[place.target]
-        calibration = table.calibration(place.quantile)
-        planned = self.scale(place)
-        rows = self._rows(table)
-        width, batch = self._bytes(place.target)
-        return OnTarget(
-            target=place.target,
-            quantile=place.quantile,
-            latency_s=max(0.0, calibration.offset_s + calibration.scale * math.fsum(table.row(key) for key in keys)),
-            planned_s=max(0.0, planned.offset + planned.factor * math.fsum(rows.of_key(key) for key in keys)),
-            weight_bytes=deployed * width,
-            peak_memory_bytes=peak * width * batch,
-            batch=batch,
-            precision=table.target.precision,
-        )
-
     def _place(self, quantity: Quantity) -> tuple[int, Column, Scale]:
-        scale = self.scale(quantity)
+        scale = self.tables.scale(quantity)
         index = self.problem.index(scale.measure)
         return index, self.problem.columns[index], scale
-
-    def _rows(self, table: LatencyTable) -> LatencyRows:
-        return LatencyRows(table.target.name, self.deviations, table)
-
-    def _bytes(self, target: str | None) -> tuple[int, int]:
-        """Bytes of a number, and the batch."""
-        if target is None:
-            return BYTES_OF["fp32"], 1
-        of = self.tables[target].target
-        return BYTES_OF[of.precision], of.batch
-
-    def _only_target(self, quantity: Quantity) -> str:
-        if len(self.tables) == 1:
-            return next(iter(self.tables))
-        known = ", ".join(self.tables) or "none"
-        raise UsageError(f"which target is the {quantity} for? there are tables for: {known}", "write it like 20ms@TARGET")
-
-    def _alike_target(self, quantity: Quantity) -> str:
-        if len({self._bytes(target) for target in self.tables}) == 1:
-            return next(iter(self.tables))
-        raise UsageError(
-            f"the {quantity} differs between the targets {', '.join(self.tables)}: their precisions or batches do",
-            "write it like 12MiB@TARGET",
-        )
-
-
-def resolved(model: CostModel, constraints: Iterable[Constraint]) -> tuple[Constraint, ...]:
-    """The constraints with targets named, the tightest of each quantity."""
-    return combined(replace(constraint, quantity=model.resolve(constraint.quantity)) for constraint in constraints)
-
-
-def _by_target(tables: Iterable[LatencyTable]) -> dict[str, LatencyTable]:
-    by_target: dict[str, LatencyTable] = {}
-    for table in tables:
-        if table.target.name in by_target:
-            raise UsageError(f"two latency tables are for target {table.target.name!r}", "name the one you mean with --table")
-        by_target[table.target.name] = table
-    return by_target

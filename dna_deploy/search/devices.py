@@ -13,11 +13,11 @@ from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import FoundNetwork
 from dna_deploy.search.constraints import Constraint
-from dna_deploy.search.cost_model import CostModel, resolved
+from dna_deploy.search.cost_model import CostModel
 from dna_deploy.search.quantities import Latency, Rating
 from dna_deploy.search.solver.exact import solve
 from dna_deploy.search.solver.infeasible import infeasible
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 _MOST_DEVICES = 12
 
@@ -50,7 +50,7 @@ class Portfolio:
 
 
 def portfolio(
-    space: SearchSpace,
+    space: ChainSpace,
     ratings: RatingTable,
     tables: Iterable[LatencyTable],
     budgets: Iterable[Constraint],
@@ -76,7 +76,7 @@ def portfolio(
     budgets, shared = tuple(budgets), tuple(shared)
     quantities = [constraint.quantity for constraint in (*budgets, *shared)]
     model = CostModel.build(space, ratings, tables, quantities, confidence)
-    return _Solver(model, resolved(model, shared), _one_a_device(model, budgets), within).solve()
+    return _Solver(model, model.tables.resolved(shared), _one_a_device(model, budgets), within).solve()
 
 
 class _Solver:
@@ -141,7 +141,7 @@ class _Solver:
 
 
 def _one_a_device(model: CostModel, budgets: Sequence[Constraint]) -> tuple[Constraint, ...]:
-    named = resolved(model, budgets)
+    named = model.tables.resolved(budgets)
     targets = [budget.quantity.target for budget in named if isinstance(budget.quantity, Latency)]
     if len(targets) != len(named) or len(set(targets)) != len(targets):
         raise UsageError("a portfolio wants one latency budget a device", "write --latency 20ms@jetson --latency 35ms@pi")

@@ -6,8 +6,8 @@ from dna_deploy.records.files import Provenance
 from dna_deploy.records.latency_table import Calibration, LatencyRow, LatencyTable
 from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv
-from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.target import Target
 
@@ -16,7 +16,7 @@ _MADE_UP = Provenance(
     created_at="2026-01-01T00:00:00+00:00", tool_version="0", python_version="3", host="none", command="example"
 )
 
-SPACE = SearchSpace(
+SPACE = ChainSpace(
     name="example",
     input=FeatureMap(3, 32, 32),
     stem=(FixedLayer(Conv(3), 8, stride=2),),

@@ -1,4 +1,4 @@
-"""Networks as vectors of small whole numbers, for strategies that mutate and cross; every vector can be made feasible."""
+"""Networks of a chain as vectors of small whole numbers, for strategies that cross them; every vector can be made feasible."""
 
 from __future__ import annotations
 
@@ -7,30 +7,50 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from dna_deploy.search.constraints import Constraint
+from dna_deploy.search.cost_model import CostModel
+from dna_deploy.search.quantities import Quantity
 from dna_deploy.search.solver.exact import solve_trellis
-from dna_deploy.search.solver.problem import Problem
 from dna_deploy.search.solver.trellis import Criterion, Trellis
+from dna_deploy.spaces.architecture import Architecture
 
 Genome = NDArray[np.intp]
 
 
 class Genomes:
-    """The genomes of a problem under limits. A block has one gene for its cell and one for each layer of its deepest."""
+    """The networks of a chain under limits, and their genomes: a gene for a block's cell, one for each layer of its deepest."""
 
-    def __init__(self, problem: Problem, limits: tuple[Criterion, ...]) -> None:
-        self._problem, self._limits = problem, limits
-        self._index = problem.space.index
-        each = [self._index.gene_sizes(block) for block in problem.space.block_numbers]
+    def __init__(self, model: CostModel, limits: tuple[Constraint, ...]) -> None:
+        self._model, self._problem, self._limits = model, model.problem, model.criteria((), limits)
+        self._index = model.space.index
+        each = [self._index.gene_sizes(block) for block in model.space.block_numbers]
         self._ends = np.cumsum([len(sizes) for sizes in each])[:-1]
         self.sizes = np.array([size for sizes in each for size in sizes])
         """How many values each gene has: ``(genes,)``."""
 
-    def random(self, rng: np.random.Generator) -> Genome:
+    def random(self, rng: np.random.Generator) -> Architecture:
+        """A feasible network: see `random_genome`."""
+        return self.architecture(self.random_genome(rng))
+
+    def mutated(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+        """A feasible network near another one: see `mutated_genome`."""
+        genome = self.genome(np.array(self._index.positions(architecture)))
+        return self.architecture(self.mutated_genome(genome, rng))
+
+    def value(self, quantity: Quantity, architecture: Architecture) -> float:
+        """A cost of a network, in SI units."""
+        return self._model.value(quantity, self._index.positions(architecture))
+
+    def architecture(self, genome: Genome) -> Architecture:
+        """The network that a genome means."""
+        return self._problem.architecture(self.choices(genome))
+
+    def random_genome(self, rng: np.random.Generator) -> Genome:
         """A feasible network: the best for a random taste, so that tight limits are met at once."""
         taste = [np.floor(rng.random(count) * 1e6) for count in self._index.counts]
         return self._cheapest("taste", taste)
 
-    def mutated(self, genome: Genome, rng: np.random.Generator) -> Genome:
+    def mutated_genome(self, genome: Genome, rng: np.random.Generator) -> Genome:
         """A feasible genome with about two genes drawn anew."""
         drawn = np.where(rng.random(genome.size) < 2 / genome.size, rng.integers(0, self.sizes), genome)
         return self.repaired(drawn, rng)

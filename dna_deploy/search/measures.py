@@ -50,6 +50,9 @@ Measure = LatencyRows | LayerCount
 things and so has no rounding.
 """
 
+RATING = "rating"
+"""In the place of a measure: what is told of whole candidates or networks, and of no layer."""
+
 PARAMETERS = LayerCount("parameters")
 DEPLOYED_PARAMETERS = LayerCount("deployed_parameters")
 MACS = LayerCount("macs")

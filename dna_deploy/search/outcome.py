@@ -46,10 +46,10 @@ def outcome_of(model: CostModel, answer: Answer) -> SearchOutcome:
         space=model.space.name,
         space_digest=model.space.digest,
         ratings=model.ratings.digest,
-        tables={target: table.digest for target, table in model.tables.items()},
+        tables=model.tables.digests,
         objective=str(answer.objective),
-        confidence=model.confidence,
-        constraints=tuple(asked(model, demand, choices) for demand in answer.demands),
+        confidence=model.tables.confidence,
+        constraints=tuple(asked(demand, model.value(demand.quantity, choices)) for demand in answer.demands),
         best=best,
         others=tuple(others),
         ties=_tied(model, answer) if len(answer.ties) > 1 else (),
@@ -58,7 +58,7 @@ def outcome_of(model: CostModel, answer: Answer) -> SearchOutcome:
         blocks=block_reasons(model, choices, answer.axis, answer.demands, step or 0.0),
         step=step,
         gain_of_step=None if step is None else _gain(model, answer, step, optimum),
-        excluded=tuple(sorted({layer for table in model.tables.values() for layer in table.reasons})),
+        excluded=model.tables.excluded,
         proof=_proof(model, answer.solution),
     )
 
@@ -68,7 +68,7 @@ def found(model: CostModel, answer: Answer, choices: list[int]) -> FoundNetwork:
     return model.found(choices, [answer.axis, *(demand.quantity for demand in answer.demands)])
 
 
-def asked(model: CostModel, demand: Constraint, choices: list[int]) -> AskedConstraint:
+def asked(demand: Constraint, value: float) -> AskedConstraint:
     """A demand and what the network has of it."""
     return AskedConstraint(
         quantity=str(demand.quantity),
@@ -76,7 +76,7 @@ def asked(model: CostModel, demand: Constraint, choices: list[int]) -> AskedCons
         quantile=getattr(demand.quantity, "quantile", None),
         at_most=demand.at_most if math.isfinite(demand.at_most) else None,
         at_least=demand.at_least if math.isfinite(demand.at_least) else None,
-        found=model.value(demand.quantity, choices),
+        found=value,
     )
 
 
@@ -120,7 +120,7 @@ def _proof(model: CostModel, solution: Solution) -> Proof:
     return Proof(
         method=METHOD,
         gap=0.0,
-        networks=model.space.count(),
+        networks=model.space.size(),
         candidates=model.problem.candidates,
         states=solution.states,
         expanded=solution.expanded,

@@ -14,7 +14,7 @@ from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import FoundNetwork, SearchOutcome
 from dna_deploy.search.constraints import Constraint
-from dna_deploy.search.cost_model import CostModel, resolved
+from dna_deploy.search.cost_model import CostModel
 from dna_deploy.search.diverse import diversify
 from dna_deploy.search.front import TradeOff, trade_off
 from dna_deploy.search.outcome import Answer, outcome_of
@@ -22,11 +22,11 @@ from dna_deploy.search.quantities import Latency, Macs, Quantity, Rating
 from dna_deploy.search.solver.exact import Solution, solve
 from dna_deploy.search.solver.infeasible import infeasible
 from dna_deploy.search.solver.ties import cheapest_first, tied_with
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 
 def search(
-    space: SearchSpace,
+    space: ChainSpace,
     ratings: RatingTable,
     tables: Iterable[LatencyTable] = (),
     constraints: Iterable[Constraint] = (),
@@ -86,7 +86,7 @@ def search(
 
 
 def largest_that_fits(
-    space: SearchSpace, ratings: RatingTable, tables: Iterable[LatencyTable], constraints: Iterable[Constraint]
+    space: ChainSpace, ratings: RatingTable, tables: Iterable[LatencyTable], constraints: Iterable[Constraint]
 ) -> FoundNetwork:
     """The baseline of every claim: the network with the most MACs within the constraints, whatever its rating.
 
@@ -96,7 +96,7 @@ def largest_that_fits(
     constraints = tuple(constraints)
     quantities = [constraint.quantity for constraint in constraints]
     model = CostModel.build(space, ratings, tables, [Macs(), *quantities])
-    demands = resolved(model, constraints)
+    demands = model.tables.resolved(constraints)
     solution = solve(model, (Macs(),), demands, largest=True)
     if not len(solution.choices):
         raise infeasible(model, demands)
@@ -104,7 +104,7 @@ def largest_that_fits(
 
 
 def pareto_front(
-    space: SearchSpace,
+    space: ChainSpace,
     ratings: RatingTable,
     tables: Iterable[LatencyTable],
     axes: Sequence[Quantity],
@@ -123,7 +123,7 @@ def pareto_front(
     constraints = tuple(constraints)
     quantities = [*axes, *(constraint.quantity for constraint in constraints)]
     model = CostModel.build(space, ratings, tables, quantities, confidence)
-    demands, named = resolved(model, constraints), [model.resolve(axis) for axis in axes]
+    demands, named = model.tables.resolved(constraints), [model.tables.resolve(axis) for axis in axes]
     if not named or Rating() in named or len(set(named)) < len(named):
         shown = ", ".join(map(str, named)) or "nothing"
         raise UsageError(f"{shown} cannot be traded for the rating", "name one or more costs, each once")
@@ -154,7 +154,7 @@ class _Question:
     @classmethod
     def ask(
         cls,
-        space: SearchSpace,
+        space: ChainSpace,
         ratings: RatingTable,
         tables: tuple[LatencyTable, ...],
         constraints: tuple[Constraint, ...],
@@ -165,7 +165,7 @@ class _Question:
         axis = first_axis(constraints, tables, objective)
         wanted = (objective, axis, Macs(), *(constraint.quantity for constraint in constraints))
         model = CostModel.build(space, ratings, tables, wanted, confidence)
-        return cls(model, resolved(model, constraints), model.resolve(axis), model.resolve(objective))
+        return cls(model, model.tables.resolved(constraints), model.tables.resolve(axis), model.tables.resolve(objective))
 
 
 def _ties(question: _Question, solution: Solution, front: TradeOff) -> NDArray[np.intp]:

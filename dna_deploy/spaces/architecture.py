@@ -9,7 +9,7 @@ from typing import Self
 
 @dataclass(frozen=True, order=True)
 class Architecture:
-    """A network of a space, called by its line: parts with ``/`` between them. `SearchSpace.parse` checks one."""
+    """A network of a space, called by its line: parts with ``/`` between them. `ChainSpace.parse` checks one."""
 
     line: str
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import BlockChoice, FixedLayer
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import FeatureMap, Operation
 from dna_deploy.spaces.placed import place_chain
 from dna_deploy.spaces.sections import Sections
-from dna_deploy.spaces.space import SearchSpace
 
 _CHANNELS = 8
 """Widths are multiples of it, which processors like."""
@@ -48,7 +48,7 @@ class Scaling:
         return tuple(operations[layer * len(operations) // depth] for layer in range(depth))
 
 
-def largest(space: SearchSpace) -> Architecture:
+def largest(space: ChainSpace) -> Architecture:
     """In every block the deepest cell, of these the widest, and in each of its layers the operation with most parameters."""
     input, choices = space.index.entry, []
     for block in space.blocks:
@@ -59,7 +59,7 @@ def largest(space: SearchSpace) -> Architecture:
     return Architecture.of(choices)
 
 
-def scaled(space: SearchSpace, architecture: Architecture, scaling: Scaling) -> Sections:
+def scaled(space: ChainSpace, architecture: Architecture, scaling: Scaling) -> Sections:
     """The layers of a network of ``space`` after scaling. The number of classes stays.
 
     Raises:
@@ -77,7 +77,7 @@ def scaled(space: SearchSpace, architecture: Architecture, scaling: Scaling) -> 
     return Sections(stem, tuple(blocks), place_chain(_head(space.head, scaling), after))
 
 
-def grown(space: SearchSpace, architecture: Architecture, step: Scaling, times: float) -> Sections:
+def grown(space: ChainSpace, architecture: Architecture, step: Scaling, times: float) -> Sections:
     """The network scaled by the smallest power of ``step`` that has at least ``times`` its parameters.
 
     Raises:

@@ -1,164 +1,74 @@
-"""A search space: a fixed stem, blocks that hold choices, a fixed head. Counts, enumerates, places and samples exactly."""
+"""What every search space is: networks that can be drawn, changed, checked, and placed as layers with known costs.
+
+A chain of blocks (`ChainSpace`) is one kind. What only some kinds can do, such as being searched exactly, is theirs alone; who
+needs it asks for it.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import json
-import math
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from typing import Protocol, runtime_checkable
 
-from dna_deploy.errors import UsageError
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.block import Block, Cell, FixedLayer
-from dna_deploy.spaces.chain_index import ChainIndex
 from dna_deploy.spaces.operations import FeatureMap
-from dna_deploy.spaces.placed import PlacedLayer, describe_operation, place_chain
-from dna_deploy.spaces.sections import Sections
+from dna_deploy.spaces.placed import PlacedLayer
 
 
-@dataclass(frozen=True)
-class SearchSpace:
-    """Everything that may be chosen, and what is fixed around it."""
-
-    name: str
-    input: FeatureMap
-    stem: tuple[FixedLayer, ...]
-    blocks: tuple[Block, ...]
-    head: tuple[FixedLayer, ...]
-
-    @cached_property
-    def digest(self) -> str:
-        """Names the space in files: equal digests mean equal candidates in equal order at equal shapes."""
-        text = json.dumps(self.describe(), sort_keys=True, separators=(",", ":"))
-        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
-
-    def describe(self) -> dict[str, object]:
-        """The space as plain data."""
-
-        def fixed(layers: tuple[FixedLayer, ...]) -> list[list[object]]:
-            return [[describe_operation(layer.operation), layer.out_channels, layer.stride] for layer in layers]
-
-        def cell(of: Cell) -> list[object]:
-            return [of.width, [[describe_operation(op) for op in operations] for operations in of.layers]]
-
-        return {
-            "name": self.name,
-            "input": str(self.input),
-            "stem": fixed(self.stem),
-            "blocks": [[block.stride, [cell(of) for of in block.cells]] for block in self.blocks],
-            "head": fixed(self.head),
-        }
+@runtime_checkable
+class SearchSpace(Protocol):
+    """What profiling, black-box search and records need of a space."""
 
     @property
-    def classes(self) -> int:
-        return self.head[-1].out_channels
+    def name(self) -> str:
+        """What it is called in commands and files."""
+        ...
 
-    def with_resolution(self, resolution: int) -> SearchSpace:
-        """The same choices for square images of another size; its name carries the size."""
-        if resolution < 1:
-            raise UsageError(f"a resolution of {resolution} does not exist")
-        if resolution == self.input.height == self.input.width:
-            return self
-        name = f"{self.name.partition('@')[0]}@{resolution}"
-        return replace(self, name=name, input=FeatureMap(self.input.channels, resolution, resolution))
+    @property
+    def digest(self) -> str:
+        """Names the space in files: equal digests mean equal networks with equal layers."""
+        ...
 
-    def with_classes(self, classes: int) -> SearchSpace:
-        """The same choices with another number of classes."""
-        return replace(self, head=(*self.head[:-1], replace(self.head[-1], out_channels=classes)))
+    @property
+    def inputs(self) -> tuple[FeatureMap, ...]:
+        """What a network receives."""
+        ...
 
-    def count(self) -> int:
-        return math.prod(block.count() for block in self.blocks)
-
-    def architectures(self) -> Iterator[Architecture]:
-        """Every network of the space. Only small spaces end in this lifetime."""
-        for choices in itertools.product(*(tuple(block.candidates()) for block in self.blocks)):
-            yield Architecture.of(choices)
+    def size(self) -> int | None:
+        """How many networks there are; ``None`` where they cannot be counted."""
+        ...
 
     def sample(self, rng: random.Random) -> Architecture:
-        """A network drawn uniformly from the space."""
-        weights = [[cell.count() for cell in block.cells] for block in self.blocks]
-        cells = (rng.choices(block.cells, of)[0] for block, of in zip(self.blocks, weights, strict=True))
-        return Architecture.of(cell.choice(cell.draw(rng.randrange)) for cell in cells)
-
-    def sample_cells_evenly(self, rng: random.Random) -> Architecture:
-        """A network drawn such that the cells of a block are equally likely, however many candidates they have."""
-        cells = [rng.choice(block.cells) for block in self.blocks]
-        return Architecture.of(cell.choice(cell.draw(rng.randrange)) for cell in cells)
+        """A network drawn at random."""
+        ...
 
     def mutate(self, architecture: Architecture, rng: random.Random) -> Architecture:
-        """The same network with one layer of every block drawn anew."""
-        choices = []
-        for block, (cell, path) in zip(self.blocks, self.index.paths(architecture), strict=True):
-            layer = rng.randrange(len(path))
-            digit = rng.randrange(len(block.cells[cell].layers[layer]))
-            choices.append(block.choice(cell, (*path[:layer], digit, *path[layer + 1 :])))
-        return Architecture.of(choices)
-
-    # Placing: which layers a choice means, with what they receive.
-
-    @cached_property
-    def stem_layers(self) -> tuple[PlacedLayer, ...]:
-        return _place_fixed(self.stem, self.input)
-
-    @cached_property
-    def index(self) -> ChainIndex:
-        """Where every candidate is, and what stands where."""
-        return ChainIndex(self.blocks, self.stem_layers[-1].output if self.stem else self.input)
-
-    @property
-    def block_numbers(self) -> range:
-        """The blocks, as `index` calls them."""
-        return range(len(self.blocks))
-
-    def head_layers(self, input: FeatureMap) -> tuple[PlacedLayer, ...]:
-        return _place_fixed(self.head, input)
-
-    def sections(self, architecture: Architecture) -> Sections:
-        """Every layer of a network, block by block.
-
-        Raises:
-            UsageError: the architecture is not in this space.
-        """
-        blocks, input = [], self.index.entry
-        for block, choice in enumerate(self.index.choices(architecture)):
-            blocks.append(self.index.place(block, choice, input))
-            input = blocks[-1][-1].output
-        return Sections(self.stem_layers, tuple(blocks), self.head_layers(input))
-
-    def place(self, architecture: Architecture) -> tuple[PlacedLayer, ...]:
-        """Every layer of a network from stem to head.
-
-        Raises:
-            UsageError: the architecture is not in this space.
-        """
-        return self.sections(architecture).layers
-
-    def outputs(self, architecture: Architecture) -> tuple[FeatureMap, ...]:
-        """What every block of a network emits."""
-        return tuple(layers[-1].output for layers in self.sections(architecture).blocks)
-
-    def rows(self) -> tuple[PlacedLayer, ...]:
-        """Every distinct layer that any network of the space can hold: the rows of a latency table."""
-        rows: dict[PlacedLayer, None] = dict.fromkeys(self.stem_layers)
-        for inputs in self.index.cells:
-            for cells in zip(*inputs, strict=True):
-                rows.update((layer, None) for cell in cells for layers in cell for layer in layers)
-        for input in self.index.inputs[-1]:
-            rows.update(dict.fromkeys(self.head_layers(input)))
-        return tuple(rows)
+        """A network near another one."""
+        ...
 
     def check(self, architecture: Architecture) -> None:
         """Raises `UsageError` if the architecture is not in this space."""
-        self.index.choices(architecture)
+        ...
 
     def parse(self, line: str) -> Architecture:
-        """The architecture that a line such as ``24:k3e6,k5e3/40:k3e6/...`` names."""
-        return Architecture.of(self.index.choices(Architecture(line.strip())))
+        """The network that a line of text names.
 
+        Raises:
+            UsageError: it names none of this space.
+        """
+        ...
 
-def _place_fixed(layers: tuple[FixedLayer, ...], input: FeatureMap) -> tuple[PlacedLayer, ...]:
-    return place_chain(((layer.operation, layer.out_channels, layer.stride) for layer in layers), input)
+    def place(self, architecture: Architecture) -> tuple[PlacedLayer, ...]:
+        """Every layer of a network, none before those that it receives something from.
+
+        Raises:
+            UsageError: the architecture is not in this space.
+        """
+        ...
+
+    def rows(self) -> tuple[PlacedLayer, ...]:
+        """Every distinct layer that any network can hold: the rows of a latency table."""
+        ...
+
+    def outputs(self, architecture: Architecture) -> tuple[FeatureMap, ...]:
+        """What a network offers to a head, from its first features to its last."""
+        ...

@@ -19,7 +19,7 @@ from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.score import Metrics
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.training.accuracy import measure_accuracy
 from dna_deploy.training.config import TrainingConfig
 from dna_deploy.training.fit import BestEpoch, Run, fit
@@ -36,7 +36,7 @@ class Start:
 
 
 def train_architecture(
-    space: SearchSpace,
+    space: ChainSpace,
     architecture: Architecture,
     data: ImageData,
     config: TrainingConfig,
@@ -90,7 +90,7 @@ def train_architecture(
 
 
 def _record(
-    space: SearchSpace,
+    space: ChainSpace,
     architecture: Architecture,
     data: ImageData,
     config: TrainingConfig,
@@ -120,7 +120,7 @@ def _record(
     )
 
 
-def check_classes(space: SearchSpace, data: ImageData) -> None:
+def check_classes(space: ChainSpace, data: ImageData) -> None:
     """Raises `UsageError` unless the space's head has one score a class of the data."""
     if space.classes != len(data.classes):
         raise UsageError(

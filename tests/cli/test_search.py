@@ -19,7 +19,7 @@ from dna_deploy.search import Latency
 from dna_deploy.search.cost_model import CostModel
 from dna_deploy.search.front import trade_off
 from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 from tests.search.instances import random_ratings, random_table
 
 FASHION, MBCONV = find_space("fashion"), find_space("mbconv")
@@ -34,7 +34,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def made_up(space: SearchSpace, folder: Path) -> None:
+def made_up(space: ChainSpace, folder: Path) -> None:
     rng = random.Random(0)
     for target in ("a", "b"):
         random_table(space, rng, target).write(folder / "latency_tables" / f"{space.name}.{target}.json")

@@ -8,13 +8,13 @@ from typing import ClassVar
 import pytest
 
 from dna_deploy.contracts import (
+    ChainContract,
     DatasetContract,
     FormatContract,
     JudgeContract,
     ModuleContract,
     RaterContract,
     RunnerContract,
-    SpaceContract,
     StrategyContract,
     TeacherContract,
 )
@@ -32,15 +32,15 @@ from dna_deploy.targets.target import Target
 from tests.data.test_sources import class_folders
 
 
-class TestMBConvSpace(SpaceContract):
+class TestMBConvSpace(ChainContract):
     name = "mbconv"
 
 
-class TestMBConvSpaceAtAnotherSize(SpaceContract):
+class TestMBConvSpaceAtAnotherSize(ChainContract):
     name = "mbconv@96"
 
 
-class TestFashionSpace(SpaceContract):
+class TestFashionSpace(ChainContract):
     name = "fashion"
 
 
@@ -158,6 +158,10 @@ class TestRandomDraws(StrategyContract):
     name = "random"
 
 
+class TestAgeing(StrategyContract):
+    name = "ageing"
+
+
 @pytest.mark.slow
 class TestEvolution(StrategyContract):
     name = "evolution"
@@ -169,7 +173,7 @@ JUDGES_OF_ENGINES = {"polygraphy"}
 
 def test_no_part_is_left_out() -> None:
     covered = [cls for cls in globals().values() if isinstance(cls, type)]
-    spaces = {getattr(cls, "name", "").partition("@")[0] for cls in covered if issubclass(cls, SpaceContract)}
+    spaces = {getattr(cls, "name", "").partition("@")[0] for cls in covered if issubclass(cls, ChainContract)}
     operations = {
         type(cls.operation).__name__ for cls in covered if issubclass(cls, ModuleContract) and cls is not ModuleContract
     }

@@ -24,7 +24,7 @@ from dna_deploy.nets.network import Network
 from dna_deploy.records.probe_kit import WEIGHTS_FILE, ProbeKit
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 from tests.toy import SPACE
 
 pytestmark = pytest.mark.slow
@@ -60,7 +60,7 @@ def described(graph: onnx.GraphProto) -> list[tuple[object, ...]]:
     return seen
 
 
-def network_of(space: SearchSpace, architecture: Architecture) -> onnx.ModelProto:
+def network_of(space: ChainSpace, architecture: Architecture) -> onnx.ModelProto:
     torch.manual_seed(0)
     network = Network(space, architecture)
     draw_shifts(network)

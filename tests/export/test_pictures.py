@@ -26,10 +26,10 @@ from dna_deploy.export.source import Source
 from dna_deploy.nets.network import Network
 from dna_deploy.records.model_card import Parity
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv
-from dna_deploy.spaces.space import SearchSpace
 
-SPACE = SearchSpace(
+SPACE = ChainSpace(
     name="photos",
     input=FeatureMap(3, 64, 64),
     stem=(FixedLayer(Conv(3), 8, 2),),

@@ -11,7 +11,7 @@ from dna_deploy import plugins
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.probe_kit import KitManifest, KitProbe, KitTensor, ProbeKit, Role
 from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
 
@@ -95,7 +95,7 @@ def layer_nanoseconds(macs: int) -> int:
     return 2_000 + macs // 50
 
 
-def make_kit(space: SearchSpace | None = None, mishaps: dict[str, str] | None = None, networks: int = 6) -> ProbeKit:
+def make_kit(space: ChainSpace | None = None, mishaps: dict[str, str] | None = None, networks: int = 6) -> ProbeKit:
     """A kit of the small space whose models take time by their MACs; ``mishaps`` adds words to the model of a key."""
     import random
 

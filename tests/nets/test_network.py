@@ -12,8 +12,8 @@ from dna_deploy.nets.layers import build_layer
 from dna_deploy.nets.network import Network
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.catalog.mbconv import PUBLISHED
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import FeatureMap
-from dna_deploy.spaces.space import SearchSpace
 
 
 def counted_by_fvcore(network: Network, input: FeatureMap) -> tuple[int, int]:
@@ -27,7 +27,7 @@ def counted_by_fvcore(network: Network, input: FeatureMap) -> tuple[int, int]:
     return parameter_count(network)[""], round(by_operator["conv"] + by_operator["linear"])
 
 
-def counted_by_us(space: SearchSpace, line: str) -> tuple[int, int]:
+def counted_by_us(space: ChainSpace, line: str) -> tuple[int, int]:
     layers = space.place(space.parse(line))
     return sum(layer.parameters for layer in layers), sum(layer.macs for layer in layers)
 

@@ -33,7 +33,7 @@ from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.records.training_history import EpochScore, TrainingHistory, thinned
 from dna_deploy.search import Constraint, search
 from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
@@ -58,7 +58,7 @@ def provenance(minute: int, command: str) -> Provenance:
 
 
 @cache
-def ratings_of(space: SearchSpace) -> RatingTable:
+def ratings_of(space: ChainSpace) -> RatingTable:
     """Larger candidates imitate better, with diminishing returns and some luck."""
     rng = np.random.default_rng(1)
     blocks = []
@@ -81,7 +81,7 @@ def operation_effort(operation: object) -> float:
 
 
 @cache
-def run_of(space: SearchSpace) -> ProfileRun:
+def run_of(space: ChainSpace) -> ProfileRun:
     """Layers alone, and whole networks that take a little more than the sum of their layers."""
     rng = np.random.default_rng(2)
     true = {layer.key: 3e-6 + layer.macs / 9e9 * float(rng.uniform(0.8, 1.4)) for layer in space.rows()}
@@ -110,7 +110,7 @@ def probe(role: str, key: str, seconds: float, rng: np.random.Generator) -> Prob
 
 
 @cache
-def table_of(space: SearchSpace) -> LatencyTable:
+def table_of(space: ChainSpace) -> LatencyTable:
     run = run_of(space)
     layers = run.of("layer")
     rows = tuple(
@@ -134,14 +134,14 @@ def table_of(space: SearchSpace) -> LatencyTable:
 
 
 @cache
-def outcome_of(space: SearchSpace) -> SearchOutcome:
+def outcome_of(space: ChainSpace) -> SearchOutcome:
     budget = Constraint.parse("latency", BUDGETS[space.name])
     found = search(space, ratings_of(space), [table_of(space)], [budget], top=3)
     return found.model_copy(update={"provenance": provenance(30, "search --latency")})
 
 
 @cache
-def calibrated_of(space: SearchSpace) -> RatingTable:
+def calibrated_of(space: ChainSpace) -> RatingTable:
     """The same ratings, told as wrong answers in percent."""
     count = len(space.blocks)
 
@@ -162,7 +162,7 @@ def calibrated_of(space: SearchSpace) -> RatingTable:
 
 
 @cache
-def calibration_of(space: SearchSpace) -> RatingCalibration:
+def calibration_of(space: ChainSpace) -> RatingCalibration:
     """Twelve networks that came out about as predicted."""
     import random
 
@@ -185,13 +185,13 @@ def calibration_of(space: SearchSpace) -> RatingCalibration:
 
 
 @cache
-def calibrated_outcome_of(space: SearchSpace) -> SearchOutcome:
+def calibrated_outcome_of(space: ChainSpace) -> SearchOutcome:
     budget = Constraint.parse("latency", BUDGETS[space.name])
     found = search(space, calibrated_of(space), [table_of(space)], [budget], top=3)
     return found.model_copy(update={"provenance": provenance(31, "search --latency --ratings")})
 
 
-def histories_of(space: SearchSpace) -> tuple[TrainingHistory, ...]:
+def histories_of(space: ChainSpace) -> tuple[TrainingHistory, ...]:
     rng = np.random.default_rng(4)
 
     def falling(start: float, end: float, steps: int) -> list[float]:
@@ -217,7 +217,7 @@ def histories_of(space: SearchSpace) -> tuple[TrainingHistory, ...]:
 
 
 @cache
-def card_of(space: SearchSpace, measured_s: float | None = None) -> ModelCard:
+def card_of(space: ChainSpace, measured_s: float | None = None) -> ModelCard:
     outcome = outcome_of(space)
     network = outcome.network(space)
     layers = space.place(network)
@@ -267,7 +267,7 @@ def card_of(space: SearchSpace, measured_s: float | None = None) -> ModelCard:
     )  # fmt: skip
 
 
-def trained_of(space: SearchSpace) -> TrainedNetwork:
+def trained_of(space: ChainSpace) -> TrainedNetwork:
     return TrainedNetwork(
         provenance=provenance(41, "train"), space=space.name, space_digest=space.digest,
         architecture=outcome_of(space).best.architecture, weights="weights.safetensors", weights_digest="sha256:1",
@@ -278,7 +278,7 @@ def trained_of(space: SearchSpace) -> TrainedNetwork:
     )  # fmt: skip
 
 
-def measurement_of(space: SearchSpace) -> Measurement:
+def measurement_of(space: ChainSpace) -> Measurement:
     samples = probe("layer", space.name, 5.9e-4, np.random.default_rng(5)).samples
     return Measurement(
         provenance=provenance(49, "verify"), model="model.onnx", model_digest="sha256:4f", target=TARGET, fingerprint=MACHINE,

@@ -10,8 +10,8 @@ from dna_deploy.records.latency_table import AbsentRow, Calibration, LatencyRow,
 from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv, Pointwise
-from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.target import Precision, Target
 
@@ -23,7 +23,7 @@ PROVENANCE = Provenance(created_at="2026-01-01T00:00:00+00:00", tool_version="0"
 class Instance:
     """A whole search problem."""
 
-    space: SearchSpace
+    space: ChainSpace
     ratings: RatingTable
     tables: tuple[LatencyTable, ...]
 
@@ -43,7 +43,7 @@ def small_instance(seed: int, targets: int = 1, absent: float = 0.0) -> Instance
         shapes = rng.sample([(1, 8), (1, 16), (2, 8), (2, 16)], rng.choice((1, 2, 5 - count)))
         operations = tuple(rng.sample(OPERATIONS, rng.choice((1, 2))))
         blocks.append(Block(rng.choice((1, 2)), tuple(Cell.uniform(width, depth, operations) for depth, width in shapes)))
-    space = SearchSpace(
+    space = ChainSpace(
         f"random-{seed}", FeatureMap(3, 16, 16), (FixedLayer(Conv(3), 8),), tuple(blocks), (FixedLayer(ClassifierHead(8), 4),)
     )
     precisions: tuple[Precision, ...] = ("fp32", "fp16", "int8")
@@ -51,7 +51,7 @@ def small_instance(seed: int, targets: int = 1, absent: float = 0.0) -> Instance
     return Instance(space, random_ratings(space, rng), tables)
 
 
-def random_ratings(space: SearchSpace, rng: random.Random, error: float = 0.0) -> RatingTable:
+def random_ratings(space: ChainSpace, rng: random.Random, error: float = 0.0) -> RatingTable:
     blocks = tuple(
         BlockRatings(
             cells=tuple(
@@ -73,7 +73,7 @@ def random_ratings(space: SearchSpace, rng: random.Random, error: float = 0.0) -
 
 
 def random_table(
-    space: SearchSpace, rng: random.Random, target: str = "device", precision: Precision = "fp32", absent: float = 0.0
+    space: ChainSpace, rng: random.Random, target: str = "device", precision: Precision = "fp32", absent: float = 0.0
 ) -> LatencyTable:
     fixed = {layer.key for layer in space.stem_layers}
     fixed |= {layer.key for input in space.index.inputs[-1] for layer in space.head_layers(input)}

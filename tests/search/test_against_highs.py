@@ -19,9 +19,9 @@ from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.search import Constraint, Latency, Macs, search
 from dna_deploy.spaces.block import BlockChoice, Cell
 from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import FeatureMap
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.space import SearchSpace
 from tests.search.instances import Instance, random_ratings, random_table
 
 TABLES = Path(__file__).parents[2] / "latency_tables"
@@ -50,7 +50,7 @@ def solved_by_highs(instance: Instance, budgets: dict[Latency | Macs, float]) ->
     return None if found.x is None else float(found.fun)
 
 
-def block_edges(space: SearchSpace, index: int) -> list[tuple]:  # type: ignore[type-arg]
+def block_edges(space: ChainSpace, index: int) -> list[tuple]:  # type: ignore[type-arg]
     block = space.blocks[index]
     return [(index, input.channels, choice, input) for input in space.index.inputs[index] for choice in block.candidates()]
 
@@ -106,7 +106,7 @@ class Edge:
     rating: float
 
 
-def edges_of(space: SearchSpace, table: LatencyTable, ratings: RatingTable) -> Iterator[Edge]:
+def edges_of(space: ChainSpace, table: LatencyTable, ratings: RatingTable) -> Iterator[Edge]:
     """Every candidate behind every width, and the heads."""
     for index, block in enumerate(space.blocks):
         for input in space.index.inputs[index]:

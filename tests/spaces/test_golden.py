@@ -19,12 +19,12 @@ GOLDEN = {
 def test_mbconv_counts_the_published_candidates() -> None:
     space = find_space("mbconv")
     assert [block.count() for block in space.blocks] == [288, 1548, 1548, 2808, 16848, 6]
-    assert f"{space.count():.2e}" == "1.96e+17"
+    assert f"{space.size():.2e}" == "1.96e+17"
 
 
 def test_fashion_has_ten_million_networks_and_few_candidates() -> None:
     space = find_space("fashion")
-    assert space.count() >= 10_000_000
+    assert space.size() >= 10_000_000
     assert sum(block.count() for block in space.blocks) == 810
     assert len(list(space.blocks[1].candidates())) == space.blocks[1].count() == 294
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.catalog import find_space, space_names
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import ClassifierHead, Conv, Convolution, FeatureMap, MBConv, Operation, Pointwise
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.space import SearchSpace
 
 OPERATIONS = (MBConv(3, 1), Pointwise())
-TINY = SearchSpace(
+TINY = ChainSpace(
     name="tiny",
     input=FeatureMap(1, 9, 9),
     stem=(FixedLayer(Conv(3), 4),),
@@ -31,7 +31,7 @@ TINY = SearchSpace(
 
 def test_enumeration_holds_every_network_once() -> None:
     networks = list(TINY.architectures())
-    assert len(networks) == len(set(networks)) == TINY.count() == (2 + 4) * 2
+    assert len(networks) == len(set(networks)) == TINY.size() == (2 + 4) * 2
 
 
 def test_candidates_come_with_the_last_layer_fastest() -> None:

@@ -24,7 +24,7 @@ from dna_deploy.rating.raters.dna.stitched import StitchedScores
 from dna_deploy.rating.raters.dna.training import build_supernet, training_batches
 from dna_deploy.rating.raters.dna.work import BlockWork
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 Groups = Sequence[Sequence[int]]
 STEPS_FACTOR = 1.6
@@ -64,14 +64,14 @@ def train_chain(work: BlockWork, groups: Groups) -> list[SupernetBlock]:
     return supernets
 
 
-def draw_path(space: SearchSpace, seed: int, step: int) -> Architecture:
+def draw_path(space: ChainSpace, seed: int, step: int) -> Architecture:
     """The network that a step trains: cells equally likely, operations uniform."""
     rng = random.Random(derived_seed(seed, "chain", step))
     return space.sample_cells_evenly(rng)
 
 
 def run_group(
-    space: SearchSpace, supernets: Sequence[SupernetBlock], group: Sequence[int], architecture: Architecture, x: torch.Tensor
+    space: ChainSpace, supernets: Sequence[SupernetBlock], group: Sequence[int], architecture: Architecture, x: torch.Tensor
 ) -> torch.Tensor:
     """The features that a network's blocks of one group make of what comes before it, through the shared adaptors."""
     for index in group:

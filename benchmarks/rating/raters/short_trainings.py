@@ -33,7 +33,7 @@ from dna_deploy.rating.raters.dna.work import BlockWork
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.search.spread import spread
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.statistics.operator_counts import operator_counts
 from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.short import train_shortly
@@ -109,7 +109,7 @@ def drawn_networks(bench: Bench, count: int) -> list[Architecture]:
 
 
 def predicted_by_counts(
-    space: SearchSpace, trained: Sequence[Architecture], reached: Values, others: Sequence[Architecture]
+    space: ChainSpace, trained: Sequence[Architecture], reached: Values, others: Sequence[Architecture]
 ) -> Values:
     """Ridge regression on how often every block has every operation, on its depth and width; all in one scale."""
     counts = operator_counts(space, [*trained, *others])

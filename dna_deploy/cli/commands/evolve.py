@@ -68,12 +68,12 @@ def evolve(
     from dna_deploy.rating.raters.dna.config import RatingConfig
     from dna_deploy.records.rating_table import RatingTable
     from dna_deploy.search import Constraint
-    from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.spaces.catalog import find_chain
     from dna_deploy.training.config import TeacherConfig
     from dna_deploy.training.recipe import Recipe
     from dna_deploy.training.teachers import make_teacher
 
-    found, compute = find_space(space), Compute(device=device, jobs=jobs)
+    found, compute = find_chain(space), Compute(device=device, jobs=jobs)
     asked = {"latency": latency, "parameters": parameters, "macs": macs}
     constraints = tuple(Constraint.parse(name, text) for name, texts in asked.items() for text in texts or ())
     whole, base = load_dataset(dataset, None, found.input), DataConfig(dataset=dataset, seed=seed)

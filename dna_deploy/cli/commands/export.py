@@ -108,10 +108,10 @@ def _source(network: str, space: str, weights: Path | None, outcome: Path | None
     from dna_deploy.export.source import Source, source_of_record
     from dna_deploy.records.latency_table import LatencyTable
     from dna_deploy.records.search_outcome import SearchOutcome
-    from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.spaces.catalog import find_chain
 
     if ":" in network and not Path(network).exists():
-        found = find_space(space)
+        found = find_chain(space)
         source = Source(found, found.parse(network))
     else:
         source = source_of_record(Path(network))

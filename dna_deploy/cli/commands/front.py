@@ -16,7 +16,7 @@ from dna_deploy.pipeline.settings import Settings
 if TYPE_CHECKING:
     from dna_deploy.records.score import ScoreKind
     from dna_deploy.search.front import TradeOff
-    from dna_deploy.spaces.space import SearchSpace
+    from dna_deploy.spaces.chain import ChainSpace
 
 
 def front(
@@ -42,7 +42,7 @@ def front(
     from dna_deploy.search import pareto_front
     from dna_deploy.search.constraints import read_quantity
 
-    space, latency_tables = tables.read(settings.space)
+    space, latency_tables = tables.read_chain(settings.space)
     rating_table = ratings.read(space.name)
     trade_off = pareto_front(
         space,
@@ -71,7 +71,7 @@ def _as_json(front: TradeOff, kind: ScoreKind) -> dict[str, object]:
     }
 
 
-def _view(front: TradeOff, space: SearchSpace, most: int, kind: ScoreKind) -> str:
+def _view(front: TradeOff, space: ChainSpace, most: int, kind: ScoreKind) -> str:
     """Networks evenly spread over the front, the cheapest and the best-rated among them, and how complete it is."""
     count = len(front.ratings)
     shown = sorted({round(row * (count - 1) / (most - 1)) for row in range(most)})
@@ -79,7 +79,7 @@ def _view(front: TradeOff, space: SearchSpace, most: int, kind: ScoreKind) -> st
     rows = [(*(axis.format(costs[at]) for axis, costs in zip(front.axes, front.costs, strict=True)), rated[at]) for at in shown]
     table = aligned(rows, (*map(str, front.axes), kind.name))
     some = f", {len(shown)} shown" if len(shown) < count else ""
-    return f"{table}\n\n{count:,} networks{some}, of {space.count():.3g} in the space: {_completeness(front)}"
+    return f"{table}\n\n{count:,} networks{some}, of {space.size():.3g} in the space: {_completeness(front)}"
 
 
 def _completeness(front: TradeOff) -> str:

@@ -35,7 +35,7 @@ def portfolio(
     from dna_deploy.search import Latency
     from dna_deploy.search import portfolio as solve
 
-    space, latency_tables = tables.read(settings.space)
+    space, latency_tables = tables.read_chain(settings.space)
     bounds = constraints.read(settings.quantile)
     answer = solve(
         space,

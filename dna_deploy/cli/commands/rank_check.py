@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from dna_deploy.records.accuracy_list import KnownNetwork
     from dna_deploy.spaces.architecture import Architecture
-    from dna_deploy.spaces.space import SearchSpace
+    from dna_deploy.spaces.chain import ChainSpace
     from dna_deploy.statistics.ranks import Estimate, RankReport
 
 _COLUMNS, _LINES = 60, 14
@@ -44,10 +44,10 @@ def rank_check(
     import numpy as np
 
     from dna_deploy.records.accuracy_list import read_accuracies
-    from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.spaces.catalog import find_chain
     from dna_deploy.statistics.ranks import rank_report, tau_between_seeds
 
-    found_space = find_space(space)
+    found_space = find_chain(space)
     networks = read_accuracies(accuracies, found_space)
     accuracy = np.array([network.accuracy for network in networks])
     scores = _scores(found_space, networks, ratings, run or [])
@@ -71,7 +71,7 @@ def rank_check(
 
 
 def _scores(
-    space: SearchSpace, networks: Sequence[KnownNetwork], ratings: Path | None, runs: Sequence[Path]
+    space: ChainSpace, networks: Sequence[KnownNetwork], ratings: Path | None, runs: Sequence[Path]
 ) -> dict[str, list[float]]:
     """Every score, more is better."""
     import random
@@ -97,7 +97,7 @@ def _scores(
     return scores
 
 
-def _of_run(space: SearchSpace, architectures: Sequence[Architecture], run: Path) -> dict[str, list[float]]:
+def _of_run(space: ChainSpace, architectures: Sequence[Architecture], run: Path) -> dict[str, list[float]]:
     """What the rater that left its run in a folder says of whole networks."""
     from dna_deploy.rating.rater import Rater, open_rater
 

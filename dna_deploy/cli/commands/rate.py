@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dna_deploy.progress import OnProgress
     from dna_deploy.rating.rater import Rater
     from dna_deploy.records.rating_table import RatingTable
-    from dna_deploy.spaces.space import SearchSpace
+    from dna_deploy.spaces.chain import ChainSpace
 
 IMAGES, TEACHER_IMAGES = 12_000, 20_000
 SHOWN = 3
@@ -97,7 +97,7 @@ def rate(
     from dna_deploy.learning.processes import Processes
     from dna_deploy.nets.teachers.teacher import Teacher, load_teacher
     from dna_deploy.rating.rater import AdditiveRater, check_needs, load_rater, make_rater
-    from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.spaces.catalog import find_chain
     from dna_deploy.training.config import TeacherConfig, usual_epochs
     from dna_deploy.training.recipe import Recipe
     from dna_deploy.training.teacher import teacher_identity
@@ -112,7 +112,7 @@ def rate(
     compute = parse_config(Compute, {**asked, "feature_cache_bytes": cache})
     has_teacher = kind.needs.teacher or teacher != "largest" or teacher_weights is not None or bool(teacher_cuts)
     check_needs(method, kind.needs, has_teacher=has_teacher, jobs=max(jobs, processes.count))
-    found = find_space(space)
+    found = find_chain(space)
     whole = load_dataset(dataset, None, found.input)
     divided = partial(divide_up_to, whole, DataConfig(dataset=dataset, rating_images=rating_images, seed=seed))
 
@@ -156,7 +156,7 @@ def _show_scores(rater: Rater, seed: int, *, json: bool) -> None:
     note(f"next: dna-deploy search with {folder} --space {space.name} --latency 20ms")
 
 
-def _leave(table: RatingTable, found: SearchSpace, path: Path, place: Path, *, json: bool) -> None:
+def _leave(table: RatingTable, found: ChainSpace, path: Path, place: Path, *, json: bool) -> None:
     """Writes the table and says what is in it."""
     table.write(path)
     if json:
@@ -167,7 +167,7 @@ def _leave(table: RatingTable, found: SearchSpace, path: Path, place: Path, *, j
     note(f"next: dna-deploy search --space {found.name} --ratings {path} --latency 20ms")
 
 
-def _best(space: SearchSpace, table: RatingTable) -> str:
+def _best(space: ChainSpace, table: RatingTable) -> str:
     rows = []
     for number, rated in enumerate(table.blocks, 1):
         names = map(str, space.index.candidates(number - 1))

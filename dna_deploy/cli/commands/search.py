@@ -52,7 +52,7 @@ def search(
     if context.invoked_subcommand is not None:
         _refuse_flags_before(context, context.invoked_subcommand)
         return
-    space, latency_tables = tables.read(settings.space)
+    space, latency_tables = tables.read_chain(settings.space)
     table = ratings.read(space.name)
     outcome = choosing.question(space, table, constraints, settings)(latency_tables)
     changed = ""

@@ -40,7 +40,7 @@ def search_promise(
 
     Example: dna-deploy search promise --latency 20ms
     """
-    space, latency_tables = tables.read(settings.space)
+    space, latency_tables = tables.read_chain(settings.space)
     table = ratings.read(space.name)
     question = choosing.question(space, table, constraints, settings)
     bounds = choosing.bounds(constraints, settings)

@@ -32,7 +32,10 @@ def search_with(
     settings: Annotated[Settings, SPACE_AND_QUANTILE, SEED],
     constraints: Constraints,
     tables: LatencyTables,
-    strategy: Annotated[str, typer.Option(help="evolution or random.", rich_help_panel="Strategy")] = "evolution",
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="evolution (of chains), ageing or random; default: the first that can.", rich_help_panel="Strategy"),
+    ] = None,
     evaluations: Annotated[int, typer.Option(min=1, help="Networks to rate.", rich_help_panel="Strategy")] = 512,
     log: Annotated[
         Path | None, typer.Option(help="Keep the ratings here; the same command resumes.", rich_help_panel="Strategy")
@@ -72,12 +75,13 @@ def _rating_of(rating: str, space: SearchSpace) -> Callable[[Architecture], floa
     """What a rater's folder, or a function, says of a network of ``space``; lower is better."""
     from dna_deploy.plugins import load_plugin
     from dna_deploy.rating.rater import Rater, open_rater
+    from dna_deploy.spaces.chain import as_chain
 
     if not Path(rating).is_dir():
         function: Callable[[Architecture], float] = load_plugin("rating", rating, {rating: rating})
         return function
     rater = open_rater(Path(rating), Rater)
-    rater.work.check_space(space)
+    rater.work.check_space(as_chain(space))
     with journey_view() as view:
         rater.train(view)
     return lambda network: rater.score([network])[0].cost

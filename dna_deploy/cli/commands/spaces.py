@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
+
+if TYPE_CHECKING:
+    from dna_deploy.spaces.space import SearchSpace
 
 
 def spaces(json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
@@ -16,26 +19,29 @@ def spaces(json: Annotated[bool, typer.Option("--json", help="Print one JSON obj
     """
     from dna_deploy.spaces.catalog import find_space, space_names
 
-    found = [find_space(name) for name in space_names()]
+    rows = [_facts(find_space(name)) for name in space_names()]
     if json:
-        rows = [
-            {
-                "name": space.name,
-                "input": str(space.input),
-                "classes": space.classes,
-                "candidates": list(space.index.counts),
-                "networks": space.count(),
-                "layers": len(space.rows()),
-                "digest": space.digest,
-            }
-            for space in found
-        ]
         print_json("spaces", spaces=rows)
         return
     table = [
-        (space.name, space.input, space.classes, " ".join(map(str, space.index.counts)), f"{space.count():.3g}",
-         len(space.rows()))
-        for space in found
+        (row["name"], row["input"], row["classes"] or "-", " ".join(map(str, row["candidates"])) or "-",
+         "uncounted" if row["networks"] is None else f"{row['networks']:.3g}", row["layers"])
+        for row in rows
     ]  # fmt: skip
     print_result(aligned(table, ("space", "input", "classes", "candidates a block", "networks", "layers")))
     note("other sizes: NAME@RESOLUTION, such as mbconv@128 · next: dna-deploy profile --space fashion")
+
+
+def _facts(space: SearchSpace) -> dict[str, Any]:
+    from dna_deploy.spaces.chain import ChainSpace
+
+    chain = space if isinstance(space, ChainSpace) else None
+    return {
+        "name": space.name,
+        "input": " ".join(map(str, space.inputs)),
+        "classes": chain.classes if chain else None,
+        "candidates": list(chain.index.counts) if chain else [],
+        "networks": space.size(),
+        "layers": len(space.rows()),
+        "digest": space.digest,
+    }

@@ -11,7 +11,7 @@ from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.views.journey import journey_view
 
 if TYPE_CHECKING:
-    from dna_deploy.spaces.space import SearchSpace
+    from dna_deploy.spaces.chain import ChainSpace
     from dna_deploy.training.network import Start
 
 
@@ -105,7 +105,7 @@ def train(
     note(f"next: dna-deploy export {out / RECORD}")
 
 
-def _inherited(folder: Path, space: SearchSpace, line: str) -> Start:
+def _inherited(folder: Path, space: ChainSpace, line: str) -> Start:
     """The network with the weights of its supernet layers."""
     from dna_deploy.errors import UsageError
     from dna_deploy.nets.inherit import inherited_network
@@ -120,14 +120,15 @@ def _inherited(folder: Path, space: SearchSpace, line: str) -> Start:
     return Start(network, rater.work.identity)
 
 
-def _network(network: str, space: str) -> tuple[SearchSpace, str]:
+def _network(network: str, space: str) -> tuple[ChainSpace, str]:
     """The space and the architecture's line that were meant."""
     from dna_deploy.records.known_space import known_space
     from dna_deploy.records.search_outcome import SearchOutcome
-    from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.spaces.catalog import find_chain
+    from dna_deploy.spaces.chain import as_chain
 
     if ":" in network and not Path(network).exists():
-        return find_space(space), network
+        return find_chain(space), network
     outcome = SearchOutcome.read(Path(network))
-    found = known_space(outcome)
+    found = as_chain(known_space(outcome))
     return found, str(outcome.network(found))

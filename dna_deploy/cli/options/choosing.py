@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dna_deploy.records.rating_table import RatingTable
     from dna_deploy.records.search_outcome import SearchOutcome
     from dna_deploy.search import Constraint
-    from dna_deploy.spaces.space import SearchSpace
+    from dna_deploy.spaces.chain import ChainSpace
 
 _PANEL = "Choosing"
 
@@ -49,7 +49,7 @@ class Choosing:
         return [*constraints.read(settings.quantile), *worst]
 
     def question(
-        self, space: SearchSpace, ratings: RatingTable, constraints: Constraints, settings: Settings
+        self, space: ChainSpace, ratings: RatingTable, constraints: Constraints, settings: Settings
     ) -> Callable[[Sequence[LatencyTable]], SearchOutcome]:
         """The exact search, for any latency tables."""
         from functools import partial

@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from dna_deploy.records.latency_table import LatencyTable
     from dna_deploy.records.rating_table import RatingTable
+    from dna_deploy.spaces.chain import ChainSpace
     from dna_deploy.spaces.space import SearchSpace
 
 _PANEL = "Tables"
@@ -36,6 +37,13 @@ class LatencyTables:
         tables = [LatencyTable.read(path) for path in self.table or files_of_project(f"latency_tables/{named.name}.*.json")]
         of_space = next((table for table in tables if table.space == named.name), None)
         return (named if of_space is None else known_space(of_space)), tables
+
+    def read_chain(self, space: str) -> tuple[ChainSpace, list[LatencyTable]]:
+        """The same, of a space whose blocks are rated."""
+        from dna_deploy.spaces.chain import as_chain
+
+        found, tables = self.read(space)
+        return as_chain(found), tables
 
 
 @dataclass(frozen=True)

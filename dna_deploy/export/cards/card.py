@@ -21,14 +21,14 @@ from dna_deploy.records.model_card import (
 )
 from dna_deploy.records.score import Metrics
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 _PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "openvino", "numpy")
 
 
 def make_card(
     result: ExportResult,
-    space: SearchSpace,
+    space: ChainSpace,
     architecture: Architecture,
     *,
     asked: AskedLatency | Absent,
@@ -92,7 +92,7 @@ def make_card(
     )
 
 
-def layer_facts(space: SearchSpace, architecture: Architecture) -> tuple[LayerFacts, ...]:
+def layer_facts(space: ChainSpace, architecture: Architecture) -> tuple[LayerFacts, ...]:
     """Every layer from stem to head, and what it costs."""
     sections = space.sections(architecture)
     return tuple(
@@ -101,7 +101,7 @@ def layer_facts(space: SearchSpace, architecture: Architecture) -> tuple[LayerFa
     )
 
 
-def baseline(name: str, space: SearchSpace, architecture: Architecture, predicted_s: float | Absent) -> Baseline:
+def baseline(name: str, space: ChainSpace, architecture: Architecture, predicted_s: float | Absent) -> Baseline:
     """Another network of the space, for comparison."""
     layers = space.place(architecture)
     return Baseline(

@@ -18,7 +18,7 @@ from dna_deploy.export.kits.weights import load_network
 from dna_deploy.nets.network import Network
 from dna_deploy.records.files import digest_of, write_atomically
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 MODEL_NAME = "model.onnx"
 
@@ -40,7 +40,7 @@ class ExportResult:
 
 
 def export_architecture(
-    space: SearchSpace,
+    space: ChainSpace,
     architecture: Architecture,
     weights: Path | None,
     folder: Path,

@@ -22,6 +22,7 @@ from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.target import Precision
 
 _AT_ONCE = 32
+_DRAWS_EACH = 100  # of a space that cannot count itself
 """Layers an export: enough to share its fixed cost of seconds, few enough to show progress."""
 
 
@@ -87,10 +88,11 @@ def choose_networks(
 ) -> tuple[tuple[Role, tuple[Architecture, ...]], ...]:
     """Different networks of the space: uniform ones to judge on, and ones spread evenly over cost to fit on."""
     rng = random.Random(seed)
-    wanted = min(space.count(), validation + max(20 * calibration, 1))
-    drawn: dict[Architecture, None] = {}
-    while len(drawn) < wanted:
+    count, size = validation + max(20 * calibration, 1), space.size()
+    drawn, tries = dict[Architecture, None](), 0
+    while len(drawn) < (count if size is None else min(size, count)) and (size or tries < _DRAWS_EACH * count):
         drawn.setdefault(space.sample(rng))
+        tries += 1
     unseen, pool = tuple(drawn)[:validation], tuple(drawn)[validation:]
     by_cost = sorted(pool, key=lambda architecture: sum(layer.macs for layer in space.place(architecture)))
     last = len(by_cost) - 1

@@ -11,14 +11,14 @@ import torch
 from dna_deploy.data.randomness import derived_seed, generator
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import CellPath, Trunk
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 
 @dataclass(frozen=True)
 class UniformNetworks:
     """A network of a space: a cell of every block, each as likely as the others, then an operation in each of its layers."""
 
-    space: SearchSpace
+    space: ChainSpace
     seed: int
     purpose: tuple[str, ...] = ("one-shot", "path")
 

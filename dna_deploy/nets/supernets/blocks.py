@@ -15,8 +15,8 @@ from torch import nn
 from dna_deploy.nets.layers import build_layer, conv_bn
 from dna_deploy.nets.supernets import Edges
 from dna_deploy.spaces.block import CellPath, PlacedCell
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import FeatureMap
-from dna_deploy.spaces.space import SearchSpace
 
 
 class SupernetTrunk(nn.Module):
@@ -59,7 +59,7 @@ class SupernetBlock(nn.Module):
     """
 
     def __init__(
-        self, space: SearchSpace, index: int, teacher: Sequence[FeatureMap], *, edges: Edges, share_depths: bool
+        self, space: ChainSpace, index: int, teacher: Sequence[FeatureMap], *, edges: Edges, share_depths: bool
     ) -> None:
         super().__init__()
         after = teacher[index]

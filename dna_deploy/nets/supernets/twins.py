@@ -15,14 +15,14 @@ from torch import nn
 
 from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.spaces.block import CellPath
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import FeatureMap
-from dna_deploy.spaces.space import SearchSpace
 
 
 class EmbeddedBlock(nn.Module):
     """A block's supernet and a projector: features ``(batch, channels, height, width)`` to embeddings ``(batch, size)``."""
 
-    def __init__(self, space: SearchSpace, index: int, *, share_depths: bool, hidden: int, size: int) -> None:
+    def __init__(self, space: ChainSpace, index: int, *, share_depths: bool, hidden: int, size: int) -> None:
         super().__init__()
         frames = frames_of(space)
         self.supernet = SupernetBlock(space, index, frames, edges="adaptors", share_depths=share_depths)
@@ -44,7 +44,7 @@ class Population(nn.Module):
     A *joint* population has one half only: its targets are the online blocks themselves, and it predicts nothing.
     """
 
-    def __init__(self, space: SearchSpace, *, is_joint: bool, share_depths: bool, hidden: int, size: int) -> None:
+    def __init__(self, space: ChainSpace, *, is_joint: bool, share_depths: bool, hidden: int, size: int) -> None:
         super().__init__()
         blocks = space.block_numbers
         self.online = nn.ModuleList(
@@ -69,7 +69,7 @@ class Population(nn.Module):
             slow.lerp_(fast, 1 - momentum)
 
 
-def frames_of(space: SearchSpace) -> tuple[FeatureMap, ...]:
+def frames_of(space: ChainSpace) -> tuple[FeatureMap, ...]:
     """What every candidate of a block is brought to by its adaptor, a shape a block: the widest of its cells."""
     return tuple(shapes[-1] for shapes in space.index.outputs)
 

@@ -14,8 +14,8 @@ from torch import nn
 
 from dna_deploy.errors import UsageError
 from dna_deploy.plugins import suggest
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import FeatureMap
-from dna_deploy.spaces.space import SearchSpace
 
 Inputs = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -98,7 +98,7 @@ class CutPoint:
 
 
 @torch.no_grad()
-def cut_network(network: nn.Module, space: SearchSpace, cuts: Sequence[str] = ()) -> CutByModules:
+def cut_network(network: nn.Module, space: ChainSpace, cuts: Sequence[str] = ()) -> CutByModules:
     """The network cut where the blocks of a space end, or after the modules ``cuts`` (one a block).
 
     Raises:
@@ -141,7 +141,7 @@ def cut_points(network: nn.Module, input: FeatureMap, names: Sequence[str] = ())
     return sorted(points, key=lambda point: order.index(point.name))
 
 
-def choose_cuts(points: Sequence[CutPoint], space: SearchSpace) -> tuple[str, ...]:
+def choose_cuts(points: Sequence[CutPoint], space: ChainSpace) -> tuple[str, ...]:
     """One cut point a block, of the block's size: ends of stages where there are enough, else evenly spaced modules.
 
     Raises:

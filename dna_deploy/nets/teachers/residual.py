@@ -12,7 +12,7 @@ from torch import nn
 
 from dna_deploy.nets.layers import conv_bn
 from dna_deploy.records.files import Part
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 
 class ResidualConfig(Part):
@@ -27,7 +27,7 @@ class ResidualConfig(Part):
     classes: int
 
     @classmethod
-    def for_space(cls, space: SearchSpace, width_factor: float, depth: int) -> Self:
+    def for_space(cls, space: ChainSpace, width_factor: float, depth: int) -> Self:
         """A network with the space's block boundaries, about ``width_factor`` times as wide as its widest candidates.
 
         Widths are multiples of 16, which processors like.

@@ -14,9 +14,9 @@ from torch import nn
 
 from dna_deploy.nets.layers import build_layer
 from dna_deploy.records.files import Part
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.sections import Sections
-from dna_deploy.spaces.space import SearchSpace
 
 Size = tuple[int, int]
 
@@ -31,7 +31,7 @@ class ScaledConfig(Part):
     sizes: tuple[Size, ...]
 
     @classmethod
-    def for_space(cls, space: SearchSpace, sections: Sections) -> Self:
+    def for_space(cls, space: ChainSpace, sections: Sections) -> Self:
         """A network of these sections whose features have the sizes of a space's blocks."""
         first = sections.layers[0].input
         return cls(

@@ -16,8 +16,8 @@ from dna_deploy.nets.teachers.cutting import CutByModules
 from dna_deploy.nets.teachers.pretrained import Known, load_pretrained
 from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.nets.teachers.scaled import ScaledConfig, ScaledNetwork
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import FeatureMap
-from dna_deploy.spaces.space import SearchSpace
 
 
 class CutNetwork(Protocol):
@@ -72,7 +72,7 @@ class Teacher:
         scores: torch.Tensor = self.network.head(features)  # type: ignore[operator]
         return scores
 
-    def check_fits(self, space: SearchSpace) -> None:
+    def check_fits(self, space: ChainSpace) -> None:
         """Raises `UsageError` unless every block of the space has features of its size to imitate."""
         if len(self.shapes) != len(space.index.outputs):
             raise UsageError(

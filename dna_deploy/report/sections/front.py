@@ -31,7 +31,7 @@ def front_section(evidence: Evidence) -> Section:
 def _lead(front: TradeOff) -> str:
     how = "exact: no network of the space is better" if front.epsilon == 0 else f"complete up to {front.epsilon:.2%} of latency"
     return (
-        f"Every network that none of the {count_text(front.space.count())} networks of the space {front.space.name} beats "
+        f"Every network that none of the {count_text(front.space.size())} networks of the space {front.space.name} beats "
         f"in {front.merit.kind.name} and in {front.axis} at once. The front is {how}. "
         f"{front.merit.advice} Move the budget to see which network it buys."
     )

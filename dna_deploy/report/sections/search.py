@@ -32,7 +32,7 @@ def search_section(evidence: Evidence) -> Section:
 
 def _proven(outcome: SearchOutcome) -> str:
     proof = outcome.proof
-    networks = f"{count_text(proof.networks)} networks of the space"
+    networks = f"{count_text(proof.networks)} networks of the space" if proof.networks else "networks that can be drawn"
     if proof.gap is None:
         return f"That is the best of what was tried among the {networks}; nothing is proven ({proof.method})."
     best = " than the optimum" if outcome.passed_over else ""

@@ -17,15 +17,14 @@ from numpy.typing import NDArray
 
 from dna_deploy.errors import TableError
 from dna_deploy.records.rating_table import RatingTable
-from dna_deploy.search.measures import Measure
+from dna_deploy.search.measures import RATING, Measure
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import BlockChoice, PlacedCell
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.space import SearchSpace
 
 Ticks = NDArray[np.float64]
 
-RATING = "rating"
 _MOST_TICKS = 9e15  # whole numbers up to 2**53 are exact in float64
 _MOST_FIXED = 16  # no network has more fixed layers
 _ROUNDING = 1e-12  # the relative amount by which a bound may be exceeded: float sums in another order differ by less
@@ -76,13 +75,13 @@ class Stage:
 class Problem:
     """Stages one after the other, the last being the head with a single candidate. Column 0 is the rating."""
 
-    space: SearchSpace
+    space: ChainSpace
     columns: tuple[Column, ...]
     start: Ticks
     stages: tuple[Stage, ...]
 
     @classmethod
-    def build(cls, space: SearchSpace, ratings: RatingTable | None, measures: Sequence[Measure]) -> Problem:
+    def build(cls, space: ChainSpace, ratings: RatingTable | None, measures: Sequence[Measure]) -> Problem:
         """The problem of a space. Without ratings every network rates 0."""
         start, raw = _raw_values(space, ratings, tuple(measures))
         terms = _MOST_FIXED + sum(max(map(len, inputs[0])) for inputs in space.index.cells)
@@ -173,7 +172,7 @@ class Problem:
 
 
 def _raw_values(
-    space: SearchSpace, ratings: RatingTable | None, measures: tuple[Measure, ...]
+    space: ChainSpace, ratings: RatingTable | None, measures: tuple[Measure, ...]
 ) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
     """The start ``(columns,)`` and every stage ``(columns, inputs, candidates)``, in units."""
     start = np.array([0.0, *(_fixed(space.stem_layers, measure) for measure in measures)])

@@ -29,7 +29,7 @@ def tied_with(model: CostModel, optimum: NDArray[np.intp], front: TradeOff) -> N
     deviation = np.sqrt(((front.choices != optimum) * (own**2 + theirs**2)).sum(axis=1))
     lost = front.ratings - model.rating(optimum.tolist())[0]
     is_cheaper = front.costs[0] < model.value(front.axes[0], optimum.tolist())
-    tied = is_cheaper & (lost <= (model.deviations or 1.0) * deviation)
+    tied = is_cheaper & (lost <= (model.tables.deviations or 1.0) * deviation)
     return np.concatenate((front.choices[tied], optimum[None]))
 
 

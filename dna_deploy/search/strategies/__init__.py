@@ -5,33 +5,40 @@ A strategy is one file and one line here; third parties offer theirs as entry po
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dna_deploy.search.genome import Genomes
+from dna_deploy.search.networks import Networks
+from dna_deploy.spaces.architecture import Architecture
 
 STRATEGIES = {
+    "ageing": "dna_deploy.search.strategies.ageing:Ageing",
     "evolution": "dna_deploy.search.strategies.evolution:Evolution",
     "random": "dna_deploy.search.strategies.random_draws:RandomDraws",
 }
-"""Name -> class, called with ``(genomes, seed)``."""
+"""Name -> class, called with ``(networks, seed)``."""
 
 
 class Strategy(Protocol):
-    """Proposes genomes. Equal seeds and equal ratings give equal proposals, so that a log of ratings resumes a search."""
+    """Proposes networks. Equal seeds and equal ratings give equal proposals, so that a log of ratings resumes a search."""
 
-    def ask(self) -> NDArray[np.intp]:
-        """The next genomes to rate, all feasible, ``(networks, genes)``; none when it has no more ideas."""
+    def ask(self) -> Sequence[Architecture]:
+        """The next networks to rate, all of which keep the limits; none when it has no more ideas."""
         ...
 
     def tell(self, ratings: NDArray[np.float64]) -> None:
-        """The ratings of the genomes last asked for; lower is better."""
+        """The ratings of the networks last asked for, ``(networks,)``; lower is better."""
         ...
 
 
 class StrategyFactory(Protocol):
-    """Makes a strategy."""
+    """Makes a strategy.
 
-    def __call__(self, genomes: Genomes, seed: int) -> Strategy: ...
+    Raises:
+        UsageError: the strategy needs more of the space than its networks, such as genomes.
+    """
+
+    def __call__(self, networks: Networks, seed: int) -> Strategy: ...

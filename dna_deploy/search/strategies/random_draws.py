@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from dna_deploy.search.genome import Genomes
+from dna_deploy.search.networks import Networks
+from dna_deploy.spaces.architecture import Architecture
 
 _BATCH = 16
 
@@ -13,11 +16,11 @@ _BATCH = 16
 class RandomDraws:
     """Draws networks until nobody asks any more."""
 
-    def __init__(self, genomes: Genomes, seed: int) -> None:
-        self._genomes, self._rng = genomes, np.random.default_rng(seed)
+    def __init__(self, networks: Networks, seed: int) -> None:
+        self._networks, self._rng = networks, np.random.default_rng(seed)
 
-    def ask(self) -> NDArray[np.intp]:
-        return np.stack([self._genomes.random(self._rng) for _ in range(_BATCH)])
+    def ask(self) -> Sequence[Architecture]:
+        return [self._networks.random(self._rng) for _ in range(_BATCH)]
 
     def tell(self, ratings: NDArray[np.float64]) -> None:
         pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dna_deploy.errors import UsageError
 from dna_deploy.plugins import load_plugin, plugin_names
+from dna_deploy.spaces.chain import ChainSpace, as_chain
 from dna_deploy.spaces.space import SearchSpace
 
 SPACES = {
@@ -27,4 +28,13 @@ def find_space(name: str) -> SearchSpace:
         return space
     if not resolution.isdecimal():
         raise UsageError(f"cannot read the resolution in {name!r}", f"write it like {base}@128")
-    return space.with_resolution(int(resolution))
+    return as_chain(space).with_resolution(int(resolution))
+
+
+def find_chain(name: str) -> ChainSpace:
+    """`find_space`, where it is a chain of blocks.
+
+    Raises:
+        UsageError: it is another kind of space.
+    """
+    return as_chain(find_space(name))

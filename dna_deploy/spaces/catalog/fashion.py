@@ -6,8 +6,8 @@ The second block may emit 40 or 32 channels, so that its width couples with the 
 from __future__ import annotations
 
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv, Pointwise
-from dna_deploy.spaces.space import SearchSpace
 
 _OPERATIONS = (MBConv(3, 1), MBConv(3, 3), MBConv(5, 3), MBConv(5, 6), MBConv(7, 6), Pointwise())
 
@@ -17,7 +17,7 @@ def _block(*shapes: tuple[int, int]) -> Block:
     return Block(2, tuple(Cell.uniform(width, depth, _OPERATIONS) for depth, width in shapes))
 
 
-FASHION = SearchSpace(
+FASHION = ChainSpace(
     name="fashion",
     input=FeatureMap(1, 28, 28),
     stem=(FixedLayer(Conv(3), 16),),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv
-from dna_deploy.spaces.space import SearchSpace
 
 _OPERATIONS = tuple(MBConv(kernel, expansion, se_ratio=0.25) for expansion in (6, 3) for kernel in (3, 5, 7))
 
@@ -14,7 +14,7 @@ def _block(stride: int, *shapes: tuple[int, int]) -> Block:
     return Block(stride, tuple(Cell.uniform(width, depth, _OPERATIONS) for depth, width in shapes))
 
 
-MBCONV = SearchSpace(
+MBCONV = ChainSpace(
     name="mbconv",
     input=FeatureMap(3, 224, 224),
     stem=(FixedLayer(Conv(3), 32, stride=2), FixedLayer(MBConv(3, 1, se_ratio=0.25), 16)),

@@ -3,10 +3,10 @@
 from dna_deploy_ghost.operation import Ghost
 
 from dna_deploy.api import Target
-from dna_deploy.contracts import ModuleContract, RunnerContract, SpaceContract
+from dna_deploy.contracts import ChainContract, ModuleContract, RaterContract, RunnerContract
 
 
-class TestSpace(SpaceContract):
+class TestSpace(ChainContract):
     name = "ghost"
 
 
@@ -16,3 +16,8 @@ class TestGhost(ModuleContract):
 
 class TestReference(RunnerContract):
     target = Target(name="here", runtime="onnx-reference", provider="numpy")
+
+
+class TestNaswot(RaterContract):
+    name = "naswot"
+    space = "ghost"

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import BlockChoice
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 Values = npt.NDArray[np.float64]
 
@@ -30,7 +30,7 @@ class CandidateFeatures:
     blocks: tuple[Values, ...]
 
     @classmethod
-    def of(cls, space: SearchSpace, ratings: RatingTable) -> Self:
+    def of(cls, space: ChainSpace, ratings: RatingTable) -> Self:
         """The features of every candidate.
 
         Raises:
@@ -96,13 +96,13 @@ class CandidateFeatures:
         return marks
 
 
-def positions(space: SearchSpace, architectures: Sequence[Architecture]) -> npt.NDArray[np.intp]:
+def positions(space: ChainSpace, architectures: Sequence[Architecture]) -> npt.NDArray[np.intp]:
     """The number of each network's candidate in every block, ``(networks, blocks)``."""
     rows = [space.index.positions(architecture) for architecture in architectures]
     return np.array(rows, dtype=np.intp).reshape(len(architectures), len(space.block_numbers))
 
 
-def _costs(space: SearchSpace, index: int, choice: BlockChoice) -> tuple[float, ...]:
+def _costs(space: ChainSpace, index: int, choice: BlockChoice) -> tuple[float, ...]:
     """The costs of a candidate behind the widest block that can be before it."""
     layers = space.index.place(index, choice, space.index.inputs[index][-1])
     macs, parameters = sum(layer.macs for layer in layers), sum(layer.parameters for layer in layers)

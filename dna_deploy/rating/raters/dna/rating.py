@@ -20,14 +20,14 @@ from dna_deploy.rating.raters.dna.stitched import LEAST_KNOWN, share_told
 from dna_deploy.rating.raters.dna.work import BlockWork, block_work, sets_of
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_table import BlockRatings, RatingTable
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 ASKED = 256
 """Images on which a teacher is asked whether it knows anything."""
 
 
 def rate_space(
-    space: SearchSpace,
+    space: ChainSpace,
     teacher: Teacher,
     data: ImageData,
     config: RatingConfig,
@@ -84,7 +84,7 @@ def _of_set(on_progress: OnProgress, number: int, count: int) -> OnProgress:
     return lambda progress: on_progress(replace(progress, step=f"{progress.step}, set {number} of {count}"))
 
 
-def block_ratings(space: SearchSpace, index: int, found: Sequence[BatchRatings]) -> BlockRatings:
+def block_ratings(space: ChainSpace, index: int, found: Sequence[BatchRatings]) -> BlockRatings:
     """The ratings of the candidates of block ``index`` as a table holds them: means over sets of supernets.
 
     Standard errors are those over images, which all sets share, together with those over sets where there are several.

@@ -32,7 +32,7 @@ from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.raters.dna.work import BlockWork
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 TEMPERATURES = tuple(2 ** (step / 4) for step in range(-8, 17))
 """From 1/4 to 16, four to a doubling."""
@@ -251,7 +251,7 @@ def stitched_scores(
 
 
 def stitched_features(
-    space: SearchSpace,
+    space: ChainSpace,
     supernets: Mapping[int, SupernetBlock],
     architectures: Sequence[Architecture],
     x: torch.Tensor,

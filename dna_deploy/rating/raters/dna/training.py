@@ -28,7 +28,7 @@ from dna_deploy.progress import OnProgress
 from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.teacher_features import Features, features_of
 from dna_deploy.rating.raters.dna.work import BlockWork
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 _STEP = "supernets"
 
@@ -88,7 +88,7 @@ def training_batches(work: BlockWork) -> TrainingBatches:
     return TrainingBatches(data.train, data.normalisation, config.augmentation, config.batch, config.seed, work.compute.device)
 
 
-def build_supernet(space: SearchSpace, index: int, teacher: Teacher, config: RatingConfig) -> SupernetBlock:
+def build_supernet(space: ChainSpace, index: int, teacher: Teacher, config: RatingConfig) -> SupernetBlock:
     """The untrained supernet of a block, its weights drawn from the seed for this block alone."""
     with seeded(config.seed, "supernet", index):
         supernet = SupernetBlock(space, index, teacher.shapes, edges=config.edges, share_depths=config.share_depths)

@@ -13,7 +13,7 @@ from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.work import FILE_NAME, RatingWork
 from dna_deploy.records.rating_run import RatingRun
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 METHOD = "dna"
 SET = "set-"
@@ -23,7 +23,7 @@ BlockWork = RatingWork[RatingConfig, Teacher]
 
 
 def block_work(
-    space: SearchSpace,
+    space: ChainSpace,
     teacher: Teacher,
     data: ImageData,
     config: RatingConfig,

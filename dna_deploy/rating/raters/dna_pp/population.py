@@ -19,7 +19,7 @@ from dna_deploy.learning.compute import Compute
 from dna_deploy.rating.raters.dna_pp.embedding import Spread
 from dna_deploy.rating.work import RatingWork
 from dna_deploy.records.files import Part
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 METHOD = "dna++"
 
@@ -78,7 +78,7 @@ PopulationWork = RatingWork[PopulationConfig, None]
 
 
 def population_work(
-    space: SearchSpace, data: ImageData, config: PopulationConfig, folder: Path, compute: Compute | None = None
+    space: ChainSpace, data: ImageData, config: PopulationConfig, folder: Path, compute: Compute | None = None
 ) -> PopulationWork:
     """What a population is made from.
 

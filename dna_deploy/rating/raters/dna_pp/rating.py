@@ -28,14 +28,14 @@ from dna_deploy.rating.raters.dna_pp.population import PopulationConfig, Populat
 from dna_deploy.rating.raters.dna_pp.training import train_population
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_table import RatingTable
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 RATING = -1
 """In the place of a training step: the paths whose candidates make the centre that is rated against."""
 
 
 def rate_population(
-    space: SearchSpace,
+    space: ChainSpace,
     data: ImageData,
     config: PopulationConfig,
     folder: Path,
