@@ -83,7 +83,7 @@ def missing_members(part: object, protocol: type) -> tuple[str, ...]:
     return tuple(sorted(name for name in members if not name.startswith("_") and not hasattr(part, name)))
 
 
-def suggest(name: str, known: tuple[str, ...] | list[str]) -> str:
+def suggest(name: str, choices: tuple[str, ...] | list[str]) -> str:
     """A hint for a name that does not exist: the nearest known one, or all of them."""
-    near = get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"
+    near = get_close_matches(name, choices, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(choices) or 'none'}"

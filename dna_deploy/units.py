@@ -16,35 +16,35 @@ _COUNT = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9}
 
 
 def _split(text: str, what: str, example: str) -> tuple[float, str]:
-    found = _NUMBER.fullmatch(text)
-    if found is None:
+    match = _NUMBER.fullmatch(text)
+    if match is None:
         raise UsageError(f"{what} {text!r} is not a number with a unit", f"write it like {example}")
-    value = float(found[1])
+    value = float(match[1])
     if not math.isfinite(value):
         raise UsageError(f"{what} {text!r} is not finite", f"write it like {example}")
     if value <= 0:
         raise UsageError(f"{what} {text!r} is not positive", f"write it like {example}")
-    return value, found[2]
+    return value, match[2]
 
 
-def _unit(unit: str, known: dict[str, float] | dict[str, int], text: str, what: str, example: str) -> float:
-    if unit in known:
-        return known[unit]
-    names = ", ".join(name for name in known if name)
+def _unit(unit: str, units: dict[str, float] | dict[str, int], text: str, what: str, example: str) -> float:
+    if unit in units:
+        return units[unit]
+    names = ", ".join(name for name in units if name)
     problem = f"has no unit ({names})" if not unit else f"has an unknown unit {unit!r} (known: {names})"
     raise UsageError(f"{what} {text!r} {problem}", f"write it like {example}")
 
 
 def _refuse_operations(value: float, unit: str, text: str) -> None:
     """Explains what is counted to those who count operations otherwise: one multiply-accumulate is two FLOPs."""
-    found = re.fullmatch(r"([kKMGB]?)(FLOP|OP|MAC|MADD)s?(?:/s)?", unit, re.IGNORECASE)
-    prefix = next((name for name in _COUNT if found and name and name.lower() == found[1].lower()), "")
-    if found is None:
+    match = re.fullmatch(r"([kKMGB]?)(FLOP|OP|MAC|MADD)s?(?:/s)?", unit, re.IGNORECASE)
+    prefix = next((name for name in _COUNT if match and name and name.lower() == match[1].lower()), "")
+    if match is None:
         return
-    if found[2].upper() in ("MAC", "MADD"):
+    if match[2].upper() in ("MAC", "MADD"):
         raise UsageError(f"count {text!r} has a unit, and needs none", f"write {value:g}{prefix}")
     raise UsageError(
-        f"count {text!r} is in {found[2].upper()}s, and multiply-accumulates (MACs) are counted here: one is two FLOPs",
+        f"count {text!r} is in {match[2].upper()}s, and multiply-accumulates (MACs) are counted here: one is two FLOPs",
         f"write {value / 2:g}{prefix}",
     )
 

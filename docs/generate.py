@@ -37,7 +37,7 @@ RECORDS = (
     "records.training_history:TrainingHistory",
     "records.measurement:Measurement",
     "records.model_card:ModelCard",
-    "pipeline.stages:FinishedStage",
+    "pipeline.runner:FinishedStage",
 )
 """Every record, in the order of the journey. A test compares this list with the code."""
 
@@ -120,9 +120,11 @@ def _paragraphs(text: str) -> list[str]:
 def _parameter(param: Any) -> str:
     is_argument = param.param_type_name == "argument"
     names = param.name.upper() if is_argument else ", ".join((*param.opts, *param.secondary_opts))
-    default = "required" if param.required else "" if param.default in (None, "", False) else f"`{param.default}`"
+    shown = getattr(param, "show_default", None)  # of a key of the settings, which is not given by default
+    default = shown if isinstance(shown, str) else param.default
+    text_of_default = "required" if param.required else "" if default in (None, "", False) else f"`{default}`"
     text = (getattr(param, "help", None) or "").replace("|", "\\|")
-    return f"| `{names}` | {default} | {text} |"
+    return f"| `{names}` | {text_of_default} | {text} |"
 
 
 def settings_page() -> str:
@@ -130,9 +132,10 @@ def settings_page() -> str:
     return f"""{NOTE}
 # Settings
 
-`dna-deploy init` writes this file, `dna-deploy.toml`; `dna-deploy run` reads it. A flag stands above an environment
-variable, which stands above the file, which stands above the defaults shown here. The variable of `epochs` in `[rate]` is
-`DNA_DEPLOY_RATE_EPOCHS`. An unknown key is an error that names the nearest known one.
+`dna-deploy init` writes this file, `dna-deploy.toml`; `dna-deploy run` and, in its folder, every other command read it. A flag
+stands above an environment variable, which stands above the file, which stands above the defaults shown here. The variable of
+`epochs` in `[rate]` is `DNA_DEPLOY_RATE_EPOCHS`. An unknown key is an error that names the nearest known one. The keys of
+`[rate]` are those of the method. What `dataset` and `seed` say at the top holds in every table.
 
 ```toml
 {settings_text(Settings())}```

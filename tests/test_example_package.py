@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dna_deploy.pipeline.settings import Settings
-from dna_deploy.pipeline.settings_file import settings_text
+from dna_deploy.pipeline.settings_file import settings_of, settings_text
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.model_card import MeasuredLatency, ModelCard
 
@@ -19,15 +18,22 @@ pytestmark = pytest.mark.slow
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "ghost"
 
-TINY = Settings.model_validate(
+TINY = settings_of(
     {
         "space": "ghost",
         "target": "reference",
         "folder": "run",
         "profile": {"rounds": 8, "validation_networks": 1},
-        "teacher": {"epochs": 1, "images": 200},
-        "rate": {"epochs": 1, "images": 100, "rating_images": 50, "jobs": 1},
-        "train": {"epochs": 1, "images": 200, "validation_images": 50},
+        "data": {
+            "teacher_images": 200,
+            "supernet_images": 100,
+            "rating_images": 50,
+            "train_images": 200,
+            "validation_images": 50,
+        },
+        "teacher": {"recipe": {"epochs": 1}},
+        "rate": {"epochs": 1},
+        "train": {"epochs": 1},
     }
 )
 TARGET = 'runtime = "onnx-reference"\nprovider = "numpy"\n\n[sampling]\nruns = 1\nwarmup_runs = 1\n'

@@ -103,7 +103,7 @@ def find(
         return search(space, ratings, [with_table], [limit], prefer_cheaper=False)
 
     first, chosen, rounds = best(table).best.architecture, None, 0
-    measure = measure_untrained(space, table.target, plan, "p50")
+    measure = measure_untrained(space, table, plan, "p50")
     with suppress(PromiseError):
         kept = keep_promise(space, best, table, budget, "p50", measure)
         chosen, rounds = kept.chosen.architecture, len(kept.attempts)

@@ -15,8 +15,9 @@ from dna_deploy.nets.teachers.teacher import load_teacher
 from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.rating import rate_space
 from dna_deploy.rating.raters.dna.work import BlockWork, block_work
+from dna_deploy.rating.raters.one_shot.config import OneShotConfig
 from dna_deploy.rating.raters.one_shot.rater import OneShot
-from dna_deploy.rating.raters.one_shot.training import OneShotConfig, one_shot_work
+from dna_deploy.rating.raters.one_shot.training import one_shot_work
 from dna_deploy.rating.refine import refine
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.rating_table import RatingTable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -29,8 +30,7 @@ from dna_deploy.cli.commands import (
     verify,
 )
 from dna_deploy.cli.console import be_quiet, complain
-from dna_deploy.cli.options.groups import spread
-from dna_deploy.cli.project import project_defaults
+from dna_deploy.cli.options.groups import FURTHER, spread
 from dna_deploy.cli.quiet import QuietableGroup
 from dna_deploy.errors import DependencyError, DnaDeployError
 
@@ -43,27 +43,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("init")(spread(run.init))
-app.command("run")(spread(run.run))
-app.command("demo")(spread(run.demo))
-app.command("report")(report.report)
-app.command("spaces")(spaces.spaces)
-app.command("teachers")(teachers.teachers)
-app.command("rate", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(rate.rate)
-app.command("calibrate")(calibrate.calibrate)
-app.command("evolve")(evolve.evolve)
-app.add_typer(search.app, name="search")
-app.command("front")(spread(front.front))
-app.command("portfolio")(spread(portfolio.portfolio))
-app.command("refine")(spread(refine.refine))
-app.command("rank-check")(rank_check.rank_check)
-app.command("train")(train.train)
-app.command("profile")(profile.profile)
-app.command("kit")(kit.kit)
-app.command("targets")(targets.targets)
-app.add_typer(tables.app, name="tables")
-app.command("export")(export.export)
-app.command("verify")(verify.verify)
+_COMMANDS: dict[str, typer.Typer | Callable[..., None]] = {
+    "init": run.init, "run": run.run, "demo": run.demo, "report": report.report, "spaces": spaces.spaces,
+    "teachers": teachers.teachers, "rate": rate.rate, "calibrate": calibrate.calibrate, "evolve": evolve.evolve,
+    "search": search.app, "front": front.front, "portfolio": portfolio.portfolio, "refine": refine.refine,
+    "rank-check": rank_check.rank_check, "train": train.train, "profile": profile.profile, "kit": kit.kit,
+    "targets": targets.targets, "tables": tables.app, "export": export.export, "verify": verify.verify,
+}  # fmt: skip
+for _name, _command in _COMMANDS.items():
+    if isinstance(_command, typer.Typer):
+        app.add_typer(_command, name=_name)
+    else:
+        app.command(_name, context_settings=FURTHER if _command is rate.rate else None)(spread(_command))
 
 
 def _print_version(wanted: bool) -> None:
@@ -74,14 +65,10 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    context: typer.Context,
     version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="Print only results and errors; every command takes it, too."),
 ) -> None:
     be_quiet(quiet)
-    group = typer.main.get_group(app)
-    flags = {name: frozenset(param.name or "" for param in command.params) for name, command in group.commands.items()}
-    context.default_map = project_defaults(flags)
 
 
 _TRAIN = ("torch", "torchvision", "timm", "onnx", "onnxscript", "safetensors", "fvcore", "efficientnet_lite_pytorch")

@@ -6,6 +6,7 @@ import importlib
 import io
 import struct
 import threading
+import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -33,7 +34,7 @@ MOST_MEGAPIXELS = 250.0
 
 UNREADABLE = (
     OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, RuntimeError, MemoryError,
-    struct.error, zlib.error,
+    struct.error, zlib.error, Warning,
 )  # fmt: skip
 """What Pillow raises about files that are damaged."""
 
@@ -42,6 +43,7 @@ _MODES: dict[int, Mode] = {1: "L", 3: "RGB"}
 _LIMIT_LOCK, _LARGE_LOCK = threading.Lock(), threading.Lock()
 
 PngImagePlugin.MAX_TEXT_CHUNK = 64 << 20  # sound files carry whole histories of edits, which Pillow calls broken
+warnings.filterwarnings("ignore", module=r"PIL\.")  # once for good: what is wrong with a file is said in our words
 READS_HEIC = find_spec("pillow_heif") is not None
 if READS_HEIC:
     importlib.import_module("pillow_heif").register_heif_opener()

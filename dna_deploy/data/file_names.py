@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 from typing import Literal, TypeAlias
@@ -56,8 +55,10 @@ def is_leftover(name: str) -> bool:
 
 def ending_of(name: str) -> str:
     """The ending in lower case, with its dot; empty where there is none, or only a number, as in ``0001`` and ``img.001``."""
-    ending = os.path.splitext(name)[1].lower()  # noqa: PTH122 - a hundred thousand paths would take a second
-    return "" if ending[1:].isdecimal() else ending
+    stem, dot, ending = name.rpartition(".")
+    if not dot or "/" in ending or ending.isdecimal() or not stem or stem[-1] == "/":
+        return ""
+    return f".{ending.lower()}"
 
 
 def begins_as_image(content: bytes) -> bool:

@@ -13,6 +13,7 @@ from dna_deploy.errors import UsageError
 Stamp = tuple[int, int, int, int]
 """Size in bytes, times of the last change of content and of the entry in nanoseconds, inode: equal ones mean equal bytes."""
 
+LEFTOVER = "hidden files, and what systems leave behind"
 _SHOWN = 3
 
 
@@ -75,7 +76,7 @@ def _collect(root: str, below: str, above: tuple[str, ...], into: tuple[list[Tre
     for entry in _entries(root, below):
         name = below + entry.name
         if is_leftover(entry.name):
-            left_out.add("hidden files, and what systems leave behind", name)
+            left_out.add(LEFTOVER, name)
         elif entry.is_dir():
             real = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
             if real in above:

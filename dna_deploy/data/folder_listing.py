@@ -140,7 +140,7 @@ def _in_classes(root: Path, files: Iterable[TreeFile], level: int, left_out: Lef
         label = names.get(folder)
         if label is None:
             label = names[folder] = class_name(folder)
-        samples.append(Sample(below, file.name, file.stamp, label))
+        samples.append(Sample(below, file.name, file.stamp, label, file.name))
     if len(set(names.values())) < len(names):
         spelled = sorted(map(ascii, names))
         raise UsageError(f"{readable(below)} has two folders of one name, differently encoded: {', '.join(spelled)}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,8 @@ from PIL import ImageColor
 from dna_deploy.data.config import Reading
 from dna_deploy.data.encoded_images import EncodedImages
 from dna_deploy.data.file_names import readable
-from dna_deploy.data.image_facts import FLOATS, INTEGERS, TRANSPARENT, Facts, image_facts
+from dna_deploy.data.image_facts import FLOATS, INTEGERS, TRANSPARENT, image_facts
+from dna_deploy.data.image_memory import Facts
 from dna_deploy.data.image_remarks import broken_images, remarks_on
 from dna_deploy.data.image_set import IMAGENET_NORMALISATION, Dataset, Normalisation
 from dna_deploy.data.listing import Sample
@@ -47,7 +50,11 @@ def read_folder(
     Raises:
         UsageError: no such folder, no two classes, more than one way to read it, or images that cannot be used.
     """
-    reading = reading or Reading()
+    with _collector_paused():
+        return _read_folder(folder, shape, reading or Reading(), is_shards, on_progress)
+
+
+def _read_folder(folder: Path, shape: FeatureMap, reading: Reading, is_shards: bool | None, on_progress: OnProgress) -> Dataset:
     colour, named = _colour(reading.background), survey(folder, is_shards=is_shards)
     facts = dict(
         zip(
@@ -61,7 +68,7 @@ def read_folder(
         raise broken_images(folder, broken, len(facts))
     sound = named.without(broken.keys())
     sound.check_parts()
-    used = {sample.name: facts[sample.name] for sample in sound.samples}
+    used = {name: fact for name, fact in facts.items() if not fact.problem}
     rendering = Rendering(colour, _range(used, INTEGERS), _range(used, FLOATS))
     return Dataset(
         name=readable(folder.resolve().name),
@@ -75,6 +82,18 @@ def read_folder(
         notices=(*sound.notices, *remarks_on(sound, used, rendering, reading, broken)),
         skipped=len(broken),
     )
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Hundreds of thousands of small values that all stay would be looked at again and again: half of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _colour(name: str) -> tuple[int, int, int]:
@@ -93,11 +112,12 @@ def usual_normalisation(shape: FeatureMap) -> Normalisation:
 def strata_of(sound: Survey) -> Strata:
     """How the training images are to be divided; those of a validation part come last, and validate."""
     pool = (*sound.training, *sound.validation)
-    names = [sound.listing.groups.get(sample.name, sample.name) for sample in pool]
-    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    group_of = sound.listing.groups
+    numbers: dict[str, int] = {}
+    groups = [numbers.setdefault(group_of.get(sample.name, sample.name), len(numbers)) for sample in pool]
     return Strata(
         classes=_labels(sound, pool),
-        groups=np.array([numbers[name] for name in names], np.int64),
+        groups=np.array(groups, np.int64),
         validation=len(sound.validation),
     )
 
@@ -127,5 +147,5 @@ def _digest(sound: Survey, facts: Mapping[str, Facts], shape: FeatureMap, render
     lines = [f"2 {shape} {shown} {sound.listing.classes}"]
     for part, samples in (("train", sound.training), ("validation", sound.validation), ("test", sound.test)):
         lines += [f"{part} {sample.label} {facts[sample.name].digest}" for sample in samples]
-    lines += [f"group {sample.name} {group}" for sample in sound.samples if (group := sound.listing.groups.get(sample.name))]
+    lines += [f"group {name} {group}" for name, group in sorted(sound.listing.groups.items()) if name in facts]
     return digest_of("\n".join(lines).encode("utf-8", "surrogateescape"))

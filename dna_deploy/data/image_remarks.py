@@ -7,9 +7,11 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from dna_deploy.data.config import Reading
-from dna_deploy.data.file_names import readable
+from dna_deploy.data.decoding import READS_HEIC
+from dna_deploy.data.file_names import ending_of, readable
 from dna_deploy.data.file_tree import enumerated
-from dna_deploy.data.image_facts import FLOATS, INTEGERS, PLAIN, TRANSPARENT, TURNED, Facts
+from dna_deploy.data.image_facts import FLOATS, INTEGERS, PLAIN, TRANSPARENT, TURNED
+from dna_deploy.data.image_memory import Facts
 from dna_deploy.data.rendering import Rendering
 from dna_deploy.data.survey import Survey
 from dna_deploy.errors import UsageError
@@ -33,6 +35,8 @@ def broken_images(folder: Path, problems: Mapping[str, str], images: int) -> Usa
     hint = "repair or remove the files, or leave them out with --skip-broken"
     if any("the limit" in problem for problem in problems.values()):
         hint += "; larger images are read with --most-megapixels"
+    if not READS_HEIC and any(ending_of(name) in (".heic", ".heif", ".hif") for name in problems):
+        hint += "; HEIC is read with: pip install pillow-heif"
     return UsageError(f"{len(lines):,} of {images:,} images in {shown} cannot be used: {text}", hint)
 
 
@@ -47,7 +51,8 @@ def remarks_on(
         FLOATS: f"images of fractions, {_span(rendering.floats)}",
         PLAIN: "doubt: images that are nearly black, white or of one colour throughout",
     }
-    lines = [_line(text, [name for name, fact in facts.items() if kind in fact.remarks]) for kind, text in remarks.items()]
+    unusual = {name: fact for name, fact in facts.items() if fact.remarks}
+    lines = [_line(text, [name for name, fact in unusual.items() if kind in fact.remarks]) for kind, text in remarks.items()]
     lines.append(_line("doubt: test images that are among the training images as well", _repeated(survey, facts)))
     lines.append(_line("doubt: groups that lie in several parts", _torn_groups(survey)))
     lines.append(_line("left out images that cannot be read", broken))
@@ -69,6 +74,8 @@ def _repeated(survey: Survey, facts: Mapping[str, Facts]) -> list[str]:
 
 
 def _torn_groups(survey: Survey) -> list[str]:
+    if not survey.listing.groups:
+        return []
     group_of: Callable[[str], str | None] = survey.listing.groups.get
     parts = [{group_of(sample.name) for sample in part} for part in (survey.training, survey.validation, survey.test)]
     torn = {group for index, part in enumerate(parts) for other in parts[index + 1 :] for group in part & other}

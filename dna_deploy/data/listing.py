@@ -24,14 +24,11 @@ class Sample(NamedTuple):
     file: str
     stamp: Stamp
     label: str
+    name: str
+    """Its path from the data set's folder, and its name in the archive: ``cat/1.png``, ``train-0.tar:1.png``."""
     member: str = ""
     offset: int = 0
     size: int = -1
-
-    @property
-    def name(self) -> str:
-        """Its path from the data set's folder, and its name in the archive: ``cat/1.png``, ``train-0.tar:1.png``."""
-        return f"{self.file}:{self.member}" if self.member else self.file
 
     def read_bytes(self) -> bytes:
         with open(os.path.join(self.root, self.file), "rb") as file:  # noqa: PTH118, PTH123 - names of any bytes, and fast
@@ -51,7 +48,7 @@ class Listing:
     parts: Mapping[Part, Sequence[Sample]]
     left_out: LeftOut
     notices: tuple[str, ...] = ()
-    groups: Mapping[str, str] = field(default_factory=dict)
+    groups: dict[str, str] = field(default_factory=dict)
     """Image -> group; images of one group stay in one part."""
 
 

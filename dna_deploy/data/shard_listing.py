@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dna_deploy.data.file_names import IMAGE_ENDINGS, Part, class_name, ending_of, is_leftover, part_of, readable
-from dna_deploy.data.file_tree import LeftOut, Tree, TreeFile, enumerated
+from dna_deploy.data.file_tree import LEFTOVER, LeftOut, Tree, TreeFile, enumerated
 from dna_deploy.data.listing import CLASSES_FILE, GROUPS_FILE, Listing, Sample, read_groups, read_lines
 from dna_deploy.errors import UsageError
 
@@ -95,9 +95,9 @@ def _members(root: Path, shard: TreeFile, left_out: LeftOut) -> list[Sample]:
         with tarfile.open(path, "r:") as archive:
             for member in archive:
                 if any(is_leftover(part) for part in member.name.split("/") if part not in (".", "..")):
-                    left_out.add("hidden files, and what systems leave behind", f"{shard.name}:{member.name}")
+                    left_out.add(LEFTOVER, f"{shard.name}:{member.name}")
                 elif member.isfile():
-                    place = (member.name, member.offset_data, member.size)
+                    place = (f"{shard.name}:{member.name}", member.name, member.offset_data, member.size)
                     members.append(Sample(below, shard.name, shard.stamp, "", *place))
     except (OSError, tarfile.TarError) as error:
         raise UsageError(f"{shown} is no tar archive: {error}", "shards are plain tar files, not compressed") from error

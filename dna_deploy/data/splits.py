@@ -160,7 +160,7 @@ def _absent_classes(dataset: Dataset, parts: Positions) -> Iterator[str]:
             yield f"classes without {part} images: {enumerated(absent)}"
 
 
-def divide_up_to(dataset: Dataset, config: DataConfig, asked: int | None, at_most: int) -> ImageData:
-    """A data set divided, with as many training images as asked for; else all, up to a number that is enough."""
-    available = len(divide(dataset, config).train)
-    return divide(dataset, config.model_copy(update={"train_images": asked or min(available, at_most)}))
+def divide_up_to(dataset: Dataset, config: DataConfig, most: int | None) -> ImageData:
+    """A data set divided, with so many training images if there are so many, else with all; None takes all."""
+    available = len(divide(dataset, config.model_copy(update={"train_images": None})).train)
+    return divide(dataset, config.model_copy(update={"train_images": available if most is None else min(available, most)}))

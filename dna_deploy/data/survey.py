@@ -8,11 +8,11 @@ there, those of ``val`` validate. Classes are those of the training images.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dna_deploy.data.file_names import IMAGE_ENDINGS, ending_of, readable
+from dna_deploy.data.file_names import IMAGE_ENDINGS, Part, ending_of, readable
 from dna_deploy.data.file_tree import LeftOut, Tree, enumerated, read_tree
 from dna_deploy.data.folder_listing import LAYOUT, list_folder
 from dna_deploy.data.listing import Listing, Sample
@@ -78,38 +78,32 @@ def survey(root: Path, *, is_shards: bool | None = None) -> Survey:
 
 def _has_shards(tree: Tree) -> bool:
     """Archives are shards, unless folders of images lie beside them."""
-    endings = {(ending_of(file.name), "/" in file.name) for file in tree.files}
-    has_archives = any(ending == SHARD_ENDING for ending, _ in endings)
-    return has_archives and not any(ending in IMAGE_ENDINGS and is_deep for ending, is_deep in endings)
+    if not any(file.name.lower().endswith(SHARD_ENDING) for file in tree.files):
+        return False
+    return not any("/" in file.name and ending_of(file.name) in IMAGE_ENDINGS for file in tree.files)
 
 
-def _of_known_classes(listing: Listing, part: str) -> list[Sample]:
+def _of_known_classes(listing: Listing, part: Part) -> list[Sample]:
     """The images of a part, without those of classes that have no training images."""
-    known = frozenset(listing.classes)
-    samples = listing.parts[part]  # type: ignore[index]
-    unknown = [sample for sample in samples if sample.label not in known]
-    if unknown:
-        labels = sorted({sample.label for sample in unknown})
-        listing.left_out.add(f"{part} images of classes without training images ({enumerated(labels)})", *_names(unknown))
-    return [sample for sample in samples if sample.label in known]
-
-
-def _names(samples: Iterable[Sample]) -> list[str]:
-    return [sample.name for sample in samples]
+    samples = listing.parts[part]
+    labels = sorted({sample.label for sample in samples} - set(listing.classes))
+    if not labels:
+        return [*samples]
+    names = [sample.name for sample in samples if sample.label in labels]
+    listing.left_out.add(f"{part} images of classes without training images ({enumerated(labels)})", *names)
+    return [sample for sample in samples if sample.label not in labels]
 
 
 def _every_tenth(samples: Sequence[Sample], listing: Listing) -> tuple[list[Sample], list[Sample]]:
     """Training and test images: each tenth image or group tests, and the last of every class that has none among them."""
-    group_of = listing.groups
-    homes: dict[str, str] = {}
-    for sample in samples:
-        homes.setdefault(group_of.get(sample.name, sample.name), sample.label)
+    groups = [listing.groups.get(sample.name, sample.name) for sample in samples]
+    homes = dict(zip(groups, [sample.label for sample in samples], strict=True))
     sizes = Counter(homes.values())
     for_test = {group: label for group, label in [*homes.items()][TEST_SHARE - 1 :: TEST_SHARE] if sizes[label] > 1}
     tested = set(for_test.values())
     last = {label: group for group, label in homes.items() if sizes[label] > 1}
     for_test.update({group: label for label, group in last.items() if label not in tested})
     parts: tuple[list[Sample], list[Sample]] = ([], [])
-    for sample in samples:
-        parts[group_of.get(sample.name, sample.name) in for_test].append(sample)
+    for sample, group in zip(samples, groups, strict=True):
+        parts[group in for_test].append(sample)
     return parts

@@ -13,7 +13,7 @@ import numpy as np
 from dna_deploy.data.splits import ImageData
 from dna_deploy.errors import DependencyError, DnaDeployError, UsageError
 from dna_deploy.export.cards.card import make_card
-from dna_deploy.export.cards.card_file import card_path, write_card
+from dna_deploy.export.cards.card_file import SENTINELS, card_path, write_card
 from dna_deploy.export.checks.judge import ONNX_JUDGES, Images
 from dna_deploy.export.checks.parity import check_parity
 from dna_deploy.export.checks.picture_parity import check_pictures
@@ -21,6 +21,7 @@ from dna_deploy.export.formats.catalog import Conversion, Format, find_format, m
 from dna_deploy.export.formats.model_file import ExportResult, export_architecture
 from dna_deploy.export.formats.normalised import images_and_labels
 from dna_deploy.export.formats.preprocessing import PictureSize
+from dna_deploy.export.kits.sentinels import sentinel_kit
 from dna_deploy.export.source import Source
 from dna_deploy.export.staging import staged
 from dna_deploy.records.files import digest_of
@@ -120,8 +121,14 @@ def deliver(
         cards = [_card(source, one, parity, data, reproduce) for one, parity in made]
         for card in cards:
             write_card(card, work)
+        if source.pace is not None:
+            sentinel_kit(source.space, source.pace, batch or _asked_batch(source), source.predicted_in).write(work / SENTINELS)
     first, *others = (Delivery(folder / card.model, card_path(folder / card.model), card) for card in cards)
     return dataclasses.replace(first, others=tuple(others), refused=tuple(refused))
+
+
+def _asked_batch(source: Source) -> int:
+    return 1 if isinstance(source.asked, Absent) else source.asked.batch
 
 
 def _check_batch(source: Source, batch: int | None) -> None:
@@ -191,6 +198,7 @@ def _card(source: Source, result: ExportResult, parity: Parity | Absent, data: I
         source.architecture,
         asked=_asked(source, result),
         predicted=_prediction(source, result),
+        pace=source.pace if result.info.precision == source.predicted_in else None,
         measured=NOT_MEASURED,
         parity=parity,
         metrics=_metrics(source, parity, data),

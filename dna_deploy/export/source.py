@@ -13,6 +13,7 @@ from dna_deploy.records.files import read_bytes
 from dna_deploy.records.known_space import known_space
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.model_card import Absent, AskedLatency, Baseline, DatasetFacts, PredictedLatency
+from dna_deploy.records.pace import PaceReference
 from dna_deploy.records.samples import Quantile
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
@@ -42,6 +43,8 @@ class Source:
     predicted: PredictedLatency | Absent = NOT_PREDICTED
     predicted_in: Precision = "fp32"
     """The precision of the files that the prediction speaks of."""
+    pace: PaceReference | None = None
+    """Layers of the latency table that tell the pace of the machine, where there is a table."""
     baselines: tuple[Baseline, ...] = ()
     dataset: DatasetFacts | Absent = UNKNOWN_DATA
     seeds: Mapping[str, int] = field(default_factory=dict)
@@ -90,7 +93,9 @@ class Source:
             relative_error=table.calibration(quantile).relative_error,
         )
         digests = {**self.digests, f"latency table of {table.target.name}": table.digest}
-        return replace(self, predicted=predicted, predicted_in=table.target.precision, digests=digests)
+        return replace(
+            self, predicted=predicted, predicted_in=table.target.precision, pace=table.pace_reference, digests=digests
+        )
 
 
 def source_of_record(path: Path) -> Source:

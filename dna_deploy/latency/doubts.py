@@ -14,6 +14,7 @@ import numpy as np
 from dna_deploy.latency.calibrate import LEAST_NETWORKS
 from dna_deploy.records.doubt import Doubt, Grade
 from dna_deploy.records.latency_table import Calibration, LatencyRow
+from dna_deploy.records.pace import MeasuredPace
 from dna_deploy.records.profile_run import Conditions, ProfileRun
 from dna_deploy.records.samples import Quantile, Samples
 from dna_deploy.targets.fingerprint import Fingerprint
@@ -43,11 +44,14 @@ def doubts_about(
     return tuple(_doubts_about(runs, rows, calibrations))
 
 
-def doubts_about_model(samples: Samples, conditions: Conditions, fingerprint: Fingerprint, target: Target) -> tuple[Doubt, ...]:
+def doubts_about_model(
+    samples: Samples, conditions: Conditions, fingerprint: Fingerprint, target: Target, pace: MeasuredPace | None = None
+) -> tuple[Doubt, ...]:
     """Every doubt about one measured model."""
     doubts = (
         _halves([samples], "p50", MEDIAN_HALVES),
         _few_rounds(len(samples.visits_ns)),
+        _pace(pace),
         *_surroundings([conditions], fingerprint, target),
     )
     return tuple(doubt for doubt in doubts if doubt is not None)
@@ -71,6 +75,13 @@ def _doubts_about(
     ):
         if doubt is not None:
             yield doubt
+
+
+def _pace(pace: MeasuredPace | None) -> Doubt | None:
+    if pace is None or pace.is_equal:
+        return None
+    advice = "measure again when it goes as it did then, or profile again"
+    return Doubt(name="pace", message=f"{pace.words()}, by {pace.sentinels} of its layers", advice=advice, grade="B")
 
 
 def _surroundings(conditions: Sequence[Conditions], fingerprint: Fingerprint, target: Target) -> Iterator[Doubt | None]:

@@ -12,11 +12,11 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import IO, Any, Self
 
 from dna_deploy import errors
-from dna_deploy.errors import DependencyError, DnaDeployError
+from dna_deploy.errors import DependencyError, DnaDeployError, UsageError
 from dna_deploy.latency.pace import PATIENCE_S, WATCH_S
 from dna_deploy.latency.runners.inputs import GivenInput
 from dna_deploy.latency.sampling import ProbeError
@@ -36,13 +36,23 @@ class _WorkerLostError(Exception):
 
 
 @contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder that vanishes. Raises `UsageError` where none can be made."""
+    try:
+        made = tempfile.TemporaryDirectory(prefix="dna-deploy-", ignore_cleanup_errors=True)
+    except OSError as error:
+        problem = f"cannot make a temporary folder: {error.strerror or error}"
+        raise UsageError(problem, "set TMPDIR to a folder with space") from error
+    with made as name:
+        yield Path(name)
+
+
+@contextmanager
 def bench_of(kit: ProbeKit, target: Target, plan: SamplingPlan, files: Sequence[str]) -> Iterator[IsolatedBench]:
     """Some probes of a kit, unpacked into a temporary folder that vanishes even if this process is killed."""
-    with tempfile.TemporaryDirectory(prefix="dna-deploy-") as name:
-        folder = Path(name)
-        with IsolatedBench(target, plan, {file: folder / file for file in files}, folder) as bench:
-            kit.unpack(folder, files)
-            yield bench
+    with temporary_folder() as folder, IsolatedBench(target, plan, {file: folder / file for file in files}, folder) as bench:
+        kit.unpack(folder, files)
+        yield bench
 
 
 class IsolatedBench:
@@ -57,13 +67,15 @@ class IsolatedBench:
         plan: SamplingPlan,
         models: Mapping[str, Path],
         scratch: Path | None = None,
-        inputs: Sequence[GivenInput] = (),
+        inputs: Mapping[str, Sequence[GivenInput]] = MappingProxyType({}),
     ) -> None:
         check_target(target)
         self._target, self._plan, self._models = target, plan, dict(models)
         self._scratch = (str(scratch),) if scratch else ()
         self._loaded: set[str] = set()
-        self._inputs = {given.name: given.model_dump(mode="json") for given in inputs}
+        self._inputs = {
+            model: {one.name: one.model_dump(mode="json") for one in given} for model, given in inputs.items() if given
+        }
         self.shapes: dict[str, dict[str, tuple[int, ...]]] = {}
         """Of every input of the models loaded so far, where the runtime tells it."""
         self.memory_bytes: dict[str, int] = {}
@@ -117,7 +129,7 @@ class IsolatedBench:
         plan = self._plan
         if name not in self._loaded:
             request = {"do": "load", "name": name, "path": str(self._models[name])}
-            answer = self._ask(request | ({"inputs": self._inputs} if self._inputs else {}))
+            answer = self._ask(request | ({"inputs": self._inputs[name]} if name in self._inputs else {}))
             if memory := answer.get("memory_bytes"):
                 self.memory_bytes[name] = memory
             self.shapes[name] = {input: tuple(shape) for input, shape in answer.get("shapes", {}).items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +11,12 @@ from dna_deploy.errors import TableError, UnstableMeasurementError
 from dna_deploy.latency.isolation import bench_of
 from dna_deploy.latency.sampling import sample
 from dna_deploy.progress import OnProgress, Progress, silent
-from dna_deploy.records.latency_table import LatencyRow, LatencyTable
+from dna_deploy.records.latency_table import LatencyRow, LatencyTable, spread_rows
 from dna_deploy.records.probe_kit import ProbeKit
 from dna_deploy.records.samples import Samples
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.plan import SamplingPlan
 
-ROWS = 5
 PLAN = SamplingPlan(rounds=48, budget_s=40.0)
 LIMIT = 0.06
 """A median change beyond this breaks a table. Runs of one machine an hour apart differ by up to 3 %."""
@@ -49,7 +47,7 @@ def recheck(
     plan: SamplingPlan = PLAN,
     on_progress: OnProgress = silent,
 ) -> Recheck:
-    """Times `ROWS` rows of a table again, evenly spread over what they cost.
+    """Times `ROWS_AGAIN` rows of a table again, evenly spread over what they cost.
 
     Raises:
         TableError: the kit is of another space, or the table of another machine and that was not allowed.
@@ -57,7 +55,7 @@ def recheck(
     """
     if kit.manifest.space_digest != table.space_digest:
         raise TableError(f"the kit is for space {kit.manifest.space!r}, the table for {table.space!r}")
-    rows = _spread(table.rows)
+    rows = spread_rows(table.rows)
     files = {probe.key: probe.file for probe in kit.probes("layer")}
     (empty,) = kit.probes("empty")
     names = (empty.file, *(files[row.layer] for row in rows))
@@ -84,10 +82,3 @@ def other_machine(table: LatencyTable, found: Fingerprint) -> TableError:
         f"the table of {table.target.name!r} was made on another machine: {table.fingerprint.differences(found)[0]}",
         "profile this machine, or compare in spite of it with --any-machine",
     )
-
-
-def _spread(rows: Sequence[LatencyRow]) -> tuple[LatencyRow, ...]:
-    # The cheapest rows are at the limit of the clock and say little: take from the dearer three quarters.
-    ordered = sorted(rows, key=lambda row: row.latency_s)[len(rows) // 4 :]
-    count = min(ROWS, len(ordered))
-    return tuple(ordered[round(index * (len(ordered) - 1) / max(1, count - 1))] for index in range(count))

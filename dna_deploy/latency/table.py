@@ -8,7 +8,8 @@ from dna_deploy.errors import TableError
 from dna_deploy.latency.calibrate import LEAST_NETWORKS, calibrate
 from dna_deploy.latency.doubts import doubts_about
 from dna_deploy.records.doubt import worst_grade
-from dna_deploy.records.latency_table import AbsentRow, Calibration, LatencyRow, LatencyTable
+from dna_deploy.records.latency_table import AbsentRow, Calibration, LatencyRow, LatencyTable, spread_rows
+from dna_deploy.records.pace import Sentinel
 from dna_deploy.records.profile_run import ProbeSamples, ProfileRun
 from dna_deploy.records.samples import LEAST_SAMPLES, TAILS, Quantile, Samples
 from dna_deploy.spaces.catalog import find_space
@@ -57,7 +58,15 @@ def table_from_runs(runs: Sequence[ProfileRun], space: SearchSpace | None = None
         grade=worst_grade(doubts),
         doubts=doubts,
         runs=tuple(run.digest for run in runs),
+        idle_s=last.plan.idle_s,
+        sentinels=_sentinels(rows, probes),
     )
+
+
+def _sentinels(rows: Sequence[LatencyRow], probes: Sequence[ProbeSamples]) -> tuple[Sentinel, ...]:
+    """Rows that later tell the pace of the machine: by their medians, as promises are."""
+    medians = {probe.key: probe.samples.statistic("p50") for probe in probes if probe.role == "layer"}
+    return tuple(Sentinel(layer=row.layer, latency_s=medians[row.layer]) for row in spread_rows(rows))
 
 
 def check_mergeable(runs: Sequence[ProfileRun]) -> None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, ParamSpec, TypeVar
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from dna_deploy.errors import DependencyError, UsageError
 from dna_deploy.records.files import Part
+from dna_deploy.units import Bytes
 
 if TYPE_CHECKING:
     from torch.amp import GradScaler
@@ -22,17 +23,21 @@ T = TypeVar("T")
 Precision = Literal["float32", "bfloat16", "float16"]
 
 
+def _read_bytes(size: object) -> object:
+    return Bytes.parse(size).count if isinstance(size, str) else size
+
+
 class Compute(Part):
     """The device, the processes and threads, the precision of training, and how often to save."""
 
-    device: str = Field("cpu", description="cpu, cuda, or cuda:1")
+    device: str = Field("cpu", description="where: cpu, cuda, or cuda:1; with cuda every process has a GPU of its own")
     jobs: int = Field(1, ge=1, description="processes over which blocks are spread; with cuda, over all GPUs as well")
     threads: int = Field(1, ge=1, description="a process; two or more are slower than one on a busy machine")
     workers: int = Field(0, ge=0, description="threads that prepare batches ahead; 0 prepares each when it is needed")
     precision: Precision = Field("float32", description="of training; bfloat16 is autocast: fast on GPUs and dense layers")
-    compile: bool = Field(False, description="torch.compile for the teacher: a slow start, then faster steps on GPUs")
-    feature_cache_bytes: int = Field(
-        0, ge=0, description="on disk, for features of the teacher, which it rounds to 16 bits; 0: they are computed each time"
+    compile: bool = Field(False, description="compile the teacher: a slow start, then faster steps on GPUs")
+    feature_cache_bytes: Annotated[int, BeforeValidator(_read_bytes)] = Field(
+        0, ge=0, description="room on disk for features of the teacher, such as 4GiB; it rounds them to 16 bits; 0: none"
     )
     checkpoint_seconds: float = Field(15.0, ge=0, description="what a kill can cost")
 

@@ -14,20 +14,21 @@ import torch
 from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.nets.network import Network
 from dna_deploy.nets.teachers.teacher import Teacher, load_teacher
-from dna_deploy.pipeline.round import EvolutionWork, Round
-from dna_deploy.pipeline.stages import OnEvent, run_stages, seconds_of
+from dna_deploy.pipeline.round import Evolution, Round
+from dna_deploy.pipeline.runner import OnEvent, run_stages, seconds_of
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.lineage import Lineage, LineageHeir, LineageRound, LineageTeacher, LineageWinner, MeasuredGain
 from dna_deploy.records.model_card import Absent
 from dna_deploy.records.score import ACCURACY, Metric, share
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
+from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.training.accuracy import Gain, right_answers
 
 FILE_NAME = "lineage.json"
 
 
-def evolve(work: EvolutionWork, teacher: Path, on_event: OnEvent) -> Lineage:
+def evolve(evolution: Evolution, teacher: Path, on_event: OnEvent) -> Lineage:
     """The rounds that begin with a teacher's file. The lineage is written after every round; the same folder resumes.
 
     Another round follows only if the heir is more accurate than its teacher, and a round's winner more accurate than the
@@ -39,30 +40,31 @@ def evolve(work: EvolutionWork, teacher: Path, on_event: OnEvent) -> Lineage:
     """
     rounds: list[LineageRound] = []
     before: torch.Tensor | None = None
+    margin = evolution.settings.evolve.margin
     while True:
-        round = Round(work, len(rounds) + 1, teacher)
-        done = _Answers(round)
-        run_stages(round.finding_stages(), work.folder, on_event)
-        answers = done.of_winner()
-        gain = _gain("the last winner", answers, before, work.config.margin, "this is the first round")
+        round = Round(evolution, len(rounds) + 1, teacher)
+        answering = _Answers(round)
+        run_stages(round.finding_stages(), evolution.folder, on_event)
+        answers = answering.of_winner()
+        gain = _gain("the last winner", answers, before, margin, "this is the first round")
         stopped = f"the winner does not gain: {gain.verdict}" if gain.verdict else _is_last(round)
         heir: LineageHeir | Absent = Absent(reason=stopped)
         stages = round.finding_stages()
         if not stopped:
-            run_stages(round.growing_stages(), work.folder, on_event)
-            heir, stopped = done.heir()
+            run_stages(round.growing_stages(), evolution.folder, on_event)
+            heir, stopped = answering.heir()
             stages += round.growing_stages()
-        seconds = {stage.name.partition("-")[0]: seconds_of(stage, work.folder) for stage in stages}
-        rounds.append(done.as_round(gain.shown, heir, seconds))
-        lineage = _lineage(work, rounds, stopped)
-        lineage.write(work.folder / FILE_NAME)
+        seconds = {stage.name.partition("-")[0]: seconds_of(stage, evolution.folder) for stage in stages}
+        rounds.append(answering.as_round(gain.shown, heir, seconds))
+        lineage = _lineage(evolution, rounds, stopped)
+        lineage.write(evolution.folder / FILE_NAME)
         if stopped:
             return lineage
         teacher, before = round.heir_file, answers
 
 
 def _is_last(round: Round) -> str:
-    rounds = round.work.config.rounds
+    rounds = round.evolution.settings.evolve.rounds
     return f"no more than {rounds} rounds were asked for" if round.number == rounds else ""
 
 
@@ -77,10 +79,10 @@ class _Gain:
 def _gain(over: str, after: torch.Tensor, before: torch.Tensor | None, margin: float, absent: str) -> _Gain:
     if before is None:
         return _Gain(Absent(reason=absent), "")
-    found = Gain.of(after, before)
-    shown = MeasuredGain(over=over, value=found.value, standard_error=found.standard_error)
-    text = f"{ACCURACY.difference(found.value, found.standard_error)} over {over}"
-    return _Gain(shown, "" if found.exceeds(margin) else text)
+    gain = Gain.of(after, before)
+    shown = MeasuredGain(over=over, value=gain.value, standard_error=gain.standard_error)
+    text = f"{ACCURACY.difference(gain.value, gain.standard_error)} over {over}"
+    return _Gain(shown, "" if gain.exceeds(margin) else text)
 
 
 @dataclass(frozen=True)
@@ -90,18 +92,22 @@ class _Answers:
     round: Round
 
     @property
-    def _work(self) -> EvolutionWork:
-        return self.round.work
+    def _evolution(self) -> Evolution:
+        return self.round.evolution
+
+    @property
+    def _space(self) -> ChainSpace:
+        return self._evolution.images.fitting_space
 
     def _of(self, network: torch.nn.Module) -> torch.Tensor:
-        data, compute = self._work.teacher_data, self._work.compute
+        data, compute = self._evolution.images.for_teacher, self._evolution.settings.compute
         with compute.limited_threads():
             return right_answers(network, data.validation, data, compute.device)
 
     def of_winner(self) -> torch.Tensor:
         """Whether the trained winner is right, image by image."""
-        record = TrainedNetwork.read(self.round.winner_file)
-        network = Network(self._work.trained_space, self.round.winner)
+        record = TrainedNetwork.read(self.round.train.record_file)
+        network = Network(self._space, self.round.winner)
         network.load_state_dict(dict(TensorFile.read(self.round.folder / record.weights).tensors))
         return self._of(network)
 
@@ -109,15 +115,17 @@ class _Answers:
         """The next teacher, and why it is not good enough, if it is not."""
         old, new = load_teacher(self.round.teacher), load_teacher(self.round.heir_file)
         own = self._of(old.network) if self._knows(old) else None
-        gain = _gain("its teacher", self._of(new.network), own, self._work.config.margin, "its teacher knows other classes")
-        winner = sum(layer.parameters for layer in self._work.trained_space.place(self.round.winner))
+        gain = _gain(
+            "its teacher", self._of(new.network), own, self._evolution.settings.evolve.margin, "its teacher knows other classes"
+        )
+        winner = sum(layer.parameters for layer in self._space.place(self.round.winner))
         growth = self.round.heir.parameters / winner
         stopped = f"the winner made larger does not gain: {gain.verdict}" if gain.verdict else ""
         return LineageHeir(teacher=self._teacher(new), growth=growth, gain=gain.shown), stopped
 
     def as_round(self, gain: MeasuredGain | Absent, heir: LineageHeir | Absent, seconds: dict[str, float]) -> LineageRound:
         """The round for the lineage."""
-        outcome, record = SearchOutcome.read(self.round.outcome_file), TrainedNetwork.read(self.round.winner_file)
+        outcome, record = SearchOutcome.read(self.round.outcome_file), TrainedNetwork.read(self.round.train.record_file)
         winner = LineageWinner(
             architecture=outcome.best.architecture,
             rating=outcome.best.rating,
@@ -132,7 +140,7 @@ class _Answers:
         return LineageRound(number=number, teacher=teacher, ratings=ratings, winner=winner, heir=heir, seconds=seconds)
 
     def _knows(self, teacher: Teacher) -> bool:
-        return teacher.classes == self._work.trained_space.classes
+        return teacher.classes == self._space.classes
 
     def _teacher(self, teacher: Teacher) -> LineageTeacher:
         validation: Metric | Absent = Absent(reason=f"it knows {teacher.classes} other classes")
@@ -148,15 +156,20 @@ class _Answers:
         )
 
 
-def _lineage(work: EvolutionWork, rounds: list[LineageRound], stopped: str) -> Lineage:
+def _lineage(evolution: Evolution, rounds: list[LineageRound], stopped: str) -> Lineage:
+    settings, images = evolution.settings, evolution.images
+    recipes = {"rating": settings.rate, "winner": settings.train, "teacher": settings.teacher.recipe}
     return Lineage(
         provenance=Provenance.now(),
-        space=work.space.name,
-        space_digest=work.space.digest,
-        dataset=work.data.name,
-        data_digest=work.data.digest,
-        constraints=tuple(map(str, work.constraints)),
-        config=work.config.model_dump(mode="json"),
+        space=images.space.name,
+        space_digest=images.space.digest,
+        dataset=images.for_supernets.name,
+        data_digest=images.for_supernets.digest,
+        constraints=tuple(map(str, evolution.bounds.bounds)),
+        config={
+            **settings.evolve.model_dump(mode="json"),
+            **{name: one.model_dump(mode="json") for name, one in recipes.items()},
+        },
         rounds=tuple(rounds),
         stopped=stopped,
     )

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from dna_deploy.errors import InfeasibleError, PromiseError, TableError
+from dna_deploy.export.kits.sentinels import sentinel_kit
 from dna_deploy.export.untrained import export_untrained
+from dna_deploy.latency.beside import Sentinels
 from dna_deploy.latency.measure import measure_model
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.latency_table import LatencyTable
@@ -23,7 +25,6 @@ from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.targets.plan import SamplingPlan
-from dna_deploy.targets.target import Target
 from dna_deploy.units import Duration
 
 Search: TypeAlias = Callable[[LatencyTable], SearchOutcome]
@@ -50,8 +51,11 @@ class Attempt:
     outcome: SearchOutcome
     predicted: Duration
     measured: Duration
+    """At the pace of the table, where that could be compared."""
     standard_error: Duration
     budget: Duration
+    now: Duration | None = None
+    """As it was measured, at whatever pace the machine went."""
 
     @property
     def architecture(self) -> str:
@@ -144,7 +148,8 @@ def keep_promise(
         attempt = Attempt(
             outcome=outcome.model_copy(update={"tables": {**outcome.tables, table.target.name: table.digest}}),
             predicted=Duration(expected.seconds * factor),
-            measured=measurement.quantile(quantile),
+            measured=measurement.at_table(quantile),
+            now=measurement.quantile(quantile),
             standard_error=measurement.standard_error(quantile),
             budget=budget,
         )
@@ -171,14 +176,17 @@ def recalibrated(table: LatencyTable, quantile: Quantile, factor: float) -> Late
 
 
 def measure_untrained(
-    space: ChainSpace, target: Target, plan: SamplingPlan, quantile: Quantile, on_progress: OnProgress = silent
+    space: ChainSpace, table: LatencyTable, plan: SamplingPlan, quantile: Quantile, on_progress: OnProgress = silent
 ) -> Measure:
-    """Exports a network with random weights into a folder that vanishes, and measures it on this machine."""
+    """Exports a network with random weights into a folder that vanishes, and measures it beside layers of the table."""
+    target = table.target
+    reference = table.pace_reference
+    sentinels = Sentinels(sentinel_kit(space, reference, target.batch, target.precision), reference)
 
     def measure(architecture: Architecture) -> Measurement:
         with tempfile.TemporaryDirectory() as folder:
             path = export_untrained(space, architecture, target, Path(folder))
-            return measure_model(path, target, plan_for(quantile, plan), on_progress)
+            return measure_model(path, target, plan_for(quantile, plan), on_progress, sentinels=sentinels)
 
     return measure
 
@@ -190,7 +198,7 @@ def _measure_fairly(measure: Measure, architecture: Architecture, quantile: Quan
     """
 
     def latency(measurement: Measurement) -> float:
-        return measurement.quantile(quantile).seconds
+        return measurement.at_table(quantile).seconds
 
     looks = [measure(architecture)]
     while len(looks) < LOOKS:
@@ -215,6 +223,6 @@ def _best(attempts: list[Attempt], budget: Duration, quantile: Quantile) -> Atte
         nearest = min(attempts, key=lambda attempt: attempt.measured)
         raise PromiseError(
             f"no network kept {budget} at {quantile} within {len(attempts)} rounds; the nearest takes {nearest.measured}",
-            "profile the target again, or allow more rounds",
+            "profile the target again, or ask for a longer latency",
         )
     return min(kept, key=lambda attempt: attempt.outcome.best.rating)

@@ -1,83 +1,53 @@
-"""The settings of a project: the tables of `dna-deploy.toml`. Every key has a default and a sentence."""
+"""The settings of a project: what `dna-deploy.toml` may say. Its tables are the configs of the rooms, so that a knob is one.
+
+Every key has a default and a sentence there. Nothing here imports what is heavy.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, field_validator
+from pydantic import BaseModel, Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from dna_deploy.errors import UsageError
-from dna_deploy.plugins import suggest
-from dna_deploy.rating.raters import rater_names
+from dna_deploy.learning.compute import Compute
+from dna_deploy.pipeline.evolution import EvolutionConfig
+from dna_deploy.pipeline.images import ImagesConfig
+from dna_deploy.pipeline.stages.profile import ProfileConfig
+from dna_deploy.rating.configs import rater_config
+from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.records.files import Part
 from dna_deploy.records.latency_table import Quantile
+from dna_deploy.training.config import TeacherConfig
+from dna_deploy.training.presets import FinalRecipe
 from dna_deploy.units import Duration
 
+SHARED = ("dataset", "seed")
+"""Keys that hold in every table that has them, and does not say otherwise."""
 
-class ProfileSettings(Part):
-    """How long to measure."""
+MOVED = {
+    "teacher.epochs": "teacher.recipe.epochs",
+    "teacher.images": "data.teacher_images",
+    "rate.images": "data.supernet_images",
+    "rate.rating_images": "data.rating_images",
+    "rate.jobs": "compute.jobs",
+    "train.images": "data.train_images",
+    "train.validation_images": "data.validation_images",
+}
+"""Where keys of earlier versions are now."""
 
-    rounds: int = Field(64, ge=4, description="visits to every layer; more rounds, smaller errors")
-    validation_networks: int = Field(16, ge=0, description="whole networks timed beside, which judge the table in the report")
-    steady: bool = Field(
-        False, description="measure, here and in every later stage, only while nobody else slows the processor down"
-    )
-    accept_noise: bool = Field(True, description="go on with a graded table when the machine is noisy, instead of stopping")
-
-
-class TeacherSettings(Part):
-    """The network that the blocks imitate."""
-
-    name: str = Field(
-        "largest",
-        description="'largest' and 'residual' are trained here; else a file, or another of `dna-deploy teachers`",
-    )
-    epochs: int | None = Field(None, ge=1, description="passes over its training images; by default 4, more on few images")
-    images: int = Field(20_000, ge=100, description="training images it sees, at most")
-
-
-class RateSettings(Part):
-    """Training of the block supernets, and rating of every candidate."""
-
-    epochs: int = Field(3, ge=1, description="passes over the training images")
-    images: int = Field(12_000, ge=100, description="training images the supernets see, at most")
-    batch: int | None = Field(
-        None, ge=2, description="images a step, by default as the method has it; what ratings know depends on the steps"
-    )
-    rating_images: int = Field(2_000, ge=50, description="held-out training images to rate on; at most a tenth of all")
-    supernets: int = Field(
-        1,
-        ge=1,
-        description="sets of them, each with a seed of its own, whose ratings are averaged: 3 know more, and take longer",
-    )
-    jobs: int = Field(2, ge=1, description="processes; the result does not depend on it")
-
-
-class TrainSettings(Part):
-    """Final training of the network that search found."""
-
-    images: int = Field(20_000, ge=100, description="training images, at most")
-    validation_images: int = Field(
-        2_000, ge=50, description="held-out training images that choose the best epoch; at most a tenth of all"
-    )
-    preset: str = Field("short", description="the recipe: short, or imagenet; what follows replaces what it says")
-    epochs: int | None = Field(None, description="passes over the training images")
-    batch: int | None = Field(None, description="images a step")
-    accumulate: int | None = Field(None, description="pieces a batch is taken in, to save memory")
-    learning_rate: float | None = Field(None, description="its highest value")
-    label_smoothing: float | None = Field(None, description="share of every label that is spread over all classes")
-    rand_augment: int | None = Field(None, description="magnitude of RandAugment, 1 to 30; 0 is none")
-    mixup: float | None = Field(None, description="alpha of mixup, such as 0.2; 0 is none")
-    cutmix: float | None = Field(None, description="alpha of CutMix, such as 1.0; 0 is none")
-    ema: float | None = Field(None, description="decay of the running mean of the weights, such as 0.999; 0 is none")
-    amp: str | None = Field(None, description="mixed precision: off, bf16 or fp16")
-
-    @property
-    def changes(self) -> dict[str, Any]:
-        """What is changed in the preset; None stays as it is."""
-        return self.model_dump(exclude={"images", "validation_images", "preset"})
+FORMER_DEFAULTS = {
+    "profile.rounds": 64,
+    "rate.rating_images": 2000,
+    "rate.batch": 16,
+    "rate.supernets": 1,
+    "rate.jobs": 2,
+    "train.validation_images": 2000,
+}
+"""What earlier versions wrote into every file without being told to, and did not always hold to: the defaults hold instead."""
 
 
 class Settings(Part):
@@ -86,7 +56,8 @@ class Settings(Part):
     space: str = Field("fashion", description="what may be chosen; see `dna-deploy spaces`")
     dataset: str = Field("fashion-mnist", description="a data set by name, or a folder with one folder of images a class")
     method: str = Field(
-        "dna", description="how candidates are rated: dna imitates a teacher; dna++ needs no teacher and no labels"
+        "dna",
+        description="how networks are rated: dna imitates a teacher; dna++ needs none, nor labels; one-shot is a baseline",
     )
     latency: str = Field("50%", description="the promise: 20ms, or a share of the way from the fastest to the best network")
     quantile: Quantile = Field("p50", description="which quantile of the latency keeps the promise: p50, p90 or p99")
@@ -98,10 +69,27 @@ class Settings(Part):
     target: str = Field("cpu-1thread", description="the device and runtime; see `dna-deploy targets`")
     seed: int = Field(0, ge=0, description="of everything random")
     folder: str = Field("runs/default", description="where the journey keeps its files, relative to this file")
-    profile: ProfileSettings = ProfileSettings()
-    teacher: TeacherSettings = TeacherSettings()
-    rate: RateSettings = RateSettings()
-    train: TrainSettings = TrainSettings()
+    data: ImagesConfig = ImagesConfig()
+    profile: ProfileConfig = ProfileConfig()
+    teacher: TeacherConfig = TeacherConfig()
+    rate: SerializeAsAny[Part] = RatingConfig()
+    train: FinalRecipe = FinalRecipe()
+    evolve: EvolutionConfig = EvolutionConfig()
+    compute: Compute = Compute()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shares(cls, values: Any) -> Any:
+        """What is said once at the top holds in the tables, too."""
+        if not isinstance(values, Mapping):
+            return values
+        shared = {name: values[name] for name in SHARED if name in values}
+        return _shared_with_tables(tables_of_method(method_of(values)), {"rate": {}, **values}, shared)
+
+    @field_validator("rate", mode="before")
+    @classmethod
+    def _is_of_the_method(cls, values: Any, others: ValidationInfo) -> Any:
+        return rater_config(method_of(others.data)).model_validate(values) if isinstance(values, Mapping) else values
 
     @field_validator("latency")
     @classmethod
@@ -109,18 +97,12 @@ class Settings(Part):
         read_budget(text)
         return text
 
-    @field_validator("method")
-    @classmethod
-    def _is_a_rater(cls, name: str) -> str:
-        if name not in rater_names():
-            raise UsageError(f"unknown method {name!r}", suggest(name, rater_names()))
-        return name
-
     def seen_from(self, folder: Path) -> Self:
         """The settings with their paths, which are relative to ``folder``, as they are reached from the current folder."""
         changes: dict[str, object] = {}
         if (folder / self.dataset).is_dir():
-            changes["dataset"] = str(folder / self.dataset)
+            dataset = str(folder / self.dataset)
+            changes |= {"dataset": dataset, "data": self.data.model_copy(update={"dataset": dataset})}
         if (folder / self.teacher.name).is_file():
             changes["teacher"] = self.teacher.model_copy(update={"name": str(folder / self.teacher.name)})
         return self.model_copy(update=changes)
@@ -129,6 +111,38 @@ class Settings(Part):
     def budget(self) -> Duration | float:
         """The promised latency, or the share of the way (0 to 1) at which it is to be set."""
         return read_budget(self.latency)
+
+
+def method_of(values: Mapping[str, Any]) -> str:
+    """The method that plain values of settings name, or that holds where they name none."""
+    return str(values.get("method", Settings.model_fields["method"].default))
+
+
+def tables_of_method(method: str) -> dict[str, type[BaseModel]]:
+    """The tables of settings, where ``[rate]`` is the config of a method.
+
+    Raises:
+        UsageError: there is no such method.
+    """
+    return {**tables_of(Settings), "rate": rater_config(method)}
+
+
+def tables_of(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    """The tables in a table: the configs in a config, by their keys."""
+    kinds = {name: field.annotation for name, field in model.model_fields.items()}
+    return {name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, BaseModel)}
+
+
+def _shared_with_tables(
+    tables: Mapping[str, type[BaseModel]], values: Mapping[str, Any], shared: Mapping[str, Any]
+) -> dict[str, Any]:
+    filled = dict(values)
+    for name, kind in tables.items():
+        inside = filled.get(name, {})
+        if shared and isinstance(inside, Mapping):
+            here = {key: value for key, value in shared.items() if key in kind.model_fields}
+            filled[name] = _shared_with_tables(tables_of(kind), {**here, **inside}, shared)
+    return filled
 
 
 def read_budget(text: str) -> Duration | float:

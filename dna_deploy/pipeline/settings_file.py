@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from dna_deploy.errors import UsageError
-from dna_deploy.pipeline.settings import Settings
+from dna_deploy.pipeline.settings import FORMER_DEFAULTS, MOVED, SHARED, Settings, method_of, tables_of, tables_of_method
 from dna_deploy.plugins import suggest
 
 FILE_NAME = "dna-deploy.toml"
@@ -38,12 +38,12 @@ def read_settings(
     Raises:
         UsageError: not TOML, an unknown key (the nearest is named), or a wrong value.
     """
-    values = _from_file(path) if path.exists() else {}
+    values = _moved(_from_file(path) if path.exists() else {})
     names: dict[str, str] = {}
-    for name, key in _environment_names(Settings):
+    for name, key in _environment_names(environment.get(f"{ENVIRONMENT_PREFIX}METHOD") or method_of(values)):
         if name in environment:
             _put(values, key, environment[name])
-            names[".".join(key)] = name
+            names[key] = name
     settings = _parsed(values, str(path), names)
     return _with_given(values, given, flags or {}) if given else settings
 
@@ -65,24 +65,27 @@ def settings_of(given: Mapping[str, object], flags: Mapping[str, str] | None = N
 
 
 def settings_text(settings: Settings) -> str:
-    """The text of a `dna-deploy.toml` with every key, its value and what it means."""
-    lines = ["# Settings of a dna-deploy journey. `dna-deploy run` walks it; `dna-deploy run --dry-run` shows the plan.", ""]
-    lines += _explained(settings)
-    for name, field in type(settings).model_fields.items():
-        value = getattr(settings, name)
-        if isinstance(value, BaseModel):
-            lines += ["", f"[{name}]  # {(type(value).__doc__ or field.description or '').strip().rstrip('.')}"]
-            lines += _explained(value)
-    return "\n".join(lines) + "\n"
+    """The text of a `dna-deploy.toml` with every key and what it means: a default is a remark, so that it stays one."""
+    lines = [
+        "# Settings of a dna-deploy journey. `dna-deploy run` walks it; `dna-deploy run --dry-run` shows the plan.",
+        "# Lines that begin with # show defaults.", "",
+    ]  # fmt: skip
+    return "\n".join([*lines, *_explained(settings), *_explained_tables(settings, "")]) + "\n"
 
 
-def field_of(key: str) -> FieldInfo:
+def field_of(key: str, method: str = "dna") -> FieldInfo:
     """What a config says of one of its keys, such as ``train.epochs``: type, bounds, default and meaning."""
     *tables, name = key.split(".")
+    return _config_at(tables, method).model_fields[name]
+
+
+def _config_at(tables: Sequence[str], method: str) -> type[BaseModel]:
     model: type[BaseModel] = Settings
+    inside = tables_of_method(method)
     for table in tables:
-        model = dict(_tables(model))[table]
-    return model.model_fields[name]
+        model = inside[table]
+        inside = tables_of(model)
+    return model
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -94,14 +97,30 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} is not TOML: {error}", "mend it, or move it out of this folder") from error
 
 
+def _moved(values: dict[str, Any]) -> dict[str, Any]:
+    """Values with the keys of earlier versions where they are now.
+
+    What they wrote into every file without being told to, and is no default any more, is left out.
+    """
+    for key, former in FORMER_DEFAULTS.items():
+        table, _, name = key.partition(".")
+        if isinstance(values.get(table), dict) and values[table].get(name) == former:
+            del values[table][name]
+    for before, now in MOVED.items():
+        table, _, name = before.partition(".")
+        if isinstance(values.get(table), dict) and name in values[table]:
+            _put(values, now, values[table].pop(name))
+    return values
+
+
 def _with_given(values: dict[str, Any], given: Mapping[str, object], flags: Mapping[str, str]) -> Settings:
     for key, value in given.items():
-        _put(values, tuple(key.split(".")), value)
+        _put(values, key, value)
     return _parsed(values, "", flags)
 
 
-def _put(values: dict[str, Any], key: tuple[str, ...], value: object) -> None:
-    *tables, name = key
+def _put(values: dict[str, Any], key: str, value: object) -> None:
+    *tables, name = key.split(".")
     for table in tables:
         values = values.setdefault(table, {})
     values[name] = value
@@ -109,58 +128,60 @@ def _put(values: dict[str, Any], key: tuple[str, ...], value: object) -> None:
 
 def _parsed(values: dict[str, Any], place: str, names: Mapping[str, str]) -> Settings:
     """Settings from plain values; ``place``, or the name of a key, says in errors where they came from."""
-    before = f"{place}: " if place else ""
+    before, method = (f"{place}: " if place else ""), method_of(values)
     try:
         return Settings.model_validate(values)
     except UsageError as error:
         raise UsageError(f"{before}{error.message}", error.hint) from error
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
+        parts = [str(part) for part in first["loc"] if isinstance(part, str)]
+        key = ".".join(parts)
         if first["type"] == "extra_forbidden":
-            hint = suggest(str(first["loc"][-1]), _keys_beside(first["loc"]))
-            raise UsageError(f"{place} has an unknown key {key!r}", hint) from error
+            hint = suggest(parts[-1], list(_config_at(parts[:-1], method).model_fields))
+            if parts[0] == "rate":
+                raise UsageError(f"{before}method {method!r} has no setting {names.get(key, key)}", hint) from error
+            raise UsageError(f"{before}{names.get(key, repr(key))} is an unknown key", hint) from error
         name = f"{names[key]} " if key in names else f"{before}{key} = "
-        description = field_of(key).description
-        hint = f"it is {description}" if description else ""
-        raise UsageError(f"{name}{first['input']!r}: {first['msg']}", hint) from error
+        description = field_of(key, method).description
+        raise UsageError(f"{name}{first['input']!r}: {first['msg']}", f"it is {description}" if description else "") from error
 
 
-def _explained(values: BaseModel) -> list[str]:
+def _explained_tables(values: BaseModel, above: str) -> Iterator[str]:
+    for name in type(values).model_fields:
+        value = getattr(values, name)
+        if isinstance(value, BaseModel):
+            summary = " ".join((type(value).__doc__ or "").split()).partition(". ")[0].rstrip(".")
+            yield from ("", f"[{above}{name}]  # {summary}", *_explained(value, SHARED))
+            yield from _explained_tables(value, f"{above}{name}.")
+
+
+def _explained(values: BaseModel, left_out: Sequence[str] = ()) -> list[str]:
+    """The keys of a table, but those that are said once for all tables."""
     rows = []
     for name, field in type(values).model_fields.items():
         value = getattr(values, name)
-        if not isinstance(value, BaseModel):
-            assignment = f"# {name} =" if value is None else f"{name} = {_toml(value)}"
-            rows.append((assignment, field.description or ""))
+        if not isinstance(value, BaseModel) and name not in left_out:
+            assignment = f"{name} =" if value is None else f"{name} = {_toml(value)}"
+            rows.append((assignment if name in values.model_fields_set else f"# {assignment}", field.description or ""))
     width = max(len(row[0]) for row in rows)
     return [f"{assignment:<{width}}  # {meaning}" for assignment, meaning in rows]
 
 
 def _toml(value: object) -> str:
     """A value as TOML: for booleans, numbers and strings JSON writes the same."""
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
 
 
-def _tables(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
-    for name, field in model.model_fields.items():
-        kind = field.annotation
-        if get_origin(kind) is None and not get_args(kind) and isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield name, kind
+def _environment_names(method: str) -> Iterator[tuple[str, str]]:
+    """Every variable, and the key that it sets; former keys have theirs, too."""
+    for key in (*_keys(Settings, tables_of_method(method)), *MOVED):
+        yield ENVIRONMENT_PREFIX + key.replace(".", "_").upper(), MOVED.get(key, key)
 
 
-def _environment_names(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:
-    tables = dict(_tables(model))
+def _keys(model: type[BaseModel], tables: Mapping[str, type[BaseModel]], above: str = "") -> Iterator[str]:
     for name in model.model_fields:
         if name in tables:
-            yield from _environment_names(tables[name], (*above, name))
+            yield from _keys(tables[name], tables_of(tables[name]), f"{above}{name}.")
         else:
-            key = (*above, name)
-            yield ENVIRONMENT_PREFIX + "_".join(key).upper(), key
-
-
-def _keys_beside(place: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = Settings
-    for part in place[:-1]:
-        model = dict(_tables(model))[str(part)]
-    return list(model.model_fields)
+            yield f"{above}{name}"

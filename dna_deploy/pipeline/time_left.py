@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from dna_deploy.pipeline.stages import JourneyEvent, StageEvent
+from dna_deploy.pipeline.runner import JourneyEvent, StageEvent
 from dna_deploy.progress import Progress
 
 _TRUST_S = 30.0

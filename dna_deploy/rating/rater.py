@@ -7,7 +7,7 @@ possible, a second stage compares the networks of a shortlist, block supernets g
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
@@ -19,6 +19,7 @@ from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.nets.teachers.teacher import Teacher, load_teacher
 from dna_deploy.plugins import load_plugin, missing_members
 from dna_deploy.progress import OnProgress, silent
+from dna_deploy.rating.configs import Needs
 from dna_deploy.rating.raters import RATERS
 from dna_deploy.rating.work import RatingWork, run_file
 from dna_deploy.records.files import Part
@@ -30,18 +31,6 @@ from dna_deploy.records.values import read_values
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.chain import ChainSpace
-
-
-@dataclass(frozen=True)
-class Needs:
-    """What a rater wants to have."""
-
-    teacher: bool = False
-    """A network that blocks imitate."""
-    labels: bool = False
-    """Classes: what it trains ends in a head for those of the images."""
-    processes: bool = False
-    """It can be spread over several processes."""
 
 
 @runtime_checkable

@@ -36,7 +36,7 @@ def read_accuracies(path: Path, space: SearchSpace) -> tuple[KnownNetwork, ...]:
         UsageError: a line is not what it should be, or networks differ in their number of trainings.
     """
     text = read_bytes(path, "accuracies").decode(errors="replace")
-    found = []
+    rows = []
     for number, fields in enumerate(csv.reader(text.splitlines()), 1):
         if not fields or fields[0].strip().startswith("#") or fields[0].strip() == "architecture":
             continue
@@ -45,10 +45,10 @@ def read_accuracies(path: Path, space: SearchSpace) -> tuple[KnownNetwork, ...]:
         accuracies = tuple(value for value in values if value is not None)
         if not names or not accuracies or values[: len(names)] != [None] * len(names):
             raise UsageError(f"{path}, line {number}: {','.join(fields)!r} is no architecture with accuracies", _FORMAT)
-        found.append(KnownNetwork(space.parse(",".join(names)), accuracies))
-    if len({len(network.accuracies) for network in found}) > 1:
+        rows.append(KnownNetwork(space.parse(",".join(names)), accuracies))
+    if len({len(network.accuracies) for network in rows}) > 1:
         raise UsageError(f"{path} has networks with different numbers of trainings", _FORMAT)
-    return tuple(found)
+    return tuple(rows)
 
 
 def _number(text: str) -> float | None:

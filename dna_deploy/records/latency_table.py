@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ from pydantic import Field
 from dna_deploy.errors import TableError
 from dna_deploy.records.doubt import Doubt, Grade
 from dna_deploy.records.files import Part, Provenance, Record
+from dna_deploy.records.pace import PaceReference, Sentinel
 from dna_deploy.records.samples import Quantile
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.placed import PlacedLayer
@@ -58,6 +60,17 @@ class Calibration(Part):
     relative_error: float = Field(ge=0, description="root mean square of the leave-one-out relative errors")
 
 
+ROWS_AGAIN = 5
+"""So many rows are timed again where the pace of a machine is asked for."""
+
+
+def spread_rows(rows: Sequence[LatencyRow], count: int = ROWS_AGAIN) -> tuple[LatencyRow, ...]:
+    """Rows evenly spread over what they cost; the cheapest quarter is at the limit of the clock, and left out."""
+    ordered = sorted(rows, key=lambda row: row.latency_s)[len(rows) // 4 :]
+    count = min(count, len(ordered))
+    return tuple(ordered[round(index * (len(ordered) - 1) / max(1, count - 1))] for index in range(count))
+
+
 class LatencyTable(Record):
     """Latency rows of one space on one target."""
 
@@ -76,6 +89,19 @@ class LatencyTable(Record):
     grade: Grade
     doubts: tuple[Doubt, ...]
     runs: tuple[str, ...] = Field(description="digests of the profile runs it was made from")
+    idle_s: float = Field(0.0, ge=0, exclude_if=operator.not_, description="rest before every run; 0: runs back to back")
+    sentinels: tuple[Sentinel, ...] = Field(
+        (), exclude_if=operator.not_, description="layers that tell at which pace the machine goes later; none in older tables"
+    )
+
+    @property
+    def pace_reference(self) -> PaceReference:
+        """What the pace of this machine is told by, later, beside a model."""
+        sentinels = self.sentinels or tuple(
+            Sentinel(layer=row.layer, statistic=self.statistic, latency_s=row.latency_s + self.overhead_s)
+            for row in spread_rows(self.rows)
+        )
+        return PaceReference(table=self.digest, fingerprint=self.fingerprint, idle_s=self.idle_s, sentinels=sentinels)
 
     def check_space(self, space: SearchSpace) -> None:
         """Raises `TableError` unless the table is for this very space and speaks of each of its rows."""
@@ -85,8 +111,8 @@ class LatencyTable(Record):
                 f"not {space.name!r} ({space.digest[:19]})",
                 f"make one with: dna-deploy profile --space {space.name}",
             )
-        known = self._latencies.keys() | self.reasons.keys()
-        missing = [layer.key for layer in space.rows() if layer.key not in known]
+        keys = self._latencies.keys() | self.reasons.keys()
+        missing = [layer.key for layer in space.rows() if layer.key not in keys]
         if missing:
             raise TableError(f"the latency table lacks {len(missing)} rows, first: {missing[0]}", "profile the space again")
 
@@ -114,10 +140,10 @@ class LatencyTable(Record):
         for calibration in self.calibrations:
             if calibration.quantile == quantile:
                 return calibration
-        known = ", ".join(calibration.quantile for calibration in self.calibrations)
+        quantiles = ", ".join(calibration.quantile for calibration in self.calibrations)
         raise TableError(
             f"the table of {self.target.name!r} cannot speak of {quantile}",
-            f"it has {known}; profile longer, and without --steady for a tail",
+            f"it has {quantiles}; profile longer, and without --steady for a tail",
         )
 
     def predict(self, space: SearchSpace, architecture: Architecture, quantile: Quantile = "p50") -> Duration:

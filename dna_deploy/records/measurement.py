@@ -10,11 +10,17 @@ from pydantic import Field
 from dna_deploy.errors import UnstableMeasurementError
 from dna_deploy.records.doubt import Doubt, Grade, worst_grade
 from dna_deploy.records.files import Provenance, Record
+from dna_deploy.records.pace import MeasuredPace
 from dna_deploy.records.samples import TAILS, Quantile, Samples
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
 from dna_deploy.units import Duration
+
+
+def _is_none(value: object) -> bool:
+    """For what is left out of files."""
+    return value is None
 
 
 class Measurement(Record):
@@ -32,6 +38,10 @@ class Measurement(Record):
         default=(), exclude_if=operator.not_, description="what it was fed with, where the runtime tells: name and shape"
     )
     samples: Samples
+    pace: MeasuredPace | None = Field(
+        default=None, exclude_if=_is_none, description="of the machine against the table's; absent: could not be compared"
+    )
+    no_pace: str = Field(default="", exclude_if=operator.not_, description="why it could not be")
     doubts: tuple[Doubt, ...]
 
     @property
@@ -59,6 +69,11 @@ class Measurement(Record):
         if self.plan.steady and name in TAILS:
             raise UnstableMeasurementError(f"{name} cannot be told: {self.why_not(name)}", "measure without --steady")
         return self.samples.quantile(name)
+
+    def at_table(self, name: Quantile) -> Duration:
+        """A quantile as it is at the pace of the table; as it was measured, where the pace is not known."""
+        latency = self.quantile(name)
+        return latency if self.pace is None else Duration(self.pace.at_table(latency.seconds))
 
     def why_not(self, name: Quantile) -> str:
         """Why a quantile cannot be told; empty if it can."""

@@ -15,6 +15,7 @@ from pydantic import Field
 from dna_deploy.records.doubt import Doubt
 from dna_deploy.records.files import Migration, Part, Provenance, Record
 from dna_deploy.records.measurement import Measurement
+from dna_deploy.records.pace import MeasuredPace, PaceReference, is_kept, verdict
 from dna_deploy.records.preprocessing import Preprocessing
 from dna_deploy.records.samples import Quantile
 from dna_deploy.records.score import Metrics, of_accuracy
@@ -61,6 +62,10 @@ class Parity(Part):
     absent_judges: dict[str, str] = Field(description="judges that could not be asked, and why")
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 def _is_one(value: int) -> bool:
     """For what is left out of files, so that those made before it keep their digests."""
     return value == 1
@@ -101,6 +106,10 @@ class MeasuredLatency(Part):
     fingerprint: Fingerprint
     idle_s: float = Field(0.0, ge=0, exclude_if=operator.not_, description="rest before every run; 0: runs back to back")
     steady: bool = Field(False, exclude_if=operator.not_, description="only in moments when nobody else was at work")
+    pace: MeasuredPace | None = Field(
+        default=None, exclude_if=_is_none, description="of the machine, against the latency table's; absent: not compared"
+    )
+    no_pace: str = Field(default="", exclude_if=operator.not_, description="why it was not compared")
     doubts: tuple[Doubt, ...]
 
     @property
@@ -129,6 +138,8 @@ class MeasuredLatency(Part):
             fingerprint=measurement.fingerprint,
             idle_s=measurement.plan.idle_s,
             steady=measurement.plan.steady,
+            pace=measurement.pace,
+            no_pace=measurement.no_pace,
             doubts=measurement.doubts,
         )
 
@@ -237,6 +248,9 @@ class ModelCard(Record):
     macs: int
     asked: AskedLatency | Absent
     predicted: PredictedLatency | Absent
+    pace: PaceReference | None = Field(
+        default=None, exclude_if=_is_none, description="what tells the pace of the machine: layers of the latency table"
+    )
     measured: MeasuredLatency | Absent
     tuning: Tuning | Absent = NOT_TUNED
     without_preprocessing: MeasuredLatency | Absent = Field(
@@ -255,7 +269,14 @@ class ModelCard(Record):
 
     @property
     def promise(self) -> Promise:
-        """Whether the measured latency meets the budget."""
+        """Whether the latency meets the budget: as measured at the pace of the table, else as it is at that pace."""
         if isinstance(self.asked, Absent) or isinstance(self.measured, Absent):
             return "not checked"
-        return "kept" if self.measured.quantile_s <= self.asked.latency_s else "missed"
+        return "kept" if is_kept(self.measured.quantile_s, self.asked.latency_s, self.measured.pace) else "missed"
+
+    @property
+    def verdict(self) -> str:
+        """The promise in words; both numbers are in it where the machine goes at another pace than its table."""
+        if isinstance(self.asked, Absent) or isinstance(self.measured, Absent):
+            return self.promise
+        return verdict(self.measured.quantile_s, self.asked.latency_s, self.measured.pace)

@@ -92,7 +92,7 @@ class ProfileRun(Record):
 
     def only(self, role: Role) -> Samples:
         """The samples of the one probe of this role."""
-        found = self.of(role)
-        if len(found) != 1:
-            raise TableError(f"the profile run of {self.space!r} has {len(found)} probes {role!r}, not 1", "profile again")
-        return found[0].samples
+        probes = self.of(role)
+        if len(probes) != 1:
+            raise TableError(f"the profile run of {self.space!r} has {len(probes)} probes {role!r}, not 1", "profile again")
+        return probes[0].samples

@@ -51,9 +51,9 @@ class BlockRatings(Part):
         block = space.blocks[index]
         cells = (
             CellRatings(
-                width=cell.width, depth=cell.depth, ratings=tuple(ratings[of]), standard_errors=tuple(standard_errors[of])
+                width=cell.width, depth=cell.depth, ratings=tuple(ratings[part]), standard_errors=tuple(standard_errors[part])
             )
-            for cell, of in zip(block.cells, block.slices, strict=True)
+            for cell, part in zip(block.cells, block.slices, strict=True)
         )
         return cls(cells=tuple(cells))
 
@@ -109,8 +109,8 @@ class RatingTable(Record):
                 f"rate it with: dna-deploy rate --space {space.name}",
             )
         expected = [[(cell.width, cell.depth, cell.count()) for cell in block.cells] for block in space.blocks]
-        found = [[(cell.width, cell.depth, len(cell.ratings)) for cell in block.cells] for block in self.blocks]
-        if expected != found:
+        shape = [[(cell.width, cell.depth, len(cell.ratings)) for cell in block.cells] for block in self.blocks]
+        if expected != shape:
             raise TableError(f"the ratings do not cover the candidates of {space.name!r}")
 
     def of_choice(self, space: ChainSpace, index: int, choice: BlockChoice | str) -> float:

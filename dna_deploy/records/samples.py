@@ -57,15 +57,15 @@ def plan_for(quantile: str, plan: SamplingPlan) -> SamplingPlan:
     Raises:
         UsageError: it is not one that can be measured, or the plan leaves out moments that belong to a tail.
     """
-    known = next((name for name in LEAST_SAMPLES if quantile == name), None)
-    if known is None:
+    listed = next((name for name in LEAST_SAMPLES if quantile == name), None)
+    if listed is None:
         raise UsageError(f"unknown quantile {quantile!r}", suggest(quantile, tuple(LEAST_SAMPLES)))
-    if known in TAILS and plan.steady:
+    if listed in TAILS and plan.steady:
         raise UsageError(
-            f"{known} speaks of every moment, and --steady throws away those in which others slowed the processor down",
+            f"{listed} speaks of every moment, and --steady throws away those in which others slowed the processor down",
             "leave --steady (or steady = true) away, or ask for p50",
         )
-    return plan.model_copy(update={"rounds": max(plan.rounds, -(-LEAST_SAMPLES[known] // plan.runs))})
+    return plan.model_copy(update={"rounds": max(plan.rounds, -(-LEAST_SAMPLES[listed] // plan.runs))})
 
 
 class Samples(Part):

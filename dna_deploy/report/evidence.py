@@ -107,9 +107,9 @@ class Evidence:
         """How the first table turns sums of rows into the budget's quantile; where it cannot, its first calibration."""
         if self.table is None:
             return None
-        known = {calibration.quantile: calibration for calibration in self.table.calibrations}
+        by_quantile = {calibration.quantile: calibration for calibration in self.table.calibrations}
         uncalibrated = Calibration(quantile="p50", scale=1.0, offset_s=self.table.overhead_s, networks=0, relative_error=0.0)
-        return known.get(self.quantile) or next(iter(known.values()), uncalibrated)
+        return by_quantile.get(self.quantile) or next(iter(by_quantile.values()), uncalibrated)
 
     @property
     def merit(self) -> Merit:
@@ -120,7 +120,9 @@ class Evidence:
 
     def merit_of(self, ratings: str) -> Merit:
         """How to tell the ratings of the table with a digest."""
-        calibration = next((one for one in self.findings.of(RatingCalibration) if one.calibrated == ratings), None)
+        calibration = next(
+            (candidate for candidate in self.findings.of(RatingCalibration) if candidate.calibrated == ratings), None
+        )
         if calibration is not None:
             return Merit(predicted(calibration.networks[0].reached), calibration)
         return Merit(self.ratings.score if self.ratings is not None and self.ratings.digest == ratings else RATING)
@@ -130,8 +132,8 @@ class Evidence:
         """The latency that was asked for."""
         if self.card and not isinstance(self.card.asked, Absent):
             return self.card.asked.latency_s
-        asked = self.outcome.constraints if self.outcome else ()
-        return next((demand.at_most for demand in asked if demand.quantile and demand.at_most is not None), None)
+        constraints = self.outcome.constraints if self.outcome else ()
+        return next((demand.at_most for demand in constraints if demand.quantile and demand.at_most is not None), None)
 
     @property
     def target(self) -> str | None:
@@ -160,9 +162,9 @@ def select(findings: Findings) -> Evidence:
     """The story of the newest model card, or else of the newest search outcome, or else of the newest tables."""
     doubts: list[str] = []
     card = _card(findings.of(ModelCard))
-    known = set(card.digests.values()) if card else set()
-    outcome = _named(findings.of(SearchOutcome), known)
-    ratings = _named(findings.of(RatingTable), {outcome.ratings} if outcome else known)
+    digests = set(card.digests.values()) if card else set()
+    outcome = _named(findings.of(SearchOutcome), digests)
+    ratings = _named(findings.of(RatingTable), {outcome.ratings} if outcome else digests)
     if outcome and ratings and ratings.digest != outcome.ratings:
         doubts.append("The search was made with another rating table than the one shown here, which was not found.")
     tables = _tables(findings, card, outcome, doubts)
@@ -172,7 +174,7 @@ def select(findings: Findings) -> Evidence:
         outcome=outcome,
         ratings=ratings,
         tables=tables,
-        trained=_named(findings.of(TrainedNetwork), known),
+        trained=_named(findings.of(TrainedNetwork), digests),
         histories=_newest_by_subject(_of_rating(findings, ratings)),
         measurement=_measurement(findings, card),
         doubts=tuple(doubts),
@@ -210,11 +212,11 @@ def _tables(
     findings: Findings, card: ModelCard | None, outcome: SearchOutcome | None, doubts: list[str]
 ) -> tuple[LatencyTable, ...]:
     """One table a target, the one that the budget speaks of first."""
-    wanted = set(outcome.tables.values()) if outcome else set(card.digests.values()) if card else set()
+    digests = set(outcome.tables.values()) if outcome else set(card.digests.values()) if card else set()
     tables = findings.of(LatencyTable)
     digest = outcome.space_digest if outcome else card.space_digest if card else tables[0].space_digest if tables else ""
     by_target: dict[str, LatencyTable] = {}
-    for table in sorted(tables, key=lambda table: table.digest not in wanted):
+    for table in sorted(tables, key=lambda table: table.digest not in digests):
         if table.space_digest == digest:
             by_target.setdefault(table.target.name, table)
     for target, used in (outcome.tables if outcome else {}).items():
@@ -244,5 +246,7 @@ def _newest_by_subject(histories: tuple[TrainingHistory, ...]) -> tuple[Training
 
 def _measurement(findings: Findings, card: ModelCard | None) -> Measurement | None:
     """What was measured of the card's model file, or of any where there is no card."""
-    found = findings.of(Measurement)
-    return next((one for one in found if card is None or one.model_digest == card.model_digest), None)
+    measurements = findings.of(Measurement)
+    return next(
+        (measurement for measurement in measurements if card is None or measurement.model_digest == card.model_digest), None
+    )

@@ -58,11 +58,11 @@ class Findings:
 
     def of(self, kind: type[AnyRecord]) -> tuple[AnyRecord, ...]:
         """The records of a kind, the newest first."""
-        return tuple(found.record for found in self.found if isinstance(found.record, kind))
+        return tuple(entry.record for entry in self.found if isinstance(entry.record, kind))
 
     def name_of(self, record: Record) -> str:
         """The file that a record was read from."""
-        return next(found.name for found in self.found if found.record is record)
+        return next(entry.name for entry in self.found if entry.record is record)
 
     def folder_of(self, record: Record) -> str:
         """The folder of that file."""
@@ -75,7 +75,7 @@ def gather(paths: Sequence[Path]) -> Findings:
     Raises:
         TableError: a named path does not exist, or there is no record in any of them.
     """
-    found: list[Found] = []
+    readable: list[Found] = []
     left_out: list[LeftOut] = []
     seen: set[str] = set()
     for path, name, is_named in _files(paths):
@@ -86,13 +86,13 @@ def gather(paths: Sequence[Path]) -> Findings:
             continue
         if record is not None and record.digest not in seen:
             seen.add(record.digest)
-            found.append(Found(name, record))
+            readable.append(Found(name, record))
     places = tuple(dict.fromkeys(map(str, paths)))
-    if not found:
+    if not readable:
         hint = f"{left_out[0].name}: {left_out[0].reason}" if left_out else "walk the journey first: dna-deploy run"
         raise TableError(f"there is nothing to report in {', '.join(places)}: no record of dna-deploy", hint)
-    found.sort(key=lambda item: item.record.provenance.created_at, reverse=True)
-    return Findings(places, tuple(found), tuple(left_out))
+    readable.sort(key=lambda item: item.record.provenance.created_at, reverse=True)
+    return Findings(places, tuple(readable), tuple(left_out))
 
 
 def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, str, bool]]:

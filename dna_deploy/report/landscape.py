@@ -43,15 +43,15 @@ class Landscape:
     @property
     def useful(self) -> tuple[Candidate, ...]:
         """Candidates that no other of the same width beats in cost and rating at once."""
-        kept = []
+        chosen = []
         for width in sorted({candidate.choice.width for candidate in self.candidates}):
             best = math.inf
             of_width = [candidate for candidate in self.candidates if candidate.choice.width == width]
-            for candidate in sorted(of_width, key=lambda one: (one.cost, one.rating)):
+            for candidate in sorted(of_width, key=lambda point: (point.cost, point.rating)):
                 if candidate.rating < best:
                     best = candidate.rating
-                    kept.append(candidate)
-        return tuple(kept)
+                    chosen.append(candidate)
+        return tuple(chosen)
 
     @property
     def drawn(self) -> tuple[Candidate, ...]:

@@ -68,9 +68,11 @@ def _because(evidence: Evidence, verdict: str) -> str:
         return card.asked.reason
     if isinstance(card.measured, Absent):
         return card.measured.reason
+    if (pace := card.measured.pace) is not None and not pace.is_equal:
+        return card.verdict
     relation = "within" if verdict == "kept" else "beyond"
-    measured, asked = time_text(card.measured.quantile_s), time_text(card.asked.latency_s)
-    return f"measured {measured} on the target, {relation} the {asked} that were asked"
+    measured, budget = time_text(card.measured.quantile_s), time_text(card.asked.latency_s)
+    return f"measured {measured} on the target, {relation} the {budget} that were asked"
 
 
 def _tiles(evidence: Evidence) -> Iterator[Tile]:

@@ -31,8 +31,8 @@ def _draw(scores: Mapping[str, Sequence[float]], accuracies: Sequence[Sequence[f
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
     colour, marker = series(0)
     for panel, (name, score) in zip(panels, scores.items(), strict=False):
-        dots = [(x, 100 * y) for x, of in zip(score, accuracies, strict=True) for y in of]
-        means = [100 * sum(of) / len(of) for of in accuracies]
+        dots = [(x, 100 * y) for x, trainings in zip(score, accuracies, strict=True) for y in trainings]
+        means = [100 * sum(trainings) / len(trainings) for trainings in accuracies]
         panel.scatter(*zip(*dots, strict=True), s=6, color=colour, alpha=0.35, linewidths=0)
         panel.scatter(score, means, s=22, facecolors="none", edgecolors=colour, marker=marker)
         panel.set_xlabel(name)

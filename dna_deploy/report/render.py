@@ -77,25 +77,25 @@ def _ids(text: str, prefix: str) -> str:
     used = re.findall(r'(?:url\(|xlink:href=")#([^)"]+)', text)
     short = {name: f"{prefix}-{number}" for number, name in enumerate(dict.fromkeys(used))}
 
-    def of(found: re.Match[str]) -> str:
-        name = found[1]
+    def of(match: re.Match[str]) -> str:
+        name = match[1]
         if name.startswith(_ROLE):
             return f' data-role="{escape(name.removeprefix(_ROLE))}"'
         return f' id="{short[name]}"' if name in short else ""
 
     text = re.sub(r' id="([^"]*)"', of, text)
-    text = re.sub(r"url\(#([^)]+)\)", lambda found: f"url(#{short[found[1]]})", text)
-    return re.sub(r'xlink:href="#([^"]+)"', lambda found: f'href="#{short[found[1]]}"', text)
+    text = re.sub(r"url\(#([^)]+)\)", lambda match: f"url(#{short[match[1]]})", text)
+    return re.sub(r'xlink:href="#([^"]+)"', lambda match: f'href="#{short[match[1]]}"', text)
 
 
 def _one_style_a_group(text: str) -> str:
     """Says the style of a row of equal markers once, in their group, which the markers inherit."""
 
-    def of(found: re.Match[str]) -> str:
-        group, markers = found[1], found[2]
+    def of(match: re.Match[str]) -> str:
+        group, markers = match[1], match[2]
         styles = set(re.findall(r' style="([^"]*)"', markers))
         if len(styles) != 1 or "style=" in group:
-            return found[0]
+            return match[0]
         (style,) = styles
         return f'{group} style="{style}">' + re.sub(r'\s*(<use[^>]*?) style="[^"]*"', r"\1", markers)
 
@@ -108,9 +108,9 @@ def _two_decimals(attribute: re.Match[str]) -> str:
 
 
 def _view_box(text: str) -> str:
-    found = re.search(r'viewBox="([^"]+)"', text)
-    assert found is not None, "matplotlib always writes a view box"
-    return found[1]
+    match = re.search(r'viewBox="([^"]+)"', text)
+    assert match is not None, "matplotlib always writes a view box"
+    return match[1]
 
 
 def _axes_box(axes: Axes, figure: Figure) -> str:

@@ -125,12 +125,12 @@ def _from_tables(evidence: Evidence, space: ChainSpace, ratings: RatingTable) ->
 
 def _found(evidence: Evidence, space: ChainSpace, which: str, confidence: float | None) -> Network | None:
     """The outcome's best or largest network, as predicted or planned with on the first target."""
-    found: FoundNetwork | None = getattr(evidence.outcome, which, None)
-    place = next((place for place in found.targets if place.target == evidence.target), None) if found else None
-    if found is None or place is None:
+    network: FoundNetwork | None = getattr(evidence.outcome, which, None)
+    place = next((place for place in network.targets if place.target == evidence.target), None) if network else None
+    if network is None or place is None:
         return None
     latency = place.latency_s if confidence is None else place.planned_s
-    return Network(space.parse(found.architecture), latency, found.rating)
+    return Network(space.parse(network.architecture), latency, network.rating)
 
 
 def _chosen(evidence: Evidence) -> Network | None:

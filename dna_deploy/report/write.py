@@ -88,7 +88,7 @@ def _made(evidence: Evidence) -> tuple[Sections, str]:
         from dna_deploy.report.page import page
 
         sections = sections_of(evidence)
-        made_at = max(found.record.provenance.created_at for found in evidence.findings.found)
+        made_at = max(entry.record.provenance.created_at for entry in evidence.findings.found)
         return sections, page(overview(evidence), sections, evidence.findings.left_out, made_at)
     except ModuleNotFoundError as error:
         raise DependencyError(

@@ -48,14 +48,14 @@ class ChainSpace:
         def fixed(layers: tuple[FixedLayer, ...]) -> list[list[object]]:
             return [[describe_operation(layer.operation), layer.out_channels, layer.stride] for layer in layers]
 
-        def cell(of: Cell) -> list[object]:
-            return [of.width, [[describe_operation(op) for op in operations] for operations in of.layers]]
+        def cell(candidates: Cell) -> list[object]:
+            return [candidates.width, [[describe_operation(op) for op in operations] for operations in candidates.layers]]
 
         return {
             "name": self.name,
             "input": str(self.input),
             "stem": fixed(self.stem),
-            "blocks": [[block.stride, [cell(of) for of in block.cells]] for block in self.blocks],
+            "blocks": [[block.stride, [cell(choices) for choices in block.cells]] for block in self.blocks],
             "head": fixed(self.head),
         }
 
@@ -88,7 +88,7 @@ class ChainSpace:
     def sample(self, rng: random.Random) -> Architecture:
         """A network drawn uniformly from the space."""
         weights = [[cell.count() for cell in block.cells] for block in self.blocks]
-        cells = (rng.choices(block.cells, of)[0] for block, of in zip(self.blocks, weights, strict=True))
+        cells = (rng.choices(block.cells, counts)[0] for block, counts in zip(self.blocks, weights, strict=True))
         return Architecture.of(cell.choice(cell.draw(rng.randrange)) for cell in cells)
 
     def sample_cells_evenly(self, rng: random.Random) -> Architecture:

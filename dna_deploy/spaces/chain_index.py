@@ -65,8 +65,8 @@ class ChainIndex:
 
     def exits(self, block: int) -> tuple[int, ...]:
         """For every candidate of a block, which of the widths that the block can emit it has."""
-        of = self.blocks[block]
-        return tuple(exit for cell in of.cells for exit in (of.widths.index(cell.width),) * cell.count())
+        index = self.blocks[block]
+        return tuple(exit for cell in index.cells for exit in (index.widths.index(cell.width),) * cell.count())
 
     # Genes: a candidate as one digit for its cell and one for each layer of the block's deepest cell.
 
@@ -127,8 +127,8 @@ class ChainIndex:
 
     def path_of(self, block: int, choice: BlockChoice | str) -> tuple[int, CellPath]:
         """The number of a candidate's cell, and its path there; the candidate may be a part of an architecture."""
-        known = self.blocks[block]
-        return known.path_of(known.parse(choice) if isinstance(choice, str) else choice)
+        index = self.blocks[block]
+        return index.path_of(index.parse(choice) if isinstance(choice, str) else choice)
 
     def paths(self, architecture: Architecture) -> tuple[tuple[int, CellPath], ...]:
         """`path_of` every block's candidate."""

@@ -75,12 +75,12 @@ class PlacedLayer:
     @classmethod
     def parse(cls, key: str) -> Self:
         """The layer that a `key` names."""
-        found = _KEY.fullmatch(key)
-        if found is None:
+        match = _KEY.fullmatch(key)
+        if match is None:
             raise UsageError(f"cannot read layer {key!r}", "a layer looks like pointwise(activation=silu) 16x28x28->24/2")
-        channels, height, width = map(int, found["shape"].split("x"))
-        operation = _operation(found["kind"], found["fields"], key)
-        return cls(operation, FeatureMap(channels, height, width), int(found["out"]), int(found["stride"]))
+        channels, height, width = map(int, match["shape"].split("x"))
+        operation = _operation(match["kind"], match["fields"], key)
+        return cls(operation, FeatureMap(channels, height, width), int(match["out"]), int(match["stride"]))
 
     @cached_property
     def output(self) -> FeatureMap:
@@ -110,13 +110,13 @@ class PlacedLayer:
         """The most activation elements alive at once, in-place activations assumed: input and output of the largest
         step, plus the layer's input where a residual keeps it.
         """
-        kept = self.input.elements if self.operation.has_residual(self.input, self.out_channels, self.stride) else 0
+        residual = self.input.elements if self.operation.has_residual(self.input, self.out_channels, self.stride) else 0
         steps = [(conv.input.elements + conv.output.elements, conv.input is self.input) for conv in self.convolutions]
         if not self.convolutions:  # a skip or a pool
             return self.input.elements + self.output.elements
         if self.convolutions[0].input is not self.input:  # it was pooled first
             steps.append((self.input.elements + self.convolutions[0].input.elements, True))
-        return max(elements if is_first else elements + kept for elements, is_first in steps)
+        return max(elements if is_first else elements + residual for elements, is_first in steps)
 
     def __str__(self) -> str:
         return f"{self.operation.code} {self.input}->{self.out_channels}/{self.stride}"

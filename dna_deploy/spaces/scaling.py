@@ -83,10 +83,10 @@ def grown(space: ChainSpace, architecture: Architecture, step: Scaling, times: f
     Raises:
         UsageError: no power of this step has so many.
     """
-    wanted = times * scaled(space, architecture, Scaling()).parameters
+    target = times * scaled(space, architecture, Scaling()).parameters
     for count in range(_STEPS + 1):
         sections = scaled(space, architecture, step.power(count / _STEPS_A_POWER))
-        if sections.parameters >= wanted:
+        if sections.parameters >= target:
             return sections
     raise UsageError(f"{architecture} never has {times:g} times its parameters by {step}", "let it grow in depth or width")
 

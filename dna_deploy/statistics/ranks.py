@@ -74,12 +74,12 @@ def rank_report(
 
     return RankReport(
         name,
-        estimate(lambda of: tau(score[of], accuracy[of])),
-        estimate(lambda of: _defined(spearmanr, score[of], accuracy[of])),
-        estimate(lambda of: _defined(pearsonr, score[of], accuracy[of])),
-        estimate(lambda of: tau_given(score[of], accuracy[of], tuple(cost[of] for cost in costs))),
-        estimate(lambda of: tau_among_equals(score[of], accuracy[of], costs[0][of])),
-        estimate(lambda of: gain_of_top(score[of], accuracy[of], top)),
+        estimate(lambda drawn: tau(score[drawn], accuracy[drawn])),
+        estimate(lambda drawn: _defined(spearmanr, score[drawn], accuracy[drawn])),
+        estimate(lambda drawn: _defined(pearsonr, score[drawn], accuracy[drawn])),
+        estimate(lambda drawn: tau_given(score[drawn], accuracy[drawn], tuple(cost[drawn] for cost in costs))),
+        estimate(lambda drawn: tau_among_equals(score[drawn], accuracy[drawn], costs[0][drawn])),
+        estimate(lambda drawn: gain_of_top(score[drawn], accuracy[drawn], top)),
     )
 
 
@@ -141,7 +141,7 @@ def gain_within(score: Values, accuracy: Values, groups: npt.NDArray[np.generic]
 def tau_between_seeds(accuracies: npt.NDArray[np.float64]) -> float:
     """The noise ceiling: the mean tau between trainings of the same networks, ``(networks, seeds)``; NaN for one seed."""
     seeds = accuracies.shape[1]
-    pairs = [tau(accuracies[:, one], accuracies[:, other]) for one in range(seeds) for other in range(one)]
+    pairs = [tau(accuracies[:, seed], accuracies[:, other]) for seed in range(seeds) for other in range(seed)]
     return float(np.mean(pairs)) if pairs else float("nan")
 
 
@@ -155,11 +155,11 @@ def resamples(groups: npt.NDArray[np.generic], seed: int = 0) -> list[Drawn]:
 def bootstrap(statistic: Callable[[Drawn], float], drawn: list[Drawn]) -> Estimate:
     """A statistic of the networks that it is given, and its interval over resamples."""
     value = statistic(np.arange(len(drawn[0])))
-    found = np.array([statistic(of) for of in drawn])
-    found = found[~np.isnan(found)]
-    if np.isnan(value) or not found.size:
+    values = np.array([statistic(resample) for resample in drawn])
+    values = values[~np.isnan(values)]
+    if np.isnan(value) or not values.size:
         return Estimate(float("nan"), float("nan"), float("nan"))
-    low, high = np.quantile(found, (0.025, 0.975))
+    low, high = np.quantile(values, (0.025, 0.975))
     return Estimate(value, float(low), float(high))
 
 
@@ -167,5 +167,5 @@ def _defined(statistic: Callable[[Values, Values], object], first: Values, secon
     """The statistic, or NaN where a side is constant and it does not exist."""
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return float("nan")
-    found: tuple[float, float] = statistic(first, second)  # type: ignore[assignment]
-    return float(found[0])
+    result: tuple[float, float] = statistic(first, second)  # type: ignore[assignment]
+    return float(result[0])

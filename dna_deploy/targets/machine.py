@@ -25,8 +25,8 @@ def processor_name() -> str:
         lines = CPUINFO.read_text(errors="replace").splitlines()
     except OSError:
         lines = []
-    found = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    named = next((found[field] for field in fields if found.get(field)), "")
+    facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    named = next((facts[field] for field in fields if facts.get(field)), "")
     return named or platform.processor() or platform.machine()
 
 

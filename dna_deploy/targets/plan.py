@@ -55,5 +55,5 @@ class SamplingPlan(BaseModel):
     def expected_rounds(self, rounds: int, seconds: float) -> int:
         """How many rounds it will be in all, judged by those that are done."""
         pace = seconds / max(1, rounds)
-        wanted = max(self.rounds, min(MOST_TIMES * self.rounds, math.ceil(self.least_s / pace) if pace > 0 else 0))
-        return wanted if self.budget_s is None or pace <= 0 else max(2, min(wanted, math.floor(self.budget_s / pace)))
+        needed = max(self.rounds, min(MOST_TIMES * self.rounds, math.ceil(self.least_s / pace) if pace > 0 else 0))
+        return needed if self.budget_s is None or pace <= 0 else max(2, min(needed, math.floor(self.budget_s / pace)))

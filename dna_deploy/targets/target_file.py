@@ -50,8 +50,8 @@ def find_target(name: str, profiles: Path) -> TargetFile:
 
 def target_names(profiles: Path) -> tuple[str, ...]:
     """Every target that can be named."""
-    found = sorted(path.parent.name for path in profiles.glob(f"*/{TARGET_FILE}"))
-    return tuple(dict.fromkeys((DEFAULT_TARGET, *found)))
+    names = sorted(path.parent.name for path in profiles.glob(f"*/{TARGET_FILE}"))
+    return tuple(dict.fromkeys((DEFAULT_TARGET, *names)))
 
 
 def default_target() -> Target:

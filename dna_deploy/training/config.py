@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from dna_deploy.records.files import Part
 from dna_deploy.training.recipe import Recipe
+
+RECORD, WEIGHTS = "trained-network.json", "weights.safetensors"
+"""What a training leaves."""
 
 LARGEST, RESIDUAL = "largest", "residual"
 """Trained here: the largest network of the space, or a small residual one, which takes a quarter of the time."""
@@ -21,6 +25,10 @@ def usual_epochs(images: int) -> int:
     return max(LEAST_EPOCHS, -(-LEAST_STEPS * Recipe().batch // max(1, images)))
 
 
+def _read_names(names: object) -> object:
+    return tuple(filter(None, names.split(","))) if isinstance(names, str) else names
+
+
 class TeacherConfig(Part):
     """Which teacher, and how it is made: the shape and recipe of one trained here, or how a pretrained one is taken."""
 
@@ -32,8 +40,16 @@ class TeacherConfig(Part):
     depth: int = Field(1, ge=1, description="of a residual one: residual blocks a stage")
     recipe: Recipe = Recipe()
     weights: Path | None = Field(None, description="of a pretrained teacher: a file instead of its published weights")
-    cuts: tuple[str, ...] = Field((), description="of a pretrained teacher: modules that end a block, instead of those found")
+    cuts: Annotated[tuple[str, ...], BeforeValidator(_read_names)] = Field(
+        (), description="of a pretrained teacher: modules that end a block, instead of those found"
+    )
     calibration_images: int = Field(256, ge=0, description="of a pretrained teacher: its batch norms are recalibrated on them")
+
+    def for_images(self, count: int) -> TeacherConfig:
+        """The config with as many epochs as so many images need, unless its recipe was told how many."""
+        if "epochs" in self.recipe.model_fields_set:
+            return self
+        return self.model_copy(update={"recipe": self.recipe.model_copy(update={"epochs": usual_epochs(count)})})
 
 
 class TrainingConfig(Part):

@@ -21,10 +21,8 @@ from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.training.accuracy import measure_accuracy
-from dna_deploy.training.config import TrainingConfig
+from dna_deploy.training.config import RECORD, WEIGHTS, TrainingConfig
 from dna_deploy.training.fit import BestEpoch, Run, fit
-
-RECORD, WEIGHTS = "trained-network.json", "weights.safetensors"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, model_validator
 
 from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.errors import UsageError
@@ -37,28 +37,24 @@ with 64 images a piece on 32 GPUs, two pieces a step."""
 PRESETS = {"short": SHORT, "imagenet": IMAGENET}
 
 
-def make_recipe(preset: str, *, crop: float | None = None, **changes: Any) -> Recipe:
-    """A preset with some of its values changed; those that are None stay.
+class FinalRecipe(Recipe):
+    """Final training of the network that search found: what a preset says, unless it is said otherwise."""
 
-    Args:
-        preset: One of `PRESETS`.
-        crop: Of its augmentation.
-        changes: Of its other values.
+    preset: str = Field(
+        "short", exclude=True, description="the recipe to begin with: short, or imagenet; all other keys replace what it says"
+    )
 
-    Raises:
-        UsageError: no such preset, or a value that cannot be.
-    """
-    if preset not in PRESETS:
-        raise UsageError(f"there is no preset {preset!r}", suggest(preset, tuple(PRESETS)))
-    wanted = {name: value for name, value in changes.items() if value is not None}
-    values = {name: getattr(PRESETS[preset], name) for name in Recipe.model_fields} | wanted
-    if crop is not None:
-        values["augmentation"] = {**PRESETS[preset].augmentation.model_dump(), "crop": crop}
-    try:
-        return Recipe.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name, problem = str(first["loc"][-1]), first["msg"][0].lower() + first["msg"][1:]
-        field = Recipe.model_fields.get(name) or Augmentation.model_fields.get(name)
-        hint = f"it is {field.description}" if field is not None and field.description else ""
-        raise UsageError(f"{name.replace('_', '-')} {first['input']!r}: {problem}", hint) from error
+    @model_validator(mode="before")
+    @classmethod
+    def _begins_with_the_preset(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        preset = values.get("preset", "short")
+        if preset not in PRESETS:
+            raise UsageError(f"there is no preset {preset!r}", suggest(preset, tuple(PRESETS)))
+        augmentation, said = PRESETS[preset].augmentation, values.get("augmentation", {})
+        if isinstance(said, dict):
+            said = {**augmentation.model_dump(), **said}
+        changed = {name for name, field in Recipe.model_fields.items() if getattr(PRESETS[preset], name) != field.default}
+        begun = {name: getattr(PRESETS[preset], name) for name in changed}
+        return {**begun, **values, "augmentation": said}

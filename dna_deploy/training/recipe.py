@@ -21,18 +21,18 @@ def _later(default: Any, **field: Any) -> Any:
 class Recipe(Part):
     """Optimiser, schedule and what keeps a network from learning by heart. The defaults suit small data."""
 
-    epochs: int = Field(4, ge=1)
+    epochs: int = Field(4, ge=1, description="passes over the training images")
     batch: int = Field(64, ge=2, description="images a step, over all processes and pieces")
-    learning_rate: float = Field(5e-3, gt=0, description="its highest value")
+    learning_rate: float = Field(5e-3, gt=0, description="the highest learning rate")
     weight_decay: float = Field(0.02, ge=0, description="of convolutions and linear maps; none on batch norms and biases")
     warm_up: float = Field(0.1, ge=0, lt=1, description="share of the steps in which the learning rate rises")
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of every label that is spread over all classes")
     teacher_weight: float = Field(0.5, ge=0, le=1, description="share of the teacher's soft targets, where there is a teacher")
     temperature: float = Field(2.0, gt=0, description="softens both sides of the soft targets (Hinton, arXiv 1503.02531)")
     augmentation: Augmentation = Augmentation()
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, description="of everything random in it")
 
-    optimiser: Literal["adamw", "rmsproptf"] = _later("adamw", description="as timm calls it")
+    optimiser: Literal["adamw", "rmsproptf"] = _later("adamw", description="adamw or rmsproptf, as timm calls them")
     schedule: Literal["cosine", "step"] = _later("cosine", description="how the learning rate falls after the warm-up")
     decay: float = _later(0.97, gt=0, le=1, description="factor of the learning rate a step of the schedule 'step'")
     decay_epochs: float = _later(2.4, gt=0, description="epochs between two steps of the schedule 'step'")

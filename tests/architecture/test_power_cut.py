@@ -17,12 +17,13 @@ from dna_deploy.latency.sampling import Visit
 from dna_deploy.learning.checkpoint import Checkpoint
 from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.pipeline.published import publish
-from dna_deploy.pipeline.stages import Stage, run_lock, run_stages
+from dna_deploy.pipeline.runner import Stage, run_lock, run_stages
 from dna_deploy.progress import OnProgress
 from dna_deploy.records.files import write_atomically
 from dna_deploy.search.rating_log import RatingLog
 from tests.architecture.power_cut import Left, restore, watched
-from tests.training.test_training import SAVING, train
+from tests.pipeline.made import MadeStage
+from tests.training.made import SAVING, train
 
 T = TypeVar("T")
 OLD, NEW = b"old " * 50, b"newer " * 50
@@ -175,7 +176,7 @@ def two_stages(folder: Path) -> tuple[Stage, Stage]:
             write_atomically(work / name, b"".join(path.read_bytes() for path in inputs.values()) + text.encode())
             publish(work / name, made)
 
-        return Stage(name, "writes", 1.0, lambda: {key: path.read_text() for key, path in inputs.items()}, (made,), run)
+        return MadeStage(name, "writes", 1.0, lambda: {key: path.read_text() for key, path in inputs.items()}, (made,), run)
 
     return stage("one", {}, "1"), stage("two", {"one": folder / "out" / "one"}, "2")
 

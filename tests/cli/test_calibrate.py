@@ -14,7 +14,7 @@ from dna_deploy.records.rating_run import RatingRun
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.score import ACCURACY, RATING, predicted
 from dna_deploy.spaces.catalog import find_space
-from tests.cli.test_learning import fails, run
+from tests.cli.made import fails, run
 from tests.records.collect_samples import SAMPLES
 from tests.search.instances import random_ratings
 

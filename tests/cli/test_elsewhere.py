@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 
 from dna_deploy.cli.app import app
 from dna_deploy.errors import DnaDeployError, UsageError
+from dna_deploy.pipeline.runner import FinishedStage
 from dna_deploy.pipeline.settings import Settings
 from dna_deploy.pipeline.settings_file import settings_text
-from dna_deploy.pipeline.stages import FinishedStage
 from dna_deploy.records.files import Provenance
-from tests.data.test_sources import class_folders
+from tests.data.made import class_folders
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def refused(*arguments: str) -> DnaDeployError:
 
 def done_before(project: Path, stage: str, **changes: object) -> Path:
     path = project / "runs" / "default" / "stages" / f"{stage}.json"
-    FinishedStage(provenance=Provenance.now(), stage=stage, inputs={}, outputs={}, seconds=1.0).write(path)
+    FinishedStage(provenance=Provenance.now(), stage=stage, inputs={}, settings={}, outputs={}, seconds=1.0).write(path)
     return path
 
 
@@ -73,7 +73,7 @@ def test_in_a_folder_below_the_hint_names_the_project(project: Path, monkeypatch
 
 def test_a_run_folder_of_a_newer_version_says_so(project: Path) -> None:
     path = done_before(project, "profile")
-    path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 99'))
+    path.write_text(path.read_text().replace('"schema_version": 2', '"schema_version": 99'))
     first, *others = planned("project")["stages"]
     assert "schema version 99" in first["why"]
     assert {stage["why"] for stage in others} == {"an earlier stage runs"}

@@ -15,8 +15,8 @@ from dna_deploy.records.score import ACCURACY, share
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.search import Constraint, Latency, search
 from dna_deploy.spaces.catalog.fashion import FASHION
+from tests.export.made import RATINGS, TABLE
 from tests.export.networks import TINY, lively_weights
-from tests.export.test_promise import RATINGS, TABLE
 
 pytestmark = pytest.mark.slow
 

@@ -15,9 +15,9 @@ from dna_deploy.cli.app import app
 from dna_deploy.cli.console import be_quiet, note
 from dna_deploy.cli.views.journey import PlainView, journey_view
 from dna_deploy.cli.views.live import JourneyView, live_view
-from dna_deploy.pipeline.stages import StageEvent
+from dna_deploy.pipeline.runner import StageEvent
 from dna_deploy.progress import Progress
-from tests.pipeline.test_time_left import PROFILE, RATE, TRAIN, Clock, planned
+from tests.pipeline.made import PROFILE, RATE, TRAIN, Clock, planned
 
 COLOUR = "\x1b\\[[39][0-9]"
 STEP = Progress("supernets", 120, 480, "loss 0.412 0.377 0.301")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_learning import LINES, fails, run, write_ratings
-from tests.data.test_sources import class_folders
+from tests.cli.made import LINES, fails, run, write_ratings
+from tests.data.made import class_folders
 
 BASELINES = ("operator counts", "parameters", "MACs", "chance")
 

@@ -15,7 +15,7 @@ from dna_deploy.pipeline.settings import Settings
 from dna_deploy.pipeline.settings_file import settings_text
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.spaces.catalog import find_space
-from tests.data.test_sources import class_folders
+from tests.data.made import class_folders
 from tests.search.instances import random_ratings, random_table
 
 FASHION = find_space("fashion")

@@ -9,8 +9,8 @@ import pytest
 
 from dna_deploy.pipeline.journey import Journey
 from dna_deploy.pipeline.settings_file import settings_of
-from tests.cli.test_learning import fails, run
-from tests.data.test_sources import class_folders
+from tests.cli.made import fails, run
+from tests.data.made import class_folders
 
 
 @pytest.mark.slow
@@ -42,5 +42,5 @@ def test_a_teacher_that_would_not_be_asked_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("method", "stages"), [("dna", ["teach", "rate"]), ("dna++", ["rate"])])
 def test_a_journey_without_a_teacher_teaches_none(tmp_path: Path, method: str, stages: list[str]) -> None:
-    journey = Journey(settings_of({"method": method}, "a test"), tmp_path)
+    journey = Journey(settings_of({"method": method}), tmp_path)
     assert [stage.name for stage in journey.stages()][1:-4] == stages

@@ -29,7 +29,7 @@ from dna_deploy.spaces.catalog import SPACES
 from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv, Pointwise
 from dna_deploy.spaces.placed import OPERATIONS
 from dna_deploy.targets.target import Target
-from tests.data.test_sources import class_folders
+from tests.data.made import class_folders
 
 
 class TestMBConvSpace(ChainContract):

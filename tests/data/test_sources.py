@@ -17,6 +17,7 @@ from dna_deploy.data.decoding import decode
 from dna_deploy.data.fashion_mnist import SYSTEM_FOLDER
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.operations import FeatureMap
+from tests.data.made import class_folders
 
 COLOUR, GREY = FeatureMap(3, 32, 32), FeatureMap(1, 28, 28)
 
@@ -32,15 +33,6 @@ def fashion_folder(folder: Path) -> Path:
     for part, count in (("train", 20), ("t10k", 5)):
         write_idx(folder, f"{part}-images-idx3-ubyte", rng.integers(0, 256, (count, 28, 28), np.uint8), packed=part == "train")
         write_idx(folder, f"{part}-labels-idx1-ubyte", rng.integers(0, 10, count).astype(np.uint8), packed=part == "train")
-    return folder
-
-
-def class_folders(folder: Path, *classes: str, images: int = 12) -> Path:
-    rng = np.random.default_rng(0)
-    for name in classes:
-        (folder / name).mkdir(parents=True)
-        for number in range(images):
-            Image.fromarray(rng.integers(0, 256, (40, 50, 3), np.uint8)).save(folder / name / f"{number}.png")
     return folder
 
 

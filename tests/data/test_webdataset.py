@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from dna_deploy.data.config import DataConfig
 from dna_deploy.data.splits import divide
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.operations import FeatureMap
+from tests.data.inputs.shards import tar_of
 
 wds = pytest.importorskip("webdataset", reason="the package writes the shards")
 group_by_keys, tar_file_expander = wds.tariterators.group_by_keys, wds.tariterators.tar_file_expander
@@ -74,14 +73,6 @@ def test_the_fixed_splits_hold_for_shards(tmp_path: Path) -> None:
     assert few.digest != more.digest
 
 
-def tar_of(path: Path, **files: bytes) -> None:
-    with tarfile.open(path, "w") as archive:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-
-
 @pytest.mark.parametrize(
     ("files", "message"),
     [
@@ -95,7 +86,7 @@ def tar_of(path: Path, **files: bytes) -> None:
     ],
 )
 def test_shards_that_cannot_be_used_are_explained(tmp_path: Path, files: dict[str, bytes], message: str) -> None:
-    tar_of(tmp_path / "train-0.tar", **files)
+    tar_of(tmp_path / "train-0.tar", files)
     with pytest.raises(UsageError, match=message):
         load_dataset("webdataset", tmp_path, SHAPE)
 

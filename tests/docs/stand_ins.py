@@ -34,7 +34,7 @@ SMALL = {
     "calibrate": ("--networks", "6"),
     "evolve": (
         "--dataset", "photos", "--rounds", "1", "--epochs", "1", "--images", "100",
-        "--train-epochs", "1", "--train-images", "100",
+        "--train-epochs", "1", "--train-images", "100", "--teacher-epochs", "1", "--teacher-images", "100",
     ),
     "report": ("--no-png",),
 }  # fmt: skip
@@ -43,15 +43,14 @@ SMALL = {
 SMALL_JOURNEY = {
     "DNA_DEPLOY_PROFILE_ROUNDS": "24",
     "DNA_DEPLOY_PROFILE_VALIDATION_NETWORKS": "2",
-    "DNA_DEPLOY_TEACHER_EPOCHS": "1",
-    "DNA_DEPLOY_TEACHER_IMAGES": "100",
+    "DNA_DEPLOY_DATA_TEACHER_IMAGES": "100",
+    "DNA_DEPLOY_DATA_SUPERNET_IMAGES": "100",
+    "DNA_DEPLOY_DATA_TRAIN_IMAGES": "100",
+    "DNA_DEPLOY_DATA_RATING_IMAGES": "50",
+    "DNA_DEPLOY_DATA_VALIDATION_IMAGES": "50",
+    "DNA_DEPLOY_TEACHER_RECIPE_EPOCHS": "1",
     "DNA_DEPLOY_RATE_EPOCHS": "1",
-    "DNA_DEPLOY_RATE_IMAGES": "100",
-    "DNA_DEPLOY_RATE_RATING_IMAGES": "50",
-    "DNA_DEPLOY_RATE_JOBS": "1",
     "DNA_DEPLOY_TRAIN_EPOCHS": "1",
-    "DNA_DEPLOY_TRAIN_IMAGES": "100",
-    "DNA_DEPLOY_TRAIN_VALIDATION_IMAGES": "50",
 }
 """Settings of a whole journey, from the environment."""
 

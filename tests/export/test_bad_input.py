@@ -30,8 +30,8 @@ from dna_deploy.records.model_card import Absent
 from dna_deploy.spaces.catalog.fashion import FASHION
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import default_target
+from tests.export.made import made_up_data
 from tests.export.networks import TINY, tiny
-from tests.export.test_delivery import made_up_data
 
 
 class Airy(nn.Module):

@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 from scipy.stats import binom
 
-from dna_deploy.errors import TableError, UnstableMeasurementError
+from dna_deploy.cli.commands.run import check_promise
+from dna_deploy.errors import PromiseError, TableError, UnstableMeasurementError
 from dna_deploy.export.cards.card import baseline, layer_facts
 from dna_deploy.export.cards.card_file import card_path, write_card
 from dna_deploy.export.cards.card_text import card_markdown
-from dna_deploy.records.files import Provenance
-from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.model_card import (
     Absent,
     AskedLatency,
@@ -22,41 +21,10 @@ from dna_deploy.records.model_card import (
     Parity,
     PredictedLatency,
 )
-from dna_deploy.records.samples import Samples
 from dna_deploy.records.score import ACCURACY, share
 from dna_deploy.spaces.catalog.fashion import FASHION
 from dna_deploy.spaces.catalog.mbconv import MBCONV, PUBLISHED
-from dna_deploy.targets.fingerprint import Fingerprint
-from dna_deploy.targets.plan import SamplingPlan
-from dna_deploy.targets.target import Target
-from tests.export.networks import TINY, tiny
-
-WHY = Absent(reason="for a reason")
-
-
-def measurement(samples: int = 100, microseconds: int = 90) -> Measurement:
-    return Measurement(
-        provenance=Provenance.now(),
-        model="model.onnx",
-        model_digest="sha256:1",
-        target=Target(name="cpu-1thread"),
-        fingerprint=Fingerprint(processor="a processor", logical_processors=1, system="a system", runtime_version="r 1"),
-        plan=SamplingPlan(),
-        samples=Samples(visits_ns=tuple((microseconds * 1000 + number,) for number in range(samples))),
-        doubts=(),
-    )
-
-
-def card(**changes: object) -> ModelCard:
-    values: dict[str, object] = {
-        "provenance": Provenance.now(), "model": "model.onnx", "model_digest": "sha256:1", "model_bytes": 1000,
-        "precision": "fp32", "space": "fashion", "space_digest": FASHION.digest, "architecture": TINY,
-        "layers": layer_facts(FASHION, tiny()), "parameters": 40_090, "deployed_parameters": 39_300, "macs": 1_480_000,
-        "asked": WHY, "predicted": WHY, "measured": WHY, "parity": WHY, "metrics": WHY, "baselines": (), "dataset": WHY,
-        "labels": tuple("abcdefghij"), "seeds": {"training": 3}, "packages": {}, "digests": {"weights": "sha256:2"},
-        "reproduce": "dna-deploy run",
-    }  # fmt: skip
-    return ModelCard.model_validate({**values, **changes})
+from tests.export.made import WHY, card, measurement
 
 
 def test_interval_of_an_accuracy_holds_the_shares_that_could_have_given_it() -> None:
@@ -123,3 +91,18 @@ def test_baselines_stand_beside_the_network() -> None:
     ]
     assert len(rows) == 2
     assert "95.0 us" in rows[1]
+
+
+@pytest.mark.parametrize(("microseconds", "code"), [(90, None), (110, 8)])
+def test_a_journey_that_ends_with_a_missed_promise_ends_with_its_exit_code(microseconds: int, code: int | None) -> None:
+    found = card(
+        asked=AskedLatency(latency_s=1e-4, quantile="p90"),
+        measured=MeasuredLatency.of(measurement(microseconds=microseconds), "p90"),
+    )
+    if code is None:
+        check_promise(found)
+        return
+    with pytest.raises(PromiseError, match=r"the promise is missed: 110\.1% of what was asked") as caught:
+        check_promise(found)
+    assert caught.value.exit_code == code
+    assert caught.value.hint

@@ -5,13 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import numpy as np
 import onnxruntime
 import pytest
 
-from dna_deploy.data.config import DataConfig
-from dna_deploy.data.image_set import Dataset, Normalisation, StoredImages
-from dna_deploy.data.splits import ImageData, divide
 from dna_deploy.errors import ParityError, UsageError
 from dna_deploy.export.cards.metadata import ModelInfo
 from dna_deploy.export.checks import parity
@@ -25,16 +21,8 @@ from dna_deploy.export.untrained import export_untrained
 from dna_deploy.records.model_card import Absent, AskedLatency, ModelCard
 from dna_deploy.spaces.catalog.fashion import FASHION
 from dna_deploy.targets.target import Precision, Target
+from tests.export.made import made_up_data
 from tests.export.networks import TINY, lively_weights, tiny
-
-
-def made_up_data(images: int = 40) -> ImageData:
-    pixels = np.random.default_rng(0).integers(0, 256, (images, 1, 28, 28), dtype=np.uint8)
-    stored = StoredImages(pixels, np.arange(images) % 10)
-    dataset = Dataset(
-        "made-up", "sha256:0", FASHION.input, tuple("abcdefghij"), Normalisation((0.3,), (0.4,)), training=stored, test=stored
-    )
-    return divide(dataset, DataConfig(rating_images=10, validation_images=10))
 
 
 @pytest.mark.slow

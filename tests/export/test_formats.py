@@ -21,8 +21,8 @@ from dna_deploy.export.runtimes.onnx_runtime import read_notes
 from dna_deploy.export.source import Source
 from dna_deploy.records.model_card import Absent, ModelCard, PredictedLatency
 from dna_deploy.spaces.catalog.fashion import FASHION
+from tests.export.made import made_up_data
 from tests.export.networks import images, lively_weights, tiny
-from tests.export.test_delivery import made_up_data
 
 pytestmark = pytest.mark.slow
 

@@ -11,6 +11,7 @@ from dna_deploy.errors import InfeasibleError, PromiseError, TableError
 from dna_deploy.pipeline.promise import RESERVE, SLACK, Attempt, Measure, keep_promise, measure_untrained, recalibrated
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.measurement import Measurement
+from dna_deploy.records.pace import MeasuredPace
 from dna_deploy.records.samples import Samples
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.search import Constraint, Latency, search
@@ -20,12 +21,9 @@ from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import default_target
 from dna_deploy.units import Duration
+from tests.export.made import RATINGS, TABLE, measurement
 from tests.export.networks import tiny
-from tests.export.test_card import measurement
-from tests.search.instances import random_ratings, random_table
-
-TABLE = random_table(FASHION, random.Random(0))
-RATINGS = random_ratings(FASHION, random.Random(1))
+from tests.search.instances import random_ratings
 
 
 class Device:
@@ -147,8 +145,50 @@ def test_untrained_network_is_measured_on_this_machine_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    measure = measure_untrained(FASHION, default_target(), SamplingPlan(rounds=4, runs=2), "p90")
+    table = TABLE.model_copy(update={"target": default_target()})
+    measure = measure_untrained(FASHION, table, SamplingPlan(rounds=4, runs=2), "p90")
     found = measure(tiny())
     assert found.samples.count >= 64
     assert found.samples.can_tell("p90")
     assert list(tmp_path.rglob("*.onnx")) == []
+
+
+class Moody(Device):
+    """A device that goes at another pace each time it is looked at, and says so, as sentinels do."""
+
+    def __init__(self, bias: float, seed: int = 0) -> None:
+        super().__init__(bias)
+        self.rng = random.Random(seed)
+
+    def __call__(self, architecture: Architecture) -> Measurement:
+        pace = self.rng.choice((0.95, 1.0, 1.05, 1.4))
+        samples = Samples(visits_ns=((round(self.latency(architecture) * pace * 1e9),),) * 100)
+        told = MeasuredPace(ratio=pace, standard_error=0.0, sentinels=5)
+        return super().__call__(architecture).model_copy(update={"samples": samples, "pace": told})
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_machine_of_changing_pace_changes_nothing_of_the_promise(seed: int) -> None:
+    _, seconds = find(0.5)
+    quiet, moody = keep(Device(1.05), seconds)[1], keep(Moody(1.05, seed), seconds)[1]
+    assert moody.architecture == quiet.architecture
+    assert moody.measured.seconds == pytest.approx(quiet.measured.seconds, rel=0.016)
+    assert moody.measured.seconds <= seconds
+    assert moody.now is not None
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_missed_at_equal_pace_gives_its_place_to_the_next_best(seed: int) -> None:
+    outcome, _ = find(0.5)
+    best = FASHION.parse(outcome.best.architecture)
+
+    class Biased(Moody):
+        def latency(self, architecture: Architecture) -> float:
+            return super().latency(architecture) * (1.05 if architecture == best else 1.0)
+
+    seconds = TABLE.predict(FASHION, best).seconds
+    heard, chosen = keep(Biased(1.0, seed), seconds)
+    assert heard[0].architecture == outcome.best.architecture
+    assert heard[0].verdict == "missed"
+    assert chosen.architecture != outcome.best.architecture
+    assert TABLE.predict(FASHION, FASHION.parse(chosen.architecture)).seconds <= seconds

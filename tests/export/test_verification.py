@@ -19,8 +19,8 @@ from dna_deploy.records.model_card import AskedLatency, MeasuredLatency, ModelCa
 from dna_deploy.spaces.catalog.fashion import FASHION
 from dna_deploy.targets.target_file import default_target
 from dna_deploy.units import Duration
+from tests.export.made import card, measurement
 from tests.export.networks import TINY, tiny
-from tests.export.test_card import card, measurement
 
 BASE_INSTALL = """
 import sys

@@ -12,7 +12,7 @@ import pytest
 
 from dna_deploy.pipeline.journey import Journey
 from dna_deploy.pipeline.settings import Settings
-from dna_deploy.pipeline.settings_file import settings_text
+from dna_deploy.pipeline.settings_file import settings_of, settings_text
 from dna_deploy.rating.rater import RefiningRater, open_rater
 from dna_deploy.records.model_card import Absent, ModelCard
 from dna_deploy.records.rating_table import RatingTable
@@ -22,14 +22,21 @@ from dna_deploy.report.write import write_report
 
 pytestmark = pytest.mark.slow
 
-TINY = Settings.model_validate(
+TINY = settings_of(
     {
         "folder": "run",
         "keep_promise": False,  # a measurement decides there, and no two are equal
         "profile": {"rounds": 30, "validation_networks": 4},
-        "teacher": {"epochs": 1, "images": 400},
-        "rate": {"epochs": 1, "images": 200, "rating_images": 60, "supernets": 2, "jobs": 1},
-        "train": {"epochs": 1, "images": 400, "validation_images": 60},
+        "data": {
+            "teacher_images": 400,
+            "supernet_images": 200,
+            "rating_images": 60,
+            "train_images": 400,
+            "validation_images": 60,
+        },
+        "teacher": {"recipe": {"epochs": 1}},
+        "rate": {"epochs": 1, "supernets": 2},
+        "train": {"epochs": 1},
     }
 )
 
@@ -122,6 +129,6 @@ def test_killed_anywhere_it_goes_on_to_the_same_result(finished: Path, tmp_path:
 
 
 def test_a_project_can_ask_for_a_steady_processor(tmp_path: Path) -> None:
-    settings = Settings.model_validate({"profile": {"steady": True}})
+    settings = settings_of({"profile.steady": True})
     assert Journey(settings, tmp_path, tmp_path).target.plan.steady
     assert not Journey(Settings(), tmp_path, tmp_path).target.plan.steady

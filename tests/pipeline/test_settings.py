@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from dna_deploy.errors import UsageError
-from dna_deploy.pipeline.settings import Settings
-from dna_deploy.pipeline.settings_file import load_settings, settings_text
+from dna_deploy.pipeline.settings import MOVED, Settings
+from dna_deploy.pipeline.settings_file import field_of, load_settings, read_settings, settings_of, settings_text
+
+FORMER = Path(__file__).parent / "samples" / "former.toml"
+"""What `init --latency 20ms` wrote before the tables of the settings were the configs themselves."""
 
 
 def written(folder: Path, text: str) -> Path:
@@ -18,23 +22,40 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_the_written_file_explains_every_key_and_reads_back(tmp_path: Path) -> None:
-    text = settings_text(Settings(latency="20ms"))
-    assert load_settings(written(tmp_path, text), {}) == Settings(latency="20ms")
-    assignments = [line for line in text.splitlines() if " = " in line]
-    assert all("  # " in line for line in assignments)
+    settings = settings_of({"latency": "20ms", "train.mixup": 0.2, "teacher.cuts": ["layer1", "layer2"]})
+    text = settings_text(settings)
+    assert load_settings(written(tmp_path, text), {}) == settings
+    assignments = [line for line in text.splitlines() if " =" in line]
+    assert len(assignments) > 90
+    assert all("  # " in line and line.partition("  # ")[2].strip() for line in assignments)
+
+
+def test_every_default_in_the_written_file_is_the_one_that_holds(tmp_path: Path) -> None:
+    shown = settings_text(Settings())
+    live = re.sub(r"^# (?=\w+ = [^\s#])", "", shown, flags=re.MULTILINE)
+    assert shown.count("\n# ") > 90
+    assert live.count("\n# ") < 12, "only keys without a default are remarks still"
+    assert read_settings(written(tmp_path, live), environment={}) == settings_of({})
 
 
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ('spce = "fashion"', "unknown key 'spce'", "did you mean 'space'?"),
-        ("[train]\nepoch = 3", "unknown key 'train.epoch'", "did you mean 'epochs'?"),
+        ('spce = "fashion"', "'spce' is an unknown key", "did you mean 'space'?"),
+        ("[train]\nepoch = 3", "'train.epoch' is an unknown key", "did you mean 'epochs'?"),
+        ("[teacher.recipe]\nepoch = 3", "'teacher.recipe.epoch' is an unknown key", "did you mean 'epochs'?"),
+        ("[train]\npreset = 'imagnet'", "there is no preset 'imagnet'", "did you mean 'imagenet'?"),
+        ("method = 'one-shto'", "'one-shto'", "did you mean 'one-shot'?"),
         ("[train]\nepochs = 'many'", "train.epochs = 'many'", ""),
         ("latency = '20'", "duration '20' has no unit", "write it like 20ms"),
         ("latency = '-1ms'", "not positive", "write it like 20ms"),
         ("quantile = 'p95'", "quantile = 'p95'", ""),
         ("space = ", "is not TOML", ""),
-        ("method = 'dna+++'", "unknown method 'dna+++'", "did you mean 'dna++'?"),
+        (
+            "method = 'dna++'\n[rate]\nsupernets = 3",
+            "method 'dna++' has no setting rate.supernets",
+            "",
+        ),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, text: str, message: str, hint: str) -> None:
@@ -54,3 +75,55 @@ def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         load_settings(tmp_path / "none.toml", {})
     assert "dna-deploy init" in caught.value.hint
+
+
+def test_a_file_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    settings = load_settings(FORMER, {})
+    assert (settings.latency, settings.rate.model_dump()["epochs"], settings.data.teacher_images) == ("20ms", 3, 20_000)
+    assert (settings.data.train_images, settings.data.rating_images, settings.profile.rounds) == (20_000, None, None)
+    text = (
+        FORMER.read_text().replace('method = "dna"', 'method = "dna++"').replace("rating_images = 2000", "rating_images = 99")
+    )
+    other = load_settings(written(tmp_path, text.replace("# epochs =        #", "epochs = 5 #")), {})
+    assert (other.data.rating_images, other.teacher.recipe.epochs, other.rate.model_dump()["batch"]) == (99, 5, 64)
+
+
+def test_variables_of_an_earlier_version_are_read(tmp_path: Path) -> None:
+    environment = {"DNA_DEPLOY_RATE_IMAGES": "77", "DNA_DEPLOY_TEACHER_EPOCHS": "2", "DNA_DEPLOY_RATE_JOBS": "3"}
+    settings = read_settings(tmp_path / "none.toml", environment=environment)
+    assert (settings.data.supernet_images, settings.teacher.recipe.epochs, settings.compute.jobs) == (77, 2, 3)
+
+
+@pytest.mark.parametrize("key", MOVED.values())
+def test_a_key_moved_to_one_that_is_there(key: str) -> None:
+    assert field_of(key).description
+
+
+def test_what_is_said_once_holds_in_every_table() -> None:
+    settings = settings_of({"seed": 3, "dataset": "photos", "teacher.recipe.seed": 4, "train.preset": "imagenet"})
+    assert (settings.train.seed, settings.rate.model_dump()["seed"], settings.data.seed, settings.teacher.recipe.seed) == (
+        3,
+        3,
+        3,
+        4,
+    )
+    assert settings.data.dataset == "photos"
+    assert (settings.train.epochs, settings.train.augmentation.crop) == (500, 0.08)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message", "hint"),
+    [
+        ("ema", 1.5, "--ema 1.5: Input should be less than 1", "running mean"),
+        ("amp", "fp8", "--amp 'fp8': Input should be 'off', 'bf16' or 'fp16'", "mixed precision"),
+        ("batch", 1, "--batch 1: ", "images a step"),
+        ("augmentation.crop", 0.0, "--augmentation.crop 0.0: Input should be greater than 0", "share of the area"),
+        ("learning_rate", -1.0, "--learning_rate -1.0", "the highest learning rate"),
+        ("rand_augment", 31, "--rand_augment 31", "RandAugment"),
+    ],
+)
+def test_a_wrong_flag_is_named_with_what_it_means(key: str, value: object, message: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        settings_of({f"train.{key}": value}, {f"train.{key}": f"--{key}"})
+    assert message in caught.value.message
+    assert hint in caught.value.hint

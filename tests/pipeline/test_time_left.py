@@ -4,28 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from dna_deploy.pipeline.stages import PlannedStage, Stage, StageEvent, Verdict
+from dna_deploy.pipeline.runner import StageEvent
 from dna_deploy.pipeline.time_left import TimeLeft, in_words
 from dna_deploy.progress import Progress
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def stage(name: str, estimate_s: float) -> Stage:
-    return Stage(name, f"does {name}", estimate_s, dict, (), lambda work, on_progress: None)
-
-
-PROFILE, RATE, TRAIN = stage("profile", 30), stage("rate", 90), stage("train", 60)
-
-
-def planned(*stages: Stage, kept: tuple[str, ...] = ()) -> tuple[PlannedStage, ...]:
-    return tuple(PlannedStage(one, Verdict(one.name not in kept, "")) for one in stages)
+from tests.pipeline.made import PROFILE, RATE, TRAIN, Clock, planned
 
 
 @pytest.fixture

@@ -15,14 +15,9 @@ from dna_deploy.learning.samplers.uniform import UniformNetworks
 from dna_deploy.nets.layers import build_layer
 from dna_deploy.progress import Progress
 from dna_deploy.rating.rater import AdditiveRater, Rater, open_rater
+from dna_deploy.rating.raters.one_shot.config import OneShotConfig
 from dna_deploy.rating.raters.one_shot.rater import OneShot
-from dna_deploy.rating.raters.one_shot.training import (
-    OneShotConfig,
-    OneShotWork,
-    build_one_shot,
-    one_shot_work,
-    train_one_shot,
-)
+from dna_deploy.rating.raters.one_shot.training import OneShotWork, build_one_shot, one_shot_work, train_one_shot
 from tests.toy import SPACE, toy_data
 
 CONFIG = OneShotConfig(epochs=3, batch=16, rating_batch=20, calibration_images=32)

@@ -14,9 +14,10 @@ from dna_deploy.nets.supernets.twins import Population, centre_of, on_sphere
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import Progress
 from dna_deploy.rating.raters.dna_pp.collapse import FILE_NAME
+from dna_deploy.rating.raters.dna_pp.config import CollapseLimits, PopulationConfig
 from dna_deploy.rating.raters.dna_pp.draws import TwoViews, draw_paths
 from dna_deploy.rating.raters.dna_pp.embedding import Spread, distance, divergence
-from dna_deploy.rating.raters.dna_pp.population import CollapseLimits, PopulationConfig, PopulationWork, population_work
+from dna_deploy.rating.raters.dna_pp.population import PopulationWork, population_work
 from dna_deploy.rating.raters.dna_pp.rating import population_of, rate_batch, rate_population, rating_views
 from dna_deploy.rating.raters.dna_pp.stitched import rate_chained
 from dna_deploy.rating.raters.dna_pp.training import build_population, momentum_at, train_population

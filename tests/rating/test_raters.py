@@ -11,10 +11,11 @@ import pytest
 from dna_deploy import plugins
 from dna_deploy.errors import TableError, UsageError
 from dna_deploy.progress import OnProgress, silent
-from dna_deploy.rating.rater import AdditiveRater, Needs, Rater, load_rater, make_rater, open_rater
+from dna_deploy.rating.configs import Needs
+from dna_deploy.rating.rater import AdditiveRater, Rater, load_rater, make_rater, open_rater
 from dna_deploy.rating.raters import RATERS
+from dna_deploy.rating.raters.one_shot.config import OneShotConfig
 from dna_deploy.rating.raters.one_shot.rater import OneShot
-from dna_deploy.rating.raters.one_shot.training import OneShotConfig
 from dna_deploy.rating.work import FILE_NAME, FORMER_FILE_NAME
 from dna_deploy.records.files import Part, Record
 from dna_deploy.records.rating_run import RatingRun

@@ -12,7 +12,7 @@ from dna_deploy.records.profile_run import ProbeSamples
 from dna_deploy.records.samples import Samples
 from dna_deploy.search import Constraint, search
 from dna_deploy.spaces.catalog import find_space
-from tests.records.test_probe_kit import small_run
+from tests.records.made import small_run
 from tests.search.instances import random_ratings, random_table
 
 FASHION = find_space("fashion")

@@ -19,16 +19,9 @@ from dna_deploy.records.doubt import Doubt
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.latency_table import AbsentRow, Calibration, LatencyRow, LatencyTable
 from dna_deploy.records.probe_kit import WEIGHTS_FILE, KitManifest, KitProbe, KitTensor, ProbeKit
-from dna_deploy.records.profile_run import AbsentProbe, Conditions, ProbeSamples, ProfileRun
-from dna_deploy.records.samples import Samples
-from dna_deploy.targets.fingerprint import Fingerprint
-from dna_deploy.targets.plan import SamplingPlan
-from dna_deploy.targets.target import Target
+from dna_deploy.records.profile_run import ProfileRun
 from dna_deploy.targets.target_file import read_target
-
-PROVENANCE = Provenance(created_at="2026-01-01T00:00:00+00:00", tool_version="0", python_version="3", host="h", command="c")
-MACHINE = Fingerprint(processor="p", logical_processors=4, system="s", runtime_version="pretend 1")
-TARGET = Target(name="t")
+from tests.records.made import MACHINE, PROVENANCE, TARGET, small_run
 
 
 def small_kit() -> ProbeKit:
@@ -43,15 +36,6 @@ def small_kit() -> ProbeKit:
         probes=probes,
     )  # fmt: skip
     return ProbeKit(manifest, files)
-
-
-def small_run() -> ProfileRun:
-    return ProfileRun(
-        provenance=PROVENANCE, space="s", space_digest="sha256:0", kit_digest="sha256:0", target=TARGET, fingerprint=MACHINE,
-        plan=SamplingPlan(), conditions=Conditions(other_load=(0.5,), seconds=1.0), rounds=2,
-        probes=(ProbeSamples(role="layer", key="a", samples=Samples(visits_ns=((10, 11), (12, 13)))),),
-        absent=(AbsentProbe(role="layer", key="b", reason="it crashed"),),
-    )  # fmt: skip
 
 
 def small_table() -> LatencyTable:

@@ -23,6 +23,7 @@ from dna_deploy.search import (
 )
 from tests.search.brute_force import Census, front
 from tests.search.instances import small_instance
+from tests.search.made import layers_unlike, within
 
 QUANTITIES: tuple[Quantity, ...] = (
     Latency("device-0"),
@@ -45,12 +46,6 @@ def random_constraints(census: Census, rng: random.Random) -> list[Constraint]:
         least = quantity != Rating() and rng.random() < 0.25
         constraints.append(Constraint(quantity, at_least=bound) if least else Constraint(quantity, at_most=bound))
     return constraints
-
-
-def within(census: Census, share: float) -> list[Constraint]:
-    """A latency budget that about this share of the networks meet."""
-    latencies = sorted(census.of(network, Latency("device-0")) for network in census.layers)
-    return [Constraint(Latency("device-0"), at_most=latencies[int(share * (len(latencies) - 1))])]
 
 
 @pytest.mark.parametrize("hundred", range(10))
@@ -86,17 +81,6 @@ def test_every_listed_network_is_one_of_the_k_best() -> None:
         found = [outcome.best, *outcome.others]
         assert len({network.architecture for network in found}) == len(found)
         assert [network.rating for network in found] == pytest.approx(expected, rel=1e-11), seed
-
-
-def layers_unlike(one: str, other: str) -> int:
-    """Layers of two architecture lines that differ in operation or width, or that only one has."""
-    total = 0
-    for a, b in zip(one.split("/"), other.split("/"), strict=True):
-        (width, ops), (width_b, ops_b) = (part.split(":") for part in (a, b))
-        first, second = ops.split(","), ops_b.split(",")
-        same = sum(x == y for x, y in zip(first, second, strict=False)) if width == width_b else 0
-        total += max(len(first), len(second)) - same
-    return total
 
 
 def test_diverse_networks_are_each_the_best_of_those_that_differ_enough() -> None:

@@ -13,7 +13,7 @@ from dna_deploy.search import Constraint, Latency, Rating, search
 from dna_deploy.spaces.architecture import Architecture
 from tests.search.brute_force import Census
 from tests.search.instances import Instance, random_ratings, small_instance
-from tests.search.test_against_brute_force import layers_unlike, within
+from tests.search.made import layers_unlike, within
 
 
 def unsure_instance(seed: int, error: float = 0.1) -> Instance:

@@ -17,7 +17,7 @@ from dna_deploy.nets.teachers.teacher import load_teacher
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.training.config import TeacherConfig
 from dna_deploy.training.teachers import make_teacher
-from tests.data.test_sources import class_folders
+from tests.data.made import class_folders
 
 SPACE = find_space("mbconv@64").with_classes(2)
 

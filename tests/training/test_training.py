@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -35,10 +34,7 @@ from dna_deploy.training.teacher import train_residual
 from dna_deploy.training.teachers import make_teacher
 from tests.learning.gradients import check_portions
 from tests.toy import SPACE, toy_data, toy_teacher
-
-ARCHITECTURE = SPACE.parse("8:k3e1,p1/12:k5e2/16:k5e2,k3e1")
-CONFIG = TrainingConfig(recipe=Recipe(epochs=3, batch=16))
-SAVING = Compute(checkpoint_seconds=0)
+from tests.training.made import ARCHITECTURE, CONFIG, SAVING, train
 
 
 def test_a_network_learns_what_can_be_learnt(tmp_path: Path) -> None:
@@ -63,11 +59,6 @@ def test_the_best_epoch_is_kept_not_the_last(tmp_path: Path) -> None:
     trained = train_architecture(SPACE, ARCHITECTURE, toy_data(), wild, tmp_path, on_progress=lambda p: seen.append(p.remark))
     assert f"best {trained.validation[0].value:.2%}" in seen[-1]
     assert TensorFile.read(tmp_path / "best.safetensors").facts["epoch"] == trained.best_epoch
-
-
-def train(folder: Path, **how: Any) -> TrainedNetwork:
-    """The toy network, trained in a folder."""
-    return train_architecture(SPACE, ARCHITECTURE, toy_data(), CONFIG, folder, **how)
 
 
 class KilledError(Exception):
@@ -214,7 +205,7 @@ def test_the_learning_rate_rises_and_ends_near_zero() -> None:
 SCRIPT = """
 import os, signal, sys
 from pathlib import Path
-from tests.training.test_training import SAVING, train
+from tests.training.made import SAVING, train
 
 def stop(progress):
     if progress.done == int(sys.argv[2]):

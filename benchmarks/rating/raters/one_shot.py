@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from benchmarks.rating.bench import Bench, Scores
+from dna_deploy.rating.raters.one_shot.config import OneShotConfig
 from dna_deploy.rating.raters.one_shot.rater import OneShot
-from dna_deploy.rating.raters.one_shot.training import OneShotConfig, one_shot_work
+from dna_deploy.rating.raters.one_shot.training import one_shot_work
 
 
 def rate(bench: Bench) -> Scores:

@@ -7,8 +7,9 @@ import torch
 from benchmarks.rating.bench import Bench, Scores
 from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.supernets.twins import Population
+from dna_deploy.rating.raters.dna_pp.config import PopulationConfig
 from dna_deploy.rating.raters.dna_pp.embedding import distance
-from dna_deploy.rating.raters.dna_pp.population import PopulationConfig, PopulationWork, population_work
+from dna_deploy.rating.raters.dna_pp.population import PopulationWork, population_work
 from dna_deploy.rating.raters.dna_pp.rating import population_of, rating_views
 from dna_deploy.rating.raters.dna_pp.stitched import rate_chained
 from dna_deploy.rating.raters.dna_pp.training import train_population

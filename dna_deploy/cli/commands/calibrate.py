@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.options.general import Json
+from dna_deploy.cli.options.groups import Knob, Knobs
+from dna_deploy.cli.options.learning import DEVICE
+from dna_deploy.cli.options.tables import Ratings
 from dna_deploy.cli.views.journey import journey_view
+from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from dna_deploy.records.rating_calibration import RatingCalibration
@@ -19,13 +24,12 @@ def calibrate(
     *,
     networks: Annotated[int, typer.Option(min=6, help="How many networks to train shortly; 8 to 24 are usual.")] = 16,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of each, from its blocks' weights in the supernets.")] = 1,
-    ratings: Annotated[Path | None, typer.Option(help="The rating table; default: ratings/SPACE.json.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Chooses the networks.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    ratings: Ratings,
+    settings: Annotated[Settings, Knobs("Options", Knob("seed", help="Chooses the networks")), DEVICE],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The calibrated table; default: ratings/SPACE.calibrated.json.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """Turn ratings into predicted accuracies: train a few networks shortly, fit what the plain sum cannot know.
 
@@ -33,18 +37,16 @@ def calibrate(
 
     Example: dna-deploy calibrate runs/rate-1a2b3c4d --networks 16
     """
-    from dna_deploy.learning.compute import Compute
     from dna_deploy.pipeline.calibrate import calibrate as calibrate_ratings
     from dna_deploy.rating.rater import BlockRater, open_rater
     from dna_deploy.records.rating_calibration import calibration_beside
-    from dna_deploy.records.rating_table import RatingTable
     from dna_deploy.search.spread import spread
     from dna_deploy.training.recipe import Recipe
 
-    rater = open_rater(run, BlockRater, Compute(device=device))
+    rater = open_rater(run, BlockRater, settings.compute)
     work = rater.work
-    table = RatingTable.read(ratings or Path("ratings") / f"{work.space.name}.json")
-    chosen = spread(work.space, table, networks, seed=seed)
+    table = ratings.read(work.space.name)
+    chosen = spread(work.space, table, networks, seed=settings.seed)
     with journey_view() as view:
         found = calibrate_ratings(rater, table, chosen, Recipe(epochs=epochs), run / "short-trainings", on_progress=view)
     path = out or Path("ratings") / f"{work.space.name}.calibrated.json"

@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
 from dna_deploy.cli.console import aligned, complain, note, print_json, print_result
+from dna_deploy.cli.options.general import SPACE, Json
+from dna_deploy.cli.options.groups import Knob, Knobs
+from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from dna_deploy.data.splits import ImageData
     from dna_deploy.export.delivery import Delivery
     from dna_deploy.export.source import Source
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What is exported, besides the network's name, and what its card says of it."""
+
+    PANEL: ClassVar = "Origin"
+
+    weights: Annotated[Path | None, typer.Option(help="Weights as safetensors; none gives random ones.")] = None
+    outcome: Annotated[Path | None, typer.Option(help="The search outcome that the network comes from.")] = None
+    table: Annotated[Path | None, typer.Option(help="A latency table, to predict by.")] = None
+
+
+@dataclass(frozen=True)
+class Judging:
+    """What the file is judged on."""
+
+    PANEL: ClassVar = "Judging"
+
+    dataset: Annotated[
+        str | None, typer.Option(help="Judge on the test images of this data set; by default what it was trained on.")
+    ] = None
+    images: Annotated[int | None, typer.Option(min=1, help="How many test images to judge on; all by default.")] = None
 
 
 def export(
@@ -21,6 +48,9 @@ def export(
         typer.Argument(help="A trained network's record, a search outcome, or an architecture's line (with --space)."),
     ] = "trained/trained-network.json",
     *,
+    settings: Annotated[Settings, SPACE, Knobs("Options", Knob("seed", help="For random weights"))],
+    origin: Origin,
+    judging: Judging,
     out: Annotated[Path, typer.Option("--out", "-o", help="A new folder for the model and its card.")] = Path("model"),
     formats: Annotated[
         list[str] | None,
@@ -34,21 +64,12 @@ def export(
             help="Also a file that takes pictures (bytes, channels last) of HEIGHTxWIDTH or 'any' size and gives probabilities."
         ),
     ] = None,
-    space: Annotated[str, typer.Option(help="The space of an architecture's line.")] = "fashion",
-    weights: Annotated[Path | None, typer.Option(help="Weights as safetensors; none gives random ones.")] = None,
-    outcome: Annotated[Path | None, typer.Option(help="The search outcome that the network comes from.")] = None,
-    table: Annotated[Path | None, typer.Option(help="A latency table, to predict by.")] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="Judge on the test images of this data set; by default what it was trained on.")
-    ] = None,
-    images: Annotated[int | None, typer.Option(min=1, help="How many test images to judge on; all by default.")] = None,
     batch: Annotated[
         str | None,
         typer.Option(help="Images at once: a number, or 'any' to leave it open; by default what the latency was asked for."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="For random weights.")] = 0,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a model that is in the folder.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """Export a network as ONNX: batch norms folded, weights and provenance inside, checked against torch.
 
@@ -67,31 +88,34 @@ def export(
     if with_preprocessing is not None:
         pictures = PictureSize.parse(with_preprocessing)
         wanted += ["onnx-pictures", *(["openvino-pictures"] if "openvino" in wanted else [])]
-    source = _source(network, space, weights, outcome, table)
-    data = _data(source, dataset)
+    source = _source(network, settings.space, origin)
+    data = _data(source, judging.dataset)
     if data is not None:
         source = source.with_labels(data.classes, data.normalisation.mean, data.normalisation.deviation)
     note(f"exporting {source.architecture}")
     done = deliver(
-        source, out, formats=wanted, data=data, images=images, batch=_batch(batch, source), seed=seed, replace=replace,
-        pictures=pictures,
+        source, out, formats=wanted, data=data, images=judging.images, batch=_batch(batch, source),
+        seed=settings.seed, replace=replace, pictures=pictures,
     )  # fmt: skip
+    _show(done, json=json)
+    _complain(done)
+    note(f"next: dna-deploy verify {done.model} --latency 20ms")
+
+
+def _show(done: Delivery, *, json: bool) -> None:
+    """Prints the cards of the files that were written."""
     written = (done, *done.others)
     if json:
-        models = [
-            {"model": str(one.model), "card_file": str(one.card_file), **one.card.model_dump(mode="json")} for one in written
-        ]
+        cards = [delivery.card.model_dump(mode="json") for delivery in written]
+        files = [{"model": str(delivery.model), "card_file": str(delivery.card_file)} for delivery in written]
         refused = [{"format": one.name, "reason": one.error.message} for one in done.refused]
-        print_json("export", models=models, refused=refused)
-        _complain(done)
+        print_json("export", models=[file | card for file, card in zip(files, cards, strict=True)], refused=refused)
         return
     from dna_deploy.export.cards.card_text import headline
 
-    print_result("\n\n".join(aligned(headline(one.card)) for one in written))
-    for one in written:
-        note(f"wrote {one.model} and {one.card_file} (and as Markdown)")
-    _complain(done)
-    note(f"next: dna-deploy verify {done.model} --latency 20ms")
+    print_result("\n\n".join(aligned(headline(delivery.card)) for delivery in written))
+    for delivery in written:
+        note(f"wrote {delivery.model} and {delivery.card_file} (and as Markdown)")
 
 
 def _complain(done: Delivery) -> None:
@@ -102,7 +126,7 @@ def _complain(done: Delivery) -> None:
         raise done.refused[0].error
 
 
-def _source(network: str, space: str, weights: Path | None, outcome: Path | None, table: Path | None) -> Source:
+def _source(network: str, space: str, origin: Origin) -> Source:
     from dataclasses import replace
 
     from dna_deploy.export.source import Source, source_of_record
@@ -115,12 +139,12 @@ def _source(network: str, space: str, weights: Path | None, outcome: Path | None
         source = Source(found, found.parse(network))
     else:
         source = source_of_record(Path(network))
-    if weights is not None:
-        source = replace(source, weights=weights)
-    if outcome is not None:
-        source = source.with_outcome(SearchOutcome.read(outcome))
-    if table is not None:
-        source = source.with_table(LatencyTable.read(table))
+    if origin.weights is not None:
+        source = replace(source, weights=origin.weights)
+    if origin.outcome is not None:
+        source = source.with_outcome(SearchOutcome.read(origin.outcome))
+    if origin.table is not None:
+        source = source.with_table(LatencyTable.read(origin.table))
     return source
 
 

@@ -10,7 +10,7 @@ from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.options.constraints import Constraints
 from dna_deploy.cli.options.general import SPACE_AND_QUANTILE, Json
 from dna_deploy.cli.options.tables import LatencyTables, Ratings
-from dna_deploy.cli.prediction import prediction_values
+from dna_deploy.cli.views.prediction import prediction_values
 from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:

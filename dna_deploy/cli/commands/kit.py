@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dna_deploy.cli.console import note, print_json, print_result
+from dna_deploy.cli.options.general import SPACE, Json
+from dna_deploy.cli.options.groups import Knob, Knobs
 from dna_deploy.cli.views.journey import journey_view
+from dna_deploy.pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from dna_deploy.records.probe_kit import ProbeKit
 
 
 def kit(
-    space: Annotated[str, typer.Option("--space", "-s", help="The search space, such as mbconv or mbconv@128.")],
     *,
+    settings: Annotated[Settings, SPACE, Knobs("Options", Knob("seed", help="Draws whole networks and random weights"))],
     output: Annotated[Path, typer.Option("--output", "-o", help="The kit to write, such as mbconv.kit.")],
-    seed: Annotated[int, typer.Option(help="Draws the whole networks and the random weights.", min=0)] = 0,
     calibration: Annotated[int, typer.Option(help="Whole networks to fit the table on.", min=3)] = 10,
     validation: Annotated[int, typer.Option(help="Whole networks to judge the table on.", min=0)] = 40,
     batch: Annotated[int, typer.Option(help="Images at once.", min=1)] = 1,
     precision: Annotated[str, typer.Option(help="fp32, fp16 or int8.")] = "fp32",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """Write a probe kit: the layers of a space as weightless ONNX graphs, to be profiled on a device without torch.
 
@@ -29,14 +34,21 @@ def kit(
     from dna_deploy.export.kits.kit_cache import cached_kit
     from dna_deploy.spaces.catalog import find_space
     from dna_deploy.targets.target import as_precision
-    from dna_deploy.units import Bytes
 
     with journey_view() as on_progress:
         made = cached_kit(
-            find_space(space), seed, calibration, validation,
+            find_space(settings.space), settings.seed, calibration, validation,
             batch=batch, precision=as_precision(precision), on_progress=on_progress,
         )  # fmt: skip
     made.write(output)
+    _show(made, output, json=json)
+    note(f"next, on the device: dna-deploy profile {output}")
+
+
+def _show(made: ProbeKit, output: Path, *, json: bool) -> None:
+    """Prints what is in a kit."""
+    from dna_deploy.units import Bytes
+
     size = output.stat().st_size
     layers = len(made.probes("layer"))
     if json:
@@ -52,4 +64,3 @@ def kit(
         )
         return
     print_result(f"{output}: {Bytes(size)}, {layers} layers and {len(made.graphs) - layers - 2} whole networks")
-    note(f"next, on the device: dna-deploy profile {output}")

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dna_deploy.cli.console import note, print_json, print_result
+from dna_deploy.cli.options.general import MEASURING, SEED, SPACE, TARGET, Json
+from dna_deploy.cli.options.groups import Knob, Knobs
 from dna_deploy.cli.views.journey import journey_view
+from dna_deploy.pipeline.images import CatalogSpace
+from dna_deploy.pipeline.settings import Settings
+from dna_deploy.pipeline.stages.profile import Profile
 
-MEASURING = "measuring"
+MEASURING_STEP = "measuring"
+
+PROFILING = Knobs(
+    "Measuring",
+    Knob("quantile", help="Measure often enough to plan for p50, p90 or p99"),
+    Knob("profile.validation_networks", ("--validate",)),
+    *("profile.budget", "profile.accept_noise"),
+)
 
 if TYPE_CHECKING:
     from dna_deploy.latency.fidelity import Validation
     from dna_deploy.latency.workshop import Profiled
     from dna_deploy.progress import OnProgress, Progress
     from dna_deploy.records.probe_kit import ProbeKit
-    from dna_deploy.targets.target_file import TargetFile
 
 
 def profile(
@@ -25,22 +37,12 @@ def profile(
         str, typer.Argument(help="A probe kit, or ssh://user@host to profile there; without one the kit of --space is made.")
     ] = "",
     *,
-    space: Annotated[str, typer.Option("--space", "-s", help="The search space, such as mbconv or mbconv@128.")] = "fashion",
-    target: Annotated[str, typer.Option("--target", "-t", help="How to run it; see: dna-deploy targets")] = "cpu-1thread",
-    validate: Annotated[int, typer.Option(help="Judge the table on so many whole networks it has not seen.", min=0)] = 0,
-    rounds: Annotated[int | None, typer.Option(help="How often every model is visited.", min=2)] = None,
-    budget: Annotated[str, typer.Option(help="Measure no longer than this, such as 60s.")] = "",
-    quantile: Annotated[str, typer.Option(help="Measure often enough to plan for p50, p90 or p99.")] = "p50",
-    seed: Annotated[int, typer.Option(help="Draws the whole networks of a kit made here.", min=0)] = 0,
-    steady: Annotated[
-        bool, typer.Option("--steady", help="Repeat what others slowed down: for a machine that is not yours alone.")
-    ] = False,
-    accept_noise: Annotated[bool, typer.Option("--accept-noise", help="Make the table of a noisy machine, too.")] = False,
+    settings: Annotated[Settings, SPACE, TARGET, SEED, MEASURING, PROFILING],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be measured, and about how long.")] = False,
     remote_command: Annotated[str, typer.Option(help="What dna-deploy is called on the other machine.")] = "dna-deploy",
     profiles: Annotated[Path, typer.Option(help="Targets and raw runs.")] = Path("profiles"),
     tables: Annotated[Path, typer.Option(help="Where latency tables go.")] = Path("latency_tables"),
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """Time every layer of a space on a device, and make its latency table.
 
@@ -50,35 +52,39 @@ def profile(
 
     Example, on another machine: dna-deploy profile ssh://pi@raspberry --space mbconv --target raspberry
     """
-    from dna_deploy.latency.fidelity import validate as judge
-    from dna_deploy.latency.profile import check_runnable
+    from dna_deploy.latency.fidelity import validate
     from dna_deploy.latency.remote import SCHEME, Remote
-    from dna_deploy.latency.workshop import Folders, profile_space, profile_space_remotely
     from dna_deploy.spaces.catalog import find_space
-    from dna_deploy.targets.target_file import find_target
 
-    file = _with_plan(find_target(target, profiles), rounds, budget, quantile, steady=steady)
-    is_remote = kit.startswith(SCHEME)
+    stage, is_remote = _stage(settings, profiles, tables), kit.startswith(SCHEME)
     with journey_view() as view:
         on_progress = _announcing(view)
-        if not kit:
-            check_runnable(file.target, file.plan)
-        probes = _kit("" if is_remote else kit, space, file, seed, validate, on_progress)
-        on_space, folders = find_space(probes.manifest.space), Folders(profiles, tables)
+        probes = _kit("" if is_remote else kit, stage, on_progress, check=not kit)
+        stage = replace(stage, source=CatalogSpace(find_space(probes.manifest.space)))
         if dry_run:
-            _print_plan(probes, file, validate, json=json)
+            _print_plan(probes, stage, json=json)
             return
-        if is_remote:
-            remote = Remote.parse(kit, remote_command)
-            done = profile_space_remotely(remote, probes, on_space, file, folders, validate, accept_noise=accept_noise)
-        else:
-            done = profile_space(probes, on_space, file, folders, validate, accept_noise=accept_noise, on_progress=on_progress)
-    judged = judge(done.table, done.run, on_space) if validate else None
+        remote = Remote.parse(kit, remote_command) if is_remote else None
+        done = stage.measure_remotely(remote, probes) if remote else stage.measure(probes, on_progress)
+    judged = validate(done.table, done.run, stage.source.space) if settings.profile.validation_networks else None
     if json:
         print_json("profile", **_as_json(done, judged))
     else:
         _print(done, judged)
-    note(f"next: dna-deploy search --space {on_space.name} --table {done.table_path} --latency 20ms")
+    note(f"next: dna-deploy search --space {done.table.space} --table {done.table_path} --latency 20ms")
+
+
+def _stage(settings: Settings, profiles: Path, tables: Path) -> Profile:
+    """The stage that measures the space, of the size that the target wants."""
+    from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.targets.target_file import find_target
+
+    target = settings.profile.applied_to(find_target(settings.target, profiles), settings.quantile)
+    name, size = settings.space, target.target.input_size
+    space = find_space(f"{name}@{size}" if size and "@" not in name else name)
+    table = tables / f"{space.name}.{target.target.name}.json"
+    noisy = bool(settings.profile.accept_noise)
+    return Profile(CatalogSpace(space), target, settings.profile, settings.seed, profiles, table, accepts_noise=noisy)
 
 
 def _announcing(view: OnProgress) -> OnProgress:
@@ -87,7 +93,7 @@ def _announcing(view: OnProgress) -> OnProgress:
 
     def on_progress(progress: Progress) -> None:
         nonlocal is_said
-        if progress.step == MEASURING and not is_said:
+        if progress.step == MEASURING_STEP and not is_said:
             is_said = True
             note(f"measuring: {progress.remark}; interrupt it at any time, the same command goes on")
         view(progress)
@@ -95,47 +101,27 @@ def _announcing(view: OnProgress) -> OnProgress:
     return on_progress
 
 
-def _with_plan(file: TargetFile, rounds: int | None, budget: str, quantile: str, *, steady: bool) -> TargetFile:
-    from dataclasses import replace
-
-    from dna_deploy.records.samples import plan_for
-    from dna_deploy.units import Duration
-
-    changes: dict[str, object] = {}
-    if rounds is not None:
-        changes |= {"rounds": rounds, "least_s": 0.0}
-    if budget:
-        changes["budget_s"] = Duration.parse(budget).seconds
-    if steady:
-        changes["steady"] = True
-    return replace(file, plan=plan_for(quantile, file.plan.model_copy(update=changes)))
-
-
-def _kit(path: str, space: str, file: TargetFile, seed: int, validate: int, on_progress: OnProgress) -> ProbeKit:
+def _kit(path: str, stage: Profile, on_progress: OnProgress, *, check: bool) -> ProbeKit:
+    from dna_deploy.latency.profile import check_runnable
     from dna_deploy.records.probe_kit import ProbeKit
 
     if path:
         return ProbeKit.read(Path(path))
-    from dna_deploy.export.kits.kit_cache import cached_kit
-    from dna_deploy.spaces.catalog import find_space
-
-    target = file.target
-    of = find_space(f"{space}@{target.input_size}" if target.input_size and "@" not in space else space)
-    return cached_kit(
-        of, seed, validation_networks=max(40, validate), batch=target.batch, precision=target.precision, on_progress=on_progress
-    )
+    if check:
+        check_runnable(stage.target.target, stage.target.plan)
+    return stage.kit(on_progress)
 
 
-def _print_plan(kit: ProbeKit, file: TargetFile, validate: int, *, json: bool) -> None:
+def _print_plan(kit: ProbeKit, stage: Profile, *, json: bool) -> None:
     from dna_deploy.latency.profile import chosen_probes, estimate_profile
 
-    probes, plan = chosen_probes(kit, validate), file.plan
-    expected = estimate_profile(kit, file.target, plan, validate)
+    target, plan, networks = stage.target.target, stage.target.plan, stage.config.validation_networks
+    probes, expected = chosen_probes(kit, networks), estimate_profile(kit, target, plan, networks)
     if json:
-        print_json("profile", space=kit.manifest.space, target=file.target.model_dump(), plan=plan.model_dump(),
+        print_json("profile", space=kit.manifest.space, target=target.model_dump(), plan=plan.model_dump(),
                    models=len(probes), expected_s=expected.seconds)  # fmt: skip
         return
-    print_result(f"{kit.manifest.space} on {file.target.name}: {len(probes)} models, {plan.rounds} rounds, about {expected}")
+    print_result(f"{kit.manifest.space} on {target.name}: {len(probes)} models, {plan.rounds} rounds, about {expected}")
 
 
 def _as_json(done: Profiled, judged: Validation | None) -> dict[str, object]:

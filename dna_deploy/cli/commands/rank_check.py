@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.options.general import SPACE, Json
+from dna_deploy.cli.options.tables import Ratings
 from dna_deploy.cli.views.journey import journey_view
+from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,15 +28,15 @@ _COLUMNS, _LINES = 60, 14
 def rank_check(
     accuracies: Annotated[Path, typer.Argument(help="CSV: an architecture, then one accuracy a training, on each line.")],
     *,
-    space: Annotated[str, typer.Option("--space", "-s", help="The search space.")] = "fashion",
-    ratings: Annotated[Path | None, typer.Option(help="The rating table; default: ratings/SPACE.json.")] = None,
+    settings: Annotated[Settings, SPACE],
+    ratings: Ratings,
     run: Annotated[
         list[Path] | None,
         typer.Option(help="A folder that rate named: adds what its rater says of whole networks. May be repeated."),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many of the best-rated networks count for the gain.")] = 5,
     plot: Annotated[Path | None, typer.Option(help="Draw accuracy over every score into this PNG.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """Compare ratings with known accuracies, beside operator counts, parameters, MACs and chance; with 95 % intervals.
 
@@ -47,10 +50,10 @@ def rank_check(
     from dna_deploy.spaces.catalog import find_chain
     from dna_deploy.statistics.ranks import rank_report, tau_between_seeds
 
-    found_space = find_chain(space)
-    networks = read_accuracies(accuracies, found_space)
+    space = find_chain(settings.space)
+    networks = read_accuracies(accuracies, space)
     accuracy = np.array([network.accuracy for network in networks])
-    scores = _scores(found_space, networks, ratings, run or [])
+    scores = _scores(space, networks, ratings, run or [])
     if plot is not None:
         from dna_deploy.report.rank_plot import write_rank_plot
 
@@ -63,25 +66,22 @@ def rank_check(
         values = {"networks": len(networks), "noise_ceiling_tau": _finite(ceiling), "top": top}
         print_json("rank-check", **values, scores=[_as_json(report) for report in reports])
         return
-    print_result(_table(reports, top))
-    print_result("")
-    print_result(_scatter(scores["block rating"], accuracy.tolist()))
+    print_result(f"{_table(reports, top)}\n\n{_scatter(scores['block rating'], accuracy.tolist())}")
     seeds = "one training each: the noise ceiling is unknown" if math.isnan(ceiling) else f"tau between trainings {ceiling:.2f}"
     note(f"{len(networks)} networks; {seeds}")
 
 
 def _scores(
-    space: ChainSpace, networks: Sequence[KnownNetwork], ratings: Path | None, runs: Sequence[Path]
+    space: ChainSpace, networks: Sequence[KnownNetwork], ratings: Ratings, runs: Sequence[Path]
 ) -> dict[str, list[float]]:
     """Every score, more is better."""
     import random
 
     import numpy as np
 
-    from dna_deploy.records.rating_table import RatingTable
     from dna_deploy.statistics.operator_counts import left_one_out, operator_counts
 
-    table = RatingTable.read(ratings or Path("ratings") / f"{space.name}.json")
+    table = ratings.read(space.name)
     table.check_space(space)
     architectures = [network.architecture for network in networks]
     placed = [space.place(architecture) for architecture in architectures]

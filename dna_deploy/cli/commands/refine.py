@@ -10,7 +10,7 @@ import typer
 from dna_deploy.cli.console import note, print_json, print_result
 from dna_deploy.cli.options.general import Json
 from dna_deploy.cli.options.tables import Ratings
-from dna_deploy.cli.second_stage import refine_outcome
+from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.cli.views.refinement import refinement_view
 
 
@@ -27,12 +27,16 @@ def refine(
 
     Example: dna-deploy refine outcome.json --run runs/rate-1a2b3c4d -o refined.json
     """
+    from dna_deploy.rating.rater import RefiningRater, open_rater
+    from dna_deploy.rating.refine import reordered
     from dna_deploy.records.search_outcome import SearchOutcome
 
-    before = SearchOutcome.read(outcome)
-    after, refinement = refine_outcome(before, ratings.read(before.space), run, with_labels=with_labels)
+    before, rater = SearchOutcome.read(outcome), open_rater(run, RefiningRater)
+    second = rater.second_stage(ratings.read(before.space), with_labels=with_labels)
+    with journey_view() as view:
+        refinement = second.refine([rater.work.space.parse(line) for line in before.shortlist], view)
     if out is not None:
-        after.write(out)
+        reordered(before, refinement).write(out)
     if json:
         print_json("refine", refinement=refinement.model_dump(mode="json"), was_best=before.best.architecture)
     else:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dna_deploy.cli.console import note, print_json, print_result
+from dna_deploy.cli.options.general import Json
 from dna_deploy.cli.views.journey import journey_view
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def report(
         Path | None, typer.Option("--png", metavar="FOLDER", help="Where PNGs go; default: a folder beside the HTML file.")
     ] = None,
     no_png: Annotated[bool, typer.Option("--no-png", help="Write the HTML file alone.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """Show what was found as one HTML page that needs no network, and as PNGs.
 
@@ -44,10 +45,9 @@ def report(
 
 def _project() -> Path:
     """The run folder that the settings in this folder name; without settings, this folder."""
-    from dna_deploy.pipeline.settings_file import FILE_NAME, load_settings
+    from dna_deploy.pipeline.settings_file import FILE_NAME, read_settings
 
-    settings = Path(FILE_NAME)
-    return Path(load_settings(settings).folder) if settings.exists() else Path()
+    return Path(read_settings().folder) if Path(FILE_NAME).exists() else Path()
 
 
 def _as_json(written: Written) -> dict[str, object]:

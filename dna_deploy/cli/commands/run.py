@@ -11,15 +11,23 @@ from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.options.general import Json
 from dna_deploy.cli.options.groups import Alone, Knob, Knobs
 from dna_deploy.cli.views.journey import journey_view
-from dna_deploy.errors import UsageError
+from dna_deploy.errors import PromiseError, UsageError
 from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from dna_deploy.pipeline.journey import Journey
+    from dna_deploy.records.model_card import ModelCard
 
 SETTINGS_FILE = Path("dna-deploy.toml")
 DEMO_FOLDER = Path("runs/demo")
-DEMO = {"profile.steady": True, "teacher.name": "residual", "teacher.epochs": 3}
+DEMO: dict[str, object] = {
+    "profile.steady": True,
+    "teacher.name": "residual",
+    "teacher.recipe.epochs": 3,
+    "rate.epochs": 3,
+    "data.train_images": 20_000,
+    "compute.jobs": 2,
+}
 """Whoever sees it first may well have neighbours, and little time: this teacher takes a quarter of that of the default."""
 
 PROMISE = Knobs(
@@ -122,7 +130,7 @@ def _journey(settings: Settings, folder: Path, profiles: Path, reproduce: str) -
 
 def _walk(journey: Journey, start_from: str | None, only: str | None, *, json: bool) -> None:
     from dna_deploy.export.cards.card_text import headline
-    from dna_deploy.pipeline.stages import run_stages
+    from dna_deploy.pipeline.runner import run_stages
     from dna_deploy.records.model_card import ModelCard
 
     with journey_view() as view:
@@ -133,14 +141,23 @@ def _walk(journey: Journey, start_from: str | None, only: str | None, *, json: b
     card = ModelCard.read(card_file)
     if json:
         print_json("run", folder=str(journey.folder), model=str(journey.model_file), card=card.model_dump(mode="json"))
+        check_promise(card)
         return
     print_result(aligned(headline(card)))
     note(f"wrote {journey.model_file} and {card_file} (and as Markdown)")
+    check_promise(card)
     note(f"next: dna-deploy verify {journey.model_file} · the whole trade-off: dna-deploy report {journey.folder}")
 
 
+def check_promise(card: ModelCard) -> None:
+    """Raises `PromiseError` where the file that was made does not keep what was asked."""
+    if card.promise == "missed":
+        hint = "measure it again with: dna-deploy verify; or search again: dna-deploy run --from search"
+        raise PromiseError(f"the promise is {card.verdict}", hint)
+
+
 def _print_plan(journey: Journey, start_from: str | None, only: str | None, *, json: bool) -> None:
-    from dna_deploy.pipeline.stages import plan
+    from dna_deploy.pipeline.runner import plan
     from dna_deploy.pipeline.time_left import in_words
 
     steps = plan(journey.stages(), journey.folder, start_from=start_from, only=only)

@@ -14,9 +14,9 @@ from dna_deploy.cli.options.constraints import Constraints
 from dna_deploy.cli.options.general import SPACE_AND_QUANTILE, Json
 from dna_deploy.cli.options.groups import spread
 from dna_deploy.cli.options.tables import LatencyTables, Ratings
-from dna_deploy.cli.prediction import network_line, network_values
 from dna_deploy.cli.quiet import QuietableGroup
-from dna_deploy.cli.second_stage import refine_outcome
+from dna_deploy.cli.views.journey import journey_view
+from dna_deploy.cli.views.prediction import network_line, network_values
 from dna_deploy.cli.views.refinement import refinement_view
 from dna_deploy.cli.views.search import search_view
 from dna_deploy.errors import UsageError
@@ -54,18 +54,15 @@ def search(
         return
     space, latency_tables = tables.read_chain(settings.space)
     table = ratings.read(space.name)
-    outcome = choosing.question(space, table, constraints, settings)(latency_tables)
-    changed = ""
-    if choosing.refine is not None:
-        refined, refinement = refine_outcome(outcome, table, choosing.refine)
-        outcome, changed = refined, refinement_view(refinement, outcome)
-    outcome.write(output)
+    with journey_view() as view:
+        found = choosing.finder(space, table, constraints, settings).find(latency_tables, view)
+    found.outcome.write(output)
+    predicted = (found.outcome.best, table, ratings.path(space.name))
     if json:
-        predicted = network_values(outcome.best, table, ratings.path(space.name))
-        print_json("search", outcome=outcome.model_dump(mode="json"), **predicted)
+        print_json("search", outcome=found.outcome.model_dump(mode="json"), **network_values(*predicted))
         return
-    texts = [search_view(outcome), network_line(outcome.best, table, ratings.path(space.name)), changed]
-    print_result("\n\n".join(filter(None, texts)))
+    changed = refinement_view(found.refinement, found.by_sum) if found.refinement else ""
+    print_result("\n\n".join(filter(None, [search_view(found.outcome), network_line(*predicted), changed])))
     note(f"wrote {output} · next: dna-deploy train {output}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,20 +11,16 @@ import typer
 from dna_deploy.cli.console import note, print_json, print_result
 from dna_deploy.cli.options.choosing import PREFERENCE, Choosing
 from dna_deploy.cli.options.constraints import Constraints
-from dna_deploy.cli.options.general import SPACE_AND_QUANTILE, Json, Profiles
-from dna_deploy.cli.options.groups import Knob, Knobs
+from dna_deploy.cli.options.general import MEASURING, SPACE_AND_QUANTILE, Json, Profiles
 from dna_deploy.cli.options.tables import LatencyTables, Ratings
-from dna_deploy.cli.prediction import network_line, network_values
-from dna_deploy.cli.promise import keep
-from dna_deploy.cli.second_stage import refine_outcome
-from dna_deploy.cli.views.refinement import refinement_view
+from dna_deploy.cli.views.journey import journey_view
+from dna_deploy.cli.views.prediction import network_line, network_values
 from dna_deploy.cli.views.search import search_view
 from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from dna_deploy.pipeline.promise import KeptPromise
-
-MEASURING = Knobs("Measuring", Knob("profile.steady"))
+    from dna_deploy.pipeline.promise import Attempt, KeptPromise
+    from dna_deploy.targets.plan import SamplingPlan
 
 
 def search_promise(
@@ -42,21 +39,39 @@ def search_promise(
     """
     space, latency_tables = tables.read_chain(settings.space)
     table = ratings.read(space.name)
-    question = choosing.question(space, table, constraints, settings)
-    bounds = choosing.bounds(constraints, settings)
-    kept = keep(space, question, latency_tables, bounds, profiles, steady=settings.profile.steady)
-    outcome, changed = kept.chosen.outcome, ""
-    if choosing.refine is not None:
-        refined, refinement = refine_outcome(outcome, table, choosing.refine)
-        outcome, changed = refined, refinement_view(refinement, outcome)
+    finder = choosing.finder(space, table, constraints, settings)
+    target = finder.promise(latency_tables).table.target
+    note(f"measuring on {target.name!r}, untrained: latency does not depend on weights")
+    with journey_view() as view:
+        kept = finder.keep(latency_tables, _plan(target.name, settings, profiles), view, partial(_tell, target.per))
+    outcome = kept.chosen.outcome
     outcome.write(output)
+    predicted = (outcome.best, table, ratings.path(space.name))
     if json:
-        predicted = network_values(outcome.best, table, ratings.path(space.name))
-        print_json("search promise", outcome=outcome.model_dump(mode="json"), promise=_values(kept), **predicted)
+        print_json(
+            "search promise", outcome=outcome.model_dump(mode="json"), promise=_values(kept), **network_values(*predicted)
+        )
         return
-    texts = [search_view(outcome), network_line(outcome.best, table, ratings.path(space.name)), changed]
-    print_result("\n\n".join(filter(None, texts)))
+    print_result("\n\n".join(filter(None, [search_view(outcome), network_line(*predicted)])))
     note(f"wrote {output} · next: dna-deploy train {output}")
+
+
+def _plan(target: str, settings: Settings, profiles: Path) -> SamplingPlan:
+    """How the target's file says to sample, or as usual where it is not known here."""
+    from dna_deploy.targets.plan import SamplingPlan
+    from dna_deploy.targets.target_file import find_target, target_names
+
+    if target in target_names(profiles):
+        return settings.profile.applied_to(find_target(target, profiles), settings.quantile).plan
+    return SamplingPlan(steady=settings.profile.steady)
+
+
+def _tell(per: str, attempt: Attempt) -> None:
+    note(
+        f"asked {attempt.budget} · predicted {attempt.predicted} · measured {attempt.measured} ± {attempt.standard_error}"
+        + ("" if attempt.now in (None, attempt.measured) else f" at the table's pace ({attempt.now} now)")
+        + f" for {per} · {attempt.verdict} · {attempt.architecture}"
+    )
 
 
 def _values(kept: KeptPromise) -> dict[str, object]:
@@ -67,6 +82,7 @@ def _values(kept: KeptPromise) -> dict[str, object]:
                 "architecture": attempt.architecture,
                 "predicted_s": attempt.predicted.seconds,
                 "measured_s": attempt.measured.seconds,
+                "now_s": (attempt.now or attempt.measured).seconds,
                 "standard_error_s": attempt.standard_error.seconds,
                 "is_kept": attempt.is_kept,
             }

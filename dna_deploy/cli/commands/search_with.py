@@ -15,6 +15,7 @@ from dna_deploy.cli.options.tables import LatencyTables
 from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.cli.views.search import search_view
 from dna_deploy.pipeline.settings import Settings
+from dna_deploy.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +50,6 @@ def search_with(
 
     Example: dna-deploy search with my_ratings:rate --macs 4M --log ratings.jsonl
     """
-    from dna_deploy.progress import Progress
     from dna_deploy.search import search_black_box
 
     space, latency_tables = tables.read(settings.space)
@@ -66,20 +66,20 @@ def search_with(
     outcome.write(output)
     if json:
         print_json("search with", outcome=outcome.model_dump(mode="json"))
-        return
-    print_result(search_view(outcome))
+    else:
+        print_result(search_view(outcome))
     note(f"wrote {output} · next: dna-deploy train {output}")
 
 
 def _rating_of(rating: str, space: SearchSpace) -> Callable[[Architecture], float]:
-    """What a rater's folder, or a function, says of a network of ``space``; lower is better."""
     from dna_deploy.plugins import load_plugin
-    from dna_deploy.rating.rater import Rater, open_rater
-    from dna_deploy.spaces.chain import as_chain
 
     if not Path(rating).is_dir():
         function: Callable[[Architecture], float] = load_plugin("rating", rating, {rating: rating})
         return function
+    from dna_deploy.rating.rater import Rater, open_rater
+    from dna_deploy.spaces.chain import as_chain
+
     rater = open_rater(Path(rating), Rater)
     rater.work.check_space(as_chain(space))
     with journey_view() as view:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.options.general import Json
+from dna_deploy.cli.options.groups import Knobs, spread
 from dna_deploy.cli.quiet import QuietableGroup
 from dna_deploy.cli.views.journey import journey_view
+from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from dna_deploy.latency.oddities import Oddity
@@ -19,14 +22,13 @@ if TYPE_CHECKING:
 app = typer.Typer(cls=QuietableGroup, invoke_without_command=True)
 
 _Table = Annotated[Path, typer.Argument(help="A latency table.")]
-_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.callback()
 def tables(
     context: typer.Context,
     folder: Annotated[Path, typer.Option(help="Where latency tables are.")] = Path("latency_tables"),
-    json: _Json = False,
+    json: Json = False,
 ) -> None:
     """List, show, recheck, compare and make latency tables.
 
@@ -75,7 +77,7 @@ def _table_values(path: Path, table: LatencyTable) -> dict[str, object]:
 
 
 @app.command()
-def show(table: _Table, *, json: _Json = False) -> None:
+def show(table: _Table, *, json: Json = False) -> None:
     """Print a table, the dearest row first, with cliffs and candidates that are never worth their time.
 
     Example: dna-deploy tables show latency_tables/mbconv.cpu-1thread.json
@@ -108,15 +110,14 @@ def show(table: _Table, *, json: _Json = False) -> None:
 
 
 @app.command()
+@spread
 def recheck(
     table: _Table,
     *,
     kit: Annotated[Path | None, typer.Option(help="The space's probe kit; without one it is made here.")] = None,
     any_machine: Annotated[bool, typer.Option("--any-machine", help="Compare with another machine's table, too.")] = False,
-    steady: Annotated[
-        bool, typer.Option("--steady", help="Repeat what others slowed down: for a machine that is not yours alone.")
-    ] = False,
-    json: _Json = False,
+    settings: Annotated[Settings, Knobs("Options", "profile.steady")],
+    json: Json = False,
 ) -> None:
     """Time five rows of a table again, and say whether it still holds: exit code 4 if not. Takes less than a minute.
 
@@ -132,7 +133,7 @@ def recheck(
     found = LatencyTable.read(table)
     with journey_view() as on_progress:
         probes = ProbeKit.read(kit) if kit else _kit_of(found)
-        plan = PLAN.model_copy(update={"steady": steady})
+        plan = PLAN.model_copy(update={"steady": settings.profile.steady})
         result = time_again(found, probes, any_machine=any_machine, plan=plan, on_progress=on_progress)
     if json:
         rows = [{"layer": row.layer, "before_s": row.latency_s, "now_s": now} for row, now in result.rows]
@@ -159,7 +160,7 @@ def diff(
     after: Annotated[Path, typer.Argument(help="Another table of the same space.")],
     *,
     rows: Annotated[int, typer.Option(help="How many rows to print.", min=0)] = 15,
-    json: _Json = False,
+    json: Json = False,
 ) -> None:
     """Print what changed between two tables of one space, the largest change first.
 
@@ -199,7 +200,7 @@ def make(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The table; by default in --tables.")] = None,
     tables: Annotated[Path, typer.Option(help="Where latency tables go.")] = Path("latency_tables"),
     accept_noise: Annotated[bool, typer.Option("--accept-noise", help="Make the table of a noisy machine, too.")] = False,
-    json: _Json = False,
+    json: Json = False,
 ) -> None:
     """Make a table from raw runs, which together must be of one space, target and machine.
 

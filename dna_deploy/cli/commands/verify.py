@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.options.general import MEASURING, Json, Profiles
+from dna_deploy.cli.options.groups import Knobs
 from dna_deploy.cli.views.journey import journey_view
+from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +29,7 @@ def verify(
     *,
     latency: Annotated[str | None, typer.Option(help="What was promised, such as 20ms; by default what the card says.")] = None,
     fail_over: Annotated[str | None, typer.Option(help="Exit with code 8 if it takes longer than this: a gate for CI.")] = None,
+    settings: Annotated[Settings, MEASURING, Knobs("Measuring", "profile.accept_noise")],
     target: Annotated[
         str | None, typer.Option(help="How to run it, by default what the card was asked for; see: dna-deploy targets")
     ] = None,
@@ -33,7 +37,6 @@ def verify(
         str | None,
         typer.Option(help="Which share of runs the promise speaks of: p50, p90 or p99; by default what the card says."),
     ] = None,
-    rounds: Annotated[int | None, typer.Option(min=2, help="How often to measure; by default what the target says.")] = None,
     tune: Annotated[
         bool, typer.Option("--tune", help="Find the fastest threads, graph optimisation and precision, too.")
     ] = False,
@@ -44,12 +47,8 @@ def verify(
     idle: Annotated[
         str | None, typer.Option(help="Rest so long before every run, as where frames come now and then: 33ms.")
     ] = None,
-    steady: Annotated[
-        bool, typer.Option("--steady", help="Repeat what others slowed down: for a machine that is not yours alone.")
-    ] = False,
-    profiles: Annotated[Path, typer.Option(help="The folder of targets.")] = Path("profiles"),
-    accept_noise: Annotated[bool, typer.Option("--accept-noise", help="Go on when the machine is noisy.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    profiles: Profiles = Path("profiles"),
+    json: Json = False,
 ) -> None:
     """Measure an exported model on this machine, and say whether it keeps its promise.
 
@@ -63,22 +62,32 @@ def verify(
     """
     from dna_deploy.export.checks.verification import complete_card, find_promise, without_preprocessing
     from dna_deploy.latency.runners.inputs import GivenInput
-    from dna_deploy.targets.target_file import DEFAULT_TARGET, find_target
+    from dna_deploy.targets.target_file import find_target
     from dna_deploy.units import Duration
 
     limit = Duration.parse(fail_over) if fail_over else None
     promise = find_promise(model, Duration.parse(latency) if latency else None, quantile)
-    file = find_target(target or (promise.written.target if promise.written else "") or DEFAULT_TARGET, profiles)
+    name = target or (promise.written.target if promise.written else "") or settings.target
+    file = settings.profile.applied_to(find_target(name, profiles), promise.quantile)
     on = _in_its_precision(file, model)
-    changes = {"rounds": rounds, "steady": steady or None, "idle_s": Duration.parse(idle).seconds if idle else None}
-    plan = file.plan.model_copy(update={name: value for name, value in changes.items() if value is not None})
+    plan = file.plan.model_copy(update={"idle_s": Duration.parse(idle).seconds} if idle else {})
     given = tuple(GivenInput.parse(text) for text in inputs or ())
     result = _measured(model, on, plan, promise, given)
     tuning = _tuned(model, on, plan) if tune else None
     alone = without_preprocessing(model)
     plain = _measured(alone, on, plan, promise) if alone else None
-    is_refused = bool(result.instability) and not accept_noise
+    is_refused = bool(result.instability) and not settings.profile.accept_noise
     card = None if is_refused else complete_card(result, tuning, plain)
+    _show(result, tuning, plain, json=json)
+    if card is not None:
+        note(f"updated {card[0]} and {card[1]}")
+    if is_refused:
+        result.check_stable()
+    result.check(limit or promise.asked)
+
+
+def _show(result: Verification, tuning: Tuning | None, plain: Verification | None, *, json: bool) -> None:
+    """Prints what was measured; ``plain`` is the same file without its pre-processing."""
     if json:
         print_json(
             "verify",
@@ -93,11 +102,6 @@ def verify(
             print_result("\n" + _tuning_text(tuning))
     for doubt in result.measurement.doubts:
         note(f"doubt {doubt.name} (grade {doubt.grade}): {doubt.message}; {doubt.advice}")
-    if card is not None:
-        note(f"updated {card[0]} and {card[1]}")
-    if is_refused:
-        result.check_stable()
-    result.check(limit or promise.asked)
 
 
 def _in_its_precision(file: TargetFile, model: Path) -> Target:
@@ -156,9 +160,10 @@ def _rows(result: Verification) -> list[tuple[str, str]]:
         ("samples", f"{samples.count} (spread {samples.spread:.1%}, grade {result.measurement.grade})"),
     ]
     if result.promise.asked is not None:
-        share = result.latency.seconds / result.promise.asked.seconds
         rows.insert(3, ("asked", str(result.promise.asked)))
-        rows.append(("promise", f"{'kept' if result.is_kept else 'missed'}: {share:.1%} of what was asked"))
+        rows.append(("promise", result.verdict))
+    pace = result.measurement.pace
+    rows.append(("pace", pace.words() if pace else f"not compared: {result.measurement.no_pace}"))
     return rows
 
 
@@ -183,5 +188,7 @@ def _values(result: Verification) -> dict[str, object]:
         "spread": samples.spread,
         "grade": result.measurement.grade,
         "is_kept": result.is_kept,
+        "pace": None if (pace := result.measurement.pace) is None else pace.model_dump(),
+        "at_table_s": result.measurement.at_table(result.promise.quantile).seconds,
         "doubts": [doubt.model_dump() for doubt in result.measurement.doubts],
     }

@@ -11,13 +11,10 @@ import typer
 from dna_deploy.cli.options.groups import Knob, Knobs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from dna_deploy.cli.options.constraints import Constraints
+    from dna_deploy.pipeline.finder import Finder
     from dna_deploy.pipeline.settings import Settings
-    from dna_deploy.records.latency_table import LatencyTable
     from dna_deploy.records.rating_table import RatingTable
-    from dna_deploy.records.search_outcome import SearchOutcome
     from dna_deploy.search import Constraint
     from dna_deploy.spaces.chain import ChainSpace
 
@@ -34,7 +31,10 @@ class Choosing:
 
     minimise: Annotated[str, typer.Option(help="What to make small: rating, latency@TARGET, macs, ...")] = "rating"
     rating_at_most: Annotated[float | None, typer.Option(help="The worst rating to accept.")] = None
-    top: Annotated[int, typer.Option("--top", "--shortlist", min=1, help="How many of the best networks to list.")] = 1
+    top: Annotated[
+        int | None,
+        typer.Option("--top", "--shortlist", min=1, help="How many of the best networks to list; 1, or with --refine 64."),
+    ] = None
     diverse: Annotated[int, typer.Option(min=0, help="Any two of the --top networks differ in at least so many layers.")] = 0
     refine: Annotated[
         Path | None,
@@ -48,23 +48,18 @@ class Choosing:
         worst = [] if self.rating_at_most is None else [Constraint(Rating(), at_most=self.rating_at_most)]
         return [*constraints.read(settings.quantile), *worst]
 
-    def question(
-        self, space: ChainSpace, ratings: RatingTable, constraints: Constraints, settings: Settings
-    ) -> Callable[[Sequence[LatencyTable]], SearchOutcome]:
-        """The exact search, for any latency tables."""
-        from functools import partial
-
-        from dna_deploy.search import search
+    def finder(self, space: ChainSpace, ratings: RatingTable, constraints: Constraints, settings: Settings) -> Finder:
+        """What the answer depends on, besides latency tables."""
+        from dna_deploy.pipeline.finder import Finder
         from dna_deploy.search.constraints import read_quantity
 
-        return partial(
-            search,
-            space,
-            ratings,
-            constraints=self.bounds(constraints, settings),
-            objective=read_quantity(self.minimise, settings.quantile),
-            top=self.top,
-            differences=self.diverse,
-            confidence=constraints.confidence_level,
-            prefer_cheaper=settings.prefer_cheaper,
-        )
+        second = None
+        if self.refine is not None:
+            from dna_deploy.rating.rater import RefiningRater, open_rater
+
+            second = open_rater(self.refine, RefiningRater).second_stage(ratings)
+        return Finder(
+            space, ratings, tuple(self.bounds(constraints, settings)), read_quantity(self.minimise, settings.quantile),
+            self.top or (settings.shortlist if second else 1), self.diverse, constraints.confidence_level,
+            settings.prefer_cheaper, second,
+        )  # fmt: skip

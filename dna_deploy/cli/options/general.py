@@ -14,4 +14,8 @@ Profiles = Annotated[Path, typer.Option(help="The folder of targets.")]
 
 SPACE = Knobs("Options", Knob("space", ("--space", "-s"), "The search space, such as fashion or mbconv@128"))
 DATASET = Knobs("Options", Knob("dataset", ("--dataset", "-d")))
+SEED = Knobs("Options", "seed")
+TARGET = Knobs("Options", Knob("target", ("--target", "-t"), "How to run it; see: dna-deploy targets"))
 SPACE_AND_QUANTILE = Knobs("Options", *SPACE.knobs, Knob("quantile", help="Latencies are p50, p90 or p99"))
+
+MEASURING = Knobs("Measuring", "profile.rounds", "profile.steady")

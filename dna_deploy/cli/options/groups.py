@@ -7,19 +7,22 @@ are flags then. Name, type, bounds, default and help of such a flag are those of
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Protocol, Union, get_args, get_origin, get_type_hints
 
 import typer
+from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
+from dna_deploy.errors import UsageError
 from dna_deploy.pipeline.settings import Settings
 from dna_deploy.pipeline.settings_file import field_of, read_settings, settings_of
 
 _GENERAL = "Options"
+_CONTEXT = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,33 @@ class Alone:
         self.values = values or {}
 
 
+FURTHER = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""How typer is told that a command has `Further` flags."""
+
+
+class Further:
+    """Every other flag is a key of this table, which one config has and another has not: ``--draws 2``."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+
+    def read(self, arguments: Sequence[str]) -> dict[str, str]:
+        """The values by their keys.
+
+        Raises:
+            UsageError: an argument that is no flag, or a flag without a value.
+        """
+        values, rest = dict[str, str](), list(arguments)
+        while rest:
+            flag, joined, value = rest.pop(0).partition("=")
+            if not flag.startswith("--"):
+                raise UsageError(f"what is {flag!r}?", "further settings are written like --draws 2")
+            if not joined and not rest:
+                raise UsageError(f"{flag} has no value", f"write it like {flag} 2")
+            values[f"{self.table}.{flag.removeprefix('--').replace('-', '_')}"] = value if joined else rest.pop(0)
+        return values
+
+
 class _Group(Protocol):
     @property
     def parameters(self) -> list[inspect.Parameter]: ...
@@ -82,16 +112,24 @@ class _SettingsGroup:
 
     groups: tuple[Knobs, ...]
     alone: Alone | None
+    further: Further | None
 
     @property
     def parameters(self) -> list[inspect.Parameter]:
-        return [knob.as_parameter(group.panel) for group in self.groups for knob in group.knobs]
+        flags = [knob.as_parameter(group.panel) for group in self.groups for knob in group.knobs]
+        return [_CONTEXT, *flags] if self.further else flags
 
     def build(self, values: Mapping[str, Any]) -> Settings:
         knobs = [knob for group in self.groups for knob in group.knobs]
         given = {knob.key: values[knob.parameter] for knob in knobs if values[knob.parameter] is not None}
         flags = {knob.key: knob.names[0].partition("/")[0] for knob in knobs}
-        return settings_of({**self.alone.values, **given}, flags) if self.alone else read_settings(given=given, flags=flags)
+        if self.further:
+            further = self.further.read(values[_CONTEXT.name].args)
+            given |= further
+            flags |= {key: "--" + key.partition(".")[2].replace("_", "-") for key in further}
+        if self.alone:
+            return settings_of({**self.alone.values, **given}, flags)
+        return read_settings(given=given, flags=flags)
 
 
 @dataclass(frozen=True)
@@ -146,13 +184,16 @@ def _group(annotation: Any) -> _Group | None:
         kind, *marks = get_args(annotation)
         if kind is Settings:
             alone = next((mark for mark in marks if isinstance(mark, Alone)), None)
-            return _SettingsGroup(tuple(mark for mark in marks if isinstance(mark, Knobs)), alone)
+            further = next((mark for mark in marks if isinstance(mark, Further)), None)
+            return _SettingsGroup(tuple(mark for mark in marks if isinstance(mark, Knobs)), alone, further)
         return None
     return _DataclassGroup(annotation) if isinstance(annotation, type) and is_dataclass(annotation) else None
 
 
 def _kind(field: FieldInfo) -> Any:
     """The type of a flag: a number, a switch, a path; everything else is text, which the config reads."""
+    if any(isinstance(mark, BeforeValidator) for mark in field.metadata):
+        return str
     options = [one for one in _alternatives(field.annotation) if one is not type(None)]
     return options[0] if len(options) == 1 and options[0] in (bool, int, float, Path) else str
 

@@ -12,7 +12,7 @@ from dna_deploy.pipeline.time_left import TimeLeft, in_words
 from dna_deploy.progress import Progress
 
 if TYPE_CHECKING:
-    from dna_deploy.pipeline.stages import JourneyEvent, OnEvent, StageEvent
+    from dna_deploy.pipeline.runner import JourneyEvent, OnEvent, StageEvent
 
 PLAIN_LINE_EVERY_S = 15.0
 """A log of an hour stays readable, and a CI that waits for words does not give up."""

@@ -14,12 +14,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from dna_deploy.pipeline.stages import StageEvent
+from dna_deploy.pipeline.runner import StageEvent
 from dna_deploy.pipeline.time_left import TimeLeft, in_words
 from dna_deploy.progress import Progress
 
 if TYPE_CHECKING:
-    from dna_deploy.pipeline.stages import JourneyEvent, Plan
+    from dna_deploy.pipeline.runner import JourneyEvent, Plan
 
 _A_SECOND = 4
 _BAR = 24

@@ -19,6 +19,7 @@ from dna_deploy.records.model_card import (
     Parity,
     PredictedLatency,
 )
+from dna_deploy.records.pace import PaceReference
 from dna_deploy.records.score import Metrics
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.chain import ChainSpace
@@ -36,6 +37,7 @@ def make_card(
     measured: MeasuredLatency | Absent,
     parity: Parity | Absent,
     metrics: Metrics | Absent,
+    pace: PaceReference | None = None,
     baselines: Sequence[Baseline] = (),
     dataset: DatasetFacts | Absent,
     seeds: Mapping[str, int],
@@ -50,6 +52,7 @@ def make_card(
         architecture: The network.
         asked: The budget.
         predicted: What the latency table says.
+        pace: Layers of the latency table that tell the pace of the machine.
         measured: What the file took on the target.
         parity: How far its scores are from torch's.
         metrics: Of the file on images that nothing was chosen by.
@@ -78,6 +81,7 @@ def make_card(
         macs=sum(layer.macs for layer in layers),
         asked=asked,
         predicted=predicted,
+        pace=pace,
         measured=measured,
         parity=parity,
         metrics=metrics,

@@ -8,6 +8,9 @@ from dna_deploy.export.cards.card_text import card_markdown
 from dna_deploy.records.files import write_atomically
 from dna_deploy.records.model_card import ModelCard
 
+SENTINELS = "sentinels.kit"
+"""Beside models and their cards: layers of the latency table as models, to tell the pace of the machine by."""
+
 
 def card_path(model: Path) -> Path:
     """The record of a model's card: ``model.onnx`` has ``model.card.json``."""

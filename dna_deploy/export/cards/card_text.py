@@ -10,8 +10,8 @@ from dna_deploy.targets.target import per
 from dna_deploy.units import Bytes, Count, Duration
 
 _VERDICTS = {
-    "kept": "**The promise is kept**: the file was measured on the target and runs within the budget.",
-    "missed": "**The promise is missed**: the file was measured on the target and takes longer than the budget.",
+    "kept": "**The promise is kept**: the file was measured on the target.",
+    "missed": "**The promise is missed**: the file was measured on the target.",
     "not checked": "The promise is **not checked**: there is no budget or no measurement.",
 }
 
@@ -49,7 +49,7 @@ def _facts(card: ModelCard) -> list[tuple[str, str]]:
         ),
         ("predicted", _predicted(card)),
         ("measured", _measured(card)),
-        ("promise", card.promise),
+        ("promise", card.verdict),
         *metric_rows(card.metrics),
         ("parity", _worst(card.parity)),
         ("parameters", f"{Count(card.parameters)} ({Count(card.deployed_parameters)} in the file)"),
@@ -64,7 +64,7 @@ def _beside(one: Baseline) -> tuple[tuple[str, str], ...]:
 
 
 def _promise(card: ModelCard) -> list[str]:
-    return [_VERDICTS[card.promise], "", *_table(("", ""), _facts(card))]
+    return [f"{_VERDICTS[card.promise]} {card.verdict[:1].upper()}{card.verdict[1:]}.", "", *_table(("", ""), _facts(card))]
 
 
 def _latency(card: ModelCard) -> Iterator[str]:
@@ -88,6 +88,8 @@ def _measurement(card: ModelCard) -> Iterator[str]:
         f"{target.precision}, {target.threads} thread(s), batch {target.batch}, on {machine.processor} ({machine.system}); "
         f"{found.rhythm}."
     )
+    how = f"not compared: {found.no_pace}" if found.pace is None else found.pace.words()
+    yield f"Pace of the machine: {how or 'not compared'}."
     if not isinstance(card.without_preprocessing, Absent):
         yield f"Without pre-processing inside: {_time(card.without_preprocessing.p50_s)} (p50)."
     for doubt in found.doubts:

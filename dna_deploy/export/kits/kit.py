@@ -67,9 +67,23 @@ def make_kit(
             network computes in it.
         on_progress: Told after every group of layers.
     """
-    weights = WeightSpace()
-    parts = dict(zip(space.rows(), _export_layers(space.rows(), batch, precision, weights, on_progress), strict=True))
     chosen = choose_networks(space, seed, calibration_networks, validation_networks)
+    return kit_of_layers(space, space.rows(), chosen, seed, batch=batch, precision=precision, on_progress=on_progress)
+
+
+def kit_of_layers(
+    space: SearchSpace,
+    layers: Sequence[PlacedLayer],
+    chosen: Sequence[tuple[Role, tuple[Architecture, ...]]] = (),
+    seed: int = 0,
+    *,
+    batch: int = 1,
+    precision: Precision = "fp32",
+    on_progress: OnProgress = silent,
+) -> ProbeKit:
+    """A kit of some layers, and of whole networks that are made of them."""
+    weights = WeightSpace()
+    parts = dict(zip(layers, _export_layers(layers, batch, precision, weights, on_progress), strict=True))
     middle = sorted(parts, key=lambda layer: layer.macs)[len(parts) // 2]
     graphs: list[tuple[Role, str, bytes]] = [
         ("empty", "empty", GraphParts.empty().as_model()),

@@ -35,15 +35,19 @@ def metric_texts(metrics: Metrics | Absent, where: str) -> tuple[tuple[str, str]
     return tuple((where.format(metric.name), metric_text(metric)) for metric in metrics)
 
 
-def _measured(found: Measurement | None) -> Iterator[Piece]:
+def _measured(measurement: Measurement | None) -> Iterator[Piece]:
     """A measured file that no card speaks of."""
-    if found is None:
+    if measurement is None:
         return
-    quantiles = [(name, time_text(found.quantile(name).seconds)) for name in LEAST_SAMPLES if found.samples.can_tell(name)]
-    spread = ("samples", f"{found.samples.count:,}, interquartile range {share_text(found.spread)} of the median")
-    yield Facts(f"Measured: {found.model}", (*quantiles, spread, *machine_facts(found.target, found.fingerprint)))
-    rows = tuple((doubt.grade, doubt.name, doubt.message, doubt.advice) for doubt in found.doubts)
-    yield Doubts(f"{found.model}: grade {found.grade}", found.grade, MEANINGS[found.grade], rows)
+    quantiles = [
+        (name, time_text(measurement.quantile(name).seconds)) for name in LEAST_SAMPLES if measurement.samples.can_tell(name)
+    ]
+    spread = ("samples", f"{measurement.samples.count:,}, interquartile range {share_text(measurement.spread)} of the median")
+    yield Facts(
+        f"Measured: {measurement.model}", (*quantiles, spread, *machine_facts(measurement.target, measurement.fingerprint))
+    )
+    rows = tuple((doubt.grade, doubt.name, doubt.message, doubt.advice) for doubt in measurement.doubts)
+    yield Doubts(f"{measurement.model}: grade {measurement.grade}", measurement.grade, MEANINGS[measurement.grade], rows)
 
 
 def _predicted(evidence: Evidence) -> tuple[tuple[str, str], ...]:
@@ -131,8 +135,14 @@ def _baselines(card: ModelCard) -> Table:
     rows = (
         ("this network", _time(predicted), str(Count(card.parameters)), str(Count(card.macs)), card.architecture),
         *(
-            (one.name, _time(one.predicted_s), str(Count(one.parameters)), str(Count(one.macs)), one.architecture)
-            for one in card.baselines
+            (
+                baseline.name,
+                _time(baseline.predicted_s),
+                str(Count(baseline.parameters)),
+                str(Count(baseline.macs)),
+                baseline.architecture,
+            )
+            for baseline in card.baselines
         ),
     )
     headers = ("network", "predicted", "parameters", "MACs", "architecture")

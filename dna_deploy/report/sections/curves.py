@@ -55,9 +55,9 @@ def _embeddings(blocks: tuple[TrainingHistory, ...], findings: Findings) -> list
 
 def _lacking(blocks: tuple[TrainingHistory, ...], evidence: Evidence) -> list[Piece]:
     """The blocks without a curve."""
-    known = {history.block for history in blocks}
+    trained = {history.block for history in blocks}
     lacking = [
-        str(block + 1) for block in range(len(evidence.space.block_numbers) if evidence.space else 0) if block not in known
+        str(block + 1) for block in range(len(evidence.space.block_numbers) if evidence.space else 0) if block not in trained
     ]
     if not lacking:
         return []

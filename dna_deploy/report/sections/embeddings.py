@@ -37,10 +37,10 @@ def _words(history: EmbeddingHistory) -> str:
 
 
 def _by_block(history: EmbeddingHistory) -> dict[int, list[EmbeddingLook]]:
-    found: dict[int, list[EmbeddingLook]] = {}
+    by_block: dict[int, list[EmbeddingLook]] = {}
     for look in history.looks:
-        found.setdefault(look.block, []).append(look)
-    return dict(sorted(found.items()))
+        by_block.setdefault(look.block, []).append(look)
+    return dict(sorted(by_block.items()))
 
 
 def _draw(figure: Figure, shape: Shape, history: EmbeddingHistory) -> None:

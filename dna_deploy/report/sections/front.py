@@ -38,12 +38,12 @@ def _lead(front: TradeOff) -> str:
 
 
 def _remarks(front: TradeOff) -> tuple[Piece, ...]:
-    found: list[Piece] = []
+    remarks: list[Piece] = []
     if front.is_limited:
-        found.append(Remark("All networks of this front also meet the other constraints of the search."))
+        remarks.append(Remark("All networks of this front also meet the other constraints of the search."))
     if front.merit.error_text:
-        found.append(Remark(f"{front.merit.error_text} The intervals below hold that, and the error of each prediction."))
-    return tuple(found)
+        remarks.append(Remark(f"{front.merit.error_text} The intervals below hold that, and the error of each prediction."))
+    return tuple(remarks)
 
 
 def _words(front: TradeOff) -> str:

@@ -52,9 +52,9 @@ def _draw_staircase(axes: Axes, front: TradeOff) -> None:
     margin = 0.03 * (high - low or 1)
     axes.set_xlim(low - margin, high + margin)
     if front.budget_s is not None and low <= scale.value(front.budget_s) <= high:
-        asked = scale.value(front.budget_s)
-        axes.axvline(asked, color=LIGHT["muted"], linewidth=1.2, linestyle=(0, (5, 4)))
-        _label(axes, asked, f"asked {scale.text(front.budget_s)}", 0.97)
+        budget = scale.value(front.budget_s)
+        axes.axvline(budget, color=LIGHT["muted"], linewidth=1.2, linestyle=(0, (5, 4)))
+        _label(axes, budget, f"asked {scale.text(front.budget_s)}", 0.97)
     for network, name, marker in ((front.largest, "most MACs that fit", "s"), (front.answer, "chosen", "D")):
         if network is not None and low <= scale.value(network.latency_s) <= high:
             _mark(axes, scale.value(network.latency_s), front.merit.shown(network.rating), name, marker)

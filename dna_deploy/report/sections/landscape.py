@@ -30,19 +30,19 @@ def landscape_section(evidence: Evidence) -> Section:
         return Section(
             "landscape", TITLE, "", (Missing(f"The ratings are of a space that is not known here: {ratings.space}."),)
         )
-    found = tuple(landscape_of(evidence, space, ratings, block) for block in space.block_numbers)
-    found = tuple(landscape for landscape in found if landscape.candidates)
+    landscapes = tuple(landscape_of(evidence, space, ratings, block) for block in space.block_numbers)
+    landscapes = tuple(landscape for landscape in landscapes if landscape.candidates)
     cost = f"its predicted time on {evidence.table.target.name}" if evidence.table else "its multiply-accumulates"
     merit = evidence.merit_of(ratings.digest)
     lead = (
         f"Every candidate of every block: {cost}, and {_rating(merit)} by the method {ratings.method!r} on "
         f"{ratings.images:,} images. The line joins the candidates that are worth their cost: none of the same width is both "
         "cheaper and better. The bar at the right is one standard error up and down."
-        f"{_sample(found)}"
+        f"{_sample(landscapes)}"
     )
     plot = Plot(
-        "landscape", "Candidates of each block", _words(found, merit),
-        lambda figure, shape: _draw(figure, shape, found, merit), _table(found, merit),
+        "landscape", "Candidates of each block", _words(landscapes, merit),
+        lambda figure, shape: _draw(figure, shape, landscapes, merit), _table(landscapes, merit),
     )  # fmt: skip
     return Section("landscape", TITLE, lead, (plot,))
 
@@ -53,15 +53,15 @@ def _rating(merit: Merit) -> str:
     return "its rating (lower is better)"
 
 
-def _sample(found: tuple[Landscape, ...]) -> str:
-    if all(len(landscape.drawn) == len(landscape.candidates) for landscape in found):
+def _sample(landscapes: tuple[Landscape, ...]) -> str:
+    if all(len(landscape.drawn) == len(landscape.candidates) for landscape in landscapes):
         return ""
     return f" Of blocks with more than {MOST_DOTS} candidates only some are drawn: those worth their cost, and a sample."
 
 
-def _words(found: tuple[Landscape, ...], merit: Merit) -> str:
+def _words(landscapes: tuple[Landscape, ...], merit: Merit) -> str:
     sentences = []
-    for landscape in found:
+    for landscape in landscapes:
         best = min(landscape.candidates, key=lambda candidate: candidate.rating)
         words = (
             f"Block {landscape.block + 1}: {len(landscape.candidates)} candidates, {len(landscape.useful)} worth their cost, "
@@ -74,20 +74,20 @@ def _words(found: tuple[Landscape, ...], merit: Merit) -> str:
 
 
 def _number(merit: Merit, landscape: Landscape, candidate: Candidate) -> str:
-    digits = merit.decimals(one.rating for one in landscape.candidates)
+    digits = merit.decimals(each.rating for each in landscape.candidates)
     return merit.part_text(candidate.rating, landscape.mean, digits)
 
 
-def _draw(figure: Figure, shape: Shape, found: tuple[Landscape, ...], merit: Merit) -> None:
-    columns = 1 if shape.is_narrow else min(len(found), 3)
-    rows = -(-len(found) // columns)
+def _draw(figure: Figure, shape: Shape, landscapes: tuple[Landscape, ...], merit: Merit) -> None:
+    columns = 1 if shape.is_narrow else min(len(landscapes), 3)
+    rows = -(-len(landscapes) // columns)
     figure.set_size_inches(figure.get_figwidth(), (290 * rows + 20) / 72)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for index, (axes, landscape) in enumerate(zip(panels, found, strict=False)):
+    for index, (axes, landscape) in enumerate(zip(panels, landscapes, strict=False)):
         _draw_block(axes, landscape, merit)
         if index % columns == 0:
             axes.set_ylabel(merit.part)
-    for axes in panels[len(found) :]:
+    for axes in panels[len(landscapes) :]:
         axes.remove()
 
 
@@ -95,19 +95,19 @@ def _draw_block(axes: Axes, landscape: Landscape, merit: Merit) -> None:
     scale, mean = TimeScale.of(candidate.cost for candidate in landscape.candidates), landscape.mean
     show = scale.value if landscape.is_timed else lambda macs: macs / 1e6
 
-    def worth(of: Iterable[Candidate]) -> list[float]:
-        return [merit.shown_part(candidate.rating, mean) for candidate in of]
+    def worth(of_cell: Iterable[Candidate]) -> list[float]:
+        return [merit.shown_part(candidate.rating, mean) for candidate in of_cell]
 
     groups = sorted({(candidate.choice.depth, candidate.choice.width) for candidate in landscape.candidates})
     for index, (depth, width) in enumerate(groups):
-        of = [one for one in landscape.drawn if (one.choice.depth, one.choice.width) == (depth, width)]
+        of_cell = [each for each in landscape.drawn if (each.choice.depth, each.choice.width) == (depth, width)]
         colour, marker = series(index)
-        axes.plot([show(one.cost) for one in of], worth(of), marker, color=colour, markersize=3.6,
+        axes.plot([show(each.cost) for each in of_cell], worth(of_cell), marker, color=colour, markersize=3.6,
                   alpha=0.55, markeredgewidth=0, label=f"{_layers(depth)}, width {width}")  # fmt: skip
     useful = sorted(landscape.useful, key=lambda candidate: candidate.cost)
-    for width in sorted({one.choice.width for one in useful}):
-        line = [one for one in useful if one.choice.width == width]
-        axes.step([show(one.cost) for one in line], worth(line), where="post", color=LIGHT["ink"], linewidth=1.1)
+    for width in sorted({each.choice.width for each in useful}):
+        line = [each for each in useful if each.choice.width == width]
+        axes.step([show(each.cost) for each in line], worth(line), where="post", color=LIGHT["ink"], linewidth=1.1)
     if landscape.chosen:
         axes.plot([show(landscape.chosen.cost)], worth([landscape.chosen]), "o", color=LIGHT["orange"], markersize=11,
                   markerfacecolor="none", markeredgewidth=2.2, label="chosen")  # fmt: skip
@@ -134,17 +134,17 @@ def _layers(depth: int) -> str:
     return "1 layer" if depth == 1 else f"{depth} layers"
 
 
-def _table(found: tuple[Landscape, ...], merit: Merit) -> Table:
+def _table(landscapes: tuple[Landscape, ...], merit: Merit) -> Table:
     rows = []
-    for landscape in found:
+    for landscape in landscapes:
         scale = TimeScale.of(candidate.cost for candidate in landscape.candidates)
         digits = merit.decimals(candidate.rating for candidate in landscape.candidates)
         best = min(landscape.candidates, key=lambda candidate: candidate.rating)
         fastest = min(landscape.candidates, key=lambda candidate: candidate.cost)
-        for name, one in (("chosen", landscape.chosen), ("best", best), ("cheapest", fastest)):
-            if one is not None:
-                cost = scale.text(one.cost) if landscape.is_timed else f"{Count(round(one.cost))} MACs"
-                rows.append((str(landscape.block + 1), name, str(one.choice), cost, _number(merit, landscape, one),
-                             f"{one.standard_error:.{digits}f}"))  # fmt: skip
+        for name, each in (("chosen", landscape.chosen), ("best", best), ("cheapest", fastest)):
+            if each is not None:
+                cost = scale.text(each.cost) if landscape.is_timed else f"{Count(round(each.cost))} MACs"
+                rows.append((str(landscape.block + 1), name, str(each.choice), cost, _number(merit, landscape, each),
+                             f"{each.standard_error:.{digits}f}"))  # fmt: skip
     headers = ("block", "which", "candidate", "cost", merit.part, "± standard error")
     return Table("Chosen, best and cheapest candidate of each block", headers, tuple(rows), frozenset({0, 3, 4, 5}))

@@ -83,15 +83,19 @@ def _measured(table: LatencyTable) -> tuple[tuple[str, str], ...]:
 
 
 def _run_facts(run: ProfileRun) -> tuple[tuple[str, str], ...]:
-    found, plan = run.conditions, run.plan
-    load = f"{sum(found.other_load) / len(found.other_load):.2f} processors on average" if found.other_load else "not known"
+    conditions, plan = run.conditions, run.plan
+    load = (
+        f"{sum(conditions.other_load) / len(conditions.other_load):.2f} processors on average"
+        if conditions.other_load
+        else "not known"
+    )
     return (
         ("run of", f"{run.provenance.created_at} on {run.provenance.host}"),
         ("rounds", f"{run.rounds}, each {plan.warmup_runs} warm-up and {plan.runs} timed runs a layer, in random order"),
-        ("time spent", time_text(found.seconds)),
+        ("time spent", time_text(conditions.seconds)),
         ("load by others", load),
-        ("heat and power limits", ", ".join(found.throttled) or "none reported"),
-        ("clock stalls, interruptions", f"{found.stalled_clock}, {found.pauses}"),
+        ("heat and power limits", ", ".join(conditions.throttled) or "none reported"),
+        ("clock stalls, interruptions", f"{conditions.stalled_clock}, {conditions.pauses}"),
     )
 
 
@@ -99,8 +103,14 @@ def _calibrations(table: LatencyTable) -> Piece:
     if not table.calibrations:
         return Missing("The table is not calibrated on whole networks.", f"dna-deploy profile --space {table.space}")
     rows = tuple(
-        (one.quantile, f"{one.scale:.4f}", time_text(one.offset_s), str(one.networks), share_text(one.relative_error, 2))
-        for one in table.calibrations
+        (
+            calibration.quantile,
+            f"{calibration.scale:.4f}",
+            time_text(calibration.offset_s),
+            str(calibration.networks),
+            share_text(calibration.relative_error, 2),
+        )
+        for calibration in table.calibrations
     )
     headers = ("quantile", "scale", "offset", "networks", "leave-one-out error")
     return Table("From sums of rows to latencies of networks", headers, rows, frozenset({1, 2, 3, 4}))

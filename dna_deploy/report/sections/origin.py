@@ -11,15 +11,15 @@ def origin_section(evidence: Evidence) -> Section:
     """Every record that was read, with its digest and the command that made it."""
     findings = evidence.findings
     rows = tuple(
-        (found.record.KIND, found.name, short_digest(found.record.digest), found.record.provenance.created_at,
-         found.record.provenance.command)
-        for found in findings.found
+        (entry.record.KIND, entry.name, short_digest(entry.record.digest), entry.record.provenance.created_at,
+         entry.record.provenance.command)
+        for entry in findings.found
     )  # fmt: skip
     headers = ("record", "file", "digest", "made at", "command")
     pieces: list[Piece] = [Remark(doubt, "doubt") for doubt in evidence.doubts]
     pieces.append(Table("Records found", headers, rows))
     if findings.left_out:
-        left_out = tuple((one.name, one.reason) for one in findings.left_out)
+        left_out = tuple((missing.name, missing.reason) for missing in findings.left_out)
         pieces.append(Table("Files that could not be used", ("file", "why"), left_out))
     return Section(
         "origin", "Where this report comes from", "Records name each other by digest; nothing here was typed in.", tuple(pieces)

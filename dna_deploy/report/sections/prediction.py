@@ -83,8 +83,8 @@ def _profiled(evidence: Evidence) -> tuple[Judged, ...]:
         key = (SEEN if probe.role == "calibration" else UNSEEN, probe.key)
         earlier = samples[key].visits_ns if key in samples else ()
         samples[key] = Samples(visits_ns=earlier + probe.samples.visits_ns)
-    found = (_judged(space, table, evidence.quantile, kind, name, of) for (kind, name), of in samples.items())
-    return tuple(network for network in found if network is not None)
+    judged = (_judged(space, table, evidence.quantile, kind, name, sample) for (kind, name), sample in samples.items())
+    return tuple(network for network in judged if network is not None)
 
 
 def _judged(
@@ -115,10 +115,10 @@ def _why(evidence: Evidence) -> str:
 
 def _words(networks: tuple[Judged, ...]) -> str:
     counts = [
-        f"{sum(abs(network.error) <= BAND for network in of)} of {len(of)} ({name}) within 5 %, worst "
-        f"{change_text(max((network.error for network in of), key=abs))}"
+        f"{sum(abs(network.error) <= BAND for network in of_kind)} of {len(of_kind)} ({name}) within 5 %, worst "
+        f"{change_text(max((network.error for network in of_kind), key=abs))}"
         for name in _LOOKS
-        if (of := [network for network in networks if network.kind == name])
+        if (of_kind := [network for network in networks if network.kind == name])
     ]
     return f"Left: predicted over measured latency, around the diagonal. Right: the relative error. {'; '.join(counts)}."
 
@@ -144,25 +144,25 @@ def _draw(figure: Figure, shape: Shape, networks: tuple[Judged, ...]) -> None:
 
 def _dots(scatter: Axes, errors: Axes, scale: TimeScale, networks: tuple[Judged, ...]) -> None:
     for name, (colour, marker, size) in _LOOKS.items():
-        of = [network for network in networks if network.kind == name]
-        if not of:
+        of_kind = [network for network in networks if network.kind == name]
+        if not of_kind:
             continue
-        measured = [scale.value(network.measured_s) for network in of]
+        measured = [scale.value(network.measured_s) for network in of_kind]
         style = {"color": LIGHT[colour], "markersize": size, "markeredgecolor": LIGHT["paper"], "markeredgewidth": 0.7}
-        scatter.plot(measured, [scale.value(network.predicted_s) for network in of], marker, label=name, **style)  # type: ignore[arg-type]
-        errors.plot(measured, [100 * network.error for network in of], marker, **style)  # type: ignore[arg-type]
+        scatter.plot(measured, [scale.value(network.predicted_s) for network in of_kind], marker, label=name, **style)  # type: ignore[arg-type]
+        errors.plot(measured, [100 * network.error for network in of_kind], marker, **style)  # type: ignore[arg-type]
 
 
 def _facts(honest: list[Judged]) -> Facts:
-    found = Fidelity.of([network.predicted_s for network in honest], [network.measured_s for network in honest])
+    fidelity = Fidelity.of([network.predicted_s for network in honest], [network.measured_s for network in honest])
     rows = (
-        ("networks not fitted on", str(found.networks)),
-        ("mean absolute error", share_text(found.mean_absolute_error, 2)),
-        ("bias", change_text(found.bias, 2)),
-        ("within 5 %", share_text(found.within_5_percent, 0)),
-        ("within 10 %", share_text(found.within_10_percent, 0)),
-        ("worst", change_text(found.worst_error, 2)),
-        *([("order kept (Kendall tau)", signed(f"{found.kendall_tau:.3f}"))] if len(honest) > 1 else []),
+        ("networks not fitted on", str(fidelity.networks)),
+        ("mean absolute error", share_text(fidelity.mean_absolute_error, 2)),
+        ("bias", change_text(fidelity.bias, 2)),
+        ("within 5 %", share_text(fidelity.within_5_percent, 0)),
+        ("within 10 %", share_text(fidelity.within_10_percent, 0)),
+        ("worst", change_text(fidelity.worst_error, 2)),
+        *([("order kept (Kendall tau)", signed(f"{fidelity.kendall_tau:.3f}"))] if len(honest) > 1 else []),
     )
     return Facts("How far predictions are off", rows)
 

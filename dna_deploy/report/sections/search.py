@@ -118,7 +118,7 @@ def _reasons(outcome: SearchOutcome, merit: Merit) -> Table:
 def _ties(outcome: SearchOutcome, merit: Merit) -> Iterator[Piece]:
     if outcome.ties:
         axis = outcome.front.axes[0]
-        rows = tuple((quantity_text(axis, one.costs[0]), merit.text(one.rating), one.architecture) for one in outcome.ties)
+        rows = tuple((quantity_text(axis, tie.costs[0]), merit.text(tie.rating), tie.architecture) for tie in outcome.ties)
         caption = f"Networks whose {merit.kind.name} cannot be told from the optimum's, which is the last; cheapest first"
         headers = (axis.partition(" ")[0], merit.kind.name, "architecture")
         yield Table(caption, headers, rows, frozenset({0, 1}), is_folded=len(rows) > 8)
@@ -137,11 +137,11 @@ def _never(outcome: SearchOutcome) -> Iterator[Piece]:
 
 def _beside(outcome: SearchOutcome, merit: Merit) -> Iterator[Table]:
     largest = [("most MACs that fit", outcome.largest)] if outcome.largest else []
-    rows = [*largest, *((f"place {place}", one) for place, one in enumerate(outcome.others, start=2))]
+    rows = [*largest, *((f"place {place}", other) for place, other in enumerate(outcome.others, start=2))]
     if rows:
         headers = ("network", merit.kind.name, "latency", "parameters", "MACs", "architecture")
-        found = tuple((name, *_numbers(network, merit)) for name, network in (("the answer", outcome.best), *rows))
-        yield Table("Other networks within the constraints", headers, found, frozenset({1, 2, 3, 4}))
+        cells = tuple((name, *_numbers(network, merit)) for name, network in (("the answer", outcome.best), *rows))
+        yield Table("Other networks within the constraints", headers, cells, frozenset({1, 2, 3, 4}))
 
 
 def _numbers(network: FoundNetwork, merit: Merit) -> tuple[str, ...]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field, model_validator
 
 from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.errors import UsageError
 from dna_deploy.nets.supernets import Edges
+from dna_deploy.rating.configs import Needs
 from dna_deploy.records.files import Part
 
 
@@ -15,11 +18,13 @@ class RatingConfig(Part):
     images a step they know more than with 32 on as many images (`benchmarks/results/rating.md`).
     """
 
-    epochs: int = Field(4, ge=1)
-    batch: int = Field(16, ge=2, description="images a step")
-    learning_rate: float = Field(4e-3, gt=0, description="of Adam, its highest value; a cosine brings it to zero")
+    needs: ClassVar = Needs(teacher=True, processes=True)
+
+    epochs: int = Field(4, ge=1, description="passes of the supernets over their images")
+    batch: int = Field(16, ge=2, description="images a step; what ratings know depends on the number of steps")
+    learning_rate: float = Field(4e-3, gt=0, description="the highest learning rate; a cosine brings it to zero")
     learning_rates: tuple[float, ...] = Field((), description="one a block, instead of one for all")
-    weight_decay: float = Field(1e-4, ge=0)
+    weight_decay: float = Field(1e-4, ge=0, description="of Adam")
     edges: Edges = Field("adaptors", description="how channels of teacher and student are made to fit")
     share_depths: bool = Field(True, description="cells of one width share layers, shallower ones stop early; else none do")
     rating_batch: int = Field(250, ge=2, description="images whose statistics a candidate's batch norms use")
@@ -32,7 +37,7 @@ class RatingConfig(Part):
         title="sets of supernets",
         description="sets of them, each with a seed of its own, whose ratings are averaged: 3 know more, and take longer",
     )
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, description="of everything random in it")
 
     def learning_rate_of(self, block: int) -> float:
         """The highest learning rate of one block."""

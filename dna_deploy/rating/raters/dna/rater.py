@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.progress import OnProgress, silent
-from dna_deploy.rating.rater import Needs
 from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.rating import rate_sets_of_blocks
 from dna_deploy.rating.raters.dna.stitched import StitchedRating, rate_sets
@@ -30,7 +29,7 @@ class Dna:
 
     work: BlockWork
     config: ClassVar[type[Part]] = RatingConfig
-    needs: ClassVar[Needs] = Needs(teacher=True, processes=True)
+    needs: ClassVar = RatingConfig.needs
     folder_name: ClassVar[str] = "rate"
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ import torch
 from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.data.randomness import generator
 from dna_deploy.nets.supernets.twins import Population
-from dna_deploy.rating.raters.dna_pp.population import PopulationConfig
+from dna_deploy.rating.raters.dna_pp.config import PopulationConfig
 from dna_deploy.spaces.block import CellPath, Trunk
 
 

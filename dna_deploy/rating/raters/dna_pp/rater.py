@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from dna_deploy.errors import UsageError
 from dna_deploy.progress import OnProgress, silent
-from dna_deploy.rating.rater import Needs
-from dna_deploy.rating.raters.dna_pp.population import PopulationConfig, PopulationWork
+from dna_deploy.rating.raters.dna_pp.config import PopulationConfig
+from dna_deploy.rating.raters.dna_pp.population import PopulationWork
 from dna_deploy.rating.raters.dna_pp.rating import rate_all_blocks
 from dna_deploy.rating.raters.dna_pp.stitched import ChainedStage, rate_chained
 from dna_deploy.rating.raters.dna_pp.training import train_population
@@ -27,7 +27,7 @@ class DnaPlusPlus:
 
     work: PopulationWork
     config: ClassVar[type[Part]] = PopulationConfig
-    needs: ClassVar[Needs] = Needs()
+    needs: ClassVar = PopulationConfig.needs
     folder_name: ClassVar[str] = "population"
 
     def train(self, on_progress: OnProgress = silent) -> None:

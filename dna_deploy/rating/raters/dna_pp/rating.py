@@ -22,9 +22,10 @@ from dna_deploy.nets.supernets.twins import Population, on_sphere
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.raters.dna.block_rating import BatchRatings
 from dna_deploy.rating.raters.dna.rating import block_ratings
+from dna_deploy.rating.raters.dna_pp.config import PopulationConfig
 from dna_deploy.rating.raters.dna_pp.draws import TwoViews, draw_paths
 from dna_deploy.rating.raters.dna_pp.embedding import distance
-from dna_deploy.rating.raters.dna_pp.population import PopulationConfig, PopulationWork, population_work
+from dna_deploy.rating.raters.dna_pp.population import PopulationWork, population_work
 from dna_deploy.rating.raters.dna_pp.training import train_population
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_table import RatingTable

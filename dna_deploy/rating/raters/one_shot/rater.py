@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from dna_deploy.progress import OnProgress, Progress, silent
-from dna_deploy.rating.rater import Needs
+from dna_deploy.rating.raters.one_shot.config import OneShotConfig
 from dna_deploy.rating.raters.one_shot.rating import OpenSupernet
-from dna_deploy.rating.raters.one_shot.training import OneShotConfig, OneShotWork, train_one_shot
+from dna_deploy.rating.raters.one_shot.training import OneShotWork, train_one_shot
 from dna_deploy.records.files import Part
 from dna_deploy.records.score import Score
 from dna_deploy.spaces.architecture import Architecture
@@ -21,7 +21,7 @@ class OneShot:
 
     work: OneShotWork
     config: ClassVar[type[Part]] = OneShotConfig
-    needs: ClassVar[Needs] = Needs(labels=True)
+    needs: ClassVar = OneShotConfig.needs
     folder_name: ClassVar[str] = "one-shot"
     _opened: OpenSupernet | None = field(default=None, init=False, repr=False)
 

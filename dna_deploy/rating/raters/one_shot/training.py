@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from pydantic import Field
 
-from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.data.batches import TrainingBatches
 from dna_deploy.data.randomness import seeded
 from dna_deploy.data.splits import ImageData
@@ -23,30 +21,12 @@ from dna_deploy.learning.state import TrainingState
 from dna_deploy.learning.train import TrainingPlan, train
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, silent
+from dna_deploy.rating.raters.one_shot.config import OneShotConfig
 from dna_deploy.rating.work import RatingWork
-from dna_deploy.records.files import Part
 from dna_deploy.spaces.chain import ChainSpace
 
 METHOD = "one-shot"
 SUBJECT = "one-shot supernet"
-
-
-class OneShotConfig(Part):
-    """Training and rating of a one-shot supernet."""
-
-    epochs: int = Field(6, ge=1)
-    batch: int = Field(16, ge=2, description="images a step: more steps tell more than larger batches, as for block supernets")
-    learning_rate: float = Field(4e-3, gt=0, description="of Adam, its highest value; a cosine brings it to zero")
-    weight_decay: float = Field(1e-4, ge=0)
-    warm_up: float = Field(0.05, ge=0, lt=1, description="share of the steps in which the learning rate rises")
-    label_smoothing: float = Field(0.1, ge=0, lt=1)
-    share_depths: bool = Field(True, description="cells of one width share layers, shallower ones stop early; else none do")
-    calibration_images: int = Field(
-        512, ge=2, description="training images that give a path its batch statistics before it is rated"
-    )
-    rating_batch: int = Field(250, ge=2)
-    augmentation: Augmentation = Augmentation()
-    seed: int = Field(0, ge=0)
 
 
 OneShotWork = RatingWork[OneShotConfig, None]

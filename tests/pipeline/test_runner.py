@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dna_deploy.errors import UsageError
-from dna_deploy.pipeline.stages import Stage, StageEvent, judge, run_lock, run_stages
+from dna_deploy.pipeline.runner import Computed, Stage, StageEvent, judge, plan, run_lock, run_stages
 from dna_deploy.progress import OnProgress, Progress
+from tests.pipeline.made import MadeStage
 
 
 class Recorder:
@@ -27,7 +29,7 @@ def copying_stage(name: str, source: Path, made: Path, setting: str = "1") -> St
         work.mkdir(parents=True, exist_ok=True)
         made.write_text(source.read_text() + setting)
 
-    return Stage(name, "copies", 1.0, lambda: {"source": source.read_text(), "setting": setting}, (made,), run)
+    return MadeStage(name, "copies", 1.0, lambda: {"source": source.read_text(), "setting": setting}, (made,), run)
 
 
 def two_stages(folder: Path, setting: str = "1") -> tuple[Stage, Stage]:
@@ -67,7 +69,7 @@ def test_a_failed_stage_runs_again_and_the_finished_one_does_not(tmp_path: Path)
     def fail(work: Path, on_progress: OnProgress) -> None:
         raise UsageError("boom")
 
-    broken = Stage(two.name, two.summary, 1.0, two.inputs, two.outputs, fail)
+    broken = MadeStage(two.name, two.summary, 1.0, two.inputs, two.outputs, fail)
     with pytest.raises(UsageError, match="boom"):
         run_stages((one, broken), tmp_path, Recorder())
     again = Recorder()
@@ -100,3 +102,38 @@ def test_a_second_process_is_kept_out_and_a_dead_one_is_not(tmp_path: Path) -> N
         holder.kill()
     with run_lock(tmp_path):
         pass
+
+
+def computing_stage(folder: Path, settings: str, computed: list[str]) -> MadeStage:
+    """A stage with an input that is computed from settings, and notes that it was."""
+
+    def compute() -> str:
+        computed.append(settings)
+        return f"digest of {settings}"
+
+    def make(work: Path, on_progress: OnProgress) -> None:
+        (folder / "made").write_text("x")
+
+    inputs = {"images": Computed(settings, compute)}
+    return MadeStage("one", "computes", 1.0, lambda: inputs, (folder / "made",), make)
+
+
+def test_a_plan_computes_nothing_and_sees_changed_settings(tmp_path: Path) -> None:
+    computed: list[str] = []
+    run_stages((computing_stage(tmp_path, "12 images", computed),), tmp_path, Recorder())
+    count = len(computed)
+    (same,) = plan((computing_stage(tmp_path, "12 images", computed),), tmp_path)
+    (other,) = plan((computing_stage(tmp_path, "13 images", computed),), tmp_path)
+    assert (same.verdict.why, other.verdict.is_due) == ("unchanged", True)
+    assert other.verdict.why.startswith("images changed: digest of 12 images -> ")
+    assert len(computed) == count
+
+
+def test_what_is_computed_decides_when_it_comes_to_running(tmp_path: Path) -> None:
+    computed: list[str] = []
+    run_stages((computing_stage(tmp_path, "12 images", computed),), tmp_path, Recorder())
+    changed = computing_stage(tmp_path, "12 images", computed)
+    changed = replace(changed, made_from=lambda: {"images": Computed("12 images", lambda: "others")})
+    again = Recorder()
+    run_stages((changed,), tmp_path, again)
+    assert again.lines[0] == "started one: images changed: digest of 12 images -> others"

@@ -12,38 +12,68 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Protocol, TypeAlias
 
 from filelock import FileLock, Timeout
+from pydantic import Field
 
 from dna_deploy.errors import TableError, UsageError
 from dna_deploy.plugins import suggest
 from dna_deploy.progress import OnProgress, Progress
 from dna_deploy.records.files import Provenance, Record, digest_of, make_folder, read_bytes
 
-Inputs: TypeAlias = Mapping[str, str]
-
 
 @dataclass(frozen=True)
-class Stage:
-    """One step of a journey. ``run`` gets a work folder that is its own for these very inputs."""
+class Computed:
+    """An input that costs time to compute, such as the digest of a data set, and the settings that it depends on.
 
-    name: str
-    summary: str
-    estimate_s: float
-    inputs: Callable[[], Inputs]
-    outputs: tuple[Path, ...]
-    run: Callable[[Path, OnProgress], None]
+    A plan does not compute it: where these settings are what they were, it takes the input as it was.
+    """
+
+    settings: str
+    compute: Callable[[], str]
+
+
+Inputs: TypeAlias = Mapping[str, "str | Computed"]
+
+
+class Stage(Protocol):
+    """One step of a journey. Making one, its inputs and its estimate import nothing heavy and load no data."""
+
+    @property
+    def name(self) -> str:
+        """Names it in its folder."""
+
+    @property
+    def summary(self) -> str:
+        """What it does, in a few words."""
+
+    @property
+    def estimate_s(self) -> float:
+        """About how long it takes."""
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """What it leaves for later stages and for people."""
+
+    def inputs(self) -> Inputs:
+        """What its outputs depend on, by name."""
+
+    def run(self, work: Path, on_progress: OnProgress) -> None:
+        """Makes the outputs; ``work`` is a folder of its own for these very inputs, in which it resumes."""
 
 
 class FinishedStage(Record):
     """What a stage was made from and what it made."""
 
     KIND: ClassVar[str] = "finished-stage"
+    SCHEMA_VERSION: ClassVar[int] = 2
+    MIGRATIONS: ClassVar = {1: lambda body: {**body, "settings": {}}}
 
     provenance: Provenance
     stage: str
     inputs: dict[str, str]
+    settings: dict[str, str] = Field(description="of inputs that were computed: what they were computed from")
     outputs: dict[str, str]
     seconds: float
 
@@ -120,7 +150,7 @@ def plan(stages: Sequence[Stage], folder: Path, *, start_from: str | None = None
         if stage.name in forced:
             verdict = Verdict(is_due=True, why="asked for")
         else:
-            verdict = Verdict(is_due=True, why="an earlier stage runs") if is_any_due else judge(stage, folder)
+            verdict = Verdict(is_due=True, why="an earlier stage runs") if is_any_due else judge(stage, folder, is_plan=True)
         is_any_due |= verdict.is_due
         planned.append(PlannedStage(stage, verdict))
     return tuple(planned)
@@ -137,14 +167,17 @@ def _forced(stages: Sequence[Stage], start_from: str | None, only: str | None) -
     return tuple(names[names.index(start_from) :]) if start_from is not None else ()
 
 
-def judge(stage: Stage, folder: Path) -> Verdict:
-    """Whether a stage has to run: its inputs differ from last time's, or its outputs are not what it left."""
+def judge(stage: Stage, folder: Path, *, is_plan: bool = False) -> Verdict:
+    """Whether a stage has to run: its inputs differ from last time's, or its outputs are not what it left.
+
+    For a plan nothing is computed: inputs are taken as they were, if what they are computed from is.
+    """
     path = _record_path(folder, stage)
     try:
         finished = FinishedStage.read(path)
     except TableError as error:
         return Verdict(is_due=True, why=error.message if path.exists() else "not finished before")
-    inputs = dict(stage.inputs())
+    inputs = _as_they_were(stage.inputs(), finished) if is_plan else computed(stage.inputs())
     for name in sorted(inputs.keys() | finished.inputs.keys()):
         if inputs.get(name) != finished.inputs.get(name):
             return Verdict(is_due=True, why=_difference(name, finished.inputs.get(name), inputs.get(name)))
@@ -181,21 +214,42 @@ def run_lock(folder: Path) -> Iterator[None]:
 
 
 def _run(stage: Stage, folder: Path, why: str, on_event: OnEvent) -> None:
-    inputs = dict(stage.inputs())
+    inputs = computed(stage.inputs())
     work = work_folder(folder, stage.name, inputs)
     on_event(StageEvent(stage, "started", why))
     began = time.monotonic()
     stage.run(work, on_event)
     seconds = time.monotonic() - began
+    settings = {name: value.settings for name, value in stage.inputs().items() if isinstance(value, Computed)}
     outputs = {path.name: digest_of(read_bytes(path, "output")) for path in stage.outputs}
     record = FinishedStage(
-        provenance=Provenance.now(), stage=stage.name, inputs=inputs, outputs=outputs, seconds=round(seconds, 3)
+        provenance=Provenance.now(),
+        stage=stage.name,
+        inputs=inputs,
+        settings=settings,
+        outputs=outputs,
+        seconds=round(seconds, 3),
     )
     record.write(_record_path(folder, stage))
     on_event(StageEvent(stage, "finished", why, seconds))
 
 
-def work_folder(folder: Path, name: str, inputs: Inputs) -> Path:
+def computed(inputs: Inputs) -> dict[str, str]:
+    """Inputs with all that has to be computed."""
+    return {name: value.compute() if isinstance(value, Computed) else value for name, value in inputs.items()}
+
+
+def _as_they_were(inputs: Inputs, finished: FinishedStage) -> dict[str, str]:
+    def as_it_was(name: str, value: str | Computed) -> str:
+        if not isinstance(value, Computed):
+            return value
+        is_as_it_was = finished.settings.get(name, value.settings) == value.settings
+        return finished.inputs.get(name, "") if is_as_it_was else "of other settings"
+
+    return {name: as_it_was(name, value) for name, value in inputs.items()}
+
+
+def work_folder(folder: Path, name: str, inputs: Mapping[str, str]) -> Path:
     """Where a stage works, and resumes, for these inputs."""
     return folder / "work" / f"{name}-{digest_of(json.dumps(dict(inputs), sort_keys=True).encode())[7:15]}"
 

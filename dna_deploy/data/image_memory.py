@@ -1,0 +1,96 @@
+"""Remembers what was found out about image files, so that a hundred thousand of them are known again within a second.
+
+A file is the one that was read before while its size, times and inode are the same. A file that changed within the last
+moments is not remembered: a second change within the clock's resolution would go unseen.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+import PIL
+
+from dna_deploy.data.decoding import READS_HEIC
+from dna_deploy.data.listing import Sample
+from dna_deploy.errors import UsageError
+from dna_deploy.records.files import write_atomically
+
+_VERSION = f"1, Pillow {PIL.__version__}{', HEIC' * READS_HEIC}"
+_SETTLED_NS = 2_000_000_000
+DIGEST_DIGITS = 32
+
+
+class Facts(NamedTuple):
+    """Of one image: ``problem`` is empty where it can be read; the range is that of deep values."""
+
+    digest: str
+    problem: str = ""
+    remarks: tuple[str, ...] = ()
+    lowest: float = 0.0
+    highest: float = 0.0
+    is_lasting: bool = True
+    """Whether it follows from the bytes alone."""
+
+
+class ImageMemory:
+    """A file of names, stamps and digests in columns, and of whatever else is true of a few of the images."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._places: dict[str, int] = {}
+        with suppress(OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, BadZipFile):  # damaged: made again
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as columns:
+                about = json.loads(columns["about"].tobytes())
+                names = columns["names"].tobytes().decode("utf-8", "surrogatepass").split("\0")
+                self._stamps, self._digests = columns["stamps"], columns["digests"].tobytes().decode("ascii")
+            if about["version"] == _VERSION and len(names) == len(self._stamps) == len(self._digests) // DIGEST_DIGITS:
+                self._details = {int(place): (row[0], tuple(row[1]), *row[2:]) for place, row in about["details"].items()}
+                self._places = {name: place for place, name in enumerate(names)}
+
+    def recall(self, samples: Sequence[Sample]) -> list[Facts | None]:
+        """What is remembered of images, None for those that were never read, or were touched since."""
+        if not self._places:
+            return [None] * len(samples)
+        places = np.array([self._places.get(sample.name, -1) for sample in samples], np.int64)
+        is_same = (places >= 0) & (self._stamps[places] == _stamps(samples)).all(axis=1)
+        return [self._facts(place) if same else None for place, same in zip(places.tolist(), is_same.tolist(), strict=True)]
+
+    def save(self, samples: Sequence[Sample], facts: Sequence[Facts | None]) -> None:
+        """Remembers images instead of what was remembered. A disk that is full costs a reading next time."""
+        now = time.time_ns()
+        rows = [
+            (sample, fact)
+            for sample, fact in zip(samples, facts, strict=True)
+            if fact is not None and fact.is_lasting and now - max(sample.stamp[1:3]) > _SETTLED_NS
+        ]
+        details = {place: fact[1:5] for place, (_, fact) in enumerate(rows) if fact.problem or fact.remarks}
+        about = json.dumps({"version": _VERSION, "details": details}).encode()
+        names = "\0".join(sample.name for sample, _ in rows).encode("utf-8", "surrogatepass")
+        content = io.BytesIO()
+        np.savez(
+            content,
+            about=np.frombuffer(about, np.uint8),
+            names=np.frombuffer(names, np.uint8),
+            stamps=_stamps([sample for sample, _ in rows]),
+            digests=np.frombuffer("".join(fact.digest for _, fact in rows).encode(), np.uint8),
+        )
+        with suppress(UsageError):
+            write_atomically(self._path, content.getvalue())
+
+    def _facts(self, place: int) -> Facts:
+        digest = self._digests[place * DIGEST_DIGITS : (place + 1) * DIGEST_DIGITS]
+        details = self._details.get(place)
+        return Facts(digest, *details) if details else Facts(digest)
+
+
+def _stamps(samples: Sequence[Sample]) -> npt.NDArray[np.int64]:
+    return np.array([sample.stamp for sample in samples], np.int64).reshape(len(samples), 4)

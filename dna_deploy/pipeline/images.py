@@ -1,0 +1,127 @@
+"""The images of a project: which, and how many each stage sees. They are loaded when somebody looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from pydantic import Field
+
+from dna_deploy.data.config import DataConfig
+from dna_deploy.pipeline.runner import Computed
+from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.space import SearchSpace
+
+if TYPE_CHECKING:
+    from dna_deploy.data.image_set import Dataset
+    from dna_deploy.data.splits import ImageData
+
+
+USUAL_IMAGES = 60_000
+"""For an estimate before anybody has looked: as many as Fashion-MNIST has."""
+
+
+class ImagesConfig(DataConfig):
+    """How many images every stage sees. Those held out are the same for all."""
+
+    train_images: int | None = Field(None, gt=0, description="images for the final training, at most; by default all")
+    teacher_images: int | None = Field(20_000, gt=0, description="images that a teacher is trained on, at most")
+    supernet_images: int | None = Field(12_000, gt=0, description="images that supernets are trained on, at most")
+
+
+class SpaceSource(Protocol):
+    """Where the space of a stage comes from. Only ``space`` costs nothing."""
+
+    @property
+    def space(self) -> SearchSpace:
+        """As the catalog has it."""
+
+    @property
+    def fitting_space(self) -> SearchSpace:
+        """With as many classes as the images have."""
+
+    @property
+    def space_input(self) -> str | Computed:
+        """The digest of the fitting space, as an input of stages."""
+
+
+@dataclass(frozen=True)
+class CatalogSpace:
+    """A space for which there are no images: it keeps the classes that the catalog gives it."""
+
+    space: SearchSpace
+
+    @property
+    def fitting_space(self) -> SearchSpace:
+        return self.space
+
+    @property
+    def space_input(self) -> str:
+        return self.space.digest
+
+
+@dataclass(frozen=True)
+class ProjectImages:
+    """A data set for networks of a space, in all the sizes that stages want."""
+
+    config: ImagesConfig
+    space: ChainSpace
+
+    @property
+    def settings(self) -> str:
+        """What the images depend on, as far as settings say it."""
+        return f"{self.space.name} {self.config.model_dump_json()}"
+
+    @property
+    def space_input(self) -> Computed:
+        return Computed(self.settings, lambda: self.fitting_space.digest)
+
+    def digest_input(self, most: int | None) -> Computed:
+        """The digest of so many training images and of those held out, as an input of stages."""
+        return Computed(f"{self.settings} {most}", lambda: self.up_to(most).digest)
+
+    def count(self, most: int | None) -> int:
+        """How many images a training sees; as long as they are not loaded, how many it would like to see."""
+        return len(self.up_to(most).train) if "whole" in self.__dict__ else most or USUAL_IMAGES
+
+    @cached_property
+    def whole(self) -> Dataset:
+        """All images, undivided."""
+        from dna_deploy.data.catalog import load_dataset
+
+        return load_dataset(self.config.dataset, self.config.folder, self.space.input)
+
+    @cached_property
+    def fitting_space(self) -> ChainSpace:
+        """The space, with as many classes as the images have."""
+        classes = len(self.whole.classes)
+        return self.space if self.space.classes == classes else self.space.with_classes(classes)
+
+    @property
+    def for_training(self) -> ImageData:
+        """For the network that search chose."""
+        return self.up_to(self.config.train_images)
+
+    @property
+    def for_teacher(self) -> ImageData:
+        """For a teacher."""
+        return self.up_to(self.config.teacher_images)
+
+    @property
+    def for_supernets(self) -> ImageData:
+        """For supernets, and for rating candidates with them."""
+        return self.up_to(self.config.supernet_images)
+
+    @cached_property
+    def _divided(self) -> dict[int | None, ImageData]:
+        return {}
+
+    def up_to(self, most: int | None) -> ImageData:
+        """With so many training images at most; those held out are the same."""
+        from dna_deploy.data.splits import divide_up_to
+
+        if most not in self._divided:
+            wanted = {name: getattr(self.config, name) for name in DataConfig.model_fields}
+            self._divided[most] = divide_up_to(self.whole, DataConfig(**wanted), most)
+        return self._divided[most]

@@ -1,0 +1,20 @@
+"""How fast trainings were seen to be, for estimates before the first step; `TimeLeft` corrects them by what it then sees.
+
+Images a second on two quiet cores of one server, in the space `fashion`; a larger space is slower by the
+multiply-accumulates of its largest network.
+"""
+
+from __future__ import annotations
+
+from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.scaling import largest
+
+FASHION_MACS = 15.7e6
+LARGEST_TEACHER, SMALL_TEACHER, HEIR, SUPERNETS, NETWORK, WHOLE_NETWORKS = 160, 900, 200, 240, 900, 1400
+START_S = 20.0
+"""What a training takes besides its images."""
+
+
+def seconds_for(images: float, pace: float, space: ChainSpace) -> float:
+    """About how long so many images take, at a pace in `fashion`."""
+    return images / pace * sum(layer.macs for layer in space.place(largest(space))) / FASHION_MACS

@@ -1,0 +1,75 @@
+"""Makes the teacher."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dna_deploy.learning.compute import Compute
+from dna_deploy.pipeline.images import ProjectImages
+from dna_deploy.pipeline.pace import LARGEST_TEACHER, SMALL_TEACHER, seconds_for
+from dna_deploy.pipeline.published import publish
+from dna_deploy.pipeline.runner import Computed, Inputs
+from dna_deploy.progress import OnProgress
+from dna_deploy.training.config import LARGEST, TeacherConfig
+
+
+@dataclass(frozen=True)
+class Teach:
+    """The teacher's file: trained on the project's images, or taken and cut for the space."""
+
+    config: TeacherConfig
+    images: ProjectImages
+    file: Path
+    compute: Compute
+    name: str = "teach"
+    summary: str = "make the teacher"
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        return (self.file,)
+
+    @property
+    def estimate_s(self) -> float:
+        images = self.images.count(self.images.config.teacher_images)
+        pace = LARGEST_TEACHER if self.config.name == LARGEST else SMALL_TEACHER
+        return seconds_for(self.config.for_images(images).recipe.epochs * images, pace, self.images.space)
+
+    def inputs(self) -> Inputs:
+        config = self.config.model_dump_json()
+        return {
+            "space": self.images.space_input,
+            "images": self.images.digest_input(self.images.config.teacher_images),
+            "recipe": Computed(f"{config} {self.images.settings}", self._resolved_json),
+        }
+
+    def _resolved_json(self) -> str:
+        return self.resolved.model_dump_json()
+
+    @property
+    def resolved(self) -> TeacherConfig:
+        """The config for as many images as there are."""
+        return self.config.for_images(len(self.images.for_teacher.train))
+
+    def own_folder(self, folder: Path) -> Path:
+        """A folder below ``folder`` that is named after all that the teacher depends on."""
+        from dna_deploy.training.teacher import teacher_identity
+
+        identity = teacher_identity(self.resolved, self.images.fitting_space, self.images.for_teacher)
+        return folder / f"teacher-{identity.removeprefix('sha256:')[:8]}"
+
+    def run(self, work: Path, on_progress: OnProgress) -> None:
+        from dna_deploy.learning.history import FILE_NAME
+
+        publish(self.make(work, on_progress), self.file)
+        if (history := work / FILE_NAME).exists():  # a teacher that was taken has none
+            publish(history, self.file.parent / FILE_NAME)
+
+    def make(self, work: Path, on_progress: OnProgress) -> Path:
+        """The teacher's file in its work folder, or where it was taken from."""
+        from dna_deploy.training.teachers import make_teacher
+
+        images = self.images
+        return make_teacher(
+            self.resolved, images.fitting_space, images.for_teacher, work, on_progress=on_progress, compute=self.compute
+        )
