@@ -22,14 +22,14 @@ class ModuleContract(OperationContract):
 
     def test_its_module_gives_the_shape_that_it_says(self) -> None:
         for layer, module in self._built():
-            found = tuple(module(self._images()).shape[1:])
+            shape = tuple(module(self._images()).shape[1:])
             said = (layer.output.channels, layer.output.height, layer.output.width)
-            assert found == (said[:1] if self.reduces_to_one else said), f"{layer} gives {found}, not {said}"
+            assert shape == (said[:1] if self.reduces_to_one else said), f"{layer} gives {shape}, not {said}"
 
     def test_its_module_has_the_parameters_that_it_says(self) -> None:
         for layer, module in self._built():
-            found = sum(parameter.numel() for parameter in module.parameters())
-            assert found == layer.parameters, f"{layer} has {found} parameters, not {layer.parameters}"
+            parameters = sum(parameter.numel() for parameter in module.parameters())
+            assert parameters == layer.parameters, f"{layer} has {parameters} parameters, not {layer.parameters}"
 
     def test_its_module_does_the_work_that_it_says(self) -> None:
         from torch.utils.flop_counter import FlopCounterMode
@@ -37,8 +37,8 @@ class ModuleContract(OperationContract):
         for layer, module in self._built():
             with FlopCounterMode(display=False) as counter:
                 module(self._images(1))
-            found = counter.get_total_flops() // 2  # a multiply-accumulate operation is two floating-point ones
-            assert found == layer.macs, f"{layer} does {found} MACs, not {layer.macs}"
+            macs = counter.get_total_flops() // 2  # a multiply-accumulate operation is two floating-point ones
+            assert macs == layer.macs, f"{layer} does {macs} MACs, not {layer.macs}"
 
     def test_images_of_a_batch_do_not_mix(self) -> None:
         import torch

@@ -61,9 +61,9 @@ def expected_scores(model: ExportResult, images: Array) -> Array:
         return np.asarray(model.network.eval()(torch.from_numpy(images)).numpy())
 
 
-def relative_error(found: Array, expected: Array) -> float:
+def relative_error(actual: Array, expected: Array) -> float:
     """The largest difference, relative to how much scores differ at all."""
-    return float(np.abs(found - expected).max() / np.ptp(expected))
+    return float(np.abs(actual - expected).max() / np.ptp(expected))
 
 
 def is_refused(attempt: Callable[[], object], kind: type[Exception]) -> bool:

@@ -97,9 +97,9 @@ def deliver(
         ParityError: the plain ONNX file does not compute what torch does; nothing is written.
         UsageError: parts do not belong together, or the folder cannot be used.
     """
-    wanted = {name: find_format(name) for name in formats}
+    chosen = {name: find_format(name) for name in formats}
     _check_batch(source, batch)
-    for kind in wanted.values():
+    for kind in chosen.values():
         if kind.needs_images and (data is None or not len(data.train)):
             raise UsageError(f"{kind.precision} needs training images to calibrate on", "say which with --dataset")
     refused: list[Refused] = []
@@ -110,7 +110,7 @@ def deliver(
             labels=source.labels, mean=source.mean, deviation=source.deviation, batch=batch, seed=seed,
         )  # fmt: skip
         made = [(result, _compare(result, evidence, ONNX_JUDGES))]
-        for name, kind in wanted.items():
+        for name, kind in chosen.items():
             size = (pictures or PictureSize()) if kind.takes_pictures else None
             with _leaving_out(name, refused, work):
                 converted = _converted(result, kind, data, size)
@@ -118,7 +118,7 @@ def deliver(
                     _compare_pictures(converted, kind, data, size) if size else _compare(converted, evidence, kind.judges)
                 )
                 made.append((converted, compared))
-        cards = [_card(source, one, parity, data, reproduce) for one, parity in made]
+        cards = [_card(source, file, parity, data, reproduce) for file, parity in made]
         for card in cards:
             write_card(card, work)
         if source.pace is not None:
@@ -214,8 +214,8 @@ def _asked(source: Source, result: ExportResult) -> AskedLatency | Absent:
     """The budget, for the file in the precision that it was asked for."""
     if isinstance(source.asked, Absent) or source.asked.precision == result.info.precision:
         return source.asked
-    asked = source.asked.precision
-    return Absent(reason=f"{Duration(source.asked.latency_s)} was asked for {asked}: {model_name(asked)}")
+    precision = source.asked.precision
+    return Absent(reason=f"{Duration(source.asked.latency_s)} was asked for {precision}: {model_name(precision)}")
 
 
 def _prediction(source: Source, result: ExportResult) -> PredictedLatency | Absent:

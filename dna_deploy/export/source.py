@@ -56,7 +56,14 @@ class Source:
             raise UsageError(
                 f"the search found {outcome.best.architecture}, not {self.architecture}", "give the outcome that was trained"
             )
-        budget = next((one for one in outcome.constraints if one.quantity.startswith("latency") and one.at_most), None)
+        budget = next(
+            (
+                constraint
+                for constraint in outcome.constraints
+                if constraint.quantity.startswith("latency") and constraint.at_most
+            ),
+            None,
+        )
         digests = {**self.digests, "search outcome": outcome.digest, "ratings": outcome.ratings}
         digests |= {f"latency table of {target}": digest for target, digest in outcome.tables.items()}
         asked = self.asked
@@ -133,11 +140,11 @@ def source_of_trained(trained: TrainedNetwork, folder: Path) -> Source:
 
 
 def _largest(outcome: SearchOutcome, space: ChainSpace) -> tuple[Baseline, ...]:
-    found = outcome.largest
-    if found is None:
+    largest = outcome.largest
+    if largest is None:
         return ()
-    predicted = found.targets[0].latency_s if found.targets else NOT_PREDICTED
-    return (baseline(LARGEST, space, space.parse(found.architecture), predicted),)
+    predicted = largest.targets[0].latency_s if largest.targets else NOT_PREDICTED
+    return (baseline(LARGEST, space, space.parse(largest.architecture), predicted),)
 
 
 def _kind(path: Path) -> str:

@@ -65,5 +65,5 @@ def _oddities(table: LatencyTable, should_be_cheaper: Callable[[PlacedLayer, Pla
             yield Oddity(dear, min(cheaper, key=lambda row: row.latency_s))
 
 
-def _noise(one: LatencyRow, other: LatencyRow) -> float:
-    return 2.0 * float((one.standard_error_s**2 + other.standard_error_s**2) ** 0.5)
+def _noise(row: LatencyRow, other: LatencyRow) -> float:
+    return 2.0 * float((row.standard_error_s**2 + other.standard_error_s**2) ** 0.5)

@@ -76,9 +76,9 @@ def recheck(
     return Recheck(tuple((row, max(seconds[files[row.layer]] - seconds[empty.file], 1e-9)) for row in rows), machine)
 
 
-def other_machine(table: LatencyTable, found: Fingerprint) -> TableError:
+def other_machine(table: LatencyTable, fingerprint: Fingerprint) -> TableError:
     """The refusal to use a table on a machine that it was not made on."""
     return TableError(
-        f"the table of {table.target.name!r} was made on another machine: {table.fingerprint.differences(found)[0]}",
+        f"the table of {table.target.name!r} was made on another machine: {table.fingerprint.differences(fingerprint)[0]}",
         "profile this machine, or compare in spite of it with --any-machine",
     )

@@ -66,8 +66,8 @@ class Recorder:
     @property
     def rounds(self) -> int:
         """How many rounds it will be, as far as can be told."""
-        done = self._round
-        return self._plan.expected_rounds(done, self.seconds) if done > 0 else self._plan.rounds
+        finished = self._round
+        return self._plan.expected_rounds(finished, self.seconds) if finished > 0 else self._plan.rounds
 
     @property
     def total(self) -> int:
@@ -129,10 +129,10 @@ class Recorder:
                 ProbeSamples(
                     role=self._probes[name].role,
                     key=self._probes[name].key,
-                    samples=found,
+                    samples=sample,
                     memory_bytes=self._machine.memory_bytes.get(name),
                 )
-                for name, found in samples.items()
+                for name, sample in samples.items()
             ),
             absent=tuple(
                 AbsentProbe(role=probe.role, key=probe.key, reason=self.absent.get(name, "it was never timed"))
@@ -159,8 +159,8 @@ class Recorder:
         )
 
     def _samples(self) -> dict[str, Samples]:
-        found: dict[str, list[tuple[int, ...]]] = {name: [] for name in self._probes}
+        by_probe: dict[str, list[tuple[int, ...]]] = {name: [] for name in self._probes}
         for visit in sorted(self._story.visits, key=lambda visit: visit.round):
-            if visit.name in found and visit.name not in self.absent:
-                found[visit.name].append(visit.samples_ns)
-        return {name: Samples(visits_ns=tuple(visits)) for name, visits in found.items() if visits}
+            if visit.name in by_probe and visit.name not in self.absent:
+                by_probe[visit.name].append(visit.samples_ns)
+        return {name: Samples(visits_ns=tuple(visits)) for name, visits in by_probe.items() if visits}

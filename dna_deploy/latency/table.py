@@ -36,7 +36,7 @@ def table_from_runs(runs: Sequence[ProfileRun], space: SearchSpace | None = None
     probes = _merged(runs)
     overhead = _only(probes, "empty").statistic(last.plan.statistic)
     rows = tuple(_row(probe, overhead, last) for probe in probes if probe.role == "layer")
-    known = {row.layer for row in rows}
+    layers = {row.layer for row in rows}
     quantiles = [name for name in LEAST_SAMPLES if name not in TAILS or not any(run.plan.steady for run in runs)]
     calibrations = _calibrations(space, {row.layer: row.latency_s for row in rows}, probes, quantiles)
     doubts = doubts_about(runs, rows, calibrations)
@@ -51,7 +51,7 @@ def table_from_runs(runs: Sequence[ProfileRun], space: SearchSpace | None = None
         absent=tuple(
             AbsentRow(layer=probe.key, reason=probe.reason)
             for probe in last.absent
-            if probe.role == "layer" and probe.key not in known
+            if probe.role == "layer" and probe.key not in layers
         ),
         overhead_s=overhead,
         calibrations=calibrations,
@@ -84,13 +84,13 @@ def check_mergeable(runs: Sequence[ProfileRun]) -> None:
 
 
 def _merged(runs: Sequence[ProfileRun]) -> tuple[ProbeSamples, ...]:
-    found: dict[tuple[str, str], ProbeSamples] = {}
+    merged: dict[tuple[str, str], ProbeSamples] = {}
     for run in runs:
         for probe in run.probes:
             name = (probe.role, probe.key)
-            earlier = found[name].samples.visits_ns if name in found else ()
-            found[name] = probe.model_copy(update={"samples": Samples(visits_ns=earlier + probe.samples.visits_ns)})
-    return tuple(found.values())
+            earlier = merged[name].samples.visits_ns if name in merged else ()
+            merged[name] = probe.model_copy(update={"samples": Samples(visits_ns=earlier + probe.samples.visits_ns)})
+    return tuple(merged.values())
 
 
 def _only(probes: Sequence[ProbeSamples], role: str) -> Samples:

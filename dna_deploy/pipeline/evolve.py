@@ -168,7 +168,7 @@ def _lineage(evolution: Evolution, rounds: list[LineageRound], stopped: str) -> 
         constraints=tuple(map(str, evolution.bounds.bounds)),
         config={
             **settings.evolve.model_dump(mode="json"),
-            **{name: one.model_dump(mode="json") for name, one in recipes.items()},
+            **{name: recipe.model_dump(mode="json") for name, recipe in recipes.items()},
         },
         rounds=tuple(rounds),
         stopped=stopped,

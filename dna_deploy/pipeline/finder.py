@@ -123,8 +123,8 @@ class Finder:
         seconds, quantity = bounds[0]
         of_target = [table for table in tables if quantity.target in (None, table.target.name)]
         if len(of_target) != 1:
-            known = ", ".join(table.target.name for table in tables) or "none"
-            raise UsageError(f"a promise needs one latency table, not {len(of_target)}", f"name its target; tables: {known}")
+            names = ", ".join(table.target.name for table in tables) or "none"
+            raise UsageError(f"a promise needs one latency table, not {len(of_target)}", f"name its target; tables: {names}")
         return Promise(Duration(seconds), quantity.quantile, of_target[0])
 
 

@@ -167,10 +167,10 @@ def keep_promise(
 def recalibrated(table: LatencyTable, quantile: Quantile, factor: float) -> LatencyTable:
     """The table with every prediction of a quantile multiplied."""
     calibrations = tuple(
-        one.model_copy(update={"scale": one.scale * factor, "offset_s": one.offset_s * factor})
-        if one.quantile == quantile
-        else one
-        for one in table.calibrations
+        calibration.model_copy(update={"scale": calibration.scale * factor, "offset_s": calibration.offset_s * factor})
+        if calibration.quantile == quantile
+        else calibration
+        for calibration in table.calibrations
     )
     return table.model_copy(update={"calibrations": calibrations})
 
@@ -218,11 +218,11 @@ def _check_machine(measurement: Measurement, table: LatencyTable) -> None:
 
 
 def _best(attempts: list[Attempt], budget: Duration, quantile: Quantile) -> Attempt:
-    kept = [attempt for attempt in attempts if attempt.is_kept]
-    if not kept:
+    keeping = [attempt for attempt in attempts if attempt.is_kept]
+    if not keeping:
         nearest = min(attempts, key=lambda attempt: attempt.measured)
         raise PromiseError(
             f"no network kept {budget} at {quantile} within {len(attempts)} rounds; the nearest takes {nearest.measured}",
             "profile the target again, or ask for a longer latency",
         )
-    return min(kept, key=lambda attempt: attempt.outcome.best.rating)
+    return min(keeping, key=lambda attempt: attempt.outcome.best.rating)

@@ -75,9 +75,9 @@ def search_black_box(
     asked_for, latency_tables = tuple(constraints), tuple(tables)
     if any(isinstance(constraint.quantity, Rating) for constraint in asked_for):
         raise UsageError("a black-box rating cannot be constrained", "leave the bound on the rating out")
-    known = Tables.of(space, latency_tables)
-    axis = known.resolve(first_axis(asked_for, latency_tables, Rating()))
-    question = _Question(space, known, known.resolved(asked_for), axis, name)
+    resolved = Tables.of(space, latency_tables)
+    axis = resolved.resolve(first_axis(asked_for, latency_tables, Rating()))
+    question = _Question(space, resolved, resolved.resolved(asked_for), axis, name)
     networks = question.networks()
     strategy = strategy or ("evolution" if isinstance(networks, Genomes) else "ageing")
     factory: StrategyFactory = load_plugin("strategy", strategy, STRATEGIES, Strategy)
@@ -87,7 +87,7 @@ def search_black_box(
 
 
 def _explore(
-    strategy: Strategy, rate: Rate, known: RatingLog, evaluations: int, progress: Callable[[int, float], None]
+    strategy: Strategy, rate: Rate, log: RatingLog, evaluations: int, progress: Callable[[int, float], None]
 ) -> dict[Architecture, float]:
     """Rates what the strategy asks for; a network that the log knows is not rated again."""
     seen: dict[Architecture, float] = {}
@@ -102,18 +102,18 @@ def _explore(
                 continue
             if len(seen) == evaluations:
                 return seen
-            seen[architecture] = _rating(architecture, rate, known)
+            seen[architecture] = _rating(architecture, rate, log)
             progress(len(seen), min(seen.values()))
         strategy.tell(np.array([seen[architecture] for architecture in proposed]))
         idle = idle + 1 if len(seen) == before else 0
     return seen
 
 
-def _rating(architecture: Architecture, rate: Rate, known: RatingLog) -> float:
+def _rating(architecture: Architecture, rate: Rate, log: RatingLog) -> float:
     line = str(architecture)
-    if line not in known.ratings:
-        known.add(line, float(rate(architecture)))
-    return known.ratings[line]
+    if line not in log.ratings:
+        log.add(line, float(rate(architecture)))
+    return log.ratings[line]
 
 
 @dataclass(frozen=True)

@@ -44,10 +44,10 @@ class CostModel:
             TableError: a table or the ratings are for another space.
             UsageError: a quantity names a target without a table, or none where there are several.
         """
-        known = Tables.of(space, tables, confidence)
+        resolved = Tables.of(space, tables, confidence)
         if ratings is not None:
             ratings.check_space(space)
-        return cls(known, Problem.build(space, ratings, known.measures(quantities)), ratings)
+        return cls(resolved, Problem.build(space, ratings, resolved.measures(quantities)), ratings)
 
     @property
     def space(self) -> ChainSpace:

@@ -156,6 +156,6 @@ def _cover(groups: list[tuple[int, ...]], devices: int) -> list[tuple[int, ...]]
 
     member = np.array([[device in group for group in groups] for device in range(devices)], float)
     whole = np.ones(len(groups), np.int64)
-    found = milp(np.ones(len(groups)), integrality=whole, bounds=Bounds(0, 1), constraints=LinearConstraint(member, 1, 1))
-    assert found.x is not None
-    return [group for group, chosen in zip(groups, found.x, strict=True) if chosen > 0.5]
+    solution = milp(np.ones(len(groups)), integrality=whole, bounds=Bounds(0, 1), constraints=LinearConstraint(member, 1, 1))
+    assert solution.x is not None
+    return [group for group, chosen in zip(groups, solution.x, strict=True) if chosen > 0.5]

@@ -45,7 +45,7 @@ def spread(space: ChainSpace, ratings: RatingTable, count: int, *, seed: int = 0
 
 def _front(space: ChainSpace, ratings: RatingTable, rng: random.Random) -> list[Architecture]:
     """Networks that none beats in rating and operations at once, then neighbours of them."""
-    found = pareto_front(space, ratings, (), (Macs(),))
-    front = found.architectures
+    points = pareto_front(space, ratings, (), (Macs(),))
+    front = points.architectures
     few = list(front) if len(front) <= _DRAWN // 4 else rng.sample(front, _DRAWN // 4)
     return [*few, *(space.mutate(rng.choice(front), rng) for _ in range(_DRAWN // 2 - len(few)))]

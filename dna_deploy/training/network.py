@@ -107,7 +107,7 @@ def _record(
         dataset=data.name,
         data_digest=data.digest,
         classes=data.classes,
-        images=data.counts,
+        images=data.counts | ({"skipped": data.skipped} if data.skipped else {}),
         mean=data.normalisation.mean,
         deviation=data.normalisation.deviation,
         teacher=taught_by,

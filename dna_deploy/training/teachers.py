@@ -47,8 +47,8 @@ def make_teacher(
         load_teacher(Path(config.name)).check_fits(space)
         return Path(config.name)
     if ":" not in config.name:
-        known = ", ".join((LARGEST, RESIDUAL, *(f"{source}:MODEL" for source in source_names())))
-        raise UsageError(f"there is no teacher {config.name!r}", f"give a teacher's file, or one of {known}")
+        names = ", ".join((LARGEST, RESIDUAL, *(f"{source}:MODEL" for source in source_names())))
+        raise UsageError(f"there is no teacher {config.name!r}", f"give a teacher's file, or one of {names}")
     return _take_pretrained(config, space, data, folder)
 
 
@@ -56,9 +56,9 @@ def _take_pretrained(config: TeacherConfig, space: ChainSpace, data: ImageData, 
     identity, path = teacher_identity(config, space, data), folder / FILE_NAME
     if is_finished(path, identity):
         return path
-    found = load_pretrained(config.name, config.weights or Known.PUBLISHED, space.input)
-    network = cut_network(found.network, space, config.cuts)
-    network.expect((data.normalisation.mean, data.normalisation.deviation), (found.mean, found.deviation))
+    pretrained = load_pretrained(config.name, config.weights or Known.PUBLISHED, space.input)
+    network = cut_network(pretrained.network, space, config.cuts)
+    network.expect((data.normalisation.mean, data.normalisation.deviation), (pretrained.mean, pretrained.deviation))
     if config.calibration_images:
         first = Split(data.train.source, data.train.indices[: config.calibration_images])
         recalibrate(network, (batch.inputs for batch in in_order(first, data, _BATCH)))

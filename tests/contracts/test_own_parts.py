@@ -154,6 +154,12 @@ class TestOneShot(RaterContract):
     settings: ClassVar = {"epochs": 1, "batch": 8, "calibration_images": 16}
 
 
+@pytest.mark.slow
+class TestCreamTop1(RaterContract):
+    name = "cream-top1"
+    settings: ClassVar = {"epochs": 1, "batch": 8, "calibration_images": 16}
+
+
 class TestRandomDraws(StrategyContract):
     name = "random"
 

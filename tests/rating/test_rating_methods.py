@@ -16,6 +16,7 @@ from dna_deploy.learning.compute import Compute
 from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, Progress, silent
+from dna_deploy.rating.rater import make_rater
 from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.raters.dna_pp.collapse import FILE_NAME as EMBEDDINGS
 from dna_deploy.rating.raters.dna_pp.population import population_work
@@ -31,7 +32,7 @@ from dna_deploy.report.sections.curves import curves_section
 from dna_deploy.report.write import plots_of
 from dna_deploy.spaces.architecture import Architecture
 from tests.learning.gradients import check_portions
-from tests.rating import test_one_shot, test_population
+from tests.rating import test_cream, test_one_shot, test_population
 from tests.rating.test_checks import work as block_work
 from tests.toy import CONFIG, SPACE, toy_data
 
@@ -52,6 +53,11 @@ def train_baseline(folder: Path, on_progress: OnProgress = silent, **changes: An
     return train_one_shot(test_one_shot.work(folder, **changes), on_progress)
 
 
+def train_cream(folder: Path, on_progress: OnProgress = silent, **changes: Any) -> None:
+    config = test_cream.CONFIG.model_copy(update=changes)
+    make_rater("cream-top1", SPACE, toy_data(), config, folder, compute=SAVING).train(on_progress)
+
+
 @dataclass(frozen=True)
 class Method:
     """How a method trains, what it calls what it trains, and where it saves that."""
@@ -68,6 +74,7 @@ METHODS = {
     "dna": Method(train_dna, tuple(f"supernet-{n}.safetensors" for n in (1, 2, 3)), BLOCK_HISTORIES, BLOCKS),
     "dna++": Method(train_dna_plus_plus, ("population.safetensors",), BLOCK_HISTORIES, BLOCKS),
     "one-shot": Method(train_baseline, ("one-shot.safetensors",), ("training-history.json",), ("one-shot supernet",)),
+    "cream-top1": Method(train_cream, ("one-shot.safetensors",), ("training-history.json",), ("one-shot supernet",)),
 }
 
 
@@ -105,7 +112,9 @@ def test_a_killed_and_resumed_training_leaves_the_history_of_an_uninterrupted_on
         found = TrainingHistory.read(tmp_path / "whole" / name)
         assert found.subject == method.subjects[number]
         assert [point.step for point in found.losses] == [progress.done for progress in heard]
-        assert [f"{point.loss:.3f}" for point in found.losses] == [progress.remark.split()[1 + number] for progress in heard]
+        assert [f"{point.loss:.3f}" for point in found.losses] == [
+            progress.remark.split()[1 + number].strip(",") for progress in heard
+        ]
 
 
 def test_a_lost_history_is_written_again_and_one_that_is_there_is_left(method: Method, tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ def rate(
     path = out or Path("ratings") / f"{images.space.name}.json"
     stage = Rate(settings.method, settings.rate, images, None, path, settings.compute)
     with journey_view() as view:
+        images.tell(view)
         if needs.teacher:
             stage = replace(stage, teacher_file=_teach(settings, images, folder, view))
         rater = stage.rater(folder, own_folder=True)

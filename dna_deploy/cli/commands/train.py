@@ -50,6 +50,8 @@ def train(
     images = ProjectImages(settings.data, space)
     stage = Train(TrainingConfig(recipe=settings.train), images, Path(network), teacher, out, settings.compute)
     taught = load_teacher(teacher) if teacher else None
+    with journey_view() as view:
+        images.tell(view)
     start = _inherited(inherit, images.fitting_space, line) if inherit else None
     with journey_view() as view:
         trained = stage.train(line, out, teacher=taught, start=start, on_progress=view)

@@ -42,8 +42,8 @@ class LatencyTables:
         """The same, of a space whose blocks are rated."""
         from dna_deploy.spaces.chain import as_chain
 
-        found, tables = self.read(space)
-        return as_chain(found), tables
+        named, tables = self.read(space)
+        return as_chain(named), tables
 
 
 @dataclass(frozen=True)

@@ -118,10 +118,10 @@ def baseline(name: str, space: ChainSpace, architecture: Architecture, predicted
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in _PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions

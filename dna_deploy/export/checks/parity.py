@@ -131,17 +131,17 @@ class Tally:
     same: int = 0
     correct: int | None = field(default=None)
 
-    def add(self, found: Array, reference: Array, labels: Array | None) -> None:
+    def add(self, scores: Array, reference: Array, labels: Array | None) -> None:
         """Scores ``(images, classes)`` of a judge and of torch, and the classes where they are known."""
-        difference = np.abs(found.astype(np.float64) - reference)
-        self.images += len(found)
+        difference = np.abs(scores.astype(np.float64) - reference)
+        self.images += len(scores)
         self.scores += difference.size
         # A score that is no number is infinitely wrong.
         self.maximum = max(self.maximum, float(np.nan_to_num(difference, nan=np.inf).max()))
         self.total += float(difference.sum())
-        self.same += int((found.argmax(1) == reference.argmax(1)).sum())
+        self.same += int((scores.argmax(1) == reference.argmax(1)).sum())
         if labels is not None:
-            self.correct = (self.correct or 0) + int((found.argmax(1) == labels).sum())
+            self.correct = (self.correct or 0) + int((scores.argmax(1) == labels).sum())
 
     @property
     def metrics(self) -> Metrics | Absent:

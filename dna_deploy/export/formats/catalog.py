@@ -72,6 +72,6 @@ def format_names() -> tuple[str, ...]:
 
 def find_format(name: str) -> Format:
     """The format called ``name``."""
-    found = load_plugin("format", name, FORMATS)
-    assert isinstance(found, Format)
-    return found
+    format = load_plugin("format", name, FORMATS)
+    assert isinstance(format, Format)
+    return format

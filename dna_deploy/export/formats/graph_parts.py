@@ -74,16 +74,16 @@ class GraphParts:
     def of_output(cls, model: onnx.ModelProto, index: int, weights: WeightSpace) -> Self:
         """What leads from ``input<index>`` to ``output<index>`` of a graph of independent layers."""
         graph = model.graph
-        wanted = {graph.output[index].name}
+        needed = {graph.output[index].name}
         nodes = []
         for node in reversed(graph.node):
-            if wanted & set(node.output):
+            if needed & set(node.output):
                 nodes.append(node)
-                wanted.update(node.input)
+                needed.update(node.input)
         scales = {name for node in nodes if node.op_type in ROUNDING for name in node.input[1:]}
-        read = [tensor for tensor in graph.initializer if tensor.name in wanted]
+        read = [tensor for tensor in graph.initializer if tensor.name in needed]
         tensors = [tensor if tensor.name in scales else weights.place(tensor) for tensor in read]
-        inputs = [value for value in graph.input if value.name in wanted]
+        inputs = [value for value in graph.input if value.name in needed]
         if [value.name for value in inputs] != [graph.input[index].name]:
             raise UsageError(f"layer {index} of the exported graph reads {[value.name for value in inputs]}")
         names = {graph.input[index].name: INPUT_NAME, graph.output[index].name: OUTPUT_NAME}

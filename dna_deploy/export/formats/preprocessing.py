@@ -34,10 +34,10 @@ class PictureSize:
         """What a user wrote: ``480x640``, height first, or ``any``."""
         if text == "any":
             return cls()
-        found = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
-        if found is None:
+        match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+        if match is None:
             raise UsageError(f"cannot use the picture size {text!r}", "write height x width such as 480x640, or 'any'")
-        return cls(int(found[1]), int(found[2]))
+        return cls(int(match[1]), int(match[2]))
 
     def __str__(self) -> str:
         return "any size" if self.height is None else f"{self.height}x{self.width}"

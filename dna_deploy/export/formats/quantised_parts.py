@@ -85,11 +85,11 @@ def _sharing_scales(part: GraphParts) -> GraphParts:
     first: dict[tuple[object, ...], str] = {}
     content = {tensor.name: (tensor.data_type, *tensor.dims, tensor.raw_data) for tensor in part.tensors}
     names = {name: first.setdefault(content[name], name) for name in content if name in scales}
-    kept = set(names.values())
+    shared = set(names.values())
     return dataclasses.replace(
         part,
         nodes=tuple(_with_names(node, names) for node in part.nodes),
-        tensors=tuple(tensor for tensor in part.tensors if tensor.name not in names or tensor.name in kept),
+        tensors=tuple(tensor for tensor in part.tensors if tensor.name not in names or tensor.name in shared),
     )
 
 

@@ -36,8 +36,8 @@ class LabelLoss:
         if self.teacher is None:
             return hard
         with torch.autocast(scores.device.type, enabled=False):
-            wanted = self.teacher(view.batch.inputs)
-        soft = soft_divergence(scores, wanted, self.temperature)
+            taught = self.teacher(view.batch.inputs)
+        soft = soft_divergence(scores, taught, self.temperature)
         return (1 - self.teacher_weight) * hard + self.teacher_weight * soft
 
 

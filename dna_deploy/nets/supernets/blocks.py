@@ -82,7 +82,7 @@ class SupernetBlock(nn.Module):
 
     def trunk_of(self, cell: int) -> int:
         """The number of the trunk that serves a cell."""
-        return next(number for number, trunk in enumerate(self.plan) if any(cell == found for _, found in trunk.stops))
+        return next(number for number, trunk in enumerate(self.plan) if any(cell == stop for _, stop in trunk.stops))
 
     def forward(self, x: torch.Tensor, cell: int, path: CellPath) -> torch.Tensor:
         """One candidate's imitation of the teacher's features, from those before the block (or from images)."""

@@ -37,25 +37,25 @@ class CutByModules(nn.Module):
         self.input = input
         self.prefix_batch: int | None = 1
 
-    def expect(self, given: Inputs, wanted: Inputs) -> None:
-        """Lets the network, trained on inputs ``wanted``, take inputs ``given``: (mean, deviation) of bytes, each."""
-        (mean, deviation), (own_mean, own_deviation) = (torch.tensor(of).view(2, 1, -1, 1, 1) for of in (given, wanted))
+    def expect(self, given: Inputs, own: Inputs) -> None:
+        """Lets the network, trained on inputs ``own``, take inputs ``given``: (mean, deviation) of bytes, each."""
+        (mean, deviation), (own_mean, own_deviation) = (torch.tensor(moments).view(2, 1, -1, 1, 1) for moments in (given, own))
         self.scale, self.shift = deviation / own_deviation, (mean - own_mean) / own_deviation
 
     def features(self, x: torch.Tensor) -> list[torch.Tensor]:
         """The outputs of the modules, ``(batch, channels, height, width)`` each."""
-        return [found.clone() for found in self.features_and_scores(x)[0]]  # what follows may work in place
+        return [feature.clone() for feature in self.features_and_scores(x)[0]]  # what follows may work in place
 
     def features_and_scores(self, x: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
         """The outputs of the modules and, from the same run, the scores."""
-        found: dict[str, torch.Tensor] = {}
-        hooks = [self.network.get_submodule(name).register_forward_hook(_keeper(found, name)) for name in self.cuts]
+        features: dict[str, torch.Tensor] = {}
+        hooks = [self.network.get_submodule(name).register_forward_hook(_keeper(features, name)) for name in self.cuts]
         try:
             scores: torch.Tensor = self.network(self._as_expected(x))
         finally:
             for hook in hooks:
                 hook.remove()
-        return [found[name] for name in self.cuts], scores
+        return [features[name] for name in self.cuts], scores
 
     def head(self, features: torch.Tensor) -> torch.Tensor:
         """Scores from features in the place of the last module's.
@@ -108,15 +108,15 @@ def cut_network(network: nn.Module, space: ChainSpace, cuts: Sequence[str] = ())
     if cuts:
         _check_names(network, cuts)
     points = cut_points(network, space.input, cuts)
-    known = {point.name for point in points}
-    if wrong := [name for name in cuts if name not in known]:
+    names = {point.name for point in points}
+    if wrong := [name for name in cuts if name not in names]:
         raise UsageError(
             f"the teacher cannot be cut after {wrong[0]!r}: its scores depend on more than what comes out there",
-            suggest(wrong[0], sorted(known)),
+            suggest(wrong[0], sorted(names)),
         )
-    found = CutByModules(network, cuts or choose_cuts(points, space), space.input)
-    found.prefix_batch = _prefix_batch(found)
-    return found
+    cut = CutByModules(network, cuts or choose_cuts(points, space), space.input)
+    cut.prefix_batch = _prefix_batch(cut)
+    return cut
 
 
 @torch.no_grad()
@@ -126,7 +126,7 @@ def cut_points(network: nn.Module, input: FeatureMap, names: Sequence[str] = ())
     outputs: dict[str, torch.Tensor] = {}
     modules = [(name, module) for name, module in network.named_modules() if (name in names if names else _is_stage(module))]
     hooks = [module.register_forward_hook(_keeper(outputs, name)) for name, module in modules]
-    wanted = network(images[1])
+    expected = network(images[1])
     for hook in hooks:
         hook.remove()
     points = []
@@ -135,7 +135,7 @@ def cut_points(network: nn.Module, input: FeatureMap, names: Sequence[str] = ())
         if id(outputs[name]) in seen:
             continue
         seen.add(id(outputs[name]))
-        if torch.equal(scores_from(network, name, outputs[name].clone(), images[0]), wanted):
+        if torch.equal(scores_from(network, name, outputs[name].clone(), images[0]), expected):
             points.append(CutPoint(name, FeatureMap(*outputs[name].shape[1:])))
     order = list(outputs)
     return sorted(points, key=lambda point: order.index(point.name))
@@ -153,11 +153,11 @@ def choose_cuts(points: Sequence[CutPoint], space: ChainSpace) -> tuple[str, ...
         blocks = sizes.count(size)
         here = [point for point in points if (point.shape.height, point.shape.width) == size]
         if len(here) < blocks:
-            found = sorted({f"{point.shape.height}x{point.shape.width}" for point in points}) or ["none"]
+            emitted = sorted({f"{point.shape.height}x{point.shape.width}" for point in points}) or ["none"]
             raise UsageError(
                 f"{space.name!r} has {blocks} blocks with {size[0]}x{size[1]} features; the teacher has {len(here)} places "
                 f"of that size to be cut at",
-                f"its strides do not match (its sizes: {', '.join(found)}): take another resolution or teacher",
+                f"its strides do not match (its sizes: {', '.join(emitted)}): take another resolution or teacher",
             )
         cuts += [point.name for point in _spread(_shallowest(here, blocks), blocks)]
     return tuple(cuts)
@@ -197,18 +197,18 @@ def _keeper(outputs: dict[str, torch.Tensor], name: str) -> Callable[[nn.Module,
 
 
 def _check_names(network: nn.Module, cuts: Sequence[str]) -> None:
-    known = [name for name, _ in network.named_modules() if name]
+    names = [name for name, _ in network.named_modules() if name]
     for name in cuts:
-        if name not in known:
-            raise UsageError(f"the teacher has no module {name!r}", suggest(name, known))
+        if name not in names:
+            raise UsageError(f"the teacher has no module {name!r}", suggest(name, names))
 
 
 def _prefix_batch(network: CutByModules) -> int | None:
     """1 where the part before the cut may run on one image, whatever number follows; else None: on as many."""
     images = torch.rand(2, network.input.channels, network.input.height, network.input.width)
-    features, wanted = network.features_and_scores(images)
+    features, scores = network.features_and_scores(images)
     try:
-        is_same = torch.equal(network.head(features[-1]), wanted)
+        is_same = torch.equal(network.head(features[-1]), scores)
     except RuntimeError:  # a network that reshapes by the number of images it was given
         is_same = False
     return 1 if is_same else None

@@ -137,7 +137,7 @@ def _state(path: Path) -> dict[str, torch.Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        found: Any = torch.load(path, map_location="cpu", weights_only=True)
+        state: Any = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UsageError(
             f"{path} holds code besides tensors, which is not run",
@@ -146,10 +146,10 @@ def _state(path: Path) -> dict[str, torch.Tensor]:
     except (OSError, RuntimeError, EOFError, SafetensorError) as error:
         raise UsageError(f"cannot read the weights {path}: {getattr(error, 'strerror', None) or error}") from error
     for key in ("state_dict", "model"):
-        found = found[key] if isinstance(found, dict) and isinstance(found.get(key), dict) else found
-    if not (isinstance(found, dict) and all(isinstance(value, torch.Tensor) for value in found.values())):
+        state = state[key] if isinstance(state, dict) and isinstance(state.get(key), dict) else state
+    if not (isinstance(state, dict) and all(isinstance(value, torch.Tensor) for value in state.values())):
         raise UsageError(f"{path} holds no state dict", "save the weights: torch.save(model.state_dict(), path)")
-    return found
+    return state
 
 
 def _check_colour(model: str, input: FeatureMap) -> None:

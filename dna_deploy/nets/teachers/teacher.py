@@ -79,10 +79,10 @@ class Teacher:
                 f"teacher {self.name!r} is cut into {len(self.shapes)} blocks; {space.name!r} has {len(space.index.outputs)}",
                 "set its block boundaries by hand, or take another teacher",
             )
-        for index, (shape, (wanted, *_)) in enumerate(zip(self.shapes, space.index.outputs, strict=True)):
-            if (shape.height, shape.width) != (wanted.height, wanted.width):
+        for index, (shape, (expected, *_)) in enumerate(zip(self.shapes, space.index.outputs, strict=True)):
+            if (shape.height, shape.width) != (expected.height, expected.width):
                 raise UsageError(
-                    f"block {index + 1} of {space.name!r} emits {wanted.height}x{wanted.width} features; "
+                    f"block {index + 1} of {space.name!r} emits {expected.height}x{expected.width} features; "
                     f"teacher {self.name!r} has {shape.height}x{shape.width} there",
                     "its strides do not match: set its block boundaries by hand, or take another teacher",
                 )
@@ -120,8 +120,8 @@ def load_teacher(path: Path) -> Teacher:
         case "scaled":
             network = ScaledNetwork(ScaledConfig.model_validate(file.facts["config"]))
         case "pretrained":
-            found = load_pretrained(str(file.facts["name"]), Known.NONE, input)
-            network = CutByModules(found.network, file.facts["cuts"], input)
+            pretrained = load_pretrained(str(file.facts["name"]), Known.NONE, input)
+            network = CutByModules(pretrained.network, file.facts["cuts"], input)
             network.prefix_batch = file.facts["prefix_batch"]
         case _:
             raise UsageError(f"{path} holds no teacher", "make one with: dna-deploy rate --teacher NAME")

@@ -161,9 +161,11 @@ class Problem:
             state = int(stage.exits[choice])
         return after
 
-    def _join(self, one: Ticks, other: Ticks) -> Ticks:
-        largest = np.array([column.is_maximum for column in self.columns]).reshape(-1, *(1,) * (max(one.ndim, other.ndim) - 1))
-        return np.where(largest, np.maximum(one, other), one + other)
+    def _join(self, first: Ticks, other: Ticks) -> Ticks:
+        largest = np.array([column.is_maximum for column in self.columns]).reshape(
+            -1, *(1,) * (max(first.ndim, other.ndim) - 1)
+        )
+        return np.where(largest, np.maximum(first, other), first + other)
 
     @cached_property
     def excluded(self) -> int:

@@ -98,9 +98,9 @@ class Join:
         self.neutral = np.array([-sign * np.inf if largest else 0.0 for largest, sign in kinds])
         """What changes nothing when joined: ``(criteria,)``."""
 
-    def __call__(self, one: Ticks, other: Ticks) -> Ticks:
+    def __call__(self, first: Ticks, other: Ticks) -> Ticks:
         """Joins along the first axis; the other axes broadcast."""
         if self.adds.all():
-            return one + other
-        pairs = zip(self._functions, one, other, strict=True)
+            return first + other
+        pairs = zip(self._functions, first, other, strict=True)
         return np.stack([function(a, b) for function, a, b in pairs])

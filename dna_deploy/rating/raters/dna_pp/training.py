@@ -56,7 +56,7 @@ def train_population(work: PopulationWork, on_progress: OnProgress = silent) -> 
             sampler=BalancedPaths.of(population, config),
         )
         checkpoint = Checkpoint(work.folder / "population.safetensors", work.identity)
-        state = TrainingState(_STEP, population, [phase], centring.steps, checkpoint, work.compute, [centring])
+        state = TrainingState(_STEP, population, [phase], centring.steps, checkpoint, work.compute)
         work.write_run()
         portions = Portions("training the population", config.batch, smallest=config.batch)
         train([state], TrainingPlan(_STEP, portions, work.compute), on_progress)

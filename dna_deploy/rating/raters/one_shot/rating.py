@@ -19,7 +19,7 @@ from dna_deploy.learning.memory import Portions
 from dna_deploy.nets.batch_norm import recalibrate
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, silent
-from dna_deploy.rating.raters.one_shot.training import OneShotWork, train_one_shot
+from dna_deploy.rating.raters.one_shot.training import MakeObjective, OneShotWork, along_labels, train_one_shot
 from dna_deploy.records.score import Score, ScoreKind
 from dna_deploy.spaces.architecture import Architecture
 
@@ -37,12 +37,12 @@ class OpenSupernet:
     _pixels: dict[str, torch.Tensor]
 
     @classmethod
-    def open(cls, work: OneShotWork, on_progress: OnProgress = silent) -> OpenSupernet:
+    def open(cls, work: OneShotWork, on_progress: OnProgress = silent, objective: MakeObjective = along_labels) -> OpenSupernet:
         """A rater over the supernet in the work's folder, which is trained first if it is not yet."""
         calibrating = min(work.config.calibration_images, len(work.data.train))
         if calibrating < 2 or not len(work.data.rating):
             raise UsageError(f"{calibrating} training and {len(work.data.rating)} rating images are too few to rate on")
-        supernet = train_one_shot(work, on_progress)
+        supernet = train_one_shot(work, on_progress, objective)
         parts = {"calibration": (work.data.train, calibrating), "rating": (work.data.rating, len(work.data.rating))}
         pixels = {name: split.images(torch.arange(count)) for name, (split, count) in parts.items()}
         return cls(work, supernet, Portions("rating", work.config.rating_batch), pixels)
@@ -68,8 +68,8 @@ class OpenSupernet:
 
     def _batches(self, part: str, portions: int) -> Iterator[torch.Tensor]:
         """Images kept as bytes, a quarter of what networks take; in batches of about one size, whose statistics weigh alike."""
-        kept = self._pixels[part]
-        for pixels in kept.chunk(-(-len(kept) // self.work.config.rating_batch) * portions):
+        cached = self._pixels[part]
+        for pixels in cached.chunk(-(-len(cached) // self.work.config.rating_batch) * portions):
             yield self.work.data.normalisation(pixels.to(self.work.compute.device))
 
 

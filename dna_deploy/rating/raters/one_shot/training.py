@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import torch
 
@@ -14,7 +16,7 @@ from dna_deploy.learning.compute import Compute
 from dna_deploy.learning.history import FILE_NAME
 from dna_deploy.learning.memory import Portions
 from dna_deploy.learning.objectives.labels import LabelLoss
-from dna_deploy.learning.phase import Phase
+from dna_deploy.learning.phase import Objective, Phase
 from dna_deploy.learning.samplers.uniform import UniformNetworks
 from dna_deploy.learning.schedule import adam, cosine_rate
 from dna_deploy.learning.state import TrainingState
@@ -28,8 +30,9 @@ from dna_deploy.spaces.chain import ChainSpace
 METHOD = "one-shot"
 SUBJECT = "one-shot supernet"
 
-
 OneShotWork = RatingWork[OneShotConfig, None]
+MakeObjective: TypeAlias = Callable[[Any, OneShotSupernet, int], Objective]
+"""From the work, the untrained supernet and the number of steps: what the supernet is taught."""
 
 
 def one_shot_work(
@@ -41,7 +44,14 @@ def one_shot_work(
     return OneShotWork.of(METHOD, fitting, None, data, config, folder, compute)
 
 
-def train_one_shot(work: OneShotWork, on_progress: OnProgress = silent) -> OneShotSupernet:
+def along_labels(work: OneShotWork, supernet: OneShotSupernet, steps: int) -> Objective:
+    """What a supernet is taught by default."""
+    return LabelLoss(work.config.label_smoothing, along=", along one path a step")
+
+
+def train_one_shot(
+    work: OneShotWork, on_progress: OnProgress = silent, objective: MakeObjective = along_labels
+) -> OneShotSupernet:
     """The trained supernet. One that was trained before is loaded, one that was begun is resumed.
 
     Beside it lies its history so far. Where memory is short, batches are run in portions, which progress and history say.
@@ -53,14 +63,14 @@ def train_one_shot(work: OneShotWork, on_progress: OnProgress = silent) -> OneSh
     """
     supernet = build_one_shot(work).to(work.compute.device).train()
     with work.compute.limited_threads():
-        state = one_shot_state(work, supernet)
+        state = one_shot_state(work, supernet, objective)
         work.write_run()
         portions = Portions(f"training the {SUBJECT}", work.config.batch)
         train([state], TrainingPlan(SUBJECT, portions, work.compute), on_progress)
     return supernet
 
 
-def one_shot_state(work: OneShotWork, supernet: OneShotSupernet) -> TrainingState:
+def one_shot_state(work: OneShotWork, supernet: OneShotSupernet, objective: MakeObjective = along_labels) -> TrainingState:
     """A supernet under training, as it was saved."""
     config, data = work.config, work.data
     batches = TrainingBatches(
@@ -68,7 +78,7 @@ def one_shot_state(work: OneShotWork, supernet: OneShotSupernet) -> TrainingStat
     )
     steps = config.epochs * batches.steps_per_epoch
     phase = Phase(
-        objectives=[LabelLoss(config.label_smoothing, along=", along one path a step")],
+        objectives=[objective(work, supernet, steps)],
         group=supernet,
         optimiser=adam(supernet, config.learning_rate, config.weight_decay),
         rate=cosine_rate(config.learning_rate, steps, config.warm_up),
