@@ -29,8 +29,8 @@ SPACE = ChainSpace(
         Block(2, (Cell.uniform(12, 1, OPERATIONS), Cell.uniform(16, 3, OPERATIONS))),
         Block(1, (Cell.uniform(16, 2, OPERATIONS),)),
     ),
-    head=(FixedLayer(ClassifierHead(16), 3),),
-)
+    usual_head=(FixedLayer(ClassifierHead(16), 3),),
+).with_head()
 
 CONFIG = RatingConfig(epochs=2, batch=16, rating_batch=20)
 

@@ -62,7 +62,7 @@ def deep_block() -> tuple[ChainSpace, Teacher]:
         input=FeatureMap(16, 14, 14),
         stem=(),
         blocks=(Block(1, (Cell.uniform(16, DEPTH, OPERATIONS),)),),
-        head=find_chain("fashion").head,
+        head=find_chain("fashion").with_head().head,
     )
     config = ResidualConfig(in_channels=16, stem_width=16, stem_stride=1, widths=(32,), strides=(1,), depth=1, classes=10)
     return space, Teacher.freeze("random", "random", ResidualNetwork(config), space.input)
@@ -116,7 +116,7 @@ def training(folder: Path, steps: int = 20) -> dict[str, float]:
     its loss backward, and nothing else. What training adds: the optimiser (Adam), images and their augmentation, drawing
     paths, losses, and saving; and the teacher, which is shown apart.
     """
-    space = find_chain("fashion")
+    space = find_chain("fashion").with_head()
     config = RatingConfig(epochs=1)
     data = load_data(DataConfig(train_images=steps * config.batch), space.input)
     network = ResidualNetwork(ResidualConfig.for_space(space, 1.6, 1))

@@ -223,7 +223,7 @@ class RaterContract:
         if kind.needs.teacher:
             path = self._room / "teacher.safetensors"
             if not path.exists():
-                network = ResidualNetwork(ResidualConfig.for_space(self.found_space, 1.0, 1))
+                network = ResidualNetwork(ResidualConfig.for_space(self.found_space.with_head(), 1.0, 1))
                 write_teacher(path, network, self.found_space.input, name="random", facts={})
             teacher = load_teacher(path)
         config = read_values(kind.config, {**self.settings, **changes}, f"the settings of {self.name}")

@@ -10,7 +10,7 @@ from itertools import pairwise
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.chain import ChainSpace, as_chain
+from dna_deploy.spaces.chain import HeadedSpace, as_headed, with_usual_head
 from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.space import SearchSpace
 
@@ -28,8 +28,8 @@ class SpaceContract:
 
     @cached_property
     def space(self) -> SearchSpace:
-        """The space as the command line finds it."""
-        return find_space(self.name)
+        """The space as the command line finds it, with its usual head."""
+        return with_usual_head(find_space(self.name))
 
     def test_it_is_found_by_its_own_name(self) -> None:
         assert self.space.name == self.name, f"{self.name!r} is called {self.space.name!r}"
@@ -84,9 +84,9 @@ class ChainContract(SpaceContract):
     """The same for a chain of blocks."""
 
     @cached_property
-    def chain(self) -> ChainSpace:
-        """The space as a chain."""
-        return as_chain(self.space)
+    def chain(self) -> HeadedSpace:
+        """The space as a chain with its usual head."""
+        return as_headed(self.space)
 
     def test_codes_name_one_operation_each(self) -> None:
         operations = {
@@ -102,9 +102,9 @@ class ChainContract(SpaceContract):
             for before, after in pairwise(layers):
                 assert before.output == after.input, f"{before} does not join {after} in {architecture}"
 
-    def test_the_last_layer_gives_a_score_a_class(self) -> None:
+    def test_the_usual_head_gives_a_vector(self) -> None:
         last = self.space.place(self._sampled()[0])[-1].output
-        assert (last.channels, last.height, last.width) == (self.chain.classes, 1, 1), f"the last layer gives {last}"
+        assert (last.channels, last.height, last.width) == (self.chain.out_channels, 1, 1), f"the last layer gives {last}"
 
     def test_the_count_is_exact(self) -> None:
         if self.chain.size() <= _FEW:

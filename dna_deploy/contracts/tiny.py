@@ -23,8 +23,8 @@ TINY = ChainSpace(
     FeatureMap(1, 8, 8),
     stem=(),
     blocks=(Block(2, (Cell.uniform(4, 1, (Conv(3),)),)),),
-    head=(FixedLayer(ClassifierHead(4), 2),),
-)
+    usual_head=(FixedLayer(ClassifierHead(4), 2),),
+).with_head()
 
 
 @contextmanager

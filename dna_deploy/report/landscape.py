@@ -10,7 +10,7 @@ from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.report.evidence import Evidence
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import BlockChoice
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.operations import FeatureMap
 
 MOST_DOTS = 300
@@ -70,7 +70,7 @@ class Landscape:
         return median(candidate.standard_error for candidate in self.candidates)
 
 
-def landscape_of(evidence: Evidence, space: ChainSpace, ratings: RatingTable, block: int) -> Landscape:
+def landscape_of(evidence: Evidence, space: HeadedSpace, ratings: RatingTable, block: int) -> Landscape:
     """The candidates of a block, with what they cost behind the answer's input."""
     answer, table, calibration = evidence.answer, evidence.table, evidence.calibration
     input = _input(space, answer, block)
@@ -87,7 +87,7 @@ def landscape_of(evidence: Evidence, space: ChainSpace, ratings: RatingTable, bl
     return Landscape(block, tuple(candidates), table is not None)
 
 
-def _input(space: ChainSpace, answer: Architecture | None, block: int) -> FeatureMap:
+def _input(space: HeadedSpace, answer: Architecture | None, block: int) -> FeatureMap:
     """What the block receives in the answer; without an answer, the narrowest input."""
     inputs = space.index.inputs[block]
     if answer is None or block == 0:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import BlockChoice, FixedLayer
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import ChainSpace, HeadedSpace
 from dna_deploy.spaces.operations import FeatureMap, Operation
 from dna_deploy.spaces.placed import place_chain
 from dna_deploy.spaces.sections import Sections
@@ -59,7 +59,7 @@ def largest(space: ChainSpace) -> Architecture:
     return Architecture.of(choices)
 
 
-def scaled(space: ChainSpace, architecture: Architecture, scaling: Scaling) -> Sections:
+def scaled(space: HeadedSpace, architecture: Architecture, scaling: Scaling) -> Sections:
     """The layers of a network of ``space`` after scaling. The number of classes stays.
 
     Raises:
@@ -77,7 +77,7 @@ def scaled(space: ChainSpace, architecture: Architecture, scaling: Scaling) -> S
     return Sections(stem, tuple(blocks), place_chain(_head(space.head, scaling), after))
 
 
-def grown(space: ChainSpace, architecture: Architecture, step: Scaling, times: float) -> Sections:
+def grown(space: HeadedSpace, architecture: Architecture, step: Scaling, times: float) -> Sections:
     """The network scaled by the smallest power of ``step`` that has at least ``times`` its parameters.
 
     Raises:

@@ -23,13 +23,13 @@ from dna_deploy.nets.layers import build_layer
 from dna_deploy.nets.network import Network
 from dna_deploy.records.probe_kit import WEIGHTS_FILE, ProbeKit
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.chain import ChainSpace
 from tests.toy import SPACE
 
 pytestmark = pytest.mark.slow
 
-FASHION = find_space("fashion")
+FASHION = find_chain("fashion").with_head()
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_a_chained_network_is_node_by_node_the_exported_one(kit: ProbeKit) -> No
 
 
 def test_an_mbconv_network_with_squeeze_excite_chains_to_the_exported_one() -> None:
-    small = find_space("mbconv@32")
+    small = find_chain("mbconv@32").with_head()
     rng = random.Random(3)
     architecture = small.sample(rng)
     layers = small.place(architecture)

@@ -12,9 +12,9 @@ from safetensors.torch import load_file, save_file
 from dna_deploy.errors import TableError, UsageError
 from dna_deploy.export.cards.metadata import ModelInfo
 from dna_deploy.export.formats.model_file import export_architecture
-from dna_deploy.spaces.catalog.fashion import FASHION
-from dna_deploy.spaces.catalog.mbconv import MBCONV, PUBLISHED
+from dna_deploy.spaces.catalog.mbconv import PUBLISHED
 from tests.export.networks import TINY, lively_weights, tiny
+from tests.headed import FASHION, MBCONV
 
 pytestmark = pytest.mark.slow
 
@@ -91,7 +91,7 @@ def test_checkpoint_of_another_network_is_refused_with_the_first_difference(tmp_
 def test_checkpoint_with_another_number_of_classes_is_refused(tmp_path: Path) -> None:
     weights = lively_weights(tmp_path / "w.safetensors", tiny())
     with pytest.raises(UsageError, match="has 10 classes, the network has 7"):
-        export_architecture(FASHION.with_classes(7), tiny(), weights, tmp_path / "out")
+        export_architecture(FASHION.with_head(FASHION.head_for(7)), tiny(), weights, tmp_path / "out")
 
 
 def test_weights_that_are_not_numbers_are_refused(tmp_path: Path) -> None:

@@ -34,8 +34,8 @@ SPACE = ChainSpace(
     input=FeatureMap(3, 64, 64),
     stem=(FixedLayer(Conv(3), 8, 2),),
     blocks=(Block(2, (Cell.uniform(8, 1, (MBConv(3, 1), MBConv(3, 3))),)),),
-    head=(FixedLayer(ClassifierHead(16), 3),),
-)
+    usual_head=(FixedLayer(ClassifierHead(16), 3),),
+).with_head()
 
 
 def photos(count: int = 24) -> ImageData:

@@ -84,7 +84,7 @@ def test_a_rater_gets_the_teacher_that_it_needs_and_no_other(tmp_path: Path) -> 
 @pytest.fixture
 def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a one-shot rater of the toy space, which has a name here."""
-    monkeypatch.setattr("dna_deploy.rating.rater.find_chain", lambda name: SPACE)
+    monkeypatch.setattr("dna_deploy.records.space_record.find_space", lambda name: SPACE)
     monkeypatch.setattr("dna_deploy.rating.rater.load_data", lambda *_: toy_data())
     OneShot(test_one_shot.work(tmp_path, epochs=1)).train()
     return tmp_path
@@ -108,7 +108,8 @@ class SupernetRun(Record):
 def as_version_1(folder: Path) -> None:
     """The folder as an earlier version left it."""
     run = RatingRun.read(folder / FILE_NAME)
-    SupernetRun(**run.model_dump(exclude={"teacher"})).write(folder / FORMER_FILE_NAME)
+    old = {**run.model_dump(exclude={"teacher", "head"}), "space_digest": SPACE.identity, "classes": 3}
+    SupernetRun.model_validate(old).write(folder / FORMER_FILE_NAME)
     (folder / FILE_NAME).unlink()
 
 
@@ -147,4 +148,4 @@ def test_a_run_is_not_written_over_that_of_other_inputs(trained: Path) -> None:
     with pytest.raises(UsageError, match="was made from other settings, images or teacher"):
         test_one_shot.work(trained, epochs=1, seed=1).write_run()
     assert (trained / FILE_NAME).read_bytes() == before
-    assert json.loads(before)["schema_version"] == 2
+    assert json.loads(before)["schema_version"] == RatingRun.SCHEMA_VERSION

@@ -17,6 +17,7 @@ from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.probe_kit import KitManifest, KitProbe, ProbeKit, Role
 from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.heads import head_of
 from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.target import Precision
@@ -159,6 +160,7 @@ def _kit(
         provenance=Provenance.now(),
         space=space.name,
         space_digest=space.digest,
+        head=head_of(space),
         seed=seed,
         batch=batch,
         precision=precision,

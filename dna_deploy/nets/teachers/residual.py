@@ -12,7 +12,7 @@ from torch import nn
 
 from dna_deploy.nets.layers import conv_bn
 from dna_deploy.records.files import Part
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 
 
 class ResidualConfig(Part):
@@ -27,7 +27,7 @@ class ResidualConfig(Part):
     classes: int
 
     @classmethod
-    def for_space(cls, space: ChainSpace, width_factor: float, depth: int) -> Self:
+    def for_space(cls, space: HeadedSpace, width_factor: float, depth: int) -> Self:
         """A network with the space's block boundaries, about ``width_factor`` times as wide as its widest candidates.
 
         Widths are multiples of 16, which processors like.
@@ -40,7 +40,7 @@ class ResidualConfig(Part):
             widths=tuple(max(16, 16 * round(shapes[-1].channels * width_factor / 16)) for shapes in space.index.outputs),
             strides=space.index.strides,
             depth=depth,
-            classes=space.classes,
+            classes=space.out_channels,
         )
 
 

@@ -26,7 +26,7 @@ def landscape_section(evidence: Evidence) -> Section:
     if ratings is None:
         missing = Missing("There is no rating table.", f"dna-deploy rate --space {evidence.space_name}")
         return Section("landscape", TITLE, "", (missing,))
-    if space is None or not ratings.holds_for(space):
+    if space is None or not ratings.is_of(space):
         return Section(
             "landscape", TITLE, "", (Missing(f"The ratings are of a space that is not known here: {ratings.space}."),)
         )

@@ -26,5 +26,5 @@ FASHION = ChainSpace(
         _block((1, 40), (2, 40), (2, 32), (3, 32)),
         _block((1, 80), (2, 80), (3, 80)),
     ),
-    head=(FixedLayer(ClassifierHead(160), 10),),
+    usual_head=(FixedLayer(ClassifierHead(160), 10),),
 )

@@ -26,7 +26,7 @@ MBCONV = ChainSpace(
         _block(2, (4, 192), (5, 192), (5, 160)),
         _block(1, (1, 320)),
     ),
-    head=(FixedLayer(ClassifierHead(1280), 1000),),
+    usual_head=(FixedLayer(ClassifierHead(1280), 1000),),
 )
 
 PUBLISHED = {

@@ -63,7 +63,7 @@ class Naswot:
 
         with torch.random.fork_rng(), self.work.compute.limited_threads():
             torch.manual_seed(seed)
-            untrained = Network(self.work.space, network).train()
+            untrained = Network(self.work.space.with_head(), network).train()
             for module in filter(lambda module: isinstance(module, ACTIVATIONS), untrained.modules()):
                 module.register_forward_hook(count)
             untrained(images)
