@@ -16,7 +16,8 @@ from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.records.files import digest_of
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv, Pointwise
+from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Pointwise
+from dna_deploy.spaces.shapes import FeatureMap
 
 OPERATIONS = (MBConv(3, 1), MBConv(5, 2), Pointwise())
 

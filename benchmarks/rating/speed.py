@@ -48,7 +48,8 @@ from dna_deploy.rating.raters.dna.work import BlockWork, block_work
 from dna_deploy.spaces.block import Block, Cell
 from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import FeatureMap, MBConv, Pointwise
+from dna_deploy.spaces.operations import MBConv, Pointwise
+from dna_deploy.spaces.shapes import FeatureMap
 from dna_deploy.targets.machine import processor_name
 
 DEPTH, REPEATS = 4, 5

@@ -104,7 +104,7 @@ class RatingTable(SpaceRecord):
 
     def of_choice(self, space: ChainSpace, index: int, choice: BlockChoice | str) -> float:
         """The rating of one candidate of block ``index``."""
-        return self._of_blocks[index][0][space.index.position(index, choice)]
+        return self.candidates[index][0][space.index.position(index, choice)]
 
     def of(self, space: ChainSpace, architecture: Architecture) -> float:
         """The summed rating of a network."""
@@ -112,9 +112,10 @@ class RatingTable(SpaceRecord):
 
     def standard_error(self, space: ChainSpace, architecture: Architecture) -> float:
         """The standard error of that sum, from those of its blocks."""
-        pairs = zip(self._of_blocks, space.index.positions(architecture), strict=True)
+        pairs = zip(self.candidates, space.index.positions(architecture), strict=True)
         return math.hypot(*(errors[position] for (_, errors), position in pairs))
 
     @cached_property
-    def _of_blocks(self) -> tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]:
+    def candidates(self) -> tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]:
+        """For every block the ratings of its candidates and their standard errors, in the order of their positions."""
         return tuple((block.ratings, block.standard_errors) for block in self.blocks)

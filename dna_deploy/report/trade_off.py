@@ -25,7 +25,7 @@ class Network:
     rating: float
 
     @property
-    def blocks(self) -> tuple[str, ...]:
+    def parts(self) -> tuple[str, ...]:
         """Its blocks as text."""
         return self.architecture.parts
 
@@ -59,7 +59,7 @@ class TradeOff:
         """The blocks in which a point differs from the next faster one."""
         if index == 0:
             return ()
-        pairs = zip(self.points[index - 1].blocks, self.points[index].blocks, strict=True)
+        pairs = zip(self.points[index - 1].parts, self.points[index].parts, strict=True)
         return tuple(block for block, (before, now) in enumerate(pairs) if before != now)
 
 

@@ -128,7 +128,7 @@ class CostModel:
     @cached_property
     def _block_ratings(self) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]:
         assert self.ratings is not None
-        return tuple((np.array(block.ratings), np.array(block.standard_errors)) for block in self.ratings.blocks)
+        return tuple((np.array(ratings), np.array(errors)) for ratings, errors in self.ratings.candidates)
 
     def _place(self, quantity: Quantity) -> tuple[int, Column, Scale]:
         scale = self.tables.scale(quantity)

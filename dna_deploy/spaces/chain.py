@@ -18,9 +18,9 @@ from dna_deploy.errors import UsageError
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.chain_index import ChainIndex
-from dna_deploy.spaces.operations import FeatureMap
-from dna_deploy.spaces.placed import PlacedLayer, describe_operation, place_chain
+from dna_deploy.spaces.placed import PlacedLayer, describe_operation, in_a_row, place_chain
 from dna_deploy.spaces.sections import Sections
+from dna_deploy.spaces.shapes import FeatureMap, Shape
 from dna_deploy.spaces.space import SearchSpace
 
 
@@ -50,7 +50,7 @@ class ChainSpace:
         return json.dumps({**self.describe(), "head": _describe(head)}, sort_keys=True, separators=(",", ":"))
 
     @property
-    def inputs(self) -> tuple[FeatureMap, ...]:
+    def inputs(self) -> tuple[Shape, ...]:
         """What a network receives: images."""
         return (self.input,)
 
@@ -136,7 +136,7 @@ class ChainSpace:
         """The blocks, as `index` calls them."""
         return range(len(self.blocks))
 
-    def head_layers(self, input: FeatureMap) -> tuple[PlacedLayer, ...]:
+    def head_layers(self, input: Shape) -> tuple[PlacedLayer, ...]:
         """What stands behind features of a shape: nothing, unless a task put it there."""
         return ()
 
@@ -146,7 +146,8 @@ class ChainSpace:
         Raises:
             UsageError: the architecture is not in this space.
         """
-        blocks, input = [], self.index.entry
+        blocks = list[tuple[PlacedLayer, ...]]()
+        input = self.index.entry
         for block, choice in enumerate(self.index.choices(architecture)):
             blocks.append(self.index.place(block, choice, input))
             input = blocks[-1][-1].output
@@ -160,7 +161,11 @@ class ChainSpace:
         """
         return self.sections(architecture).layers
 
-    def outputs(self, architecture: Architecture) -> tuple[FeatureMap, ...]:
+    def wires(self, architecture: Architecture) -> tuple[tuple[int, ...], ...]:
+        """Every layer receives from the one before it."""
+        return in_a_row(self.place(architecture))
+
+    def outputs(self, architecture: Architecture) -> tuple[Shape, ...]:
         """What every block of a network emits."""
         return tuple(layers[-1].output for layers in self.sections(architecture).blocks)
 
@@ -199,7 +204,7 @@ class HeadedSpace(ChainSpace):
         """How many numbers a network gives for an image, such as a score a class."""
         return self.head[-1].out_channels
 
-    def head_layers(self, input: FeatureMap) -> tuple[PlacedLayer, ...]:
+    def head_layers(self, input: Shape) -> tuple[PlacedLayer, ...]:
         """The head behind features of a shape."""
         return _place_fixed(self.head, input)
 
@@ -208,7 +213,7 @@ def _describe(layers: tuple[FixedLayer, ...]) -> list[list[object]]:
     return [[describe_operation(layer.operation), layer.out_channels, layer.stride] for layer in layers]
 
 
-def _place_fixed(layers: tuple[FixedLayer, ...], input: FeatureMap) -> tuple[PlacedLayer, ...]:
+def _place_fixed(layers: tuple[FixedLayer, ...], input: Shape) -> tuple[PlacedLayer, ...]:
     return place_chain(((layer.operation, layer.out_channels, layer.stride) for layer in layers), input)
 
 

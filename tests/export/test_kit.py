@@ -25,6 +25,7 @@ from dna_deploy.records.probe_kit import WEIGHTS_FILE, ProbeKit
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.placed import in_a_row
 from tests.toy import SPACE
 
 pytestmark = pytest.mark.slow
@@ -81,8 +82,9 @@ def test_an_mbconv_network_with_squeeze_excite_chains_to_the_exported_one() -> N
     modules = [build_layer(layer) for layer in layers]
     for module in modules:
         draw_shifts(module)
-    model = export_side_by_side(modules, [layer.input for layer in layers])
-    chain = GraphParts.chained([GraphParts.of_output(model, index, WeightSpace()) for index in range(len(layers))])
+    model = export_side_by_side(modules, [layer.inputs for layer in layers])
+    parts = [GraphParts.of_output(model, index, WeightSpace()) for index in range(len(layers))]
+    chain = GraphParts.joined(parts, in_a_row(layers))
     found = onnx.load_from_string(chain.as_model()).graph
     assert described(found) == described(network_of(small, architecture).graph)
 
@@ -99,8 +101,9 @@ def test_with_equal_weights_a_chained_network_computes_what_the_exported_one_doe
     for module in modules:
         draw_shifts(module)
     weights = WeightSpace()
-    model = export_side_by_side(modules, [layer.input for layer in layers])
-    chain = GraphParts.chained([GraphParts.of_output(model, index, weights) for index in range(len(layers))])
+    model = export_side_by_side(modules, [layer.inputs for layer in layers])
+    parts = [GraphParts.of_output(model, index, weights) for index in range(len(layers))]
+    chain = GraphParts.joined(parts, in_a_row(layers))
     graph = onnx.load_from_string(chain.as_model()).graph
     (tmp_path / "model.onnx").write_bytes(chain.as_model())
     content = bytearray(max(tensor.offset + tensor.bytes for tensor in weights.tensors))

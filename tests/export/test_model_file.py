@@ -61,7 +61,7 @@ def test_efficientnet_b0_holds_its_published_number_of_parameters_once_batch_nor
     layers = MBCONV.place(architecture)
     assert held == sum(layer.deployed_parameters for layer in layers)
     # 5.289 M trainable parameters are published; folding turns scale and shift of 21,008 normalised channels into a bias.
-    assert held + sum(conv.output.channels for layer in layers for conv in layer.convolutions if conv.batch_norm) == 5_288_548
+    assert held + sum(step.folded for layer in layers for step in layer.steps) == 5_288_548
 
 
 @pytest.mark.parametrize(("batch", "shape"), [(4, 4), (None, "batch")])

@@ -27,7 +27,8 @@ from dna_deploy.nets.network import Network
 from dna_deploy.records.model_card import Parity
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv
+from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv
+from dna_deploy.spaces.shapes import FeatureMap
 
 SPACE = ChainSpace(
     name="photos",

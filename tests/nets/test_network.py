@@ -13,7 +13,7 @@ from dna_deploy.nets.network import Network
 from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.catalog.mbconv import PUBLISHED
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 
 
 def counted_by_fvcore(network: Network, input: FeatureMap) -> tuple[int, int]:

@@ -20,8 +20,8 @@ from dna_deploy.search import Constraint, Latency, Macs, search
 from dna_deploy.spaces.block import BlockChoice, Cell
 from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import FeatureMap
 from dna_deploy.spaces.placed import PlacedLayer
+from dna_deploy.spaces.shapes import FeatureMap
 from tests.search.instances import Instance, random_ratings, random_table
 
 TABLES = Path(__file__).parents[2] / "latency_tables"

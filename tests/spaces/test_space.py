@@ -13,8 +13,10 @@ from dna_deploy.errors import UsageError
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.catalog import find_chain, find_space, space_names
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import ClassifierHead, Conv, Convolution, FeatureMap, MBConv, Operation, Pointwise
+from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Operation, Place, Pointwise
 from dna_deploy.spaces.placed import PlacedLayer
+from dna_deploy.spaces.shapes import FeatureMap
+from dna_deploy.spaces.step import Step
 
 OPERATIONS = (MBConv(3, 1), Pointwise())
 TINY = ChainSpace(
@@ -106,7 +108,7 @@ class Skip(Operation):
 
     code = "skip"
 
-    def convolutions(self, input: FeatureMap, out_channels: int, stride: int) -> tuple[Convolution, ...]:
+    def steps(self, at: Place) -> tuple[Step, ...]:
         return ()
 
 

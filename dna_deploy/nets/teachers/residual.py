@@ -13,6 +13,7 @@ from torch import nn
 from dna_deploy.nets.layers import conv_bn
 from dna_deploy.records.files import Part
 from dna_deploy.spaces.chain import HeadedSpace
+from dna_deploy.spaces.shapes import feature_map
 
 
 class ResidualConfig(Part):
@@ -32,7 +33,7 @@ class ResidualConfig(Part):
 
         Widths are multiples of 16, which processors like.
         """
-        entry = space.index.entry
+        entry = feature_map(space.index.entry)
         return cls(
             in_channels=space.input.channels,
             stem_width=entry.channels,

@@ -181,7 +181,7 @@ def _raw_values(
     stages = []
     for index, (inputs, count) in enumerate(zip(space.index.cells, space.index.counts, strict=True)):
         values = np.empty((1 + len(measures), len(inputs), count))
-        values[0] = 0.0 if ratings is None else ratings.blocks[index].ratings
+        values[0] = 0.0 if ratings is None else ratings.candidates[index][0]
         for column, measure in enumerate(measures, start=1):
             for row, cells in enumerate(inputs):
                 np.concatenate([_cell_values(cell, measure) for cell in cells], out=values[column, row])
