@@ -12,6 +12,7 @@ from dna_deploy.contracts.rater import RaterContract
 from dna_deploy.contracts.runner import RunnerContract
 from dna_deploy.contracts.space import ChainContract, SpaceContract
 from dna_deploy.contracts.strategy import StrategyContract
+from dna_deploy.contracts.task import TaskContract
 from dna_deploy.contracts.teacher import TeacherContract
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "RunnerContract",
     "SpaceContract",
     "StrategyContract",
+    "TaskContract",
     "TeacherContract",
 ]

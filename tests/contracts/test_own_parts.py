@@ -16,6 +16,7 @@ from dna_deploy.contracts import (
     RaterContract,
     RunnerContract,
     StrategyContract,
+    TaskContract,
     TeacherContract,
 )
 from dna_deploy.export.checks.judge import JUDGES
@@ -31,7 +32,12 @@ from dna_deploy.spaces.placed import OPERATIONS, PlacedLayer
 from dna_deploy.spaces.shapes import FeatureMap, Shape, Tokens
 from dna_deploy.spaces.token_operations import Add, Concatenate, FeedForward, Patches, SelfAttention
 from dna_deploy.targets.target import Target
+from dna_deploy.tasks import TASKS
 from tests.data.made import class_folders
+
+
+class TestClassification(TaskContract):
+    name = "classification"
 
 
 class TestMBConvSpace(ChainContract):
@@ -243,3 +249,4 @@ def test_no_part_is_left_out() -> None:
     raters = {cls.name for cls in covered if issubclass(cls, RaterContract) and cls is not RaterContract}
     strategies = {cls.name for cls in covered if issubclass(cls, StrategyContract) and cls is not StrategyContract}
     assert (raters, strategies) == (set(RATERS), set(STRATEGIES))
+    assert {cls.name for cls in covered if issubclass(cls, TaskContract) and cls is not TaskContract} == set(TASKS)
