@@ -66,7 +66,7 @@ def block_row(space: ChainSpace, index: int, teacher: Teacher, features: list[to
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("space")
-    space = find_chain(parser.parse_args().space)
+    space = find_chain(parser.parse_args().space).with_head()
     torch.set_num_threads(1)
     config = RatingConfig()
     network = ScaledNetwork(ScaledConfig.for_space(space, scaled(space, largest(space), Scaling())))

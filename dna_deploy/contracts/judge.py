@@ -32,7 +32,7 @@ class JudgeContract:
                 scores = open_judge(self.name, model.path)
                 for count in (1, 3, 4):
                     judged = scores(tiny_images(count))
-                    assert judged.shape == (count, TINY.classes), (
+                    assert judged.shape == (count, TINY.out_channels), (
                         f"{count} images into a model of batch {batch} gave {judged.shape}"
                     )
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap
+from dna_deploy.spaces.operations import ClassifierHead, Conv
+from dna_deploy.spaces.shapes import FeatureMap
 
 if TYPE_CHECKING:
     from dna_deploy.export.checks.judge import Array
@@ -23,8 +24,8 @@ TINY = ChainSpace(
     FeatureMap(1, 8, 8),
     stem=(),
     blocks=(Block(2, (Cell.uniform(4, 1, (Conv(3),)),)),),
-    head=(FixedLayer(ClassifierHead(4), 2),),
-)
+    usual_head=(FixedLayer(ClassifierHead(4), 2),),
+).with_head()
 
 
 @contextmanager

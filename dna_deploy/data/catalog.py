@@ -13,7 +13,7 @@ from dna_deploy.data.config import Reading
 from dna_deploy.errors import UsageError
 from dna_deploy.plugins import load_plugin, plugin_names
 from dna_deploy.progress import OnProgress, silent
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 
 if TYPE_CHECKING:
     from dna_deploy.data.image_set import Dataset

@@ -11,7 +11,7 @@ from pydantic import Field
 from dna_deploy.data.config import DataConfig
 from dna_deploy.pipeline.runner import Computed
 from dna_deploy.progress import OnProgress, Progress, silent
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import ChainSpace, HeadedSpace, with_usual_head
 from dna_deploy.spaces.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class SpaceSource(Protocol):
 
     @property
     def fitting_space(self) -> SearchSpace:
-        """With as many classes as the images have."""
+        """With a head for the classes of the images."""
 
     @property
     def space_input(self) -> str | Computed:
@@ -50,13 +50,13 @@ class SpaceSource(Protocol):
 
 @dataclass(frozen=True)
 class CatalogSpace:
-    """A space for which there are no images: it keeps the classes that the catalog gives it."""
+    """A space for which there are no images: its networks have their usual head, unless it has another already."""
 
     space: SearchSpace
 
     @property
     def fitting_space(self) -> SearchSpace:
-        return self.space
+        return with_usual_head(self.space)
 
     @property
     def space_input(self) -> str:
@@ -95,7 +95,7 @@ class ProjectImages:
 
     @property
     def space_input(self) -> Computed:
-        return Computed(self.settings, lambda: self.fitting_space.digest)
+        return Computed(self.settings, lambda: self.fitting_space.identity)
 
     def digest_input(self, most: int | None) -> Computed:
         """The digest of so many training images and of those held out, as an input of stages."""
@@ -128,10 +128,9 @@ class ProjectImages:
         return load_dataset(config.dataset, config.folder, self.space.input, config, on_progress=on_progress)
 
     @cached_property
-    def fitting_space(self) -> ChainSpace:
-        """The space, with as many classes as the images have."""
-        classes = len(self.whole.classes)
-        return self.space if self.space.classes == classes else self.space.with_classes(classes)
+    def fitting_space(self) -> HeadedSpace:
+        """The networks of the space with a head for the classes of the images."""
+        return self.space.with_head(self.space.head_for(len(self.whole.classes)))
 
     @property
     def for_training(self) -> ImageData:

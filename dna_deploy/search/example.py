@@ -7,7 +7,9 @@ from dna_deploy.records.latency_table import Calibration, LatencyRow, LatencyTab
 from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv
+from dna_deploy.spaces.heads import head_of
+from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv
+from dna_deploy.spaces.shapes import FeatureMap
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.target import Target
 
@@ -24,8 +26,8 @@ SPACE = ChainSpace(
         Block(2, (Cell.uniform(16, 1, _OPERATIONS), Cell.uniform(24, 1, _OPERATIONS))),
         Block(2, (Cell.uniform(32, 1, _OPERATIONS), Cell.uniform(32, 2, _OPERATIONS))),
     ),
-    head=(FixedLayer(ClassifierHead(64), 10),),
-)
+    usual_head=(FixedLayer(ClassifierHead(64), 10),),
+).with_head()
 
 
 def _cell(width: int, depth: int, *ratings: float) -> CellRatings:
@@ -56,6 +58,7 @@ TABLE = LatencyTable(
     provenance=_MADE_UP,
     space=SPACE.name,
     space_digest=SPACE.digest,
+    head=head_of(SPACE),
     target=Target(name="example"),
     fingerprint=Fingerprint(processor="none", logical_processors=1, system="none", runtime_version="none"),
     statistic="p25",

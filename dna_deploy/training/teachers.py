@@ -14,7 +14,7 @@ from dna_deploy.nets.teachers.pretrained import Known, load_pretrained
 from dna_deploy.nets.teachers.sources import source_names
 from dna_deploy.nets.teachers.teacher import is_teacher_file, load_teacher, write_pretrained
 from dna_deploy.progress import OnProgress, silent
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.training.config import LARGEST, RESIDUAL, TeacherConfig
 from dna_deploy.training.teacher import FILE_NAME, is_finished, teacher_identity, train_largest, train_residual
 
@@ -24,7 +24,7 @@ _WEIGHT_ENDINGS = frozenset({".pth", ".pt", ".bin", ".ckpt", ".tar", ".safetenso
 
 def make_teacher(
     config: TeacherConfig,
-    space: ChainSpace,
+    space: HeadedSpace,
     data: ImageData,
     folder: Path,
     *,
@@ -54,6 +54,7 @@ def make_teacher(
     return _take_pretrained(config, space, data, folder)
 
 
+<<<<<<< HEAD
 def check_weights_fit(config: TeacherConfig) -> None:
     """Raises `UsageError` where weights or cuts are given for a teacher that takes none, or the weights for none at all."""
     if ":" not in config.name and (config.weights is not None or config.cuts):
@@ -68,6 +69,9 @@ def check_weights_fit(config: TeacherConfig) -> None:
 
 
 def _take_pretrained(config: TeacherConfig, space: ChainSpace, data: ImageData, folder: Path) -> Path:
+=======
+def _take_pretrained(config: TeacherConfig, space: HeadedSpace, data: ImageData, folder: Path) -> Path:
+>>>>>>> 58fac18c31963a18c7a7869c1ea96cbd939a12d3
     identity, path = teacher_identity(config, space, data), folder / FILE_NAME
     if is_finished(path, identity):
         return path

@@ -68,9 +68,14 @@ def length(function: Function) -> int:
 
 
 def walks_blocks(source: Source) -> bool:
-    """Whether a file reads blocks or cells, or names a choice, a path or the trunk that is made of them."""
+    """Whether a file reads blocks or cells, or names a choice, a path or the trunk that is made of them.
+
+    What an object of the file itself calls its blocks is none of a space's, nor are the reasons of a search outcome.
+    """
     for node in ast.walk(source.tree):
         match node:
+            case ast.Attribute(attr="blocks", value=ast.Name(id="self" | "outcome") | ast.Attribute(value=ast.Name(id="self"))):
+                pass
             case ast.Attribute(attr="blocks" | "cells", ctx=ast.Load()):
                 return True
             case ast.Name(id=name) | ast.alias(name=name) | ast.Attribute(attr=name) | ast.ClassDef(name=name):

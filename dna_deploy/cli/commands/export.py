@@ -136,7 +136,7 @@ def _source(network: str, space: str, origin: Origin) -> Source:
     from dna_deploy.spaces.catalog import find_chain
 
     if ":" in network and not Path(network).exists():
-        chain = find_chain(space)
+        chain = find_chain(space).with_head()
         source = Source(chain, chain.parse(network))
     else:
         source = source_of_record(Path(network))
@@ -162,9 +162,10 @@ def _data(source: Source, dataset: str | None, reading: Reading) -> ImageData | 
     data = load_data(DataConfig(dataset=name, **read), source.space.input)
     for line in (data.summary, *data.notices):
         note(line)
-    if len(data.classes) != source.space.classes:
+    known = len(source.labels) or source.space.out_channels
+    if len(data.classes) != known:
         raise UsageError(
-            f"{data.name} has {len(data.classes)} classes, the network has {source.space.classes}",
+            f"{data.name} has {len(data.classes)} classes, the network has {known}",
             "judge it on the data set that it was trained on",
         )
     return data
