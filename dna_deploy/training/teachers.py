@@ -54,7 +54,6 @@ def make_teacher(
     return _take_pretrained(config, space, data, folder)
 
 
-<<<<<<< HEAD
 def check_weights_fit(config: TeacherConfig) -> None:
     """Raises `UsageError` where weights or cuts are given for a teacher that takes none, or the weights for none at all."""
     if ":" not in config.name and (config.weights is not None or config.cuts):
@@ -68,10 +67,7 @@ def check_weights_fit(config: TeacherConfig) -> None:
         )
 
 
-def _take_pretrained(config: TeacherConfig, space: ChainSpace, data: ImageData, folder: Path) -> Path:
-=======
 def _take_pretrained(config: TeacherConfig, space: HeadedSpace, data: ImageData, folder: Path) -> Path:
->>>>>>> 58fac18c31963a18c7a7869c1ea96cbd939a12d3
     identity, path = teacher_identity(config, space, data), folder / FILE_NAME
     if is_finished(path, identity):
         return path

@@ -219,9 +219,3 @@ def test_wrong_values_are_named(preset: str, changes: dict[str, float], message:
         make_recipe(preset, **changes)
     assert message in caught.value.message
     assert hint in caught.value.hint
-
-
-def test_a_schedule_of_one_step_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    for total in (1, 2, 3):
-        assert learning_rates(Recipe(warm_up=0, learning_rate=0.1), total, 1)(0) == pytest.approx(0.1)
-    assert caplog.text == ""
