@@ -61,10 +61,10 @@ def check_weights_fit(config: TeacherConfig) -> None:
         raise UsageError(f"{what} given, but teacher {config.name!r} takes none", "name their network: --teacher timm:resnet18")
     path = Path(config.name)
     if path.is_file() and path.suffix.lower() in _WEIGHT_ENDINGS and not is_teacher_file(path):
-        raise UsageError(
-            f"{path} holds weights, but not of which network they are",
-            f"name it: --teacher timm:resnet18 --teacher-weights {path}",
-        )
+        kind = "is no teacher of ours" if path.suffix == ".safetensors" else "is a pickle"
+        words = f"teacher {path} {kind}: it may hold weights, but not which network they are of"
+        hint = f"name the network: --teacher timm:resnet18 --teacher-weights {path}"
+        raise UsageError(words, f"{hint} (no need to save the weights as safetensors)" if "pickle" in kind else hint)
 
 
 def _take_pretrained(config: TeacherConfig, space: HeadedSpace, data: ImageData, folder: Path) -> Path:

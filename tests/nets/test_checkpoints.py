@@ -171,7 +171,7 @@ def test_weights_beside_a_teacher_that_takes_none_are_refused(tmp_path: Path) ->
 def test_weights_without_their_network_are_told_how_to_be_given(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"mine.{ending}"
     (save_file if ending == "safetensors" else torch.save)(dict(small().state_dict()), path)
-    with pytest.raises(UsageError, match="holds weights, but not of which network") as caught:
+    with pytest.raises(UsageError, match="may hold weights, but not which network they are of") as caught:
         check_weights_fit(TeacherConfig(name=str(path)))
     assert f"--teacher-weights {path}" in caught.value.hint
 
