@@ -7,6 +7,7 @@ pixels, and ONNX's antialiased resize rounds otherwise than Pillow's: bytes diff
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -20,6 +21,10 @@ from dna_deploy.export.formats.catalog import Conversion, Format
 from dna_deploy.export.formats.onnx_graph import INPUT_NAME, OUTPUT_NAME
 from dna_deploy.records.files import write_atomically
 from dna_deploy.spaces.shapes import FeatureMap
+from dna_deploy.tasks import load_task
+from dna_deploy.tasks.task import Activation
+
+_ACTIVATIONS: Mapping[Activation, str] = {"softmax": "Softmax <axis = -1>", "sigmoid": "Sigmoid", "identity": "Identity"}
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ def with_preprocessing(conversion: Conversion) -> onnx.ModelProto:
     before = onnx.parser.parse_model(_before(model, conversion.pictures or PictureSize(), batch, info))
     after = onnx.parser.parse_model(
         f"""{_header(model)} after (float[{batch}, {classes}] scores) => (float[{batch}, {classes}] probabilities)
-        {{ probabilities = Softmax <axis = -1> (scores) }}"""
+        {{ probabilities = {_ACTIVATIONS[load_task(info.task).activation]} (scores) }}"""
     )
     joined = onnx.compose.merge_models(before, model, io_map=[("prepared", INPUT_NAME)])
     return onnx.compose.merge_models(joined, after, io_map=[(OUTPUT_NAME, "scores")])
