@@ -62,11 +62,15 @@ from dna_deploy.spaces.block import FixedLayer as FixedLayer
 from dna_deploy.spaces.catalog import find_space as find_space
 from dna_deploy.spaces.catalog import space_names as space_names
 from dna_deploy.spaces.chain import ChainSpace as ChainSpace
-from dna_deploy.spaces.operations import Convolution as Convolution
-from dna_deploy.spaces.operations import FeatureMap as FeatureMap
 from dna_deploy.spaces.operations import Operation as Operation
+from dna_deploy.spaces.operations import Place as Place
 from dna_deploy.spaces.placed import PlacedLayer as PlacedLayer
+from dna_deploy.spaces.shapes import FeatureMap as FeatureMap
+from dna_deploy.spaces.shapes import Shape as Shape
+from dna_deploy.spaces.shapes import Tokens as Tokens
 from dna_deploy.spaces.space import SearchSpace as SearchSpace
+from dna_deploy.spaces.step import Step as Step
+from dna_deploy.spaces.step import convolution as convolution
 from dna_deploy.targets.plan import SamplingPlan as SamplingPlan
 from dna_deploy.targets.target import Target as Target
 from dna_deploy.targets.target_file import TargetFile as TargetFile

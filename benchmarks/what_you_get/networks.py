@@ -71,7 +71,7 @@ class Workshop:
 
     @cached_property
     def space(self) -> ChainSpace:
-        return find_chain(SPACE)
+        return find_chain(SPACE).with_head()
 
     @cached_property
     def table(self) -> LatencyTable:
@@ -180,5 +180,5 @@ def hand_made(like: ChainSpace, width: float) -> ChainSpace:
             stage(40, late(5, 4), late(5, 6)),
             stage(96, late(5, 6), late(5, 6)),
         ),
-        head=(FixedLayer(ClassifierHead(channels(160), activation="hardswish"), like.classes),),
-    )
+        usual_head=(FixedLayer(ClassifierHead(channels(160), activation="hardswish"), like.out_channels),),
+    ).with_head()

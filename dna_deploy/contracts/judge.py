@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dna_deploy.contracts.tiny import TINY, expected_scores, is_refused, relative_error, tiny_images, tiny_model
+from dna_deploy.contracts.tiny import expected_scores, is_refused, relative_error, tiny_images, tiny_model
+from dna_deploy.spaces.examples import TINY
 
 
 class JudgeContract:
@@ -32,7 +33,7 @@ class JudgeContract:
                 scores = open_judge(self.name, model.path)
                 for count in (1, 3, 4):
                     judged = scores(tiny_images(count))
-                    assert judged.shape == (count, TINY.classes), (
+                    assert judged.shape == (count, TINY.out_channels), (
                         f"{count} images into a model of batch {batch} gave {judged.shape}"
                     )
 

@@ -21,7 +21,7 @@ from dna_deploy.data.strata import Strata
 from dna_deploy.errors import UsageError
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import digest_of
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,6 @@ from pathlib import Path
 from dna_deploy.errors import TableError, UsageError
 from dna_deploy.export.cards.card import baseline
 from dna_deploy.records.files import read_bytes
-from dna_deploy.records.known_space import known_space
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.model_card import Absent, AskedLatency, Baseline, DatasetFacts, PredictedLatency
 from dna_deploy.records.pace import PaceReference
@@ -18,8 +17,7 @@ from dna_deploy.records.samples import Quantile
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.catalog import find_chain
-from dna_deploy.spaces.chain import ChainSpace, as_chain
+from dna_deploy.spaces.chain import HeadedSpace, as_headed
 from dna_deploy.targets.target import Precision
 
 LARGEST = "largest network that fits the budget"
@@ -33,7 +31,7 @@ UNKNOWN_DATA = Absent(reason="nothing says what the weights were trained on")
 class Source:
     """A network, its weights and its history."""
 
-    space: ChainSpace
+    space: HeadedSpace
     architecture: Architecture
     weights: Path | None = None
     labels: tuple[str, ...] = ()
@@ -112,7 +110,7 @@ def source_of_record(path: Path) -> Source:
             return source_of_trained(TrainedNetwork.read(path), path.parent)
         case SearchOutcome.KIND:
             outcome = SearchOutcome.read(path)
-            space = as_chain(known_space(outcome))
+            space = as_headed(outcome.find_networks())
             return Source(space, outcome.network(space)).with_outcome(outcome)
         case kind:
             raise UsageError(f"{path} is a {kind!r}", "give a trained network, a search outcome, or an architecture's line")
@@ -120,11 +118,7 @@ def source_of_record(path: Path) -> Source:
 
 def source_of_trained(trained: TrainedNetwork, folder: Path) -> Source:
     """A trained network, whose weights lie in ``folder``."""
-    space = find_chain(trained.space)
-    if space.classes != len(trained.classes):
-        space = space.with_classes(len(trained.classes))
-    if space.digest != trained.space_digest:
-        raise TableError(f"{trained.space!r} is no longer the space that the network was trained in", "train it again")
+    space = as_headed(trained.find_networks())
     digests = {"trained network": trained.digest, "data": trained.data_digest}
     return Source(
         space=space,
@@ -139,7 +133,7 @@ def source_of_trained(trained: TrainedNetwork, folder: Path) -> Source:
     )
 
 
-def _largest(outcome: SearchOutcome, space: ChainSpace) -> tuple[Baseline, ...]:
+def _largest(outcome: SearchOutcome, space: HeadedSpace) -> tuple[Baseline, ...]:
     largest = outcome.largest
     if largest is None:
         return ()

@@ -29,11 +29,7 @@ def cliffs(table: LatencyTable) -> tuple[Oddity, ...]:
     """Layers with fewer channels that take longer than the same layer with more, such as 60 instead of 64."""
 
     def is_narrower(narrow: PlacedLayer, wide: PlacedLayer) -> bool:
-        same_place = (narrow.stride, narrow.input.height, narrow.input.width) == (
-            wide.stride,
-            wide.input.height,
-            wide.input.width,
-        )
+        same_place = (narrow.stride, narrow.others, narrow.input.extent) == (wide.stride, wide.others, wide.input.extent)
         widths = (narrow.input.channels, narrow.out_channels), (wide.input.channels, wide.out_channels)
         return (
             narrow.operation == wide.operation and same_place and widths[0] != widths[1]

@@ -53,8 +53,9 @@ def recheck(
         TableError: the kit is of another space, or the table of another machine and that was not allowed.
         UnstableMeasurementError: the clock cannot be used.
     """
-    if kit.manifest.space_digest != table.space_digest:
-        raise TableError(f"the kit is for space {kit.manifest.space!r}, the table for {table.space!r}")
+    if (kit.manifest.space_digest, kit.manifest.head) != (table.space_digest, table.head):
+        kits, tables = (f"{record.space!r} with {record.head}" for record in (kit.manifest, table))
+        raise TableError(f"the kit is for space {kits}, the table for {tables}")
     rows = spread_rows(table.rows)
     files = {probe.key: probe.file for probe in kit.probes("layer")}
     (empty,) = kit.probes("empty")

@@ -118,6 +118,7 @@ class Recorder:
             provenance=Provenance.now(),
             space=self._kit.manifest.space,
             space_digest=self._kit.manifest.space_digest,
+            head=self._kit.manifest.head,
             kit_digest=self._kit.digest,
             target=self._target,
             fingerprint=self._machine.fingerprint,

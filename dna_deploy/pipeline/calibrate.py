@@ -99,7 +99,7 @@ def train_all(
 ) -> list[ShortTraining]:
     """The short trainings of some networks, in their order."""
     work, supernets = rater.work, rater.supernets(on_progress)
-    space = work.space.with_classes(len(work.data.classes))
+    space = work.space.with_head(work.space.head_for(len(work.data.classes)))
     trainings: list[ShortTraining] = []
     for architecture in architectures:
 

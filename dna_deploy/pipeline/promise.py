@@ -23,7 +23,7 @@ from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.samples import Quantile, plan_for
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.units import Duration
 
@@ -103,7 +103,7 @@ OnAttempt: TypeAlias = Callable[[Attempt], None]
 
 
 def keep_promise(
-    space: ChainSpace,
+    space: HeadedSpace,
     search: Search,
     table: LatencyTable,
     budget: Duration,
@@ -176,7 +176,7 @@ def recalibrated(table: LatencyTable, quantile: Quantile, factor: float) -> Late
 
 
 def measure_untrained(
-    space: ChainSpace, table: LatencyTable, plan: SamplingPlan, quantile: Quantile, on_progress: OnProgress = silent
+    space: HeadedSpace, table: LatencyTable, plan: SamplingPlan, quantile: Quantile, on_progress: OnProgress = silent
 ) -> Measure:
     """Exports a network with random weights into a folder that vanishes, and measures it beside layers of the table."""
     target = table.target

@@ -109,7 +109,8 @@ def by_mean_rank(
 ) -> Refinement:
     """Networks with all that is known about them, best first by the mean of their ranks."""
     ratings = [table.of(space, rated.architecture) for rated in stitched]
-    layers = [space.place(rated.architecture) for rated in stitched]
+    headed = space.with_head(space.head_for(len(data.classes)))
+    layers = [headed.place(rated.architecture) for rated in stitched]
     parameters = [sum(layer.parameters for layer in placed) for placed in layers]
     agreements = [-rated.counted_agreement for rated in stitched if rated.counted_agreement is not None]
     columns = {

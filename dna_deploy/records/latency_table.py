@@ -5,15 +5,17 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import ClassVar
 
 from pydantic import Field
 
 from dna_deploy.errors import TableError
 from dna_deploy.records.doubt import Doubt, Grade
-from dna_deploy.records.files import Part, Provenance, Record
+from dna_deploy.records.files import Migration, Part, Provenance
 from dna_deploy.records.pace import PaceReference, Sentinel
 from dna_deploy.records.samples import Quantile
+from dna_deploy.records.space_record import HeadedRecord, with_head
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.space import SearchSpace
@@ -71,14 +73,14 @@ def spread_rows(rows: Sequence[LatencyRow], count: int = ROWS_AGAIN) -> tuple[La
     return tuple(ordered[round(index * (len(ordered) - 1) / max(1, count - 1))] for index in range(count))
 
 
-class LatencyTable(Record):
+class LatencyTable(HeadedRecord):
     """Latency rows of one space on one target."""
 
     KIND: ClassVar[str] = "latency-table"
+    SCHEMA_VERSION: ClassVar[int] = 2
+    MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: with_head})
 
     provenance: Provenance
-    space: str
-    space_digest: str
     target: Target
     fingerprint: Fingerprint
     statistic: Statistic = Field(description="which statistic of the samples a row holds, such as p25")
@@ -104,13 +106,8 @@ class LatencyTable(Record):
         return PaceReference(table=self.digest, fingerprint=self.fingerprint, idle_s=self.idle_s, sentinels=sentinels)
 
     def check_space(self, space: SearchSpace) -> None:
-        """Raises `TableError` unless the table is for this very space and speaks of each of its rows."""
-        if self.space_digest != space.digest:
-            raise TableError(
-                f"the latency table is for space {self.space!r} ({self.space_digest[:19]}), "
-                f"not {space.name!r} ({space.digest[:19]})",
-                f"make one with: dna-deploy profile --space {space.name}",
-            )
+        """Raises `TableError` unless the table is for the networks of this very space and speaks of each of its rows."""
+        self.check_networks(space, f"make one with: dna-deploy profile --space {space.name}")
         keys = self._latencies.keys() | self.reasons.keys()
         missing = [layer.key for layer in space.rows() if layer.key not in keys]
         if missing:

@@ -31,7 +31,8 @@ from dna_deploy.search.solver.problem import Problem
 from dna_deploy.search.strategies import STRATEGIES, Strategy, StrategyFactory
 from dna_deploy.search.tables import Tables
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
+from dna_deploy.spaces.heads import head_of
 from dna_deploy.spaces.space import SearchSpace
 
 Rate = Callable[[Architecture], float]
@@ -81,7 +82,7 @@ def search_black_box(
     networks = question.networks()
     strategy = strategy or ("evolution" if isinstance(networks, Genomes) else "ageing")
     factory: StrategyFactory = load_plugin("strategy", strategy, STRATEGIES)
-    about = {"space": space.digest, "rating": name, "strategy": strategy, "seed": seed}
+    about = {"space": getattr(space, "identity", space.digest), "rating": name, "strategy": strategy, "seed": seed}
     seen = _explore(factory(networks, seed), rate, RatingLog(log, about), evaluations, progress)
     return question.outcome(networks, seen, f"{strategy}, seed {seed}, {len(seen)} networks rated")
 
@@ -132,7 +133,7 @@ class _Question:
 
     def networks(self) -> Networks:
         """What may be proposed. Of a chain it is known at once whether there is anything."""
-        if not isinstance(self.space, ChainSpace):
+        if not isinstance(self.space, HeadedSpace):
             return SampledNetworks(self.space, self.tables, self.quantities, self.demands)
         model = CostModel(self.tables, Problem.build(self.space, None, self.tables.measures(self.quantities)))
         if not len(solve(model, (self.axis,), self.demands).choices):
@@ -151,6 +152,7 @@ class _Question:
             provenance=Provenance.now(),
             space=self.space.name,
             space_digest=self.space.digest,
+            head=head_of(self.space),
             ratings=self.name,
             tables=self.tables.digests,
             objective="rating",
@@ -173,4 +175,4 @@ class _Question:
 
 
 def _candidates(space: SearchSpace) -> int | None:
-    return sum(space.index.counts) if isinstance(space, ChainSpace) else None
+    return sum(space.index.counts) if isinstance(space, HeadedSpace) else None

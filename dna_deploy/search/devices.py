@@ -17,7 +17,7 @@ from dna_deploy.search.cost_model import CostModel
 from dna_deploy.search.quantities import Latency, Rating
 from dna_deploy.search.solver.exact import solve
 from dna_deploy.search.solver.infeasible import infeasible
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 
 _MOST_DEVICES = 12
 
@@ -50,7 +50,7 @@ class Portfolio:
 
 
 def portfolio(
-    space: ChainSpace,
+    space: HeadedSpace,
     ratings: RatingTable,
     tables: Iterable[LatencyTable],
     budgets: Iterable[Constraint],

@@ -6,6 +6,7 @@ from dna_deploy.records.files import Provenance
 from dna_deploy.records.latency_table import Calibration, LatencyRow, LatencyTable
 from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
 from dna_deploy.spaces.examples import EXAMPLE
+from dna_deploy.spaces.heads import head_of
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.target import Target
 
@@ -44,6 +45,7 @@ TABLE = LatencyTable(
     provenance=_MADE_UP,
     space=SPACE.name,
     space_digest=SPACE.digest,
+    head=head_of(SPACE),
     target=Target(name="example"),
     fingerprint=Fingerprint(processor="none", logical_processors=1, system="none", runtime_version="none"),
     statistic="p25",

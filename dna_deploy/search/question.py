@@ -22,11 +22,11 @@ from dna_deploy.search.quantities import Latency, Macs, Quantity, Rating
 from dna_deploy.search.solver.exact import Solution, solve
 from dna_deploy.search.solver.infeasible import infeasible
 from dna_deploy.search.solver.ties import cheapest_first, tied_with
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 
 
 def search(
-    space: ChainSpace,
+    space: HeadedSpace,
     ratings: RatingTable,
     tables: Iterable[LatencyTable] = (),
     constraints: Iterable[Constraint] = (),
@@ -86,7 +86,7 @@ def search(
 
 
 def largest_that_fits(
-    space: ChainSpace, ratings: RatingTable, tables: Iterable[LatencyTable], constraints: Iterable[Constraint]
+    space: HeadedSpace, ratings: RatingTable, tables: Iterable[LatencyTable], constraints: Iterable[Constraint]
 ) -> FoundNetwork:
     """The baseline of every claim: the network with the most MACs within the constraints, whatever its rating.
 
@@ -104,7 +104,7 @@ def largest_that_fits(
 
 
 def pareto_front(
-    space: ChainSpace,
+    space: HeadedSpace,
     ratings: RatingTable,
     tables: Iterable[LatencyTable],
     axes: Sequence[Quantity],
@@ -154,7 +154,7 @@ class _Question:
     @classmethod
     def ask(
         cls,
-        space: ChainSpace,
+        space: HeadedSpace,
         ratings: RatingTable,
         tables: tuple[LatencyTable, ...],
         constraints: tuple[Constraint, ...],

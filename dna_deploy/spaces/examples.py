@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv
+from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv
+from dna_deploy.spaces.shapes import FeatureMap
 
 _OPERATIONS = (MBConv(3, 3), MBConv(5, 3))
 
@@ -13,8 +14,8 @@ TINY = ChainSpace(
     FeatureMap(1, 8, 8),
     stem=(),
     blocks=(Block(2, (Cell.uniform(4, 1, (Conv(3),)),)),),
-    head=(FixedLayer(ClassifierHead(4), 2),),
-)
+    usual_head=(FixedLayer(ClassifierHead(4), 2),),
+).with_head()
 
 EXAMPLE = ChainSpace(
     name="example",
@@ -24,5 +25,5 @@ EXAMPLE = ChainSpace(
         Block(2, (Cell.uniform(16, 1, _OPERATIONS), Cell.uniform(24, 1, _OPERATIONS))),
         Block(2, (Cell.uniform(32, 1, _OPERATIONS), Cell.uniform(32, 2, _OPERATIONS))),
     ),
-    head=(FixedLayer(ClassifierHead(64), 10),),
-)
+    usual_head=(FixedLayer(ClassifierHead(64), 10),),
+).with_head()

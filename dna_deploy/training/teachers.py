@@ -14,7 +14,7 @@ from dna_deploy.nets.teachers.pretrained import Known, load_pretrained
 from dna_deploy.nets.teachers.sources import source_names
 from dna_deploy.nets.teachers.teacher import load_teacher, write_pretrained
 from dna_deploy.progress import OnProgress, silent
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.training.config import LARGEST, RESIDUAL, TeacherConfig
 from dna_deploy.training.teacher import FILE_NAME, is_finished, teacher_identity, train_largest, train_residual
 
@@ -23,7 +23,7 @@ _BATCH = 64
 
 def make_teacher(
     config: TeacherConfig,
-    space: ChainSpace,
+    space: HeadedSpace,
     data: ImageData,
     folder: Path,
     *,
@@ -52,7 +52,7 @@ def make_teacher(
     return _take_pretrained(config, space, data, folder)
 
 
-def _take_pretrained(config: TeacherConfig, space: ChainSpace, data: ImageData, folder: Path) -> Path:
+def _take_pretrained(config: TeacherConfig, space: HeadedSpace, data: ImageData, folder: Path) -> Path:
     identity, path = teacher_identity(config, space, data), folder / FILE_NAME
     if is_finished(path, identity):
         return path

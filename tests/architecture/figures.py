@@ -70,7 +70,10 @@ def length(function: Function) -> int:
 
 
 def walks_blocks(source: Source) -> bool:
-    """Whether a file reads blocks or cells, or names a choice, a path or the trunk that is made of them."""
+    """Whether a file reads blocks or cells, or names a choice, a path or the trunk that is made of them.
+
+    What an object of the file itself calls its blocks is none of a space's, nor are the reasons of a search outcome.
+    """
     for node in ast.walk(source.tree):
         match node:
             case ast.Attribute(

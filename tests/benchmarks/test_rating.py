@@ -28,11 +28,11 @@ from benchmarks.rating.truth import TRUTHS, GroundTruth
 from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.rating.raters.dna.stitched import StitchedScores
 from dna_deploy.records.latency_table import LatencyTable
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.statistics.ranks import bootstrap, resamples
 from tests.toy import SPACE, toy_data
 
-FASHION = find_space("fashion")
+FASHION = find_chain("fashion").with_head()
 
 
 def test_every_experiment_names_a_rater_that_exists_and_every_comparison_an_experiment() -> None:

@@ -21,8 +21,10 @@ from dna_deploy.latency.runners import RUNNERS
 from dna_deploy.nets.layers import MODULES
 from dna_deploy.nets.teachers.sources import TEACHERS
 from dna_deploy.spaces.catalog import SPACES
-from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv, Pointwise
-from dna_deploy.spaces.placed import OPERATIONS
+from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Pointwise
+from dna_deploy.spaces.placed import OPERATIONS, PlacedLayer
+from dna_deploy.spaces.shapes import FeatureMap, Shape, Tokens
+from dna_deploy.spaces.token_operations import Add, Concatenate, FeedForward, Patches, SelfAttention
 from dna_deploy.targets.target import Target
 from tests.data.made import class_folders
 
@@ -37,6 +39,52 @@ class TestMBConvSpaceAtAnotherSize(ChainContract):
 
 class TestFashionSpace(ChainContract):
     name = "fashion"
+
+
+class OnTokens(ModuleContract):
+    inputs = (Tokens(9, 8),)
+    strides = (1,)
+
+    def output_of(self, layer: PlacedLayer) -> Shape:
+        return Tokens(9, layer.out_channels)
+
+
+@pytest.mark.slow
+class TestSelfAttention(OnTokens):
+    operation = SelfAttention(2)
+    widths = (8,)
+
+
+@pytest.mark.slow
+class TestFeedForward(OnTokens):
+    operation = FeedForward(3)
+
+
+@pytest.mark.slow
+class TestPatches(OnTokens):
+    operation = Patches(2)
+    inputs = (FeatureMap(3, 6, 6),)
+
+
+@pytest.mark.slow
+class TestAdd(ModuleContract):
+    operation = Add()
+    inputs = (FeatureMap(8, 9, 9),) * 3
+    widths, strides = (8,), (1,)
+
+
+@pytest.mark.slow
+class TestAddOfTokens(OnTokens):
+    operation = Add()
+    inputs = (Tokens(9, 8),) * 2
+    widths = (8,)
+
+
+@pytest.mark.slow
+class TestConcatenate(ModuleContract):
+    operation = Concatenate()
+    inputs = (FeatureMap(8, 9, 9), FeatureMap(3, 9, 9))
+    strides = (1,)
 
 
 @pytest.mark.slow
@@ -139,7 +187,7 @@ def test_no_part_is_left_out() -> None:
     covered = [cls for cls in globals().values() if isinstance(cls, type)]
     spaces = {getattr(cls, "name", "").partition("@")[0] for cls in covered if issubclass(cls, ChainContract)}
     operations = {
-        type(cls.operation).__name__ for cls in covered if issubclass(cls, ModuleContract) and cls is not ModuleContract
+        type(cls.operation).__name__ for cls in covered if issubclass(cls, ModuleContract) and hasattr(cls, "operation")
     }
     runners = {cls.target.runtime for cls in covered if issubclass(cls, RunnerContract) and cls is not RunnerContract}
     assert spaces - {""} == set(SPACES)

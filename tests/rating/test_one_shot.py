@@ -151,5 +151,5 @@ def test_a_folder_says_which_rater_it_is_of_and_what_that_does_not_offer(tmp_pat
 
 
 def test_the_head_gets_the_classes_of_the_images(tmp_path: Path) -> None:
-    other = one_shot_work(SPACE.with_classes(7), toy_data(), CONFIG, tmp_path)
+    other = one_shot_work(SPACE.with_head(SPACE.head_for(7)), toy_data(), CONFIG, tmp_path)
     assert other.space == SPACE

@@ -21,10 +21,10 @@ from dna_deploy.report.sections.curves import curves_section
 from dna_deploy.report.shares import shares_of
 from dna_deploy.report.trade_off import TradeOff, find_trade_off
 from dna_deploy.report.write import Written, plots_of, sections_of, write_report
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from tests.report.story import card_of, outcome_of, provenance, ratings_of, table_of, write_story
 
-FASHION = find_space("fashion")
+FASHION = find_chain("fashion").with_head()
 NOT_IN_EVERY_STORY = {"embedding-history", "rating-calibration"}
 """Kinds of records that only some methods leave."""
 
@@ -211,7 +211,7 @@ def test_a_missed_promise_is_said_at_the_top(tmp_path: Path) -> None:
 
 
 def test_a_space_with_other_classes_is_recognised_by_its_table(tmp_path: Path) -> None:
-    space = FASHION.with_classes(37)
+    space = FASHION.with_head(FASHION.head_for(37))
     table_of(space).write(tmp_path / "table.json")
     assert select(gather([tmp_path])).space == space
 

@@ -41,12 +41,13 @@ def calibrate(
     from dna_deploy.rating.rater import BlockRater, open_rater
     from dna_deploy.records.rating_calibration import calibration_beside
     from dna_deploy.search.spread import spread
+    from dna_deploy.spaces.chain import as_headed
     from dna_deploy.training.recipe import Recipe
 
     rater = open_rater(run, BlockRater, settings.compute)
     work = rater.work
     table = ratings.read(work.space.name)
-    chosen = spread(work.space, table, networks, seed=settings.seed)
+    chosen = spread(as_headed(work.space), table, networks, seed=settings.seed)
     with journey_view() as view:
         calibration = calibrate_ratings(rater, table, chosen, Recipe(epochs=epochs), run / "short-trainings", on_progress=view)
     path = out or Path("ratings") / f"{work.space.name}.calibrated.json"

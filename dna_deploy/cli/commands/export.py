@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import typer
 
 from dna_deploy.cli.console import aligned, complain, note, print_json, print_result
-from dna_deploy.cli.options.general import SPACE, Json
+from dna_deploy.cli.options.general import READING, SPACE, Json
 from dna_deploy.cli.options.groups import Knob, Knobs
 from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    from dna_deploy.data.config import Reading
     from dna_deploy.data.splits import ImageData
     from dna_deploy.export.delivery import Delivery
     from dna_deploy.export.source import Source
@@ -48,7 +49,7 @@ def export(
         typer.Argument(help="A trained network's record, a search outcome, or an architecture's line (with --space)."),
     ] = "trained/trained-network.json",
     *,
-    settings: Annotated[Settings, SPACE, Knobs("Options", Knob("seed", help="For random weights"))],
+    settings: Annotated[Settings, SPACE, READING, Knobs("Options", Knob("seed", help="For random weights"))],
     origin: Origin,
     judging: Judging,
     out: Annotated[Path, typer.Option("--out", "-o", help="A new folder for the model and its card.")] = Path("model"),
@@ -89,7 +90,7 @@ def export(
         pictures = PictureSize.parse(with_preprocessing)
         chosen += ["onnx-pictures", *(["openvino-pictures"] if "openvino" in chosen else [])]
     source = _source(network, settings.space, origin)
-    data = _data(source, judging.dataset)
+    data = _data(source, judging.dataset, settings.data)
     if data is not None:
         source = source.with_labels(data.classes, data.normalisation.mean, data.normalisation.deviation)
     note(f"exporting {source.architecture}")
@@ -135,7 +136,7 @@ def _source(network: str, space: str, origin: Origin) -> Source:
     from dna_deploy.spaces.catalog import find_chain
 
     if ":" in network and not Path(network).exists():
-        chain = find_chain(space)
+        chain = find_chain(space).with_head()
         source = Source(chain, chain.parse(network))
     else:
         source = source_of_record(Path(network))
@@ -148,8 +149,8 @@ def _source(network: str, space: str, origin: Origin) -> Source:
     return source
 
 
-def _data(source: Source, dataset: str | None) -> ImageData | None:
-    from dna_deploy.data.config import DataConfig
+def _data(source: Source, dataset: str | None, reading: Reading) -> ImageData | None:
+    from dna_deploy.data.config import DataConfig, Reading
     from dna_deploy.data.splits import load_data
     from dna_deploy.errors import UsageError
     from dna_deploy.records.model_card import Absent
@@ -157,10 +158,13 @@ def _data(source: Source, dataset: str | None) -> ImageData | None:
     name = dataset or (None if isinstance(source.dataset, Absent) else source.dataset.name)
     if name is None:
         return None
-    data = load_data(DataConfig(dataset=name), source.space.input)
-    if len(data.classes) != source.space.classes:
+    read = {key: getattr(reading, key) for key in Reading.model_fields}
+    data = load_data(DataConfig(dataset=name, **read), source.space.input)
+    for line in (data.summary, *data.notices):
+        note(line)
+    if len(data.classes) != source.space.out_channels:
         raise UsageError(
-            f"{data.name} has {len(data.classes)} classes, the network has {source.space.classes}",
+            f"{data.name} has {len(data.classes)} classes, the network has {source.space.out_channels}",
             "judge it on the data set that it was trained on",
         )
     return data

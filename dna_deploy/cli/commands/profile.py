@@ -54,13 +54,12 @@ def profile(
     """
     from dna_deploy.latency.fidelity import validate
     from dna_deploy.latency.remote import SCHEME, Remote
-    from dna_deploy.spaces.catalog import find_space
 
     stage, is_remote = _stage(settings, profiles, tables), kit.startswith(SCHEME)
     with journey_view() as view:
         on_progress = _announcing(view)
         probes = _kit("" if is_remote else kit, stage, on_progress, check=not kit)
-        stage = replace(stage, source=CatalogSpace(find_space(probes.manifest.space)))
+        stage = replace(stage, source=CatalogSpace(probes.manifest.find_networks()))
         if dry_run:
             _print_plan(probes, stage, json=json)
             return
@@ -77,11 +76,12 @@ def profile(
 def _stage(settings: Settings, profiles: Path, tables: Path) -> Profile:
     """The stage that measures the space, of the size that the target wants."""
     from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.spaces.chain import with_usual_head
     from dna_deploy.targets.target_file import find_target
 
     target = settings.profile.applied_to(find_target(settings.target, profiles), settings.quantile)
     name, size = settings.space, target.target.input_size
-    space = find_space(f"{name}@{size}" if size and "@" not in name else name)
+    space = with_usual_head(find_space(f"{name}@{size}" if size and "@" not in name else name))
     table = tables / f"{space.name}.{target.target.name}.json"
     noisy = bool(settings.profile.accept_noise)
     return Profile(CatalogSpace(space), target, settings.profile, settings.seed, profiles, table, accepts_noise=noisy)

@@ -212,11 +212,10 @@ def make(
     """
     from dna_deploy.cli.views.table import about_table
     from dna_deploy.latency.workshop import stable_table
-    from dna_deploy.records.known_space import known_space
     from dna_deploy.records.profile_run import ProfileRun
 
     read = sorted((ProfileRun.read(path) for path in runs), key=lambda run: run.provenance.created_at)
-    space = known_space(read[-1])
+    space = read[-1].find_networks()
     table = stable_table(read, space, " ".join(map(str, runs)), accept_noise=accept_noise)
     path = output or tables / f"{space.name}.{table.target.name}.json"
     table.write(path)
@@ -229,10 +228,9 @@ def make(
 
 def _kit_of(table: LatencyTable) -> ProbeKit:
     from dna_deploy.export.kits.kit_cache import cached_kit
-    from dna_deploy.records.known_space import known_space
 
     target = table.target
-    return cached_kit(known_space(table), batch=target.batch, precision=target.precision)
+    return cached_kit(table.find_networks(), batch=target.batch, precision=target.precision)
 
 
 def _row_values(row: LatencyRow, table: LatencyTable) -> dict[str, object]:

@@ -18,7 +18,7 @@ from dna_deploy.export.kits.weights import load_network
 from dna_deploy.nets.network import Network
 from dna_deploy.records.files import digest_of, write_atomically
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 
 MODEL_NAME = "model.onnx"
 
@@ -40,7 +40,7 @@ class ExportResult:
 
 
 def export_architecture(
-    space: ChainSpace,
+    space: HeadedSpace,
     architecture: Architecture,
     weights: Path | None,
     folder: Path,
@@ -69,9 +69,9 @@ def export_architecture(
     Raises:
         UsageError: weights, labels and architecture do not belong together, or the folder cannot be written.
     """
-    names = tuple(labels) or tuple(map(str, range(space.classes)))
-    if len(names) != space.classes:
-        raise UsageError(f"{len(names)} labels for a network with {space.classes} classes", "give one label a class")
+    names = tuple(labels) or tuple(map(str, range(space.out_channels)))
+    if len(names) != space.out_channels:
+        raise UsageError(f"{len(names)} labels for a network with {space.out_channels} classes", "give one label a class")
     network, digest = load_network(space, architecture, weights, seed)
     info = ModelInfo(
         tool_version=__version__,

@@ -17,7 +17,7 @@ from dna_deploy.export.formats.catalog import Conversion, Format
 from dna_deploy.export.formats.onnx_graph import INPUT_NAME, OUTPUT_NAME
 from dna_deploy.export.formats.picture_size import PictureSize
 from dna_deploy.records.files import write_atomically
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 
 
 def convert(conversion: Conversion, path: Path) -> None:

@@ -11,12 +11,13 @@ from torch import nn
 
 from dna_deploy.export.formats.graph_parts import GraphParts, WeightSpace
 from dna_deploy.export.formats.onnx_graph import export_side_by_side
-from dna_deploy.export.formats.quantised_parts import alone, chained, quantise_side_by_side
+from dna_deploy.export.formats.quantised_parts import alone, joined, quantise_side_by_side
 from dna_deploy.nets.layers import build_layer
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.probe_kit import KitManifest, KitProbe, ProbeKit, Role
 from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.heads import head_of
 from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.target import Precision
@@ -92,8 +93,8 @@ def kit_of_layers(
     ]
     for role, architectures in chosen:
         for architecture in architectures:
-            chain = chained([parts[layer] for layer in space.place(architecture)])
-            graphs.append((role, str(architecture), chain.as_model()))
+            network = joined([parts[layer] for layer in space.place(architecture)], space.wires(architecture))
+            graphs.append((role, str(architecture), network.as_model()))
     return _kit(space, seed, batch, precision, weights, graphs)
 
 
@@ -123,11 +124,11 @@ def _export_layers(
         modules = [_with_distinct_values(build_layer(layer)) for layer in group]
         if precision == "fp16":
             modules = [module.half() for module in modules]
-        model = export_side_by_side(modules, [layer.input for layer in group], batch)
+        model = export_side_by_side(modules, [layer.inputs for layer in group], batch, half=precision == "fp16")
         if precision == "int8":
             model = quantise_side_by_side(model)
-        for index in range(len(group)):
-            yield GraphParts.of_output(model, index, weights)
+        for index, layer in enumerate(group):
+            yield GraphParts.of_output(model, index, weights, len(layer.inputs))
         on_progress(Progress("exporting layers", start + len(group), len(layers)))
 
 
@@ -159,6 +160,7 @@ def _kit(
         provenance=Provenance.now(),
         space=space.name,
         space_digest=space.digest,
+        head=head_of(space),
         seed=seed,
         batch=batch,
         precision=precision,

@@ -30,7 +30,7 @@ def cached_kit(
     folder: Path | None = None,
 ) -> ProbeKit:
     """The kit of a space, from the cache where it is there and whole."""
-    settings = (space.digest, seed, calibration_networks, validation_networks, batch, precision)
+    settings = (getattr(space, "identity", space.digest), seed, calibration_networks, validation_networks, batch, precision)
     versions = (__version__, torch.__version__, onnx.__version__)
     name = digest_of(repr((settings, versions)).encode()).partition(":")[2][:24]
     path = (folder or cache_folder("kits")) / f"{space.name}-{name}.kit"

@@ -12,12 +12,12 @@ from dna_deploy.export.formats.onnx_graph import draw_shifts
 from dna_deploy.learning.tensor_file import TensorFile, file_digest
 from dna_deploy.nets.network import Network
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 
 UNTRAINED = "untrained"
 
 
-def load_network(space: ChainSpace, architecture: Architecture, weights: Path | None, seed: int = 0) -> tuple[Network, str]:
+def load_network(space: HeadedSpace, architecture: Architecture, weights: Path | None, seed: int = 0) -> tuple[Network, str]:
     """The network in inference mode, and the digest of its weights.
 
     Args:

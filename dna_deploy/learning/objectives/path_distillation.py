@@ -17,7 +17,7 @@ from torch import nn
 from dna_deploy.errors import UsageError
 from dna_deploy.learning.phase import Callback, StepView
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.spaces.chain import ChainSpace
 
 LEAD = 0.05
 """By how much accuracy alone must beat the last entry (the authors' code: five points)."""
@@ -66,7 +66,7 @@ class PathDistillation(Callback):
 
     def __init__(
         self,
-        space: SearchSpace,
+        space: ChainSpace,
         path: Callable[[Architecture], nn.Module],
         cost: Callable[[Architecture], float],
         board: Board,

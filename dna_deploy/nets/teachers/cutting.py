@@ -15,7 +15,7 @@ from torch import nn
 from dna_deploy.errors import UsageError
 from dna_deploy.plugins import suggest
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 
 Inputs = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -147,7 +147,7 @@ def choose_cuts(points: Sequence[CutPoint], space: ChainSpace) -> tuple[str, ...
     Raises:
         UsageError: there are too few points of a block's size.
     """
-    sizes = [(shapes[0].height, shapes[0].width) for shapes in space.index.outputs]
+    sizes = [(shapes[0].height, shapes[0].width) for shapes in space.index.maps]
     cuts: list[str] = []
     for size in dict.fromkeys(sizes):
         blocks = sizes.count(size)

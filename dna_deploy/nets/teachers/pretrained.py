@@ -17,7 +17,7 @@ from torch import nn
 from dna_deploy.errors import DependencyError, UsageError
 from dna_deploy.nets.teachers.sources import TEACHERS
 from dna_deploy.plugins import load_plugin, suggest
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 
 
 class Known(Enum):

@@ -17,7 +17,7 @@ from dna_deploy.nets.teachers.pretrained import Known, load_pretrained
 from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.nets.teachers.scaled import ScaledConfig, ScaledNetwork
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 
 
 class CutNetwork(Protocol):
@@ -79,7 +79,7 @@ class Teacher:
                 f"teacher {self.name!r} is cut into {len(self.shapes)} blocks; {space.name!r} has {len(space.index.outputs)}",
                 "set its block boundaries by hand, or take another teacher",
             )
-        for index, (shape, (expected, *_)) in enumerate(zip(self.shapes, space.index.outputs, strict=True)):
+        for index, (shape, (expected, *_)) in enumerate(zip(self.shapes, space.index.maps, strict=True)):
             if (shape.height, shape.width) != (expected.height, expected.width):
                 raise UsageError(
                     f"block {index + 1} of {space.name!r} emits {expected.height}x{expected.width} features; "

@@ -26,7 +26,7 @@ from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.raters.one_shot.config import OneShotConfig
 from dna_deploy.rating.work import RatingWork
 from dna_deploy.records.training_history import ONE_SHOT
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import ChainSpace, HeadedSpace
 
 METHOD = "one-shot"
 
@@ -39,9 +39,8 @@ def one_shot_work(
     space: ChainSpace, data: ImageData, config: OneShotConfig, folder: Path, compute: Compute | None = None
 ) -> OneShotWork:
     """What a one-shot supernet is made from; its head gets as many classes as the data has."""
-    classes = len(data.classes)
-    fitting = space if space.classes == classes else space.with_classes(classes)
-    return OneShotWork.of(METHOD, fitting, None, data, config, folder, compute)
+    networks = space.with_head(space.head_for(len(data.classes)))
+    return OneShotWork.of(METHOD, networks, None, data, config, folder, compute)
 
 
 def along_labels(work: OneShotWork, supernet: OneShotSupernet, steps: int) -> Objective:
@@ -93,6 +92,7 @@ def one_shot_state(work: OneShotWork, supernet: OneShotSupernet, objective: Make
 
 def build_one_shot(work: OneShotWork) -> OneShotSupernet:
     """The untrained supernet, its weights drawn from the seed."""
+    assert isinstance(work.space, HeadedSpace)
     with seeded(work.config.seed, METHOD):
         supernet = OneShotSupernet(work.space, share_depths=work.config.share_depths)
     return supernet.to(memory_format=torch.channels_last)
