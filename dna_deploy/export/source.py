@@ -95,7 +95,7 @@ class Source:
         quantile: Quantile = "p50" if isinstance(self.asked, Absent) else self.asked.quantile
         predicted = PredictedLatency(
             latency_s=table.predict(self.space, self.architecture, quantile).seconds,
-            relative_error=table.calibration(quantile).relative_error,
+            relative_error=table.error_of(self.space, self.architecture, quantile),
         )
         digests = {**self.digests, f"latency table of {table.target.name}": table.digest}
         return replace(

@@ -141,7 +141,9 @@ def _shared_with_tables(
         inside = filled.get(name, {})
         if shared and isinstance(inside, Mapping):
             here = {key: value for key, value in shared.items() if key in kind.model_fields}
-            filled[name] = _shared_with_tables(tables_of(kind), {**here, **inside}, shared)
+            table = _shared_with_tables(tables_of(kind), {**here, **inside}, shared)
+            if table or name in values:  # an empty table would take the place of a default that has values of its own
+                filled[name] = table
     return filled
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -49,6 +50,15 @@ class AbsentRow(Part):
     reason: str
 
 
+def _is_none(value: object) -> bool:
+    """For what is left out of files, so that those made before it keep their digests."""
+    return value is None
+
+
+def _is_one(value: float) -> bool:
+    return value == 1
+
+
 class Calibration(Part):
     """Turns the sum of a network's rows into a quantile of its latency: ``offset_s + scale * sum``.
 
@@ -60,6 +70,35 @@ class Calibration(Part):
     offset_s: float
     networks: int = Field(ge=0, description="whole networks it was fitted on; 0 means not calibrated")
     relative_error: float = Field(ge=0, description="root mean square of the leave-one-out relative errors")
+    sums_s: tuple[float, ...] = Field((), exclude_if=operator.not_, description="sums of rows of those networks, ascending")
+    errors: tuple[float, ...] = Field((), exclude_if=operator.not_, description="their leave-one-out relative errors")
+    covariance: tuple[float, float, float] | None = Field(
+        None, exclude_if=_is_none, description="of scale and offset: variance, covariance, variance"
+    )
+    inflation: float = Field(1.0, ge=1, exclude_if=_is_one, description="of standard errors, since the networks are few")
+
+    def error_at(self, total_s: float) -> float:
+        """The relative standard error of the prediction for a sum of rows.
+
+        It is made of what networks of about this size were off, left out of the fit, and of how unsure the fit is there: more
+        towards the ends, and more and more where nothing was measured. Older tables know one error for all sizes.
+        """
+        predicted = self.offset_s + self.scale * total_s
+        if self.covariance is None or not self.sums_s or predicted <= 0:
+            return self.relative_error
+        distances = [abs(math.log(total_s / known)) for known in self.sums_s]
+        width = max(math.log(self.sums_s[-1] / self.sums_s[0]) / 3, 1e-3)
+        weights = [math.exp(-((distance - min(distances)) ** 2) / (2 * width**2)) for distance in distances]
+        squares = sum(weight * error**2 for weight, error in zip(weights, self.errors, strict=True)) / sum(weights)
+        scale, common, offset = self.covariance
+        lever = (scale * total_s**2 + 2 * common * total_s + offset) / predicted**2
+        beyond = max(0.0, math.log(self.sums_s[0] / total_s), math.log(total_s / self.sums_s[-1]))
+        return self.inflation * math.sqrt(squares + max(0.0, lever)) * (1 + 2 * beyond)
+
+    @property
+    def greatest_error(self) -> float:
+        """The relative standard error that holds for every size between the smallest and the largest that was measured."""
+        return max((self.error_at(total) for total in self.sums_s), default=self.relative_error)
 
 
 ROWS_AGAIN = 5
@@ -146,5 +185,11 @@ class LatencyTable(HeadedRecord):
     def predict(self, space: SearchSpace, architecture: Architecture, quantile: Quantile = "p50") -> Duration:
         """The latency that a network of the space is predicted to have."""
         calibration = self.calibration(quantile)
-        total = sum(self.row(layer.key) for layer in space.place(architecture))
-        return Duration(max(0.0, calibration.offset_s + calibration.scale * total))
+        return Duration(max(0.0, calibration.offset_s + calibration.scale * self._total(space, architecture)))
+
+    def error_of(self, space: SearchSpace, architecture: Architecture, quantile: Quantile = "p50") -> float:
+        """The relative standard error of that prediction."""
+        return self.calibration(quantile).error_at(self._total(space, architecture))
+
+    def _total(self, space: SearchSpace, architecture: Architecture) -> float:
+        return sum(self.row(layer.key) for layer in space.place(architecture))

@@ -106,7 +106,7 @@ class Tables:
                 assert quantity.target is not None
                 table = self.by_target[quantity.target]
                 calibration = table.calibration(quantity.quantile)
-                rise = 1 + self.deviations * calibration.relative_error
+                rise = 1 + self.deviations * calibration.greatest_error
                 return Scale(self._rows(table), calibration.scale * rise, calibration.offset_s * rise)
             case Parameters():
                 return Scale(PARAMETERS)

@@ -6,6 +6,7 @@ Compound scaling of EfficientNet (Tan and Le, arXiv 1905.11946, section 3.3), ap
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from dna_deploy.errors import UsageError
@@ -47,6 +48,31 @@ class Scaling:
         """The operations of a stage, in their order, each repeated about equally often."""
         depth = math.ceil(len(operations) * self.depth - 1e-9)
         return tuple(operations[layer * len(operations) // depth] for layer in range(depth))
+
+
+def of_size(space: ChainSpace, share: float, wobble: Callable[[], float] = float) -> Architecture:
+    """A network between the smallest of a space (share 0) and the largest (1), cells and operations in order of their costs.
+
+    Args:
+        space: Where it comes from.
+        share: How far up that order.
+        wobble: What is added to the share anew for every choice, so that networks of one size differ.
+    """
+
+    def place(count: int) -> int:
+        return round(min(1.0, max(0.0, share + wobble())) * (count - 1))
+
+    input, choices = space.index.entry, []
+    for block in space.blocks:
+        cells = sorted(block.cells, key=lambda cell: (cell.depth, cell.width))
+        cell = cells[place(len(cells))]
+        layers = [
+            sorted(layer, key=lambda placed: (placed.macs, placed.parameters))[place(len(layer))]
+            for layer in cell.place(input, block.stride)
+        ]
+        choices.append(BlockChoice(cell.width, tuple(layer.operation for layer in layers)))
+        input = layers[-1].output
+    return Architecture.of(choices)
 
 
 def largest(space: ChainSpace) -> Architecture:
