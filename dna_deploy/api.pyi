@@ -40,6 +40,8 @@ from dna_deploy.records.model_card import ModelCard as ModelCard
 from dna_deploy.records.probe_kit import ProbeKit as ProbeKit
 from dna_deploy.records.profile_run import ProfileRun as ProfileRun
 from dna_deploy.records.rating_table import RatingTable as RatingTable
+from dna_deploy.records.score import Metric as Metric
+from dna_deploy.records.score import ScoreKind as ScoreKind
 from dna_deploy.records.search_outcome import SearchOutcome as SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork as TrainedNetwork
 from dna_deploy.report.write import write_report as write_report
@@ -62,6 +64,7 @@ from dna_deploy.spaces.block import FixedLayer as FixedLayer
 from dna_deploy.spaces.catalog import find_space as find_space
 from dna_deploy.spaces.catalog import space_names as space_names
 from dna_deploy.spaces.chain import ChainSpace as ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace as HeadedSpace
 from dna_deploy.spaces.operations import Operation as Operation
 from dna_deploy.spaces.operations import Place as Place
 from dna_deploy.spaces.placed import PlacedLayer as PlacedLayer
@@ -75,6 +78,7 @@ from dna_deploy.targets.plan import SamplingPlan as SamplingPlan
 from dna_deploy.targets.target import Target as Target
 from dna_deploy.targets.target_file import TargetFile as TargetFile
 from dna_deploy.targets.target_file import find_target as find_target
+from dna_deploy.tasks import load_task as load_task
 from dna_deploy.training.config import TeacherConfig as TeacherConfig
 from dna_deploy.training.config import TrainingConfig as TrainingConfig
 from dna_deploy.training.network import train_architecture as train_architecture

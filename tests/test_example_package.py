@@ -55,15 +55,15 @@ def run(arguments: list[str], folder: Path, environment: dict[str, str]) -> str:
     return done.stdout
 
 
-def test_it_takes_less_than_150_lines() -> None:
+def test_it_takes_less_than_200_lines() -> None:
     files = [path for path in EXAMPLE.rglob("*") if path.suffix in (".py", ".toml")]
     assert len(files) >= 6
-    assert sum(len(path.read_text().splitlines()) for path in files) < 150
+    assert sum(len(path.read_text().splitlines()) for path in files) < 200
 
 
 def test_it_keeps_the_contracts(environment: dict[str, str]) -> None:
     said = run(["pytest", "-p", "no:cacheprovider", "-c", os.devnull, str(EXAMPLE / "tests")], EXAMPLE, environment)
-    assert "28 passed" in said
+    assert "33 passed" in said
 
 
 def test_its_space_layer_and_runtime_walk_the_whole_journey(environment: dict[str, str], tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from dna_deploy.contracts.module import ModuleContract
 from dna_deploy.contracts.operation import OperationContract
 from dna_deploy.contracts.runner import RunnerContract
 from dna_deploy.contracts.space import ChainContract, SpaceContract
+from dna_deploy.contracts.task import TaskContract
 from dna_deploy.contracts.teacher import TeacherContract
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "OperationContract",
     "RunnerContract",
     "SpaceContract",
+    "TaskContract",
     "TeacherContract",
 ]

@@ -28,6 +28,7 @@ from dna_deploy.records.files import digest_of
 from dna_deploy.records.model_card import Absent, AskedLatency, ModelCard, Parity, PredictedLatency
 from dna_deploy.records.score import Metrics
 from dna_deploy.targets.target import per
+from dna_deploy.tasks import load_task
 from dna_deploy.units import Duration
 
 NOT_MEASURED = Absent(reason="not yet; dna-deploy verify does it")
@@ -107,7 +108,7 @@ def deliver(
     with staged(folder, replace=replace) as work:
         result = export_architecture(
             source.space, source.architecture, source.weights, work,
-            labels=source.labels, mean=source.mean, deviation=source.deviation, batch=batch, seed=seed,
+            task=source.task, labels=source.labels, mean=source.mean, deviation=source.deviation, batch=batch, seed=seed,
         )  # fmt: skip
         made = [(result, _compare(result, evidence, ONNX_JUDGES))]
         for name, kind in chosen.items():
@@ -165,7 +166,7 @@ def _compare(result: ExportResult, evidence: _Evidence, judges: Sequence[str]) -
         return Absent(reason="the engine needs an NVIDIA GPU to run")
     try:
         return check_parity(
-            result.network, result.path, evidence.images, evidence.labels,
+            result.network, result.path, evidence.images, evidence.labels, task=load_task(result.info.task),
             source=evidence.source, precision=result.info.precision, judges=judges,
         )  # fmt: skip
     except DependencyError as error:
@@ -177,7 +178,7 @@ def _compare(result: ExportResult, evidence: _Evidence, judges: Sequence[str]) -
 def _compare_pictures(result: ExportResult, kind: Format, data: ImageData | None, size: PictureSize) -> Parity | Absent:
     if data is None:
         return Absent(reason="there are no pictures: no data set was given")
-    return check_pictures(result.network, result.path, data, size, kind.judges)
+    return check_pictures(result.network, result.path, data, load_task(result.info.task), size, kind.judges)
 
 
 def _evidence(source: Source, data: ImageData | None, limit: int | None) -> _Evidence:

@@ -34,6 +34,7 @@ class Source:
     space: HeadedSpace
     architecture: Architecture
     weights: Path | None = None
+    task: str = "classification"
     labels: tuple[str, ...] = ()
     mean: tuple[float, ...] = ()
     deviation: tuple[float, ...] = ()
@@ -124,6 +125,7 @@ def source_of_trained(trained: TrainedNetwork, folder: Path) -> Source:
         space=space,
         architecture=space.parse(trained.architecture),
         weights=folder / trained.weights,
+        task=trained.task,
         labels=trained.classes,
         mean=trained.mean,
         deviation=trained.deviation,

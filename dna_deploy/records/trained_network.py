@@ -36,6 +36,7 @@ class TrainedNetwork(HeadedRecord):
     mean: tuple[float, ...] = Field(description="inputs are (byte / 255 - mean) / deviation, a number a channel")
     deviation: tuple[float, ...]
     teacher: str | None = Field(description="digest of the teacher whose soft targets it learnt; None: labels alone")
+    task: str = Field("classification", description="what the network is for")
     recipe: dict[str, object]
     best_epoch: int
     validation: Metrics = Field(min_length=1)

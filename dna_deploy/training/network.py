@@ -21,7 +21,9 @@ from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.heads import head_of
-from dna_deploy.training.accuracy import measure_accuracy
+from dna_deploy.tasks import load_task
+from dna_deploy.tasks.task import Task
+from dna_deploy.training.accuracy import measure
 from dna_deploy.training.config import RECORD, WEIGHTS, TrainingConfig
 from dna_deploy.training.fit import BestEpoch, Run, fit
 
@@ -57,7 +59,8 @@ def train_architecture(
     """
     compute = compute or Compute()
     space.check(architecture)
-    check_classes(space, data)
+    task = load_task(config.task)
+    check_classes(space, data, task)
     if teacher is not None and teacher.classes != space.out_channels:
         raise UsageError(
             f"teacher {teacher.name!r} knows {teacher.classes} classes; {data.name} has {space.out_channels}",
@@ -76,10 +79,10 @@ def train_architecture(
             network = Network(space, architecture) if start is None else copy.deepcopy(start.network)
         if teacher is not None:
             teacher.network.to(processes.device)
-        best = fit(network, data, config.recipe, run, teacher=teacher, on_progress=on_progress, processes=processes)
+        best = fit(network, data, config.recipe, run, task=task, teacher=teacher, on_progress=on_progress, processes=processes)
         if processes.is_first:
             TensorFile(network.state_dict(), {"identity": run.identity}).write(folder / WEIGHTS)
-            test = (measure_accuracy(network, data.test, data, processes.device),)
+            test = measure(network, data.test, data, task, processes.device)
             record = _record(space, architecture, data, config, folder, taught_by, best, test)
             if start is not None:
                 record = record.model_copy(update={"recipe": {**record.recipe, "start": start.digest}})
@@ -113,6 +116,7 @@ def _record(
         mean=data.normalisation.mean,
         deviation=data.normalisation.deviation,
         teacher=taught_by,
+        task=config.task,
         recipe=config.recipe.model_dump(mode="json"),
         best_epoch=best.epoch,
         validation=best.metrics,
@@ -120,9 +124,9 @@ def _record(
     )
 
 
-def check_classes(space: HeadedSpace, data: ImageData) -> None:
-    """Raises `UsageError` unless the space's head has one score a class of the data."""
-    if space.out_channels != len(data.classes):
+def check_classes(space: HeadedSpace, data: ImageData, task: Task) -> None:
+    """Raises `UsageError` unless the space has the head of the task for the classes of the data."""
+    if space.head != task.head(space, len(data.classes)):
         raise UsageError(
             f"{data.name} has {len(data.classes)} classes; the head of {space.name!r} has {space.out_channels}",
             "use the space with the head of the task, or another data set",

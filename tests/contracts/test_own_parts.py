@@ -13,6 +13,7 @@ from dna_deploy.contracts import (
     JudgeContract,
     ModuleContract,
     RunnerContract,
+    TaskContract,
     TeacherContract,
 )
 from dna_deploy.export.checks.judge import JUDGES
@@ -26,7 +27,12 @@ from dna_deploy.spaces.placed import OPERATIONS, PlacedLayer
 from dna_deploy.spaces.shapes import FeatureMap, Shape, Tokens
 from dna_deploy.spaces.token_operations import Add, Concatenate, FeedForward, Patches, SelfAttention
 from dna_deploy.targets.target import Target
+from dna_deploy.tasks import TASKS
 from tests.data.made import class_folders
+
+
+class TestClassification(TaskContract):
+    name = "classification"
 
 
 class TestMBConvSpace(ChainContract):
@@ -198,3 +204,4 @@ def test_no_part_is_left_out() -> None:
     sources = {cls.name.partition(":")[0] for cls in covered if issubclass(cls, TeacherContract) and cls is not TeacherContract}
     assert judges | {"polygraphy"} == set(JUDGES), "polygraphy needs a GPU"
     assert sources == set(TEACHERS)
+    assert {cls.name for cls in covered if issubclass(cls, TaskContract) and cls is not TaskContract} == set(TASKS)

@@ -162,9 +162,10 @@ def _data(source: Source, dataset: str | None, reading: Reading) -> ImageData | 
     data = load_data(DataConfig(dataset=name, **read), source.space.input)
     for line in (data.summary, *data.notices):
         note(line)
-    if len(data.classes) != source.space.out_channels:
+    known = len(source.labels) or source.space.out_channels
+    if len(data.classes) != known:
         raise UsageError(
-            f"{data.name} has {len(data.classes)} classes, the network has {source.space.out_channels}",
+            f"{data.name} has {len(data.classes)} classes, the network has {known}",
             "judge it on the data set that it was trained on",
         )
     return data

@@ -6,6 +6,7 @@ pixels, and ONNX's antialiased resize rounds otherwise than Pillow's: bytes diff
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import onnx
@@ -18,6 +19,10 @@ from dna_deploy.export.formats.onnx_graph import INPUT_NAME, OUTPUT_NAME
 from dna_deploy.export.formats.picture_size import PictureSize
 from dna_deploy.records.files import write_atomically
 from dna_deploy.spaces.shapes import FeatureMap
+from dna_deploy.tasks import load_task
+from dna_deploy.tasks.task import Activation
+
+_ACTIVATIONS: Mapping[Activation, str] = {"softmax": "Softmax <axis = -1>", "sigmoid": "Sigmoid", "identity": "Identity"}
 
 
 def convert(conversion: Conversion, path: Path) -> None:
@@ -44,7 +49,7 @@ def with_preprocessing(conversion: Conversion) -> onnx.ModelProto:
     before = onnx.parser.parse_model(_before(model, conversion.pictures or PictureSize(), batch, info))
     after = onnx.parser.parse_model(
         f"""{_header(model)} after (float[{batch}, {classes}] scores) => (float[{batch}, {classes}] probabilities)
-        {{ probabilities = Softmax <axis = -1> (scores) }}"""
+        {{ probabilities = {_ACTIVATIONS[load_task(info.task).activation]} (scores) }}"""
     )
     joined = onnx.compose.merge_models(before, model, io_map=[("prepared", INPUT_NAME)])
     return onnx.compose.merge_models(joined, after, io_map=[(OUTPUT_NAME, "scores")])
