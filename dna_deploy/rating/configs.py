@@ -5,15 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 
+from dna_deploy.rating.raters import CONFIGS
 from dna_deploy.records.files import Part
-
-CONFIGS = {
-    "cream-top1": "dna_deploy.rating.raters.cream.config:CreamConfig",
-    "dna": "dna_deploy.rating.raters.dna.config:RatingConfig",
-    "dna++": "dna_deploy.rating.raters.dna_pp.config:PopulationConfig",
-    "one-shot": "dna_deploy.rating.raters.one_shot.config:OneShotConfig",
-}
-"""Name -> config of our own raters, which says in ``needs`` what they need. Those of third parties are asked themselves."""
 
 
 @dataclass(frozen=True)

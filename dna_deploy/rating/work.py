@@ -82,7 +82,7 @@ class RatingWork(Generic[ConfigT, TeacherT]):
         """Raises `TableError` unless the table is of this space and method, and was made with this teacher and these images."""
         table.check_space(self.space)
         facts = (
-            ("method", table.method.removeprefix("calibrated "), self.method),
+            ("method", table.rater, self.method),
             ("teacher", table.teacher, self.teacher_label),
             ("images", table.dataset, self.data_label),
         )

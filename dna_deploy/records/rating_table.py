@@ -90,9 +90,9 @@ class RatingTable(SpaceRecord):
     blocks: tuple[BlockRatings, ...]
 
     @property
-    def is_teacherless(self) -> bool:
-        """Whether no teacher was imitated."""
-        return self.teacher == NO_TEACHER
+    def rater(self) -> str:
+        """Who made the ratings, or those that were calibrated."""
+        return self.method.removeprefix("calibrated ")
 
     def check_space(self, space: ChainSpace) -> None:
         """Raises `TableError` unless every candidate of ``space`` is rated here, in its order."""

@@ -16,13 +16,14 @@ from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.model_card import Absent, ModelCard
 from dna_deploy.records.profile_run import ProfileRun
 from dna_deploy.records.rating_calibration import RatingCalibration
+from dna_deploy.records.rating_run import RatingRun
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.samples import Quantile
 from dna_deploy.records.score import RATING, predicted
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.space_record import HeadedRecord, SpaceRecord
 from dna_deploy.records.trained_network import TrainedNetwork
-from dna_deploy.records.training_history import CENTRE, TrainingHistory
+from dna_deploy.records.training_history import TrainingHistory
 from dna_deploy.report.findings import AnyRecord, Findings
 from dna_deploy.report.merit import Merit
 from dna_deploy.spaces.architecture import Architecture
@@ -172,7 +173,7 @@ def select(findings: Findings) -> Evidence:
         ratings=ratings,
         tables=tables,
         trained=_named(findings.of(TrainedNetwork), digests),
-        histories=_newest_by_subject(_of_method(findings.of(TrainingHistory), ratings)),
+        histories=_newest_by_subject(_of_rating(findings, ratings)),
         measurement=_measurement(findings, card),
         doubts=tuple(doubts),
     )
@@ -210,13 +211,13 @@ def _tables(
     return tuple(sorted(by_target.values(), key=lambda table: table.target.name != first))
 
 
-def _of_method(histories: tuple[TrainingHistory, ...], ratings: RatingTable | None) -> tuple[TrainingHistory, ...]:
-    """Without those of blocks that learnt with a teacher where the ratings have none, or the other way round."""
+def _of_rating(findings: Findings, ratings: RatingTable | None) -> tuple[TrainingHistory, ...]:
+    """Without those of blocks that lie beside the run of another rater than made the ratings."""
+    histories = findings.of(TrainingHistory)
     if ratings is None:
         return histories
-    return tuple(
-        history for history in histories if history.block is None or (CENTRE in history.measure) == ratings.is_teacherless
-    )
+    others = {findings.folder_of(run) for run in findings.of(RatingRun) if run.method != ratings.rater}
+    return tuple(history for history in histories if history.block is None or findings.folder_of(history) not in others)
 
 
 def _newest_by_subject(histories: tuple[TrainingHistory, ...]) -> tuple[TrainingHistory, ...]:

@@ -81,7 +81,7 @@ def search_black_box(
     question = _Question(space, resolved, resolved.resolved(asked_for), axis, name)
     networks = question.networks()
     strategy = strategy or ("evolution" if isinstance(networks, Genomes) else "ageing")
-    factory: StrategyFactory = load_plugin("strategy", strategy, STRATEGIES)
+    factory: StrategyFactory = load_plugin("strategy", strategy, STRATEGIES, Strategy)
     about = {"space": getattr(space, "identity", space.digest), "rating": name, "strategy": strategy, "seed": seed}
     seen = _explore(factory(networks, seed), rate, RatingLog(log, about), evaluations, progress)
     return question.outcome(networks, seen, f"{strategy}, seed {seed}, {len(seen)} networks rated")

@@ -16,13 +16,13 @@ from benchmarks.rating.experiments import COMPARISONS, EXPERIMENTS, Experiment
 from benchmarks.rating.judge import TABLE, Row, Truth, rank_average
 from benchmarks.rating.orders import CONTROLS, Order, imitation, orders_of_control, orders_of_trained
 from benchmarks.rating.raters.block_wise import SURE, made_sure
-from benchmarks.rating.raters.chain import draw_path
 from benchmarks.rating.report import judged
 from benchmarks.rating.run import RATERS, rater_of
 from benchmarks.rating.scores import FOLDER, RunScores, is_done, keep, read_scores
 from benchmarks.rating.teachers import Permuted
 from benchmarks.rating.trainings import describe, spread_over_bands
 from benchmarks.rating.truth import TRUTHS, GroundTruth
+from dna_deploy.learning.samplers.uniform import UniformNetworks
 from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.rating.raters.dna.stitched import StitchedScores
 from dna_deploy.records.latency_table import LatencyTable
@@ -144,8 +144,8 @@ def test_permuted_features_belong_to_other_images_block_by_block() -> None:
 
 
 def test_paths_of_a_step_are_the_same_every_time_and_of_every_depth() -> None:
-    drawn = [draw_path(FASHION, 0, step) for step in range(60)]
-    assert drawn == [draw_path(FASHION, 0, step) for step in range(60)]
+    drawn = [UniformNetworks(FASHION, 0, ("chain",)).draw(step) for step in range(60)]
+    assert drawn == [UniformNetworks(FASHION, 0, ("chain",)).draw(step) for step in range(60)]
     assert {len(one.parts[0].split(",")) for one in drawn} == {1, 2, 3}
     assert random.Random(0).random() == pytest.approx(0.8444218515250481)  # the draw of the list rests on this generator
 

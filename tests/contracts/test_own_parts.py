@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -12,7 +13,9 @@ from dna_deploy.contracts import (
     FormatContract,
     JudgeContract,
     ModuleContract,
+    RaterContract,
     RunnerContract,
+    StrategyContract,
     TaskContract,
     TeacherContract,
 )
@@ -21,6 +24,8 @@ from dna_deploy.export.formats.catalog import FORMATS
 from dna_deploy.latency.runners import RUNNERS
 from dna_deploy.nets.layers import MODULES
 from dna_deploy.nets.teachers.sources import TEACHERS
+from dna_deploy.rating.raters import RATERS
+from dna_deploy.search.strategies import STRATEGIES
 from dna_deploy.spaces.catalog import SPACES
 from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Pointwise
 from dna_deploy.spaces.placed import OPERATIONS, PlacedLayer
@@ -185,6 +190,43 @@ class TestEfficientNetLite(TeacherContract):
     space = "mbconv@64"
 
 
+@pytest.mark.slow
+class TestDna(RaterContract):
+    name = "dna"
+    settings: ClassVar = {"epochs": 1, "batch": 8}
+
+
+@pytest.mark.slow
+class TestDnaPlusPlus(RaterContract):
+    name = "dna++"
+    settings: ClassVar = {"epochs": 1, "batch": 8, "rating_ensemble": 2, "hidden": 8, "size": 8}
+
+
+@pytest.mark.slow
+class TestOneShot(RaterContract):
+    name = "one-shot"
+    settings: ClassVar = {"epochs": 1, "batch": 8, "calibration_images": 16}
+
+
+@pytest.mark.slow
+class TestCreamTop1(RaterContract):
+    name = "cream-top1"
+    settings: ClassVar = {"epochs": 1, "batch": 8, "calibration_images": 16}
+
+
+class TestRandomDraws(StrategyContract):
+    name = "random"
+
+
+class TestAgeing(StrategyContract):
+    name = "ageing"
+
+
+@pytest.mark.slow
+class TestEvolution(StrategyContract):
+    name = "evolution"
+
+
 NEED_A_GPU = {"tensorrt", "tensorrt_rtx"}
 JUDGES_OF_ENGINES = {"polygraphy"}
 
@@ -204,4 +246,7 @@ def test_no_part_is_left_out() -> None:
     sources = {cls.name.partition(":")[0] for cls in covered if issubclass(cls, TeacherContract) and cls is not TeacherContract}
     assert judges | {"polygraphy"} == set(JUDGES), "polygraphy needs a GPU"
     assert sources == set(TEACHERS)
+    raters = {cls.name for cls in covered if issubclass(cls, RaterContract) and cls is not RaterContract}
+    strategies = {cls.name for cls in covered if issubclass(cls, StrategyContract) and cls is not StrategyContract}
+    assert (raters, strategies) == (set(RATERS), set(STRATEGIES))
     assert {cls.name for cls in covered if issubclass(cls, TaskContract) and cls is not TaskContract} == set(TASKS)

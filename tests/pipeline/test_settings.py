@@ -102,7 +102,7 @@ def test_a_key_moved_to_one_that_is_there(key: str) -> None:
 
 @pytest.mark.parametrize("method", ["dna", "dna++", "one-shot", "cream-top1"])
 def test_what_is_said_once_changes_no_other_default_of_a_method(method: str) -> None:
-    assert settings_of({"method": method, "seed": 3}).rate == rater_config(method)(seed=3)
+    assert settings_of({"method": method, "seed": 3}).rate == rater_config(method).model_validate({"seed": 3})
 
 
 def test_what_is_said_once_holds_in_every_table() -> None:

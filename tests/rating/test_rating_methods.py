@@ -23,7 +23,7 @@ from dna_deploy.rating.raters.dna_pp.population import population_work
 from dna_deploy.rating.raters.dna_pp.rating import _rate_views, population_of, rate_batch, rate_population, rating_views
 from dna_deploy.rating.raters.dna_pp.stitched import ChainedStage
 from dna_deploy.rating.raters.dna_pp.training import build_population, train_population
-from dna_deploy.rating.raters.one_shot.rating import rate_one_shot
+from dna_deploy.rating.raters.one_shot.rater import OneShot
 from dna_deploy.rating.raters.one_shot.training import build_one_shot, one_shot_state, one_shot_work, train_one_shot
 from dna_deploy.records.training_history import TrainingHistory
 from dna_deploy.report.evidence import select
@@ -212,7 +212,7 @@ def make_paths(kind: type[nn.Sequential], monkeypatch: pytest.MonkeyPatch) -> No
 def test_one_shot_meets_short_memory_with_portions_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_paths(Large, monkeypatch)
     heard: list[Progress] = []
-    rate_one_shot(test_one_shot.work(tmp_path), NETWORKS, on_progress=heard.append)
+    OneShot(test_one_shot.work(tmp_path)).score(NETWORKS, heard.append)
     training, rating = [progress.notice for progress in heard if progress.notice]
     assert training.startswith("memory is short: batches of 16 are run in portions of 8")
     assert rating.startswith("memory is short: batches of 20 are run in portions of 5")
@@ -291,5 +291,5 @@ def test_without_a_teacher_three_ranks_are_averaged_and_the_distance_is_from_the
 def test_a_network_of_another_space_is_refused_by_the_baseline(tmp_path: Path) -> None:
     work = one_shot_work(SPACE, toy_data(), test_one_shot.CONFIG, tmp_path)
     with pytest.raises(UsageError, match="has 2 blocks"):
-        rate_one_shot(work, [Architecture.of(NETWORKS[0].parts[:2])])
+        OneShot(work).score([Architecture.of(NETWORKS[0].parts[:2])])
     assert list(tmp_path.iterdir()) == []

@@ -12,6 +12,14 @@ RATERS = {
 }
 """Name -> class, called with a `RatingWork`; see `dna_deploy.rating.rater`."""
 
+CONFIGS = {
+    "cream-top1": "dna_deploy.rating.raters.cream.config:CreamConfig",
+    "dna": "dna_deploy.rating.raters.dna.config:RatingConfig",
+    "dna++": "dna_deploy.rating.raters.dna_pp.config:PopulationConfig",
+    "one-shot": "dna_deploy.rating.raters.one_shot.config:OneShotConfig",
+}
+"""Name -> config of our own raters, which says in ``needs`` what they need. Those of third parties are asked themselves."""
+
 
 def rater_names() -> tuple[str, ...]:
     """Every rater that can be named."""

@@ -3,7 +3,7 @@
 from dna_deploy_ghost.operation import Ghost
 
 from dna_deploy.api import Target
-from dna_deploy.contracts import ChainContract, ModuleContract, RunnerContract, TaskContract
+from dna_deploy.contracts import ChainContract, ModuleContract, RaterContract, RunnerContract, TaskContract
 
 
 class TestSpace(ChainContract):
@@ -20,3 +20,8 @@ class TestReference(RunnerContract):
 
 class TestOrdinal(TaskContract):
     name = "ordinal"
+
+
+class TestNaswot(RaterContract):
+    name = "naswot"
+    space = "ghost"

@@ -25,10 +25,10 @@ from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.raters.one_shot.config import OneShotConfig
 from dna_deploy.rating.work import RatingWork
-from dna_deploy.records.training_history import ONE_SHOT
 from dna_deploy.spaces.chain import ChainSpace, HeadedSpace
 
 METHOD = "one-shot"
+SUBJECT = "one-shot supernet"
 
 OneShotWork = RatingWork[OneShotConfig, None]
 MakeObjective: TypeAlias = Callable[[Any, OneShotSupernet, int], Objective]
@@ -64,8 +64,8 @@ def train_one_shot(
     with work.compute.limited_threads():
         state = one_shot_state(work, supernet, objective)
         work.write_run()
-        portions = Portions(f"training the {ONE_SHOT}", work.config.batch)
-        train([state], TrainingPlan(ONE_SHOT, portions, work.compute), on_progress)
+        portions = Portions(f"training the {SUBJECT}", work.config.batch)
+        train([state], TrainingPlan(SUBJECT, portions, work.compute), on_progress)
     return supernet
 
 
@@ -82,12 +82,12 @@ def one_shot_state(work: OneShotWork, supernet: OneShotSupernet, objective: Make
         optimiser=adam(supernet, config.learning_rate, config.weight_decay),
         rate=cosine_rate(config.learning_rate, steps, config.warm_up),
         batches=batches,
-        histories={ONE_SHOT: work.folder / FILE_NAME},
+        histories={SUBJECT: work.folder / FILE_NAME},
         sampler=UniformNetworks(work.space, config.seed),
         network=supernet.path,
     )
     checkpoint = Checkpoint(work.folder / "one-shot.safetensors", work.identity)
-    return TrainingState(ONE_SHOT, supernet, [phase], steps, checkpoint, work.compute)
+    return TrainingState(SUBJECT, supernet, [phase], steps, checkpoint, work.compute)
 
 
 def build_one_shot(work: OneShotWork) -> OneShotSupernet:
