@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import random
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
 
+from benchmarks.rating.bench import Bench
 from benchmarks.rating.drawing import PLANS, WIDTH, draw_bands, far_apart
 from benchmarks.rating.experiments import COMPARISONS, EXPERIMENTS, Experiment
 from benchmarks.rating.judge import TABLE, Row, Truth, rank_average
@@ -28,6 +30,7 @@ from dna_deploy.rating.raters.dna.stitched import StitchedScores
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.statistics.ranks import bootstrap, resamples
+from tests.toy import SPACE, toy_data
 
 FASHION = find_chain("fashion").with_head()
 
@@ -39,6 +42,16 @@ def test_every_experiment_names_a_rater_that_exists_and_every_comparison_an_expe
         assert experiment.imitated is None or EXPERIMENTS[experiment.imitated].is_control
     names = {name for row in COMPARISONS for name in (row.first, *row.others) if ": " in name}
     assert {name.partition(":")[0] for name in names} <= EXPERIMENTS.keys()
+
+
+def test_a_rater_of_the_product_takes_a_row_and_no_code(tmp_path: Path) -> None:
+    experiment = Experiment(name="x", rater="product", method="one-shot", seeds=(0,), epochs=1, batch=32)
+    networks = tuple(SPACE.sample(random.Random(seed)) for seed in range(4))
+    listed = SimpleNamespace(search_space=SPACE, architectures=networks)
+    scores = rater_of(experiment)(Bench(experiment, listed, toy_data(), 0, tmp_path))  # type: ignore[arg-type]
+    assert scores.keys() == {"accuracy", "minus loss"}  # the names under which the raw files keep them
+    assert {len(values) for values in scores.values()} == {len(networks)}
+    assert max(scores["minus loss"]) < 0 <= min(scores["accuracy"])
 
 
 def test_a_misspelt_column_of_an_experiment_is_refused() -> None:

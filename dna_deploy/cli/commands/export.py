@@ -83,7 +83,7 @@ def export(
     Example: dna-deploy export 24:k3e1/40:k5e3,p1/80:k3e3 --space fashion --out untrained
     """
     from dna_deploy.export.delivery import deliver
-    from dna_deploy.export.formats.preprocessing import PictureSize
+    from dna_deploy.export.formats.picture_size import PictureSize
 
     chosen, pictures = list(formats or ()), None
     if with_preprocessing is not None:

@@ -145,9 +145,8 @@ def recheck(
         print_json("tables recheck", holds=result.holds, median_change=result.median_change, limit=LIMIT,
                    machine=result.machine, rows=rows)  # fmt: skip
     else:
-        cells = [
-            (row.placed, Duration(row.latency_s), Duration(now), f"{now / row.latency_s - 1:+.1%}") for row, now in result.rows
-        ]
+        times = [(row.placed, row.latency_s, now) for row, now in result.rows]
+        cells = [(placed, Duration(before), Duration(now), f"{now / before - 1:+.1%}") for placed, before, now in times]
         print_result(aligned(cells, ("layer", "in the table", "now", "change")))
         print_result(f"median change {result.median_change:+.1%}: the table {'holds' if result.holds else 'does not hold'}")
     for difference in result.machine:
