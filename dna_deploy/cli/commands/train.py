@@ -26,6 +26,9 @@ def train(
     *,
     settings: Annotated[Settings, SPACE, DATASET, SEED, TRAINING, DEVICE],
     teacher: Annotated[Path | None, typer.Option(help="A teacher's file: its soft targets are learnt beside labels.")] = None,
+    task: Annotated[
+        str, typer.Option(help="What the network is for: classification, or a task of a package.")
+    ] = "classification",
     inherit: Annotated[
         Path | None, typer.Option(help="Begin with what the blocks learnt in the supernets: the folder that rate named.")
     ] = None,
@@ -47,8 +50,8 @@ def train(
     from dna_deploy.training.config import TrainingConfig
 
     space, line = _network(network, settings.space)
-    images = ProjectImages(settings.data, space)
-    stage = Train(TrainingConfig(recipe=settings.train), images, Path(network), teacher, out, settings.compute)
+    images = ProjectImages(settings.data, space, task)
+    stage = Train(TrainingConfig(recipe=settings.train, task=task), images, Path(network), teacher, out, settings.compute)
     taught = load_teacher(teacher) if teacher else None
     with journey_view() as view:
         images.tell(view)
