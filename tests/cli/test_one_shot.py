@@ -64,8 +64,8 @@ def test_rank_check_puts_the_one_shot_rating_beside_the_block_rating(trained: di
         (("--method", "one-shot", "--teacher", "timm:resnet18"), "method one-shot has no teacher"),
         (("--method", "one-shot", "--jobs", "2"), "method one-shot runs in one process, not in 2"),
         (("--method", "one-shot", "--learning-rate", "-1"), "--learning-rate -1.0"),
-        (("--method", "one-shot", "--label-smooting", "0"), "--method one-shot has no setting --label-smooting"),
-        (("--method", "dna++", "--label-smoothing", "0"), "--method dna++ has no setting --label-smoothing"),
+        (("--method", "one-shot", "--label-smooting", "0"), "method 'one-shot' has no setting --label-smooting"),
+        (("--method", "dna++", "--label-smoothing", "0"), "method 'dna++' has no setting --label-smoothing"),
         (("--method", "one-shot", "--warm-up"), "--warm-up has no value"),
     ],
 )
