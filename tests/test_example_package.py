@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,15 +56,17 @@ def run(arguments: list[str], folder: Path, environment: dict[str, str]) -> str:
     return done.stdout
 
 
-def test_it_takes_less_than_150_lines() -> None:
+def test_it_takes_less_than_300_lines() -> None:
     files = [path for path in EXAMPLE.rglob("*") if path.suffix in (".py", ".toml")]
-    assert len(files) >= 6
-    assert sum(len(path.read_text().splitlines()) for path in files) < 150
+    assert len(files) >= 8
+    assert sum(len(path.read_text().splitlines()) for path in files) < 300
 
 
 def test_it_keeps_the_contracts(environment: dict[str, str]) -> None:
     said = run(["pytest", "-p", "no:cacheprovider", "-c", os.devnull, str(EXAMPLE / "tests")], EXAMPLE, environment)
-    assert "28 passed" in said
+    passed = re.search(r"(\d+) passed", said)
+    assert passed is not None
+    assert int(passed[1]) >= 47
 
 
 def test_its_space_layer_and_runtime_walk_the_whole_journey(environment: dict[str, str], tmp_path: Path) -> None:

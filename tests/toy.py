@@ -16,7 +16,8 @@ from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.records.files import digest_of
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv, Pointwise
+from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Pointwise
+from dna_deploy.spaces.shapes import FeatureMap
 
 OPERATIONS = (MBConv(3, 1), MBConv(5, 2), Pointwise())
 
@@ -29,8 +30,8 @@ SPACE = ChainSpace(
         Block(2, (Cell.uniform(12, 1, OPERATIONS), Cell.uniform(16, 3, OPERATIONS))),
         Block(1, (Cell.uniform(16, 2, OPERATIONS),)),
     ),
-    head=(FixedLayer(ClassifierHead(16), 3),),
-)
+    usual_head=(FixedLayer(ClassifierHead(16), 3),),
+).with_head()
 
 CONFIG = RatingConfig(epochs=2, batch=16, rating_batch=20)
 

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from dna_deploy.data.catalog import load_dataset
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 
 CLASSES = 100
 

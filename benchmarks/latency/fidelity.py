@@ -37,7 +37,7 @@ from dna_deploy.latency.sampling import sample
 from dna_deploy.records.probe_kit import ProbeKit
 from dna_deploy.records.samples import Samples
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.targets.plan import SamplingPlan
@@ -216,7 +216,7 @@ def main() -> None:
     parser.add_argument("--least", type=float, default=60.0, help="seconds; small models are timed more often")
     parser.add_argument("--budget", type=float, default=None, help="seconds")
     arguments = parser.parse_args()
-    space = find_space(arguments.space)
+    space = find_chain(arguments.space).with_head()
     kit = cached_kit(space, arguments.seed, CALIBRATION, JUDGED + REGRESSION - CALIBRATION)
     plan = SamplingPlan(rounds=arguments.rounds, least_s=arguments.least, budget_s=arguments.budget)
     with tempfile.TemporaryDirectory() as folder:

@@ -38,7 +38,7 @@ from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.search import Constraint, Latency, search
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.units import Duration
@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="keep what is found here, and go on from it")
     parser.add_argument("--some", type=int, help="stop after so many budgets; the last call measures all again")
     asked = parser.parse_args()
-    space, table = find_space(asked.space), LatencyTable.read(asked.table)
+    space, table = find_chain(asked.space).with_head(), LatencyTable.read(asked.table)
     table.check_space(space)
     ratings = rating_table(space, asked.seed)
     known = asked.work.read_text().splitlines() if asked.work and asked.work.exists() else []

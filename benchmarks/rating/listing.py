@@ -40,7 +40,7 @@ def write_list(name: str) -> None:
     truth, plan = TRUTHS[name], PLANS[name]
     if truth.list_path.exists():
         raise SystemExit(f"{truth.list_path} is frozen")
-    space = find_chain(SPACE)
+    space = find_chain(SPACE).with_head()
     table = LatencyTable.read(TABLE)
     table.check_space(space)
     older = list(TRUTHS)[: list(TRUTHS).index(name)]

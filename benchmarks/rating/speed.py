@@ -48,7 +48,8 @@ from dna_deploy.rating.raters.dna.work import BlockWork, block_work
 from dna_deploy.spaces.block import Block, Cell
 from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import FeatureMap, MBConv, Pointwise
+from dna_deploy.spaces.operations import MBConv, Pointwise
+from dna_deploy.spaces.shapes import FeatureMap
 from dna_deploy.targets.machine import processor_name
 
 DEPTH, REPEATS = 4, 5
@@ -62,7 +63,7 @@ def deep_block() -> tuple[ChainSpace, Teacher]:
         input=FeatureMap(16, 14, 14),
         stem=(),
         blocks=(Block(1, (Cell.uniform(16, DEPTH, OPERATIONS),)),),
-        head=find_chain("fashion").head,
+        head=find_chain("fashion").with_head().head,
     )
     config = ResidualConfig(in_channels=16, stem_width=16, stem_stride=1, widths=(32,), strides=(1,), depth=1, classes=10)
     return space, Teacher.freeze("random", "random", ResidualNetwork(config), space.input)
@@ -116,7 +117,7 @@ def training(folder: Path, steps: int = 20) -> dict[str, float]:
     its loss backward, and nothing else. What training adds: the optimiser (Adam), images and their augmentation, drawing
     paths, losses, and saving; and the teacher, which is shown apart.
     """
-    space = find_chain("fashion")
+    space = find_chain("fashion").with_head()
     config = RatingConfig(epochs=1)
     data = load_data(DataConfig(train_images=steps * config.batch), space.input)
     network = ResidualNetwork(ResidualConfig.for_space(space, 1.6, 1))

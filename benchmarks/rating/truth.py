@@ -52,7 +52,7 @@ class NetworkList(Record):
 
     @cached_property
     def search_space(self) -> ChainSpace:
-        space = find_chain(self.space)
+        space = find_chain(self.space).with_head()
         if space.digest != self.space_digest:
             raise SystemExit(f"the space {self.space!r} is no longer that of the ground truth")
         return space

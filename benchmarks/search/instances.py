@@ -16,8 +16,10 @@ from dna_deploy.records.latency_table import Calibration, LatencyRow, LatencyTab
 from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv
+from dna_deploy.spaces.heads import describe_head
+from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv
 from dna_deploy.spaces.placed import PlacedLayer
+from dna_deploy.spaces.shapes import FeatureMap
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.target import Target
 
@@ -34,7 +36,8 @@ def latency_table(space: ChainSpace, seed: int, target: str = "device") -> Laten
         return LatencyRow(layer=layer.key, latency_s=latency, standard_error_s=0.005 * latency, samples=60)
 
     return LatencyTable(
-        provenance=PROVENANCE, space=space.name, space_digest=space.digest, target=Target(name=target),
+        provenance=PROVENANCE, space=space.name, space_digest=space.digest, head=describe_head(space.head),
+        target=Target(name=target),
         fingerprint=Fingerprint(processor="p", logical_processors=1, system="s", runtime_version="1"), statistic="p25",
         rows=tuple(row(layer) for layer in space.rows()), absent=(),
         calibrations=(Calibration(quantile="p50", scale=1.05, offset_s=5e-5, networks=10, relative_error=0.013),),
@@ -84,4 +87,4 @@ def long_space(blocks: int, candidates: int) -> ChainSpace:
     return ChainSpace(
         f"long-{blocks}x{candidates}", FeatureMap(3, 32, 32), (FixedLayer(Conv(3), 16, 2),),
         tuple(block(index) for index in range(blocks)), (FixedLayer(ClassifierHead(64), 10),),
-    )  # fmt: skip
+    ).with_head()  # fmt: skip

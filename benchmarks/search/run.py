@@ -45,7 +45,7 @@ PATIENCE_S, IMPORTING_S = 20, 180
 
 
 def simple_space() -> ChainSpace:
-    space = find_chain("mbconv")
+    space = find_chain("mbconv").with_head()
     wanted = ((2, 24), (4, 40), (4, 80), (4, 112), (4, 192), (1, 320))
     blocks = zip(space.blocks, wanted, strict=True)
     cells = [
@@ -146,7 +146,7 @@ def compare(title: str, cases: list[tuple[CostModel, list[Constraint], int]]) ->
 
 
 def whole_space() -> None:
-    space = find_chain("mbconv")
+    space = find_chain("mbconv").with_head()
     model = model_of(space, 1)
     print(f"\nthe whole mbconv space, {space.size():.3g} networks, coupled widths, tables in memory")
     tables = [latency_table(space, 11, "one")]

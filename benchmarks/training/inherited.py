@@ -39,7 +39,7 @@ NETWORKS = ("24:k3e1/40:k3e1/80:k3e1", "24:k3e3/40:k5e3,p1/80:k3e3", "24:k5e3,k3
 SEEDS, EPOCHS = (0, 1), (1, 2, 4)
 IMAGES, SUPERNET_EPOCHS, TEACHER_EPOCHS = 8_000, 4, 3
 KEPT = Path(__file__).parents[1] / "results" / "inherited.csv"
-SPACE = find_chain("fashion")
+SPACE = find_chain("fashion").with_head()
 RECIPE = Recipe(batch=64, learning_rate=5e-3)
 
 

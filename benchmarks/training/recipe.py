@@ -93,7 +93,7 @@ def accuracy(setting: Setting, number: int, seed: int, folder: Path) -> float:
 
 
 def train(setting: Setting, number: int, seed: int, folder: Path) -> dict[str, Any]:
-    space, images = find_chain("fashion"), data(seed)
+    space, images = find_chain("fashion").with_head(), data(seed)
     recipe = Recipe(
         epochs=EPOCHS,
         batch=setting.batch,

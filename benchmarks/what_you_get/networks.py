@@ -16,7 +16,7 @@ from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.rating import rate_space
 from dna_deploy.rating.raters.dna.work import BlockWork, block_work
 from dna_deploy.rating.raters.one_shot.config import OneShotConfig
-from dna_deploy.rating.raters.one_shot.rating import OpenSupernet
+from dna_deploy.rating.raters.one_shot.rater import OneShot
 from dna_deploy.rating.raters.one_shot.training import one_shot_work
 from dna_deploy.rating.refine import refine
 from dna_deploy.records.latency_table import LatencyTable
@@ -71,7 +71,7 @@ class Workshop:
 
     @cached_property
     def space(self) -> ChainSpace:
-        return find_chain(SPACE)
+        return find_chain(SPACE).with_head()
 
     @cached_property
     def table(self) -> LatencyTable:
@@ -97,9 +97,9 @@ class Workshop:
         return RatingTable.read(path)
 
     @cached_property
-    def one_shot(self) -> OpenSupernet:
+    def one_shot(self) -> OneShot:
         config = OneShotConfig(epochs=ONE_SHOT_EPOCHS, batch=BATCH)
-        return OpenSupernet.open(one_shot_work(self.space, self.data, config, self.folder / "one-shot", self.compute))
+        return OneShot(one_shot_work(self.space, self.data, config, self.folder / "one-shot", self.compute))
 
     @property
     def compute(self) -> Compute:
@@ -142,8 +142,8 @@ def _by_one_shot(workshop: Workshop, limits: list[Constraint], budget_s: float, 
             tell(f"one-shot: {done} of {EVALUATIONS} rated, best error {best:.1%}")
 
     return search_black_box(
-        workshop.space, workshop.one_shot, [workshop.table], limits, evaluations=EVALUATIONS,
-        log=workshop.folder / f"one-shot-{budget_s * 1e6:.0f}.log", name="one-shot", progress=show,
+        workshop.space, lambda network: workshop.one_shot.score([network])[0].cost, [workshop.table], limits,
+        evaluations=EVALUATIONS, log=workshop.folder / f"one-shot-{budget_s * 1e6:.0f}.log", name="one-shot", progress=show,
     )  # fmt: skip
 
 
@@ -180,5 +180,5 @@ def hand_made(like: ChainSpace, width: float) -> ChainSpace:
             stage(40, late(5, 4), late(5, 6)),
             stage(96, late(5, 6), late(5, 6)),
         ),
-        head=(FixedLayer(ClassifierHead(channels(160), activation="hardswish"), like.classes),),
-    )
+        usual_head=(FixedLayer(ClassifierHead(channels(160), activation="hardswish"), like.out_channels),),
+    ).with_head()

@@ -79,7 +79,11 @@ def networks() -> list[Network]:
 def space_called(name: str) -> ChainSpace:
     """A space of the catalogue, or one of the hand-made networks."""
     kind, _, width = name.partition("-")
-    return hand_made(find_chain("fashion"), int(width) / 100) if kind == "mobilenetv3" else find_chain(name)
+    return (
+        hand_made(find_chain("fashion").with_head(), int(width) / 100)
+        if kind == "mobilenetv3"
+        else find_chain(name).with_head()
+    )
 
 
 def latencies() -> list[float]:

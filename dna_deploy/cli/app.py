@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
 
@@ -87,6 +88,9 @@ _INTERRUPTED = 130
 
 def main() -> None:
     """Runs the command line and exits with the codes of `dna_deploy.errors`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows another, and nothing is lost
     try:
         app()
     except DnaDeployError as error:

@@ -45,9 +45,9 @@ def complain(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
-def be_quiet(wanted: bool) -> None:
+def be_quiet(is_quiet: bool) -> None:
     """Whether to say nothing but results and errors."""
-    _QUIET.set(wanted)
+    _QUIET.set(is_quiet)
 
 
 def is_quiet() -> bool:

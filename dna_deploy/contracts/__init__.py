@@ -8,8 +8,11 @@ from dna_deploy.contracts.export_format import FormatContract
 from dna_deploy.contracts.judge import JudgeContract
 from dna_deploy.contracts.module import ModuleContract
 from dna_deploy.contracts.operation import OperationContract
+from dna_deploy.contracts.rater import RaterContract
 from dna_deploy.contracts.runner import RunnerContract
 from dna_deploy.contracts.space import ChainContract, SpaceContract
+from dna_deploy.contracts.strategy import StrategyContract
+from dna_deploy.contracts.task import TaskContract
 from dna_deploy.contracts.teacher import TeacherContract
 
 __all__ = [
@@ -19,7 +22,10 @@ __all__ = [
     "JudgeContract",
     "ModuleContract",
     "OperationContract",
+    "RaterContract",
     "RunnerContract",
     "SpaceContract",
+    "StrategyContract",
+    "TaskContract",
     "TeacherContract",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dna_deploy.contracts.tiny import is_refused
 from dna_deploy.errors import DnaDeployError
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 
 if TYPE_CHECKING:
     import torch

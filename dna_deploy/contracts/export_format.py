@@ -38,7 +38,7 @@ class FormatContract:
         with tiny_model() as model, self._written(model) as path:
             assert path.is_file(), f"{path.name} was not written"
             stem = path.name.removesuffix(path.suffix)
-            others = [one.name for one in path.parent.iterdir() if not one.name.startswith((stem, "weights."))]
+            others = [file.name for file in path.parent.iterdir() if not file.name.startswith((stem, "weights."))]
             assert set(others) <= {model.path.name}, f"other files lie beside it: {others}"
 
     def test_the_plain_model_stays_as_it_was(self) -> None:
@@ -62,7 +62,7 @@ class FormatContract:
     @contextmanager
     def _written(self, model: ExportResult) -> Iterator[Path]:
         from dna_deploy.export.formats.catalog import Conversion
-        from dna_deploy.export.formats.preprocessing import PictureSize
+        from dna_deploy.export.formats.picture_size import PictureSize
 
         info = model.info.model_copy(update={"precision": self.kind.precision})
         size = PictureSize() if self.kind.takes_pictures else None

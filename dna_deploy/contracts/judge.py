@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dna_deploy.contracts.tiny import TINY, expected_scores, is_refused, relative_error, tiny_images, tiny_model
+from dna_deploy.contracts.tiny import expected_scores, is_refused, relative_error, tiny_images, tiny_model
+from dna_deploy.spaces.examples import TINY
 
 
 class JudgeContract:
@@ -20,8 +21,8 @@ class JudgeContract:
 
         images = tiny_images()
         with tiny_model() as model:
-            found = open_judge(self.name, model.path)(images)
-            error = relative_error(found, expected_scores(model, images))
+            judged = open_judge(self.name, model.path)(images)
+            error = relative_error(judged, expected_scores(model, images))
         assert error < 1e-4, f"{self.name} is {error:.1e} off"
 
     def test_it_takes_any_number_of_images_whatever_the_model_takes(self) -> None:
@@ -31,9 +32,9 @@ class JudgeContract:
             with tiny_model(batch) as model:
                 scores = open_judge(self.name, model.path)
                 for count in (1, 3, 4):
-                    found = scores(tiny_images(count))
-                    assert found.shape == (count, TINY.classes), (
-                        f"{count} images into a model of batch {batch} gave {found.shape}"
+                    judged = scores(tiny_images(count))
+                    assert judged.shape == (count, TINY.out_channels), (
+                        f"{count} images into a model of batch {batch} gave {judged.shape}"
                     )
 
     def test_it_says_the_same_twice_and_leaves_images_and_file_alone(self) -> None:

@@ -22,51 +22,51 @@ class ModuleContract(OperationContract):
 
     def test_its_module_gives_the_shape_that_it_says(self) -> None:
         for layer, module in self._built():
-            found = tuple(module(self._images()).shape[1:])
-            said = (layer.output.channels, layer.output.height, layer.output.width)
-            assert found == (said[:1] if self.reduces_to_one else said), f"{layer} gives {found}, not {said}"
+            shape = tuple(module(*self._tensors()).shape[1:])
+            said = layer.output.sizes
+            assert shape == (said[:1] if self.reduces_to_one else said), f"{layer} gives {shape}, not {said}"
 
     def test_its_module_has_the_parameters_that_it_says(self) -> None:
         for layer, module in self._built():
-            found = sum(parameter.numel() for parameter in module.parameters())
-            assert found == layer.parameters, f"{layer} has {found} parameters, not {layer.parameters}"
+            parameters = sum(parameter.numel() for parameter in module.parameters())
+            assert parameters == layer.parameters, f"{layer} has {parameters} parameters, not {layer.parameters}"
 
     def test_its_module_does_the_work_that_it_says(self) -> None:
         from torch.utils.flop_counter import FlopCounterMode
 
         for layer, module in self._built():
             with FlopCounterMode(display=False) as counter:
-                module(self._images(1))
-            found = counter.get_total_flops() // 2  # a multiply-accumulate operation is two floating-point ones
-            assert found == layer.macs, f"{layer} does {found} MACs, not {layer.macs}"
+                module(*self._tensors(1))
+            macs = counter.get_total_flops() // 2  # a multiply-accumulate operation is two floating-point ones
+            assert macs == layer.macs, f"{layer} does {macs} MACs, not {layer.macs}"
 
     def test_images_of_a_batch_do_not_mix(self) -> None:
         import torch
 
         for layer, module in self._built():
-            images = self._images()
-            alone = torch.cat([module(images[index : index + 1]) for index in range(_BATCH)])
-            assert torch.allclose(module(images), alone, atol=1e-4), f"{layer}: a batch gives other results than its images"
+            tensors = self._tensors()
+            alone = torch.cat([module(*(tensor[index : index + 1] for tensor in tensors)) for index in range(_BATCH)])
+            assert torch.allclose(module(*tensors), alone, atol=1e-4), f"{layer}: a batch gives other results than its images"
 
     def test_every_parameter_learns(self) -> None:
         for layer, module in self._built():
-            module.train()(self._images()).square().sum().backward()
+            module.train()(*self._tensors()).square().sum().backward()
             idle = [name for name, parameter in module.named_parameters() if parameter.grad is None]
             assert not idle, f"{layer}: no gradient reaches {', '.join(idle)}"
 
     def test_the_exported_module_computes_the_same(self) -> None:
         import torch
 
-        from dna_deploy.export.checks.judge import open_judge
         from dna_deploy.export.formats.onnx_graph import export_onnx
+        from dna_deploy.export.runtimes.onnx_runtime import run_once
 
         for layer, module in self._built():
-            images = self._images()
+            tensors = self._tensors()
             with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
                 path = Path(folder) / "module.onnx"
-                path.write_bytes(export_onnx(module, layer.input, _BATCH).SerializeToString())
-                judged = torch.from_numpy(open_judge("onnxruntime", path)(images.numpy()))
-                expected = module(images)
+                path.write_bytes(export_onnx(module, layer.inputs, _BATCH).SerializeToString())
+                judged = torch.from_numpy(run_once(path, *(tensor.numpy() for tensor in tensors)))
+                expected = module(*tensors)
             error = float((judged - expected).abs().max() / expected.abs().max())
             assert error < 1e-3, f"{layer}: ONNX Runtime is {error:.1e} off, relative to the largest value"
 
@@ -85,8 +85,9 @@ class ModuleContract(OperationContract):
                 built.append((layer, module.eval()))
         return built
 
-    def _images(self, batch: int = _BATCH) -> torch.Tensor:
+    def _tensors(self, batch: int = _BATCH) -> tuple[torch.Tensor, ...]:
+        """Noise, a tensor an input."""
         import torch
 
         generator = torch.Generator().manual_seed(0)
-        return torch.randn(batch, self.input.channels, self.input.height, self.input.width, generator=generator)
+        return tuple(torch.randn(batch, *shape.sizes, generator=generator).requires_grad_() for shape in self.inputs)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from dna_deploy.spaces.operations import FeatureMap, Operation, reduced
+from dna_deploy.spaces.operations import Operation, reduced
 from dna_deploy.spaces.placed import PlacedLayer, kind_of
-
-_STRIDES = (1, 2)
+from dna_deploy.spaces.shapes import FeatureMap, Shape
 
 
 class OperationContract:
     """Inherit it, and give an operation; and places for it, where it cannot do with these."""
 
     operation: Operation
-    input = FeatureMap(8, 9, 9)
+    inputs: tuple[Shape, ...] = (FeatureMap(8, 9, 9),)
     """What it receives: an odd size, since strides must round up."""
     widths: tuple[int, ...] = (8, 16)
+    strides: tuple[int, ...] = (1, 2)
     reduces_to_one = False
     """Whether it pools to height and width 1, as a head does."""
 
@@ -36,28 +36,31 @@ class OperationContract:
         for layer in self._placed():
             assert PlacedLayer.parse(layer.key) == layer, f"{layer.key} reads back as another layer"
 
-    def test_strides_round_up(self) -> None:
+    def output_of(self, layer: PlacedLayer) -> Shape:
+        """What it must emit. Override it where that is no feature map whose size is divided by the stride, rounded up."""
+        extent = [1 if self.reduces_to_one else reduced(size, layer.stride) for size in layer.input.extent]
+        return FeatureMap(layer.out_channels, *extent)
+
+    def test_it_emits_the_shape_that_it_must(self) -> None:
         for layer in self._placed():
-            size = 1 if self.reduces_to_one else reduced(self.input.height, layer.stride)
-            expected = FeatureMap(layer.out_channels, size, size)
-            assert layer.output == expected, f"{layer} gives {layer.output}, not {expected}"
+            assert layer.output == self.output_of(layer), f"{layer} gives {layer.output}, not {self.output_of(layer)}"
 
     def test_its_costs_can_be_counted(self) -> None:
         for layer in self._placed():
             assert layer.macs >= 0, f"{layer} has {layer.macs} MACs"
             assert layer.parameters >= layer.deployed_parameters >= 0, f"{layer}: folding made parameters more"
-            least = max(layer.input.elements, layer.output.elements)
+            least = max(sum(shape.elements for shape in layer.inputs), layer.output.elements)
             assert layer.peak_activation_elements >= least, f"{layer} has less memory than its own tensors"
 
     def test_a_residual_keeps_the_shape(self) -> None:
         for layer in self._placed():
-            if self.operation.has_residual(layer.input, layer.out_channels, layer.stride):
+            if layer.has_residual:
                 assert layer.output == layer.input, f"{layer} has a residual, but another shape"
 
     def _placed(self) -> Iterator[PlacedLayer]:
         for width in self.widths:
-            for stride in (1,) if self.reduces_to_one else _STRIDES:
-                yield PlacedLayer(self.operation, self.input, width, stride)
+            for stride in (1,) if self.reduces_to_one else self.strides:
+                yield PlacedLayer(self.operation, self.inputs[0], width, stride, self.inputs[1:])
 
     def _placed_once(self) -> PlacedLayer:
         return next(self._placed())

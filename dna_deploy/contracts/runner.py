@@ -48,8 +48,8 @@ class RunnerContract:
         assert is_refused(lambda: open_runner(target), DnaDeployError), "an unknown provider must be refused by name"
 
     def test_its_provider_is_one_that_it_names(self) -> None:
-        known = self._opened().providers()
-        assert self.target.provider in known, f"{self.target.provider!r} is not among {known}"
+        providers = self._opened().providers()
+        assert self.target.provider in providers, f"{self.target.provider!r} is not among {providers}"
 
     def test_throttling_is_told_in_words(self) -> None:
         reasons = self._opened().throttle_reasons()

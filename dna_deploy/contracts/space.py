@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 import re
 from functools import cached_property
-from itertools import pairwise
 
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.chain import ChainSpace, as_chain
+from dna_deploy.spaces.chain import HeadedSpace, as_headed, with_usual_head
 from dna_deploy.spaces.placed import PlacedLayer
+from dna_deploy.spaces.shapes import FeatureMap
 from dna_deploy.spaces.space import SearchSpace
 
 _CODE = re.compile(r"[A-Za-z0-9._]+")
@@ -28,8 +28,8 @@ class SpaceContract:
 
     @cached_property
     def space(self) -> SearchSpace:
-        """The space as the command line finds it."""
-        return find_space(self.name)
+        """The space as the command line finds it, with its usual head."""
+        return with_usual_head(find_space(self.name))
 
     def test_it_is_found_by_its_own_name(self) -> None:
         assert self.space.name == self.name, f"{self.name!r} is called {self.space.name!r}"
@@ -41,11 +41,6 @@ class SpaceContract:
     def test_layers_read_back_from_their_key(self) -> None:
         for layer in self.space.rows():
             assert PlacedLayer.parse(layer.key) == layer, f"{layer.key} reads back as another layer"
-
-    def test_its_inputs_are_what_first_layers_receive(self) -> None:
-        for architecture in self._sampled():
-            received = self.space.place(architecture)[0].input
-            assert received in self.space.inputs, f"{received} is no input of {self.space.name!r}"
 
     def test_equal_chance_draws_equal_networks(self) -> None:
         assert self._sampled() == self._sampled(), "the same random numbers draw other networks"
@@ -64,6 +59,14 @@ class SpaceContract:
             except UsageError:
                 continue
             raise AssertionError(f"{line!r} is read as a network")
+
+    def test_layers_join(self) -> None:
+        for architecture in self._sampled():
+            layers, wires = self.space.place(architecture), self.space.wires(architecture)
+            for number, (layer, sources) in enumerate(zip(layers, wires, strict=True)):
+                assert all(source < number for source in sources), f"{layer} receives from a layer behind it in {architecture}"
+                given = tuple(self.space.inputs[-1 - of] if of < 0 else layers[of].output for of in sources)
+                assert given == layer.inputs, f"{layer} is given {', '.join(map(str, given))} in {architecture}"
 
     def test_rows_hold_every_layer_of_every_network(self) -> None:
         rows = set(self.space.rows())
@@ -84,27 +87,18 @@ class ChainContract(SpaceContract):
     """The same for a chain of blocks."""
 
     @cached_property
-    def chain(self) -> ChainSpace:
-        """The space as a chain."""
-        return as_chain(self.space)
+    def chain(self) -> HeadedSpace:
+        """The space as a chain with its usual head."""
+        return as_headed(self.space)
 
     def test_codes_name_one_operation_each(self) -> None:
-        operations = {
-            layer.operation for block in self.chain.index.cells for cell in block[0] for layers in cell for layer in layers
-        }
-        codes = [operation.code for operation in operations]
+        codes = [operation.code for operation in self.chain.index.operations]
         assert len(set(codes)) == len(codes), f"two operations share a code: {sorted(codes)}"
         assert all(_CODE.fullmatch(code) for code in codes), f"a code has other characters than {_CODE.pattern}: {codes}"
 
-    def test_layers_join(self) -> None:
-        for architecture in self._sampled():
-            layers = self.space.place(architecture)
-            for before, after in pairwise(layers):
-                assert before.output == after.input, f"{before} does not join {after} in {architecture}"
-
-    def test_the_last_layer_gives_a_score_a_class(self) -> None:
+    def test_the_usual_head_gives_a_vector(self) -> None:
         last = self.space.place(self._sampled()[0])[-1].output
-        assert (last.channels, last.height, last.width) == (self.chain.classes, 1, 1), f"the last layer gives {last}"
+        assert last == FeatureMap(self.chain.out_channels, 1, 1), f"the last layer gives {last}"
 
     def test_the_count_is_exact(self) -> None:
         if self.chain.size() <= _FEW:

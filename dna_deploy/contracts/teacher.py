@@ -33,9 +33,11 @@ class TeacherContract:
         return find_chain(self.space)
 
     def test_it_says_what_its_inputs_are(self) -> None:
-        found, channels = self._pretrained(), self.found_space.input.channels
-        assert len(found.mean) == len(found.deviation) == channels, f"{len(found.mean)} numbers for {channels} channels"
-        assert min(found.deviation) > 0, f"a deviation is not positive: {found.deviation}"
+        pretrained, channels = self._pretrained(), self.found_space.input.channels
+        assert len(pretrained.mean) == len(pretrained.deviation) == channels, (
+            f"{len(pretrained.mean)} numbers for {channels} channels"
+        )
+        assert min(pretrained.deviation) > 0, f"a deviation is not positive: {pretrained.deviation}"
 
     def test_it_has_features_for_every_block_of_the_space(self) -> None:
         self._teacher(self._cut()).check_fits(self.found_space)
@@ -43,10 +45,10 @@ class TeacherContract:
     def test_cut_it_gives_the_scores_that_it_gave_whole(self) -> None:
         import torch
 
-        found = self._pretrained()
+        pretrained = self._pretrained()
         with torch.inference_mode():
-            whole = found.network.eval()(self._images())
-            cut = self._teacher(self._cut(found)).scores(self._images())
+            whole = pretrained.network.eval()(self._images())
+            cut = self._teacher(self._cut(pretrained)).scores(self._images())
         assert whole.shape == cut.shape == (_BATCH, whole.shape[1]), f"scores are {tuple(cut.shape)}, not {tuple(whole.shape)}"
         error = float((whole - cut).abs().max() / whole.abs().max())
         assert error < 1e-3, f"its head gives other scores than the whole network: {error:.1e}"
@@ -57,7 +59,8 @@ class TeacherContract:
         teacher, images = self._teacher(self._cut()), self._images()
         together, alone = teacher.features(images), teacher.features(images[:1])
         assert all(
-            torch.allclose(both[:1], one, atol=1e-3 * float(one.abs().max())) for both, one in zip(together, alone, strict=True)
+            torch.allclose(both[:1], single, atol=1e-3 * float(single.abs().max()))
+            for both, single in zip(together, alone, strict=True)
         ), "an image has other features in company"
 
     def test_a_model_that_it_does_not_have_is_refused_by_name(self) -> None:
@@ -77,10 +80,10 @@ class TeacherContract:
             torch.manual_seed(0)
             return load_pretrained(self.name, Known.NONE, self.found_space.input)
 
-    def _cut(self, found: Pretrained | None = None) -> CutByModules:
+    def _cut(self, pretrained: Pretrained | None = None) -> CutByModules:
         from dna_deploy.nets.teachers.cutting import cut_network
 
-        return cut_network((found or self._pretrained()).network, self.found_space, self.cuts)
+        return cut_network((pretrained or self._pretrained()).network, self.found_space, self.cuts)
 
     def _teacher(self, network: CutByModules) -> Teacher:
         from dna_deploy.nets.teachers.teacher import Teacher

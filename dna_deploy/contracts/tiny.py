@@ -10,21 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dna_deploy.spaces.block import Block, Cell, FixedLayer
-from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap
+from dna_deploy.spaces.examples import TINY
 
 if TYPE_CHECKING:
     from dna_deploy.export.checks.judge import Array
     from dna_deploy.export.formats.model_file import ExportResult
-
-TINY = ChainSpace(
-    "tiny",
-    FeatureMap(1, 8, 8),
-    stem=(),
-    blocks=(Block(2, (Cell.uniform(4, 1, (Conv(3),)),)),),
-    head=(FixedLayer(ClassifierHead(4), 2),),
-)
 
 
 @contextmanager
@@ -61,9 +51,9 @@ def expected_scores(model: ExportResult, images: Array) -> Array:
         return np.asarray(model.network.eval()(torch.from_numpy(images)).numpy())
 
 
-def relative_error(found: Array, expected: Array) -> float:
+def relative_error(actual: Array, expected: Array) -> float:
     """The largest difference, relative to how much scores differ at all."""
-    return float(np.abs(found - expected).max() / np.ptp(expected))
+    return float(np.abs(actual - expected).max() / np.ptp(expected))
 
 
 def is_refused(attempt: Callable[[], object], kind: type[Exception]) -> bool:

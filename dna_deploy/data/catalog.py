@@ -1,17 +1,22 @@
-"""The data sets that can be named: one file a data set, one line here. A path to a folder of images is a name as well."""
+"""The data sets that can be named: one file a data set, one line here. A path to a folder of images is a name as well.
+
+Knowing the names imports nothing heavy.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from dna_deploy.data.config import Reading
-from dna_deploy.data.image_folder import read_folder
-from dna_deploy.data.image_set import Dataset
 from dna_deploy.errors import UsageError
 from dna_deploy.plugins import load_plugin, plugin_names
 from dna_deploy.progress import OnProgress, silent
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
+
+if TYPE_CHECKING:
+    from dna_deploy.data.image_set import Dataset
 
 DATASETS = {
     "fashion-mnist": "dna_deploy.data.fashion_mnist:fashion_mnist",
@@ -26,7 +31,7 @@ DATASETS = {
 FOLDERS = {"image-folder": False, "webdataset": True}
 """Names of folders of classes and of shards, and whether they are shards. A path needs neither: it is seen what lies there."""
 
-DatasetLoader = Callable[[Path | None, FeatureMap], Dataset]
+DatasetLoader: TypeAlias = "Callable[[Path | None, FeatureMap], Dataset]"
 
 
 def dataset_names() -> tuple[str, ...]:
@@ -44,6 +49,8 @@ def load_dataset(
     """
     path, is_shards = folder_of(name, folder)
     if path is not None:
+        from dna_deploy.data.image_folder import read_folder
+
         return read_folder(path, shape, reading, is_shards=is_shards, on_progress=on_progress)
     load: DatasetLoader = load_plugin("dataset", name, DATASETS)
     return load(folder, shape)

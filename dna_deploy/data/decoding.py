@@ -19,7 +19,7 @@ from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from dna_deploy.data.rendering import Mode, Rendering, as_mode, upright
 from dna_deploy.errors import UsageError
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 
 SMALLEST_SIDE = 8
 """Pixels; what is smaller shows nothing."""

@@ -16,7 +16,7 @@ from dna_deploy.data.fashion_mnist import fashion_mnist
 from dna_deploy.data.image_set import Dataset, ImageSet, Normalisation, StoredImages
 from dna_deploy.data.randomness import generator
 from dna_deploy.records.files import digest_of
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 
 TRAINING_IMAGES = 12_000
 """Of 60,000: with few images the kind of a network matters more."""

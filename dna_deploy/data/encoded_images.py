@@ -13,7 +13,7 @@ import torch
 
 from dna_deploy.data.decoding import ImageFile, decode
 from dna_deploy.data.rendering import Rendering
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 
 STORED_BYTES = 2 << 30
 """Of sets up to this size each image is decoded once; larger ones are decoded whenever they are seen."""

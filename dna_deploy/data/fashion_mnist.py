@@ -15,7 +15,7 @@ from dna_deploy.data.image_set import Dataset, Normalisation, StoredImages
 from dna_deploy.errors import UsageError
 from dna_deploy.records.cache import cache_folder, cache_places
 from dna_deploy.records.files import digest_of
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 
 SYSTEM_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package ``dataset-fashion-mnist`` puts the files."""

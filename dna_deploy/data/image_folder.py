@@ -25,7 +25,7 @@ from dna_deploy.data.survey import Survey, survey
 from dna_deploy.errors import UsageError
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import digest_of
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 
 
 def read_folder(

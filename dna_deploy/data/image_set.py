@@ -12,7 +12,7 @@ import torch
 
 from dna_deploy.data.strata import Strata
 from dna_deploy.records.files import digest_of
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 
 
 class ImageSet(Protocol):

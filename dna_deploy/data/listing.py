@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import os
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import NamedTuple
 from dna_deploy.data.file_names import Part, readable
 from dna_deploy.data.file_tree import LeftOut, Stamp
 from dna_deploy.errors import UsageError
+from dna_deploy.texts import decode_text
 
 GROUPS_FILE, CLASSES_FILE = "groups.csv", "classes.txt"
 
@@ -77,8 +77,7 @@ def read_lines(path: Path) -> list[str]:
     """
     try:
         content = path.read_bytes()
-        encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-        lines = content.decode(encoding).splitlines()
+        lines = decode_text(content).splitlines()
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}", "make it readable, or move it away") from error
     except UnicodeDecodeError as error:

@@ -33,8 +33,8 @@ def list_shards(tree: Tree, left_out: LeftOut) -> Listing:
     """
     shards = _by_part(tree, left_out)
     numbered = {part: [s for file in files for s in _samples(tree.root, file, left_out)] for part, files in shards.items()}
-    found = {int(sample.label) for samples in numbered.values() for sample in samples}
-    names, notices = _names(tree.root, found)
+    numbers = {int(sample.label) for samples in numbered.values() for sample in samples}
+    names, notices = _names(tree.root, numbers)
     labels = {number: names[number] for number in sorted({int(sample.label) for sample in numbered["train"]})}
     if not labels:
         test = sum(len(samples) for part, samples in numbered.items() if part != "train")

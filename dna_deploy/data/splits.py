@@ -21,7 +21,7 @@ from dna_deploy.data.strata import Strata
 from dna_deploy.errors import UsageError
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import digest_of
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,10 +122,10 @@ def positions_of_parts(name: str, total: int, strata: Strata | None, config: Dat
     if strata:
         few = max(few, min(len(np.unique(strata.classes)), (total - meant) // 3))
     for_rating, for_validation = config.rating_images or few, config.validation_images or min(meant, 2000) or few
-    wanted = for_rating + for_validation + (config.train_images or 1)
-    if wanted > total or for_validation > (meant or total):
+    needed = for_rating + for_validation + (config.train_images or 1)
+    if needed > total or for_validation > (meant or total):
         raise UsageError(
-            f"{name} has {total} training images; {wanted} are asked for "
+            f"{name} has {total} training images; {needed} are asked for "
             f"({config.train_images or 1} train, {for_rating} rating, {for_validation} validation)",
             "ask for fewer",
         )

@@ -36,12 +36,12 @@ class Strata:
         train, rating_part, validation_part = (torch.from_numpy(part) for part in (self._spread(trained), rated, held_out))
         return train, rating_part, validation_part
 
-    def _take(self, positions: Integers, wanted: int) -> tuple[Integers, Integers]:
+    def _take(self, positions: Integers, count: int) -> tuple[Integers, Integers]:
         """Some of the positions, in whole groups and of every class in its share, and the others."""
         _, first, group = np.unique(self.groups[positions], return_index=True, return_inverse=True)
         class_of_group = self.classes[positions[first]]
         counts = np.bincount(class_of_group, minlength=int(self.classes.max()) + 1)
-        quotas = _quotas(counts, round(wanted * len(first) / max(1, len(positions))))
+        quotas = _quotas(counts, round(count * len(first) / max(1, len(positions))))
         is_taken = _rank_in_class(class_of_group, first) < quotas[class_of_group]
         return positions[is_taken[group]], positions[~is_taken[group]]
 
@@ -53,15 +53,15 @@ class Strata:
         return positions[np.argsort(turn, kind="stable")]
 
 
-def _quotas(counts: Integers, wanted: int) -> Integers:
-    """How many of each class make up ``wanted``: in equal shares, one at least if that can be, and never all of a class."""
+def _quotas(counts: Integers, total: int) -> Integers:
+    """How many of each class make up ``total``: in equal shares, one at least if that can be, and never all of a class."""
     most = np.maximum(counts - 1, 0)
-    least = np.minimum(most, 1) if wanted >= np.count_nonzero(most) else np.zeros_like(most)
-    shares = wanted * counts / max(1, counts.sum())
+    least = np.minimum(most, 1) if total >= np.count_nonzero(most) else np.zeros_like(most)
+    shares = total * counts / max(1, counts.sum())
     quotas: Integers = np.clip(shares.astype(np.int64), least, most)
-    while quotas.sum() < min(wanted, most.sum()):
+    while quotas.sum() < min(total, most.sum()):
         quotas[np.argmax(np.where(quotas < most, shares - quotas, -np.inf))] += 1
-    while quotas.sum() > wanted:
+    while quotas.sum() > total:
         quotas[np.argmax(np.where(quotas > least, quotas - shares, -np.inf))] -= 1
     return quotas
 

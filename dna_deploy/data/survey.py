@@ -18,6 +18,7 @@ from dna_deploy.data.folder_listing import LAYOUT, list_folder
 from dna_deploy.data.listing import Listing, Sample
 from dna_deploy.data.shard_listing import SHARD_ENDING, list_shards
 from dna_deploy.errors import UsageError
+from dna_deploy.records.files import digest_of
 
 TEST_SHARE = 10
 
@@ -36,6 +37,21 @@ class Survey:
     def samples(self) -> tuple[Sample, ...]:
         """All images that are used: training, validation, test."""
         return (*self.training, *self.validation, *self.test)
+
+    @property
+    def summary(self) -> str:
+        """One line: classes, and how many images there are for what."""
+        validating = f", {len(self.validation):,} to validate on" if self.validation else ""
+        return (
+            f"{readable(self.listing.root.resolve().name)}: {len(self.listing.classes):,} classes; images: "
+            f"{len(self.training):,} to learn from{validating}, {len(self.test):,} to test on"
+        )
+
+    @property
+    def look(self) -> str:
+        """Names the files as they look from outside: another look may mean other images, an equal one hardly does."""
+        lines = [f"{sample.name} {sample.stamp[0]} {sample.stamp[1]} {sample.label}" for sample in self.samples]
+        return digest_of("\n".join(lines).encode("utf-8", "surrogateescape"))
 
     def without(self, names: Collection[str]) -> Survey:
         """The same without some images; the others stay in their parts."""

@@ -12,7 +12,7 @@ from dna_deploy.data.image_set import Dataset, Normalisation, StoredImages
 from dna_deploy.errors import UsageError
 from dna_deploy.records.cache import cache_folder
 from dna_deploy.records.files import digest_of
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 
 _COLOUR, _GREY = FeatureMap(3, 32, 32), FeatureMap(1, 28, 28)
 _NORMALISATIONS = {

@@ -20,7 +20,7 @@ from dna_deploy.export.checks.picture_parity import check_pictures
 from dna_deploy.export.formats.catalog import Conversion, Format, find_format, model_name
 from dna_deploy.export.formats.model_file import ExportResult, export_architecture
 from dna_deploy.export.formats.normalised import images_and_labels
-from dna_deploy.export.formats.preprocessing import PictureSize
+from dna_deploy.export.formats.picture_size import PictureSize
 from dna_deploy.export.kits.sentinels import sentinel_kit
 from dna_deploy.export.source import Source
 from dna_deploy.export.staging import staged
@@ -28,6 +28,7 @@ from dna_deploy.records.files import digest_of
 from dna_deploy.records.model_card import Absent, AskedLatency, ModelCard, Parity, PredictedLatency
 from dna_deploy.records.score import Metrics
 from dna_deploy.targets.target import per
+from dna_deploy.tasks import load_task
 from dna_deploy.units import Duration
 
 NOT_MEASURED = Absent(reason="not yet; dna-deploy verify does it")
@@ -97,9 +98,9 @@ def deliver(
         ParityError: the plain ONNX file does not compute what torch does; nothing is written.
         UsageError: parts do not belong together, or the folder cannot be used.
     """
-    wanted = {name: find_format(name) for name in formats}
+    chosen = {name: find_format(name) for name in formats}
     _check_batch(source, batch)
-    for kind in wanted.values():
+    for kind in chosen.values():
         if kind.needs_images and (data is None or not len(data.train)):
             raise UsageError(f"{kind.precision} needs training images to calibrate on", "say which with --dataset")
     refused: list[Refused] = []
@@ -107,10 +108,10 @@ def deliver(
     with staged(folder, replace=replace) as work:
         result = export_architecture(
             source.space, source.architecture, source.weights, work,
-            labels=source.labels, mean=source.mean, deviation=source.deviation, batch=batch, seed=seed,
+            task=source.task, labels=source.labels, mean=source.mean, deviation=source.deviation, batch=batch, seed=seed,
         )  # fmt: skip
         made = [(result, _compare(result, evidence, ONNX_JUDGES))]
-        for name, kind in wanted.items():
+        for name, kind in chosen.items():
             size = (pictures or PictureSize()) if kind.takes_pictures else None
             with _leaving_out(name, refused, work):
                 converted = _converted(result, kind, data, size)
@@ -118,7 +119,7 @@ def deliver(
                     _compare_pictures(converted, kind, data, size) if size else _compare(converted, evidence, kind.judges)
                 )
                 made.append((converted, compared))
-        cards = [_card(source, one, parity, data, reproduce) for one, parity in made]
+        cards = [_card(source, file, parity, data, reproduce) for file, parity in made]
         for card in cards:
             write_card(card, work)
         if source.pace is not None:
@@ -165,7 +166,7 @@ def _compare(result: ExportResult, evidence: _Evidence, judges: Sequence[str]) -
         return Absent(reason="the engine needs an NVIDIA GPU to run")
     try:
         return check_parity(
-            result.network, result.path, evidence.images, evidence.labels,
+            result.network, result.path, evidence.images, evidence.labels, task=load_task(result.info.task),
             source=evidence.source, precision=result.info.precision, judges=judges,
         )  # fmt: skip
     except DependencyError as error:
@@ -177,7 +178,7 @@ def _compare(result: ExportResult, evidence: _Evidence, judges: Sequence[str]) -
 def _compare_pictures(result: ExportResult, kind: Format, data: ImageData | None, size: PictureSize) -> Parity | Absent:
     if data is None:
         return Absent(reason="there are no pictures: no data set was given")
-    return check_pictures(result.network, result.path, data, size, kind.judges)
+    return check_pictures(result.network, result.path, data, load_task(result.info.task), size, kind.judges)
 
 
 def _evidence(source: Source, data: ImageData | None, limit: int | None) -> _Evidence:
@@ -214,8 +215,8 @@ def _asked(source: Source, result: ExportResult) -> AskedLatency | Absent:
     """The budget, for the file in the precision that it was asked for."""
     if isinstance(source.asked, Absent) or source.asked.precision == result.info.precision:
         return source.asked
-    asked = source.asked.precision
-    return Absent(reason=f"{Duration(source.asked.latency_s)} was asked for {asked}: {model_name(asked)}")
+    precision = source.asked.precision
+    return Absent(reason=f"{Duration(source.asked.latency_s)} was asked for {precision}: {model_name(precision)}")
 
 
 def _prediction(source: Source, result: ExportResult) -> PredictedLatency | Absent:

@@ -10,7 +10,6 @@ from pathlib import Path
 from dna_deploy.errors import TableError, UsageError
 from dna_deploy.export.cards.card import baseline
 from dna_deploy.records.files import read_bytes
-from dna_deploy.records.known_space import known_space
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.model_card import Absent, AskedLatency, Baseline, DatasetFacts, PredictedLatency
 from dna_deploy.records.pace import PaceReference
@@ -18,8 +17,7 @@ from dna_deploy.records.samples import Quantile
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.catalog import find_chain
-from dna_deploy.spaces.chain import ChainSpace, as_chain
+from dna_deploy.spaces.chain import HeadedSpace, as_headed
 from dna_deploy.targets.target import Precision
 
 LARGEST = "largest network that fits the budget"
@@ -33,9 +31,10 @@ UNKNOWN_DATA = Absent(reason="nothing says what the weights were trained on")
 class Source:
     """A network, its weights and its history."""
 
-    space: ChainSpace
+    space: HeadedSpace
     architecture: Architecture
     weights: Path | None = None
+    task: str = "classification"
     labels: tuple[str, ...] = ()
     mean: tuple[float, ...] = ()
     deviation: tuple[float, ...] = ()
@@ -56,7 +55,14 @@ class Source:
             raise UsageError(
                 f"the search found {outcome.best.architecture}, not {self.architecture}", "give the outcome that was trained"
             )
-        budget = next((one for one in outcome.constraints if one.quantity.startswith("latency") and one.at_most), None)
+        budget = next(
+            (
+                constraint
+                for constraint in outcome.constraints
+                if constraint.quantity.startswith("latency") and constraint.at_most
+            ),
+            None,
+        )
         digests = {**self.digests, "search outcome": outcome.digest, "ratings": outcome.ratings}
         digests |= {f"latency table of {target}": digest for target, digest in outcome.tables.items()}
         asked = self.asked
@@ -90,7 +96,7 @@ class Source:
         quantile: Quantile = "p50" if isinstance(self.asked, Absent) else self.asked.quantile
         predicted = PredictedLatency(
             latency_s=table.predict(self.space, self.architecture, quantile).seconds,
-            relative_error=table.calibration(quantile).relative_error,
+            relative_error=table.error_of(self.space, self.architecture, quantile),
         )
         digests = {**self.digests, f"latency table of {table.target.name}": table.digest}
         return replace(
@@ -105,7 +111,7 @@ def source_of_record(path: Path) -> Source:
             return source_of_trained(TrainedNetwork.read(path), path.parent)
         case SearchOutcome.KIND:
             outcome = SearchOutcome.read(path)
-            space = as_chain(known_space(outcome))
+            space = as_headed(outcome.find_networks())
             return Source(space, outcome.network(space)).with_outcome(outcome)
         case kind:
             raise UsageError(f"{path} is a {kind!r}", "give a trained network, a search outcome, or an architecture's line")
@@ -113,16 +119,13 @@ def source_of_record(path: Path) -> Source:
 
 def source_of_trained(trained: TrainedNetwork, folder: Path) -> Source:
     """A trained network, whose weights lie in ``folder``."""
-    space = find_chain(trained.space)
-    if space.classes != len(trained.classes):
-        space = space.with_classes(len(trained.classes))
-    if space.digest != trained.space_digest:
-        raise TableError(f"{trained.space!r} is no longer the space that the network was trained in", "train it again")
+    space = as_headed(trained.find_networks())
     digests = {"trained network": trained.digest, "data": trained.data_digest}
     return Source(
         space=space,
         architecture=space.parse(trained.architecture),
         weights=folder / trained.weights,
+        task=trained.task,
         labels=trained.classes,
         mean=trained.mean,
         deviation=trained.deviation,
@@ -132,12 +135,12 @@ def source_of_trained(trained: TrainedNetwork, folder: Path) -> Source:
     )
 
 
-def _largest(outcome: SearchOutcome, space: ChainSpace) -> tuple[Baseline, ...]:
-    found = outcome.largest
-    if found is None:
+def _largest(outcome: SearchOutcome, space: HeadedSpace) -> tuple[Baseline, ...]:
+    largest = outcome.largest
+    if largest is None:
         return ()
-    predicted = found.targets[0].latency_s if found.targets else NOT_PREDICTED
-    return (baseline(LARGEST, space, space.parse(found.architecture), predicted),)
+    predicted = largest.targets[0].latency_s if largest.targets else NOT_PREDICTED
+    return (baseline(LARGEST, space, space.parse(largest.architecture), predicted),)
 
 
 def _kind(path: Path) -> str:

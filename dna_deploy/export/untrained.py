@@ -9,13 +9,13 @@ import numpy as np
 from dna_deploy.export.formats.catalog import FORMAT_OF, Conversion, find_format
 from dna_deploy.export.formats.model_file import export_architecture
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.targets.target import Target
 
 _NOISE_BATCHES = 16
 
 
-def export_untrained(space: ChainSpace, architecture: Architecture, target: Target, folder: Path) -> Path:
+def export_untrained(space: HeadedSpace, architecture: Architecture, target: Target, folder: Path) -> Path:
     """Writes the network with random weights, in the batch and the precision of a target."""
     result = export_architecture(space, architecture, None, folder, batch=target.batch)
     if target.precision not in FORMAT_OF:

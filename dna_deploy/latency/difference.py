@@ -64,13 +64,13 @@ def difference(before: LatencyTable, after: LatencyTable) -> TableDifference:
         groups.setdefault(f"{kind_of(operation)} {operation.code}", []).append(change.change)
     if not rows:
         raise TableError("the two tables have no row in common")
-    known = {row.layer for row in before.rows}
+    layers = {row.layer for row in before.rows}
     return TableDifference(
         rows=tuple(sorted(rows, key=lambda row: -abs(row.change))),
         by_operation={name: float(np.median(changes)) for name, changes in groups.items()},
         machine=(*before.fingerprint.differences(after.fingerprint), *_target_differences(before, after)),
-        only_before=tuple(layer for layer in sorted(known) if layer not in second),
-        only_after=tuple(layer for layer in sorted(second) if layer not in known),
+        only_before=tuple(layer for layer in sorted(layers) if layer not in second),
+        only_after=tuple(layer for layer in sorted(second) if layer not in layers),
     )
 
 

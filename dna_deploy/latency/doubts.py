@@ -104,7 +104,7 @@ def _grade(value: float, limits: Limits) -> Grade | None:
 
 
 def _halves(samples: Sequence[Samples], statistic: Statistic | Quantile, limits: Limits) -> Doubt | None:
-    difference = float(np.median([of.split_half(statistic) for of in samples]))
+    difference = float(np.median([sample.split_half(statistic) for sample in samples]))
     grade = _grade(difference, limits)
     if grade is None:
         return None
@@ -215,8 +215,8 @@ def _calibration(calibrations: Sequence[Calibration]) -> Doubt | None:
 
 
 def _absent(run: ProfileRun, rows: Sequence[LatencyRow]) -> Doubt | None:
-    known = {row.layer for row in rows}
-    absent = [probe for probe in run.absent if probe.role == "layer" and probe.key not in known]
+    layers = {row.layer for row in rows}
+    absent = [probe for probe in run.absent if probe.role == "layer" and probe.key not in layers]
     if not absent:
         return None
     message = f"{len(absent)} layers could not be timed, first: {absent[0].key}: {absent[0].reason}"

@@ -60,12 +60,12 @@ def validate(table: LatencyTable, run: ProfileRun, space: SearchSpace, quantile:
     Raises:
         TableError: no network was timed, or the table lacks rows of all of them.
     """
-    known = {row.layer for row in table.rows}
+    timed = {row.layer for row in table.rows}
     networks = []
     for probe in run.of("validation"):
         architecture = space.parse(probe.key)
         layers = [layer.key for layer in space.place(architecture)]
-        if known.issuperset(layers):
+        if timed.issuperset(layers):
             raw = table.overhead_s + sum(table.row(layer) for layer in layers)
             networks.append((table.predict(space, architecture, quantile).seconds, raw, probe.samples))
     if not networks:

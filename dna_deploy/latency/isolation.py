@@ -74,7 +74,7 @@ class IsolatedBench:
         self._scratch = (str(scratch),) if scratch else ()
         self._loaded: set[str] = set()
         self._inputs = {
-            model: {one.name: one.model_dump(mode="json") for one in given} for model, given in inputs.items() if given
+            model: {shape.name: shape.model_dump(mode="json") for shape in given} for model, given in inputs.items() if given
         }
         self.shapes: dict[str, dict[str, tuple[int, ...]]] = {}
         """Of every input of the models loaded so far, where the runtime tells it."""

@@ -143,7 +143,7 @@ def check_inputs(name: str, shapes: Mapping[str, tuple[int, ...]], target: Targe
     """Raises `UsageError` if a model takes another number of images at once than the target says, or lacks a named input."""
     if not shapes:
         return  # a runtime that does not tell
-    unknown = next((one.name for one in given if one.name and one.name not in shapes), None)
+    unknown = next((each.name for each in given if each.name and each.name not in shapes), None)
     if unknown is not None:
         raise UsageError(f"{name} has no input {unknown!r}; it has {', '.join(shapes)}")
     batches = {shape[0] for shape in shapes.values() if len(shape) == _IMAGE_SIZES}

@@ -29,11 +29,7 @@ def cliffs(table: LatencyTable) -> tuple[Oddity, ...]:
     """Layers with fewer channels that take longer than the same layer with more, such as 60 instead of 64."""
 
     def is_narrower(narrow: PlacedLayer, wide: PlacedLayer) -> bool:
-        same_place = (narrow.stride, narrow.input.height, narrow.input.width) == (
-            wide.stride,
-            wide.input.height,
-            wide.input.width,
-        )
+        same_place = (narrow.stride, narrow.others, narrow.input.extent) == (wide.stride, wide.others, wide.input.extent)
         widths = (narrow.input.channels, narrow.out_channels), (wide.input.channels, wide.out_channels)
         return (
             narrow.operation == wide.operation and same_place and widths[0] != widths[1]
@@ -65,5 +61,5 @@ def _oddities(table: LatencyTable, should_be_cheaper: Callable[[PlacedLayer, Pla
             yield Oddity(dear, min(cheaper, key=lambda row: row.latency_s))
 
 
-def _noise(one: LatencyRow, other: LatencyRow) -> float:
-    return 2.0 * float((one.standard_error_s**2 + other.standard_error_s**2) ** 0.5)
+def _noise(row: LatencyRow, other: LatencyRow) -> float:
+    return 2.0 * float((row.standard_error_s**2 + other.standard_error_s**2) ** 0.5)

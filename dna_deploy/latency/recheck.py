@@ -53,8 +53,9 @@ def recheck(
         TableError: the kit is of another space, or the table of another machine and that was not allowed.
         UnstableMeasurementError: the clock cannot be used.
     """
-    if kit.manifest.space_digest != table.space_digest:
-        raise TableError(f"the kit is for space {kit.manifest.space!r}, the table for {table.space!r}")
+    if (kit.manifest.space_digest, kit.manifest.head) != (table.space_digest, table.head):
+        kits, tables = (f"{record.space!r} with {record.head}" for record in (kit.manifest, table))
+        raise TableError(f"the kit is for space {kits}, the table for {tables}")
     rows = spread_rows(table.rows)
     files = {probe.key: probe.file for probe in kit.probes("layer")}
     (empty,) = kit.probes("empty")
@@ -76,9 +77,9 @@ def recheck(
     return Recheck(tuple((row, max(seconds[files[row.layer]] - seconds[empty.file], 1e-9)) for row in rows), machine)
 
 
-def other_machine(table: LatencyTable, found: Fingerprint) -> TableError:
+def other_machine(table: LatencyTable, fingerprint: Fingerprint) -> TableError:
     """The refusal to use a table on a machine that it was not made on."""
     return TableError(
-        f"the table of {table.target.name!r} was made on another machine: {table.fingerprint.differences(found)[0]}",
+        f"the table of {table.target.name!r} was made on another machine: {table.fingerprint.differences(fingerprint)[0]}",
         "profile this machine, or compare in spite of it with --any-machine",
     )

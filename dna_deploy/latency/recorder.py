@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Protocol
 
 from dna_deploy.errors import TableError, UnstableMeasurementError
@@ -66,8 +66,8 @@ class Recorder:
     @property
     def rounds(self) -> int:
         """How many rounds it will be, as far as can be told."""
-        done = self._round
-        return self._plan.expected_rounds(done, self.seconds) if done > 0 else self._plan.rounds
+        finished = self._round
+        return self._plan.expected_rounds(finished, self.seconds) if finished > 0 else self._plan.rounds
 
     @property
     def total(self) -> int:
@@ -114,11 +114,11 @@ class Recorder:
                     "see what this machine can run with: dna-deploy targets",
                 )
             raise UnstableMeasurementError("the clock of this machine stands still or jumps", "choose another clock source")
-        missing = [(name, probe) for name, probe in self._probes.items() if name not in samples]
         return ProfileRun(
             provenance=Provenance.now(),
             space=self._kit.manifest.space,
             space_digest=self._kit.manifest.space_digest,
+            head=self._kit.manifest.head,
             kit_digest=self._kit.digest,
             target=self._target,
             fingerprint=self._machine.fingerprint,
@@ -129,16 +129,19 @@ class Recorder:
                 ProbeSamples(
                     role=self._probes[name].role,
                     key=self._probes[name].key,
-                    samples=found,
+                    samples=sample,
                     memory_bytes=self._machine.memory_bytes.get(name),
                 )
-                for name, found in samples.items()
+                for name, sample in samples.items()
             ),
-            absent=tuple(
-                AbsentProbe(role=probe.role, key=probe.key, reason=self.absent.get(name, "it was never timed"))
-                for name, probe in missing
-            ),
+            absent=tuple(self._missing(samples)),
         )
+
+    def _missing(self, samples: Collection[str]) -> Iterator[AbsentProbe]:
+        """What was not timed, each with its reason."""
+        for name, probe in self._probes.items():
+            if name not in samples:
+                yield AbsentProbe(role=probe.role, key=probe.key, reason=self.absent.get(name, "it was never timed"))
 
     def _look(self) -> None:
         self._story.other_load.append(round(self._load.look(), 4))
@@ -159,8 +162,8 @@ class Recorder:
         )
 
     def _samples(self) -> dict[str, Samples]:
-        found: dict[str, list[tuple[int, ...]]] = {name: [] for name in self._probes}
+        by_probe: dict[str, list[tuple[int, ...]]] = {name: [] for name in self._probes}
         for visit in sorted(self._story.visits, key=lambda visit: visit.round):
-            if visit.name in found and visit.name not in self.absent:
-                found[visit.name].append(visit.samples_ns)
-        return {name: Samples(visits_ns=tuple(visits)) for name, visits in found.items() if visits}
+            if visit.name in by_probe and visit.name not in self.absent:
+                by_probe[visit.name].append(visit.samples_ns)
+        return {name: Samples(visits_ns=tuple(visits)) for name, visits in by_probe.items() if visits}

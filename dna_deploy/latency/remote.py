@@ -32,10 +32,10 @@ class Remote:
     @classmethod
     def parse(cls, address: str, command: str = "dna-deploy") -> Self:
         """The machine of an address such as ``ssh://user@host:22``."""
-        found = _ADDRESS.fullmatch(address)
-        if found is None:
+        match = _ADDRESS.fullmatch(address)
+        if match is None:
             raise UsageError(f"cannot read the address {address!r}", "write it like ssh://user@host or ssh://user@host:22")
-        return cls(found["login"], int(found["port"]) if found["port"] else None, command)
+        return cls(match["login"], int(match["port"]) if match["port"] else None, command)
 
     def profile(self, kit: ProbeKit, target: Target, plan: SamplingPlan, validation_networks: int) -> ProfileRun:
         """Profiles a kit there. The folder there is named after the kit, so that an interrupted run is taken up again.
@@ -67,7 +67,7 @@ class Remote:
     def _run(self, line: str, content: bytes = b"") -> bytes:
         port = ("-p", str(self.port)) if self.port else ()
         try:
-            done = subprocess.run(
+            process = subprocess.run(
                 ["ssh", "-o", "BatchMode=yes", *port, "--", self.login, line],
                 input=content,
                 stdout=subprocess.PIPE,
@@ -75,13 +75,14 @@ class Remote:
             )
         except FileNotFoundError as error:
             raise DependencyError("there is no ssh on this machine", "install OpenSSH's client") from error
-        if done.returncode == _NO_COMMAND:
+        if process.returncode == _NO_COMMAND:
             raise DependencyError(
                 f"there is no {self.command!r} on {self.login}",
                 "pip install dna-deploy there, or say where it is with --remote-command",
             )
-        if done.returncode:
+        if process.returncode:
             raise TableError(
-                f"ssh to {self.login} ended with code {done.returncode} at: {line}", "what it said stands above; try it by hand"
+                f"ssh to {self.login} ended with code {process.returncode} at: {line}",
+                "what it said stands above; try it by hand",
             )
-        return done.stdout
+        return process.stdout

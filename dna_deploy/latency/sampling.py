@@ -50,7 +50,7 @@ def sample(
     names: Sequence[str],
     plan: SamplingPlan,
     clock: Callable[[], float],
-    done: Collection[tuple[int, str]] = (),
+    finished: Collection[tuple[int, str]] = (),
     absent: Collection[str] = (),
     spent_s: float = 0.0,
 ) -> Iterator[Visit]:
@@ -61,14 +61,14 @@ def sample(
         names: What to visit.
         plan: How many rounds, and for how long.
         clock: Seconds that only go forward.
-        done: Visits of an earlier, interrupted run.
+        finished: Visits of an earlier, interrupted run.
         absent: Names given up in it.
         spent_s: Time already used by it.
     """
     lost, begin = set(absent), clock()
     for round in itertools.count():
         for name in order_of_round(names, plan.seed, round):
-            if name in lost or (round, name) in done:
+            if name in lost or (round, name) in finished:
                 continue
             try:
                 yield Visit(round, name, bench.visit(name))

@@ -12,7 +12,6 @@ from dna_deploy.records.latency_table import AbsentRow, Calibration, LatencyRow,
 from dna_deploy.records.pace import Sentinel
 from dna_deploy.records.profile_run import ProbeSamples, ProfileRun
 from dna_deploy.records.samples import LEAST_SAMPLES, TAILS, Quantile, Samples
-from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.space import SearchSpace
 
 
@@ -30,13 +29,12 @@ def table_from_runs(runs: Sequence[ProfileRun], space: SearchSpace | None = None
         raise TableError("there is no profile run to make a table of", "make one with: dna-deploy profile")
     last = runs[-1]
     check_mergeable(runs)
-    space = space or find_space(last.space)
-    if space.digest != last.space_digest:
-        raise TableError(f"the profile run is of another version of space {last.space!r}", "profile it again")
+    space = space or last.find_networks()
+    last.check_networks(space, "profile it again")
     probes = _merged(runs)
     overhead = _only(probes, "empty").statistic(last.plan.statistic)
     rows = tuple(_row(probe, overhead, last) for probe in probes if probe.role == "layer")
-    known = {row.layer for row in rows}
+    layers = {row.layer for row in rows}
     quantiles = [name for name in LEAST_SAMPLES if name not in TAILS or not any(run.plan.steady for run in runs)]
     calibrations = _calibrations(space, {row.layer: row.latency_s for row in rows}, probes, quantiles)
     doubts = doubts_about(runs, rows, calibrations)
@@ -44,6 +42,7 @@ def table_from_runs(runs: Sequence[ProfileRun], space: SearchSpace | None = None
         provenance=last.provenance,
         space=last.space,
         space_digest=last.space_digest,
+        head=last.head,
         target=last.target,
         fingerprint=last.fingerprint,
         statistic=last.plan.statistic,
@@ -51,7 +50,7 @@ def table_from_runs(runs: Sequence[ProfileRun], space: SearchSpace | None = None
         absent=tuple(
             AbsentRow(layer=probe.key, reason=probe.reason)
             for probe in last.absent
-            if probe.role == "layer" and probe.key not in known
+            if probe.role == "layer" and probe.key not in layers
         ),
         overhead_s=overhead,
         calibrations=calibrations,
@@ -76,7 +75,7 @@ def check_mergeable(runs: Sequence[ProfileRun]) -> None:
         problems = first.fingerprint.differences(run.fingerprint)
         if first.provenance.host != run.provenance.host:
             problems = (f"host: {first.provenance.host!r}, not {run.provenance.host!r}", *problems)
-        for name in ("space_digest", "target"):
+        for name in ("space_digest", "head", "target"):
             if getattr(first, name) != getattr(run, name):
                 problems = (f"{name}: {getattr(first, name)}, not {getattr(run, name)}", *problems)
         if problems:
@@ -84,13 +83,13 @@ def check_mergeable(runs: Sequence[ProfileRun]) -> None:
 
 
 def _merged(runs: Sequence[ProfileRun]) -> tuple[ProbeSamples, ...]:
-    found: dict[tuple[str, str], ProbeSamples] = {}
+    merged: dict[tuple[str, str], ProbeSamples] = {}
     for run in runs:
         for probe in run.probes:
             name = (probe.role, probe.key)
-            earlier = found[name].samples.visits_ns if name in found else ()
-            found[name] = probe.model_copy(update={"samples": Samples(visits_ns=earlier + probe.samples.visits_ns)})
-    return tuple(found.values())
+            earlier = merged[name].samples.visits_ns if name in merged else ()
+            merged[name] = probe.model_copy(update={"samples": Samples(visits_ns=earlier + probe.samples.visits_ns)})
+    return tuple(merged.values())
 
 
 def _only(probes: Sequence[ProbeSamples], role: str) -> Samples:

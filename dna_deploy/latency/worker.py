@@ -26,10 +26,10 @@ from dna_deploy.targets.target import Target
 
 def warm_up(session: Session, runs: int, seconds: float, clock: Callable[[], float] = time.perf_counter) -> None:
     """Runs that are not counted: at least so many, for at least so long."""
-    begin, done = clock(), 0
-    while done < runs or clock() - begin < seconds:
+    begin, count = clock(), 0
+    while count < runs or clock() - begin < seconds:
         session.run()
-        done += 1
+        count += 1
 
 
 class Worker:

@@ -92,7 +92,7 @@ def profile_space_remotely(
     """Profiles a kit on another machine, and writes its raw run and the table made of it here."""
     _check_kit(kit, space, file)
     run = remote.profile(kit, file.target, file.plan, validation_networks)
-    if (run.space_digest, run.kit_digest) != (space.digest, kit.digest):
+    if run.kit_digest != kit.digest:
         raise TableError(f"{remote.login} sent back the run of another kit", "remove its folder .cache/dna-deploy/remote")
     return keep_table([run], keep_run(run, folders), space, folders, accept_noise=accept_noise)
 
@@ -133,11 +133,7 @@ def stable_table(runs: Sequence[ProfileRun], space: SearchSpace, names: str, *, 
 
 def _check_kit(kit: ProbeKit, space: SearchSpace, file: TargetFile) -> None:
     manifest, target = kit.manifest, file.target
-    if manifest.space_digest != space.digest:
-        raise TableError(
-            f"the kit is for space {manifest.space!r} ({manifest.space_digest[:19]}), not {space.name!r} ({space.digest[:19]})",
-            f"make one with: dna-deploy kit --space {space.name} -o {space.name}.kit",
-        )
+    manifest.check_networks(space, f"make one with: dna-deploy kit --space {space.name} -o {space.name}.kit")
     for what, kits, targets in (
         ("batch", manifest.batch, target.batch),
         ("precision", manifest.precision, target.precision),

@@ -38,12 +38,12 @@ class FeatureCache:
         Features that 16 bits cannot hold are given as they are, and not kept.
         """
         path = self.folder / f"{_name(teacher, images)}.safetensors"
-        if (kept := self._read(path)) is not None:
-            return [_as_emitted(feature, images.device) for feature in kept]
-        found = teach(images)
-        rounded = [feature.half() for feature in found]
+        if (cached := self._read(path)) is not None:
+            return [_as_emitted(feature, images.device) for feature in cached]
+        computed = teach(images)
+        rounded = [feature.half() for feature in computed]
         if not all(bool(feature.isfinite().all()) for feature in rounded):
-            return found
+            return computed
         self._write(path, rounded)
         return [_as_emitted(feature, images.device) for feature in rounded]
 
@@ -94,9 +94,9 @@ class FeatureCache:
 
 
 def _name(teacher: str, images: torch.Tensor) -> str:
-    found = hashlib.sha256(f"{teacher} {tuple(images.shape)} {torch.is_autocast_enabled(images.device.type)}".encode())
-    found.update(images.cpu().contiguous().numpy().tobytes())
-    return found.hexdigest()
+    digest = hashlib.sha256(f"{teacher} {tuple(images.shape)} {torch.is_autocast_enabled(images.device.type)}".encode())
+    digest.update(images.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _checksum(features: list[torch.Tensor]) -> str:

@@ -35,6 +35,8 @@ class StepView:
     batch: Batch
     features: Any = None
     """What `Phase.features` made of the images."""
+    portion: int = 0
+    """Which of the portions that a process runs in a step."""
 
 
 class Objective(Protocol):

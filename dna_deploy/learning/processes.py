@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import torch
 from torch import distributed, nn
@@ -75,6 +76,14 @@ class Processes:
         shared = torch.tensor(value, dtype=torch.float64, device=self.device)
         distributed.all_reduce(shared)
         return float(shared)
+
+    def gathered(self, values: torch.Tensor) -> torch.Tensor:
+        """Every process's values in a row, on the CPU."""
+        if self.count == 1:
+            return values
+        parts: list[Any] = [None] * self.count
+        distributed.all_gather_object(parts, values.cpu())
+        return torch.cat(parts)
 
     def share_statistics(self, network: nn.Module) -> None:
         """Gives every process the batch norms' running statistics of the first."""

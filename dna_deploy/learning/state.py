@@ -36,23 +36,25 @@ class TrainingState:
             steps: how many there are in all.
             checkpoint: the file.
             compute: the device and precision.
-            callbacks: what else is done between steps.
+            callbacks: what else is done between steps, after the objectives that are callbacks themselves.
 
         Raises:
             UsageError: the checkpoint is damaged, or belongs to other inputs.
         """
-        self.name, self.module, self.phases, self.steps, self.callbacks = name, module, phases, steps, callbacks
+        self.name, self.module, self.phases, self.steps = name, module, phases, steps
+        objectives = [objective for phase in phases for objective in phase.objectives]
+        self.callbacks = [*(objective for objective in objectives if isinstance(objective, Callback)), *callbacks]
         self.scaler = compute.gradient_scaler()
         self._checkpoint = checkpoint
         facts = checkpoint.resume(module, [phase.optimiser for phase in phases])
         if facts.get("scaler"):
             self.scaler.load_state_dict(facts["scaler"])
-        for callback in callbacks:
+        for callback in self.callbacks:
             callback.restore(facts)
         subjects = [subject for phase in phases for subject in phase.histories]
-        kept = facts.get("courses", [facts if len(subjects) == 1 else {}] * len(subjects))
+        courses = facts.get("courses", [facts if len(subjects) == 1 else {}] * len(subjects))
         images = max((callback.images for callback in callbacks), default=0)
-        self.curves = [LossCurve.of_facts({"step": facts["step"], **course}, images) for course in kept]
+        self.curves = [LossCurve.of_facts({"step": facts["step"], **course}, images) for course in courses]
         self.saved = self.step
 
     @property

@@ -125,7 +125,9 @@ class _Loop:
                 is_last = (piece, count) == (first + len(pieces) - 1, portions - 1)
                 features, share = self._features(phases[0], portion), len(portion.inputs) / len(batch.inputs)
                 for index, (state, phase, path) in enumerate(zip(states, phases, paths, strict=True)):
-                    view = StepView(step, path, self._network(phase, path), portion, features)
+                    view = StepView(
+                        step, path, self._network(phase, path), portion, features, (piece - first) * portions + count
+                    )
                     with self._sharing(phase, is_last=is_last):
                         with self._randomness(phase, (step, piece, *([count] if count else []))):
                             loss = share * self._loss(phase, view)

@@ -10,12 +10,12 @@ from torch import nn
 from dna_deploy.nets.network import Network
 from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 
 
 @torch.no_grad()
 def inherited_network(
-    space: ChainSpace, architecture: Architecture, supernets: Mapping[int, SupernetBlock]
+    space: HeadedSpace, architecture: Architecture, supernets: Mapping[int, SupernetBlock]
 ) -> tuple[Network, tuple[str, ...]]:
     """The network with the weights of its supernet layers, and the names of the layers that could not inherit.
 

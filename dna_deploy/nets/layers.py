@@ -17,6 +17,11 @@ MODULES = {
     "pointwise": "dna_deploy.nets.layers:PointwiseLayer",
     "mbconv": "dna_deploy.nets.layers:MBConvLayer",
     "head": "dna_deploy.nets.layers:HeadLayer",
+    "patches": "dna_deploy.nets.token_layers:PatchesLayer",
+    "attention": "dna_deploy.nets.token_layers:SelfAttentionLayer",
+    "feed_forward": "dna_deploy.nets.token_layers:FeedForwardLayer",
+    "add": "dna_deploy.nets.token_layers:AddLayer",
+    "concatenate": "dna_deploy.nets.token_layers:ConcatenateLayer",
 }
 """Kind of operation -> what builds its module from a `PlacedLayer`. Others: entry points ``dna_deploy.modules``."""
 
@@ -30,7 +35,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 
 def build_layer(layer: PlacedLayer) -> nn.Module:
-    """A fresh module that maps ``(batch, *layer.input)`` to ``(batch, *layer.output)``; a head drops height and width."""
+    """A fresh module: of every input a tensor ``(batch, *shape.sizes)`` to one of the output; a head drops height and width."""
     module = load_plugin("module", kind_of(layer.operation), MODULES)(layer)
     assert isinstance(module, nn.Module)
     return module
@@ -94,7 +99,7 @@ class MBConvLayer(nn.Module):
             steps.append(SqueezeExcite(inside, operation.squeezed_channels(layer.input.channels), act))
         steps.append(conv_bn(inside, layer.out_channels))
         self.body = nn.Sequential(*steps)
-        self.has_residual = operation.has_residual(layer.input, layer.out_channels, layer.stride)
+        self.has_residual = layer.has_residual
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y: torch.Tensor = self.body(x)
@@ -110,7 +115,7 @@ class PointwiseLayer(nn.Module):
         assert isinstance(operation, Pointwise)
         self.pool = nn.AvgPool2d(layer.stride, ceil_mode=True, count_include_pad=False) if layer.stride > 1 else nn.Identity()
         self.body = conv_bn(layer.input.channels, layer.out_channels, act=operation.activation)
-        self.has_residual = operation.has_residual(layer.input, layer.out_channels, layer.stride)
+        self.has_residual = layer.has_residual
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y: torch.Tensor = self.body(self.pool(x))

@@ -9,7 +9,7 @@ from torch import nn
 
 from dna_deploy.nets.layers import build_layer
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.placed import PlacedLayer
 
 
@@ -19,7 +19,7 @@ class Network(nn.Module):
     ``stem`` and ``head`` are sequences of layers; ``blocks[k]`` holds the layers of block ``k``.
     """
 
-    def __init__(self, space: ChainSpace, architecture: Architecture) -> None:
+    def __init__(self, space: HeadedSpace, architecture: Architecture) -> None:
         super().__init__()
         sections = space.sections(architecture)
         self.stem = _build(sections.stem)

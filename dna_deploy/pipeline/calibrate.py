@@ -99,19 +99,19 @@ def train_all(
 ) -> list[ShortTraining]:
     """The short trainings of some networks, in their order."""
     work, supernets = rater.work, rater.supernets(on_progress)
-    space = work.space.with_classes(len(work.data.classes))
-    found: list[ShortTraining] = []
+    space = work.space.with_head(work.space.head_for(len(work.data.classes)))
+    trainings: list[ShortTraining] = []
     for architecture in architectures:
 
-        def within(step: Progress, done: int = len(found)) -> None:
+        def within(step: Progress, finished: int = len(trainings)) -> None:
             total = len(architectures) * step.total
-            on_progress(Progress("short trainings", done * step.total + step.done, total, step.remark))
+            on_progress(Progress("short trainings", finished * step.total + step.done, total, step.remark))
 
         record = train_shortly(
             space, architecture, supernets, work.data, recipe, folder, work.identity, on_progress=within, compute=work.compute
         )
-        found.append(record)
-    return found
+        trainings.append(record)
+    return trainings
 
 
 def calibrated_table(space: ChainSpace, ratings: RatingTable, model: CalibratedModel, kind: ScoreKind) -> RatingTable:

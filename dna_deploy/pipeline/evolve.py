@@ -22,7 +22,7 @@ from dna_deploy.records.model_card import Absent
 from dna_deploy.records.score import ACCURACY, Metric, share
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.training.accuracy import Gain, right_answers
 
 FILE_NAME = "lineage.json"
@@ -96,7 +96,7 @@ class _Answers:
         return self.round.evolution
 
     @property
-    def _space(self) -> ChainSpace:
+    def _space(self) -> HeadedSpace:
         return self._evolution.images.fitting_space
 
     def _of(self, network: torch.nn.Module) -> torch.Tensor:
@@ -140,7 +140,7 @@ class _Answers:
         return LineageRound(number=number, teacher=teacher, ratings=ratings, winner=winner, heir=heir, seconds=seconds)
 
     def _knows(self, teacher: Teacher) -> bool:
-        return teacher.classes == self._space.classes
+        return teacher.classes == self._space.out_channels
 
     def _teacher(self, teacher: Teacher) -> LineageTeacher:
         validation: Metric | Absent = Absent(reason=f"it knows {teacher.classes} other classes")
@@ -168,7 +168,7 @@ def _lineage(evolution: Evolution, rounds: list[LineageRound], stopped: str) -> 
         constraints=tuple(map(str, evolution.bounds.bounds)),
         config={
             **settings.evolve.model_dump(mode="json"),
-            **{name: one.model_dump(mode="json") for name, one in recipes.items()},
+            **{name: recipe.model_dump(mode="json") for name, recipe in recipes.items()},
         },
         rounds=tuple(rounds),
         stopped=stopped,

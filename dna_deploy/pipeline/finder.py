@@ -12,7 +12,7 @@ from dna_deploy.records.latency_table import LatencyTable, Quantile
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.search import Constraint, Latency, Quantity, search
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.units import Duration
 
@@ -54,7 +54,7 @@ class Finder:
     ``top`` networks are listed, and compared by the second stage; the other fields are as in `dna_deploy.search.search`.
     """
 
-    space: ChainSpace
+    space: HeadedSpace
     ratings: RatingTable
     constraints: tuple[Constraint, ...]
     objective: Quantity | None = None
@@ -123,12 +123,12 @@ class Finder:
         seconds, quantity = bounds[0]
         of_target = [table for table in tables if quantity.target in (None, table.target.name)]
         if len(of_target) != 1:
-            known = ", ".join(table.target.name for table in tables) or "none"
-            raise UsageError(f"a promise needs one latency table, not {len(of_target)}", f"name its target; tables: {known}")
+            names = ", ".join(table.target.name for table in tables) or "none"
+            raise UsageError(f"a promise needs one latency table, not {len(of_target)}", f"name its target; tables: {names}")
         return Promise(Duration(seconds), quantity.quantile, of_target[0])
 
 
-def budget_at(share: float, space: ChainSpace, ratings: RatingTable, table: LatencyTable, quantile: Quantile) -> Duration:
+def budget_at(share: float, space: HeadedSpace, ratings: RatingTable, table: LatencyTable, quantile: Quantile) -> Duration:
     """The latency at a share of the way along the front, from the fastest network to the best-rated one."""
     front = search(space, ratings, [table], objective=Latency(table.target.name, quantile)).front.points
     fastest, best = front[0].costs[0], front[-1].costs[0]

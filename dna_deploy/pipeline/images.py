@@ -10,12 +10,14 @@ from pydantic import Field
 
 from dna_deploy.data.config import DataConfig
 from dna_deploy.pipeline.runner import Computed
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.progress import OnProgress, Progress, silent
+from dna_deploy.spaces.chain import ChainSpace, HeadedSpace, with_usual_head
 from dna_deploy.spaces.space import SearchSpace
 
 if TYPE_CHECKING:
     from dna_deploy.data.image_set import Dataset
     from dna_deploy.data.splits import ImageData
+    from dna_deploy.data.survey import Survey
 
 
 USUAL_IMAGES = 60_000
@@ -39,7 +41,7 @@ class SpaceSource(Protocol):
 
     @property
     def fitting_space(self) -> SearchSpace:
-        """With as many classes as the images have."""
+        """With a head for the classes of the images."""
 
     @property
     def space_input(self) -> str | Computed:
@@ -48,13 +50,13 @@ class SpaceSource(Protocol):
 
 @dataclass(frozen=True)
 class CatalogSpace:
-    """A space for which there are no images: it keeps the classes that the catalog gives it."""
+    """A space for which there are no images: its networks have their usual head, unless it has another already."""
 
     space: SearchSpace
 
     @property
     def fitting_space(self) -> SearchSpace:
-        return self.space
+        return with_usual_head(self.space)
 
     @property
     def space_input(self) -> str:
@@ -67,15 +69,34 @@ class ProjectImages:
 
     config: ImagesConfig
     space: ChainSpace
+    task: str = "classification"
 
     @property
     def settings(self) -> str:
-        """What the images depend on, as far as settings say it."""
-        return f"{self.space.name} {self.config.model_dump_json()}"
+        """What the images depend on, as far as settings and names of files say it."""
+        files = "" if self.survey is None else f" {self.survey.look}"
+        return f"{self.space.name} {self.config.model_dump_json()}{files}"
+
+    @cached_property
+    def survey(self) -> Survey | None:
+        """What names of files alone say of a folder of images; None for data sets that have a name of their own.
+
+        Raises:
+            UsageError: a run would refuse the folder, too.
+        """
+        from dna_deploy.data.catalog import folder_of
+        from dna_deploy.data.survey import survey
+
+        folder, is_shards = folder_of(self.config.dataset, self.config.folder)
+        if folder is None:
+            return None
+        listed = survey(folder, is_shards=is_shards)
+        listed.check_parts()
+        return listed
 
     @property
     def space_input(self) -> Computed:
-        return Computed(self.settings, lambda: self.fitting_space.digest)
+        return Computed(self.settings, lambda: self.fitting_space.identity)
 
     def digest_input(self, most: int | None) -> Computed:
         """The digest of so many training images and of those held out, as an input of stages."""
@@ -83,20 +104,36 @@ class ProjectImages:
 
     def count(self, most: int | None) -> int:
         """How many images a training sees; as long as they are not loaded, how many it would like to see."""
-        return len(self.up_to(most).train) if "whole" in self.__dict__ else most or USUAL_IMAGES
+        if "whole" in self.__dict__:
+            return len(self.up_to(most).train)
+        available = USUAL_IMAGES if self.survey is None else len(self.survey.training)
+        return min(most or available, available)
+
+    def tell(self, on_progress: OnProgress) -> None:
+        """Loads and checks the images, before anything that takes long, and says what was read, what not, and why."""
+        if "whole" not in self.__dict__:
+            self.__dict__["whole"] = self._load(on_progress)
+        data = self.for_training
+        for line in (data.summary, *data.notices):
+            on_progress(Progress("checking images", 1, 1, notice=line))
 
     @cached_property
     def whole(self) -> Dataset:
-        """All images, undivided."""
+        """All images, undivided; no pixels yet where they come from files of their own."""
+        return self._load(silent)
+
+    def _load(self, on_progress: OnProgress) -> Dataset:
         from dna_deploy.data.catalog import load_dataset
 
-        return load_dataset(self.config.dataset, self.config.folder, self.space.input)
+        config = self.config
+        return load_dataset(config.dataset, config.folder, self.space.input, config, on_progress=on_progress)
 
     @cached_property
-    def fitting_space(self) -> ChainSpace:
-        """The space, with as many classes as the images have."""
-        classes = len(self.whole.classes)
-        return self.space if self.space.classes == classes else self.space.with_classes(classes)
+    def fitting_space(self) -> HeadedSpace:
+        """The networks of the space with the head of the task for the classes of the images."""
+        from dna_deploy.tasks import load_task
+
+        return self.space.with_head(load_task(self.task).head(self.space, len(self.whole.classes)))
 
     @property
     def for_training(self) -> ImageData:

@@ -54,10 +54,10 @@ class Journey:
 
     @cached_property
     def profile(self) -> Profile:
-        asked, table = self.settings, f"{self.settings.space}.{self.settings.target}.json"
+        settings, table = self.settings, f"{self.settings.space}.{self.settings.target}.json"
         return Profile(
-            self.images, self.target, asked.profile, asked.seed, self.folder / "profiles",
-            self.folder / "latency_tables" / table, accepts_noise=asked.profile.accept_noise is not False,
+            self.images, self.target, settings.profile, settings.seed, self.folder / "profiles",
+            self.folder / "latency_tables" / table, accepts_noise=settings.profile.accept_noise is not False,
         )  # fmt: skip
 
     @cached_property
@@ -74,14 +74,16 @@ class Journey:
 
     @cached_property
     def rate(self) -> Rate:
-        asked, table = self.settings, self.folder / "ratings" / f"{self.settings.space}.json"
-        return Rate(asked.method, asked.rate, self.images, self.teacher_file, table, asked.compute)
+        settings, table = self.settings, self.folder / "ratings" / f"{self.settings.space}.json"
+        return Rate(settings.method, settings.rate, self.images, self.teacher_file, table, settings.compute)
 
     @cached_property
     def search(self) -> Search:
-        asked = self.settings
-        goal = LatencyPromise(asked.latency, asked.quantile, self.profile.table_file, asked.keep_promise, self.target.plan)
-        return Search(self.images, self.rate, goal, asked.shortlist, asked.prefer_cheaper, self.folder, self.outcome_file)
+        settings = self.settings
+        goal = LatencyPromise(
+            settings.latency, settings.quantile, self.profile.table_file, settings.keep_promise, self.target.plan
+        )
+        return Search(self.images, self.rate, goal, settings.shortlist, settings.prefer_cheaper, self.folder, self.outcome_file)
 
     @cached_property
     def train(self) -> Train:

@@ -17,4 +17,4 @@ START_S = 20.0
 
 def seconds_for(images: float, pace: float, space: ChainSpace) -> float:
     """About how long so many images take, at a pace in `fashion`."""
-    return images / pace * sum(layer.macs for layer in space.place(largest(space))) / FASHION_MACS
+    return images / pace * sum(layer.macs for layer in space.with_head().place(largest(space))) / FASHION_MACS

@@ -23,7 +23,7 @@ from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.samples import Quantile, plan_for
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.units import Duration
 
@@ -103,7 +103,7 @@ OnAttempt: TypeAlias = Callable[[Attempt], None]
 
 
 def keep_promise(
-    space: ChainSpace,
+    space: HeadedSpace,
     search: Search,
     table: LatencyTable,
     budget: Duration,
@@ -167,16 +167,16 @@ def keep_promise(
 def recalibrated(table: LatencyTable, quantile: Quantile, factor: float) -> LatencyTable:
     """The table with every prediction of a quantile multiplied."""
     calibrations = tuple(
-        one.model_copy(update={"scale": one.scale * factor, "offset_s": one.offset_s * factor})
-        if one.quantile == quantile
-        else one
-        for one in table.calibrations
+        calibration.model_copy(update={"scale": calibration.scale * factor, "offset_s": calibration.offset_s * factor})
+        if calibration.quantile == quantile
+        else calibration
+        for calibration in table.calibrations
     )
     return table.model_copy(update={"calibrations": calibrations})
 
 
 def measure_untrained(
-    space: ChainSpace, table: LatencyTable, plan: SamplingPlan, quantile: Quantile, on_progress: OnProgress = silent
+    space: HeadedSpace, table: LatencyTable, plan: SamplingPlan, quantile: Quantile, on_progress: OnProgress = silent
 ) -> Measure:
     """Exports a network with random weights into a folder that vanishes, and measures it beside layers of the table."""
     target = table.target
@@ -218,11 +218,11 @@ def _check_machine(measurement: Measurement, table: LatencyTable) -> None:
 
 
 def _best(attempts: list[Attempt], budget: Duration, quantile: Quantile) -> Attempt:
-    kept = [attempt for attempt in attempts if attempt.is_kept]
-    if not kept:
+    keeping = [attempt for attempt in attempts if attempt.is_kept]
+    if not keeping:
         nearest = min(attempts, key=lambda attempt: attempt.measured)
         raise PromiseError(
             f"no network kept {budget} at {quantile} within {len(attempts)} rounds; the nearest takes {nearest.measured}",
             "profile the target again, or ask for a longer latency",
         )
-    return min(kept, key=lambda attempt: attempt.outcome.best.rating)
+    return min(keeping, key=lambda attempt: attempt.outcome.best.rating)

@@ -57,7 +57,7 @@ class Settings(Part):
     dataset: str = Field("fashion-mnist", description="a data set by name, or a folder with one folder of images a class")
     method: str = Field(
         "dna",
-        description="how networks are rated: dna imitates a teacher; dna++ needs none, nor labels; one-shot is a baseline",
+        description="how networks are rated: dna: a teacher; dna++: none, nor labels; one-shot, cream-top1: one supernet",
     )
     latency: str = Field("50%", description="the promise: 20ms, or a share of the way from the fastest to the best network")
     quantile: Quantile = Field("p50", description="which quantile of the latency keeps the promise: p50, p90 or p99")

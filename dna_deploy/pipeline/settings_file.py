@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from dna_deploy.errors import UsageError
 from dna_deploy.pipeline.settings import FORMER_DEFAULTS, MOVED, SHARED, Settings, method_of, tables_of, tables_of_method
 from dna_deploy.plugins import suggest
+from dna_deploy.texts import decode_text
 
 FILE_NAME = "dna-deploy.toml"
 ENVIRONMENT_PREFIX = "DNA_DEPLOY_"
@@ -90,7 +91,7 @@ def _config_at(tables: Sequence[str], method: str) -> type[BaseModel]:
 
 def _from_file(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(decode_text(path.read_bytes()))
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}", "write one with: dna-deploy init") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

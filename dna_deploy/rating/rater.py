@@ -19,7 +19,7 @@ from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.nets.teachers.teacher import Teacher, load_teacher
 from dna_deploy.plugins import load_plugin, missing_members
 from dna_deploy.progress import OnProgress, silent
-from dna_deploy.rating.configs import Needs
+from dna_deploy.rating.needs import Needs
 from dna_deploy.rating.raters import RATERS
 from dna_deploy.rating.work import RatingWork, run_file
 from dna_deploy.records.files import Part
@@ -29,8 +29,7 @@ from dna_deploy.records.refinement import Refinement
 from dna_deploy.records.score import Score
 from dna_deploy.records.values import read_values
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.catalog import find_chain
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import ChainSpace, as_chain
 
 
 @runtime_checkable
@@ -157,8 +156,8 @@ def make_rater(
     """
     kind, compute = load_rater(method), compute or Compute()
     check_needs(method, kind.needs, has_teacher=teacher is not None, jobs=compute.jobs)
-    if kind.needs.labels and space.classes != len(data.classes):
-        space = space.with_classes(len(data.classes))
+    if kind.needs.labels:
+        space = space.with_head(space.head_for(len(data.classes)))
     work: RatingWork[Part, Any] = RatingWork.of(method, space, teacher, data, config, folder, compute)
     return kind(replace(work, folder=folder / f"{kind.folder_name}-{work.short_name}") if own_folder else work)
 
@@ -190,10 +189,10 @@ def open_rater(folder: Path, offering: type[RaterT], compute: Compute | None = N
     kind = load_rater(run.method)
     if missing_members(kind, offering):
         raise TableError(f"{folder} holds what {run.method} trained, {_LACKING[offering]}", "name another folder")
-    space = find_chain(run.space).with_classes(run.classes)
+    space = as_chain(run.find_networks() if kind.needs.labels else run.find_space())
     teacher = load_teacher(Path(run.teacher.file)) if run.teacher else None
     data = load_data(DataConfig.model_validate(run.data), space.input)
-    facts = [("space", run.space_digest, space.digest), ("images", run.data_digest, data.digest)]
+    facts = [("images", run.data_digest, data.digest)]
     if teacher and run.teacher:
         facts.append(("teacher", run.teacher.digest, teacher.digest))
     for what, before, now in facts:

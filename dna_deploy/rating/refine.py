@@ -66,24 +66,24 @@ class SecondStage:
         """The networks of a shortlist, best first; see `refine`."""
         fresh = [architecture for architecture in dict.fromkeys(architectures) if architecture not in self.known]
         if fresh or not architectures:
-            found = rate_sets(self.works, fresh, with_labels=self.with_labels, on_progress=on_progress)
-            self.known |= {rating.architecture: rating for rating in found}
-            _say_who_knows_nothing(found, on_progress)
+            ratings = rate_sets(self.works, fresh, with_labels=self.with_labels, on_progress=on_progress)
+            self.known |= {rating.architecture: rating for rating in ratings}
+            _say_who_knows_nothing(ratings, on_progress)
         stitched = [self.known[architecture] for architecture in architectures]
         work = self.works[0]
         sets = len(self.works)
         return by_mean_rank(work.space, self.table, stitched, teacher=work.teacher.digest, data=work.data, sets=sets)
 
 
-def _say_who_knows_nothing(found: Sequence[StitchedRating], on_progress: OnProgress) -> None:
-    lost = sum(rating.knows_nothing for rating in found)
-    if lost == len(found):
+def _say_who_knows_nothing(ratings: Sequence[StitchedRating], on_progress: OnProgress) -> None:
+    lost = sum(rating.knows_nothing for rating in ratings)
+    if lost == len(ratings):
         what = (
             "no network knows what the teacher believes, so that block sum and size decide: supernets need more training, or "
             "the teacher was not trained for such images"
         )
     else:
-        what = f"{lost} of {len(found)} networks know nothing of what the teacher believes: block sum and size decide on them"
+        what = f"{lost} of {len(ratings)} networks know nothing of what the teacher believes: block sum and size decide on them"
     if lost:
         on_progress(Progress("stitched networks", 1, 1, notice=what))
 
@@ -94,7 +94,14 @@ def reordered(outcome: SearchOutcome, refinement: Refinement) -> SearchOutcome:
     best, *others = (shortlist[network.architecture] for network in refinement.networks)
     chosen = best.architecture.split("/")
     reasons = tuple(reason for reason in outcome.blocks if reason.choice in chosen)  # the others explain another network
-    update = {"best": best, "others": tuple(others), "blocks": reasons, "ties": ()}  # ties are of block sums
+    demands = tuple(demand.model_copy(update={"found": best.amount(demand)}) for demand in outcome.constraints)
+    update = {
+        "constraints": demands,
+        "best": best,
+        "others": tuple(others),
+        "blocks": reasons,
+        "ties": (),
+    }  # ties are of block sums
     return outcome.model_copy(update=update)
 
 
@@ -108,12 +115,13 @@ def by_mean_rank(
     sets: int = 1,
 ) -> Refinement:
     """Networks with all that is known about them, best first by the mean of their ranks."""
-    ratings = [table.of(space, found.architecture) for found in stitched]
-    layers = [space.place(found.architecture) for found in stitched]
+    ratings = [table.of(space, rated.architecture) for rated in stitched]
+    headed = space.with_head(space.head_for(len(data.classes)))
+    layers = [headed.place(rated.architecture) for rated in stitched]
     parameters = [sum(layer.parameters for layer in placed) for placed in layers]
-    agreements = [-found.counted_agreement for found in stitched if found.counted_agreement is not None]
+    agreements = [-rated.counted_agreement for rated in stitched if rated.counted_agreement is not None]
     columns = {
-        "divergence": [-found.score for found in stitched],
+        "divergence": [-rated.score for rated in stitched],
         **({"agreement": agreements} if agreements else {}),
         "rating": ratings,
         "parameters": [float(-count) for count in parameters],
@@ -121,19 +129,19 @@ def by_mean_rank(
     mean_ranks = np.mean([rankdata(column) for column in columns.values()], axis=0)
     networks = [
         RefinedNetwork(
-            architecture=str(found.architecture),
-            divergence=found.divergence,
-            standard_error=found.standard_error,
-            temperature=found.temperature,
-            known=found.known,
-            agreement=found.agreement,
+            architecture=str(rated.architecture),
+            divergence=rated.divergence,
+            standard_error=rated.standard_error,
+            temperature=rated.temperature,
+            known=rated.known,
+            agreement=rated.agreement,
             rating=rating,
             parameters=count,
             macs=sum(layer.macs for layer in placed),
-            accuracy=found.accuracy,
+            accuracy=rated.accuracy,
             mean_rank=float(rank),
         )
-        for found, rating, count, placed, rank in zip(stitched, ratings, parameters, layers, mean_ranks, strict=True)
+        for rated, rating, count, placed, rank in zip(stitched, ratings, parameters, layers, mean_ranks, strict=True)
     ]
     return Refinement(
         provenance=Provenance.now(),

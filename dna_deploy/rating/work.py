@@ -14,6 +14,7 @@ from dna_deploy.records.files import Part, Provenance, digest_of
 from dna_deploy.records.rating_run import RatingRun, RunTeacher
 from dna_deploy.records.rating_table import NO_TEACHER, RatingTable
 from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.heads import head_of
 
 FILE_NAME = "rating-run.json"
 FORMER_FILE_NAME = "supernet-run.json"
@@ -52,7 +53,7 @@ class RatingWork(Generic[ConfigT, TeacherT]):
     ) -> Self:
         """The work with the identity that its inputs have."""
         compute, taught_by = compute or Compute(), [] if teacher is None else [teacher.digest]
-        parts = [method, space.digest, *taught_by, data.digest, config.model_dump_json()]
+        parts = [method, space.identity, *taught_by, data.digest, config.model_dump_json()]
         if compute.rounding or teacher is None:  # without a teacher, even an empty one has always been part of the identity
             parts.append(compute.rounding)
         return cls(method, space, teacher, data, config, folder, digest_of(" ".join(parts).encode()), compute)
@@ -73,15 +74,15 @@ class RatingWork(Generic[ConfigT, TeacherT]):
         return f"{self.data.name} ({self.data.digest[:19]})"
 
     def check_space(self, space: ChainSpace) -> None:
-        """Raises `TableError` unless this is a rating of a space, for whatever number of classes."""
-        if self.space.with_classes(space.classes) != space:
+        """Raises `TableError` unless this is a rating of a space, behind whatever head."""
+        if self.space.digest != space.digest:
             raise TableError(f"{self.folder} is of space {self.space.name!r}, not {space.name!r}", "name another folder")
 
     def check_ratings(self, table: RatingTable) -> None:
         """Raises `TableError` unless the table is of this space and method, and was made with this teacher and these images."""
         table.check_space(self.space)
         facts = (
-            ("method", table.method.removeprefix("calibrated "), self.method),
+            ("method", table.rater, self.method),
             ("teacher", table.teacher, self.teacher_label),
             ("images", table.dataset, self.data_label),
         )
@@ -109,7 +110,7 @@ class RatingWork(Generic[ConfigT, TeacherT]):
             identity=self.identity,
             space=self.space.name,
             space_digest=self.space.digest,
-            classes=self.space.classes,
+            head=head_of(self.space),
             data=self.data.config.model_dump(mode="json"),
             data_digest=self.data.digest,
             config=self.config.model_dump(mode="json"),

@@ -11,6 +11,7 @@ from dna_deploy.errors import UsageError
 from dna_deploy.records.files import read_bytes
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
+from dna_deploy.texts import decode_text
 
 _FORMAT = "a line looks like 24:k3e1/40:k5e3,p1/80:k3e3,0.912,0.908: an architecture, then one accuracy a training"
 
@@ -35,7 +36,10 @@ def read_accuracies(path: Path, space: SearchSpace) -> tuple[KnownNetwork, ...]:
         TableError: the file cannot be read.
         UsageError: a line is not what it should be, or networks differ in their number of trainings.
     """
-    text = read_bytes(path, "accuracies").decode(errors="replace")
+    try:
+        text = decode_text(read_bytes(path, "accuracies"))
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8: {error}", "save the file as UTF-8") from error
     rows = []
     for number, fields in enumerate(csv.reader(text.splitlines()), 1):
         if not fields or fields[0].strip().startswith("#") or fields[0].strip() == "architecture":

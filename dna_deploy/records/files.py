@@ -6,6 +6,7 @@ file. What `write_atomically` has written before it returns, a power cut does no
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -45,9 +46,9 @@ def write_atomically(path: Path, content: bytes) -> None:
                 temporary.unlink(missing_ok=True)
                 raise
     except OSError as error:
-        raise UsageError(
-            f"cannot write {path}: {error.strerror or error}", "free some space, or choose another folder"
-        ) from error
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        hint = "free some space, or choose another folder" if is_full else "choose another folder"
+        raise UsageError(f"cannot write {path}: {error.strerror or error}", hint) from error
 
 
 def settle(file: Path, path: Path) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import ClassVar
 
 from pydantic import Field
 
 from dna_deploy.errors import TableError
 from dna_deploy.records.doubt import Doubt, Grade
-from dna_deploy.records.files import Part, Provenance, Record
+from dna_deploy.records.files import Migration, Part, Provenance
 from dna_deploy.records.pace import PaceReference, Sentinel
 from dna_deploy.records.samples import Quantile
+from dna_deploy.records.space_record import HeadedRecord, with_head
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.space import SearchSpace
@@ -47,6 +50,15 @@ class AbsentRow(Part):
     reason: str
 
 
+def _is_none(value: object) -> bool:
+    """For what is left out of files, so that those made before it keep their digests."""
+    return value is None
+
+
+def _is_one(value: float) -> bool:
+    return value == 1
+
+
 class Calibration(Part):
     """Turns the sum of a network's rows into a quantile of its latency: ``offset_s + scale * sum``.
 
@@ -58,6 +70,35 @@ class Calibration(Part):
     offset_s: float
     networks: int = Field(ge=0, description="whole networks it was fitted on; 0 means not calibrated")
     relative_error: float = Field(ge=0, description="root mean square of the leave-one-out relative errors")
+    sums_s: tuple[float, ...] = Field((), exclude_if=operator.not_, description="sums of rows of those networks, ascending")
+    errors: tuple[float, ...] = Field((), exclude_if=operator.not_, description="their leave-one-out relative errors")
+    covariance: tuple[float, float, float] | None = Field(
+        None, exclude_if=_is_none, description="of scale and offset: variance, covariance, variance"
+    )
+    inflation: float = Field(1.0, ge=1, exclude_if=_is_one, description="of standard errors, since the networks are few")
+
+    def error_at(self, total_s: float) -> float:
+        """The relative standard error of the prediction for a sum of rows.
+
+        It is made of what networks of about this size were off, left out of the fit, and of how unsure the fit is there: more
+        towards the ends, and more and more where nothing was measured. Older tables know one error for all sizes.
+        """
+        predicted = self.offset_s + self.scale * total_s
+        if self.covariance is None or not self.sums_s or predicted <= 0:
+            return self.relative_error
+        distances = [abs(math.log(total_s / known)) for known in self.sums_s]
+        width = max(math.log(self.sums_s[-1] / self.sums_s[0]) / 3, 1e-3)
+        weights = [math.exp(-((distance - min(distances)) ** 2) / (2 * width**2)) for distance in distances]
+        squares = sum(weight * error**2 for weight, error in zip(weights, self.errors, strict=True)) / sum(weights)
+        scale, common, offset = self.covariance
+        lever = (scale * total_s**2 + 2 * common * total_s + offset) / predicted**2
+        beyond = max(0.0, math.log(self.sums_s[0] / total_s), math.log(total_s / self.sums_s[-1]))
+        return self.inflation * math.sqrt(squares + max(0.0, lever)) * (1 + 2 * beyond)
+
+    @property
+    def greatest_error(self) -> float:
+        """The relative standard error that holds for every size between the smallest and the largest that was measured."""
+        return max((self.error_at(total) for total in self.sums_s), default=self.relative_error)
 
 
 ROWS_AGAIN = 5
@@ -71,14 +112,14 @@ def spread_rows(rows: Sequence[LatencyRow], count: int = ROWS_AGAIN) -> tuple[La
     return tuple(ordered[round(index * (len(ordered) - 1) / max(1, count - 1))] for index in range(count))
 
 
-class LatencyTable(Record):
+class LatencyTable(HeadedRecord):
     """Latency rows of one space on one target."""
 
     KIND: ClassVar[str] = "latency-table"
+    SCHEMA_VERSION: ClassVar[int] = 2
+    MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: with_head})
 
     provenance: Provenance
-    space: str
-    space_digest: str
     target: Target
     fingerprint: Fingerprint
     statistic: Statistic = Field(description="which statistic of the samples a row holds, such as p25")
@@ -104,13 +145,8 @@ class LatencyTable(Record):
         return PaceReference(table=self.digest, fingerprint=self.fingerprint, idle_s=self.idle_s, sentinels=sentinels)
 
     def check_space(self, space: SearchSpace) -> None:
-        """Raises `TableError` unless the table is for this very space and speaks of each of its rows."""
-        if self.space_digest != space.digest:
-            raise TableError(
-                f"the latency table is for space {self.space!r} ({self.space_digest[:19]}), "
-                f"not {space.name!r} ({space.digest[:19]})",
-                f"make one with: dna-deploy profile --space {space.name}",
-            )
+        """Raises `TableError` unless the table is for the networks of this very space and speaks of each of its rows."""
+        self.check_networks(space, f"make one with: dna-deploy profile --space {space.name}")
         keys = self._latencies.keys() | self.reasons.keys()
         missing = [layer.key for layer in space.rows() if layer.key not in keys]
         if missing:
@@ -149,5 +185,11 @@ class LatencyTable(Record):
     def predict(self, space: SearchSpace, architecture: Architecture, quantile: Quantile = "p50") -> Duration:
         """The latency that a network of the space is predicted to have."""
         calibration = self.calibration(quantile)
-        total = sum(self.row(layer.key) for layer in space.place(architecture))
-        return Duration(max(0.0, calibration.offset_s + calibration.scale * total))
+        return Duration(max(0.0, calibration.offset_s + calibration.scale * self._total(space, architecture)))
+
+    def error_of(self, space: SearchSpace, architecture: Architecture, quantile: Quantile = "p50") -> float:
+        """The relative standard error of that prediction."""
+        return self.calibration(quantile).error_at(self._total(space, architecture))
+
+    def _total(self, space: SearchSpace, architecture: Architecture) -> float:
+        return sum(self.row(layer.key) for layer in space.place(architecture))

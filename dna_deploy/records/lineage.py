@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from dna_deploy.records.files import Migration, Part, Provenance, Record
+from dna_deploy.records.files import Migration, Part, Provenance
 from dna_deploy.records.model_card import Absent
 from dna_deploy.records.score import Metric, of_accuracy
+from dna_deploy.records.space_record import SpaceRecord
 
 
 class MeasuredGain(Part):
@@ -80,7 +81,7 @@ def _of_version_2(body: dict[str, Any]) -> dict[str, Any]:
     return {**body, "rounds": list(map(of_round, body["rounds"]))}
 
 
-class Lineage(Record):
+class Lineage(SpaceRecord):
     """All rounds, and why there are no more."""
 
     KIND: ClassVar[str] = "lineage"
@@ -88,8 +89,6 @@ class Lineage(Record):
     MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: _of_version_2})
 
     provenance: Provenance
-    space: str
-    space_digest: str
     dataset: str
     data_digest: str
     constraints: tuple[str, ...]

@@ -13,12 +13,13 @@ from typing import Any, ClassVar, Literal, Self, TypeAlias
 from pydantic import Field
 
 from dna_deploy.records.doubt import Doubt
-from dna_deploy.records.files import Migration, Part, Provenance, Record
+from dna_deploy.records.files import Migration, Part, Provenance
 from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.pace import MeasuredPace, PaceReference, is_kept, verdict
 from dna_deploy.records.preprocessing import Preprocessing
 from dna_deploy.records.samples import Quantile
 from dna_deploy.records.score import Metrics, of_accuracy
+from dna_deploy.records.space_record import HeadedRecord, with_head
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.target import Precision, Target
 
@@ -224,10 +225,10 @@ def _of_version_2(body: dict[str, Any]) -> dict[str, Any]:
         parity = renamed({**parity, "judges": list(map(of_judge, parity["judges"]))})
     if "reason" not in tuning:
         tuning = {"tried": list(map(renamed, tuning["tried"])), "usual": renamed(tuning["usual"])}
-    return renamed({**body, "parity": parity, "tuning": tuning})
+    return renamed(with_head({**body, "parity": parity, "tuning": tuning}))
 
 
-class ModelCard(Record):
+class ModelCard(HeadedRecord):
     """Everything about one exported model."""
 
     KIND: ClassVar[str] = "model-card"
@@ -239,8 +240,6 @@ class ModelCard(Record):
     model_digest: str
     model_bytes: int = Field(gt=0)
     precision: Precision
-    space: str
-    space_digest: str
     architecture: str
     layers: tuple[LayerFacts, ...]
     parameters: int

@@ -13,13 +13,15 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from dna_deploy.errors import TableError, UsageError
-from dna_deploy.records.files import Part, Provenance, Record, digest_of, read_bytes, write_atomically
+from dna_deploy.records.files import Migration, Part, Provenance, digest_of, read_bytes, write_atomically
+from dna_deploy.records.space_record import HeadedRecord, with_head
 from dna_deploy.targets.target import Precision
 
 WEIGHTS_FILE = "weights.bin"
@@ -65,14 +67,14 @@ class KitProbe(Part):
     digest: str
 
 
-class KitManifest(Record):
+class KitManifest(HeadedRecord):
     """What a kit holds, and the digest of every file in it."""
 
     KIND: ClassVar[str] = "probe-kit"
+    SCHEMA_VERSION: ClassVar[int] = 2
+    MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: with_head})
 
     provenance: Provenance
-    space: str
-    space_digest: str
     seed: int = Field(ge=0)
     batch: int = Field(ge=1)
     precision: Precision
@@ -112,7 +114,7 @@ class ProbeKit:
     @property
     def digest(self) -> str:
         """Names what is in the kit, whenever and wherever it was written."""
-        body = self.manifest.model_dump_json(exclude={"provenance"})
+        body = self.manifest.model_dump_json(exclude={"provenance", "head"})
         return digest_of(body.encode())
 
     def probes(self, *roles: Role) -> tuple[KitProbe, ...]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 from pydantic import Field, model_validator
 
 from dna_deploy.errors import TableError
-from dna_deploy.records.files import Part, Provenance, Record
+from dna_deploy.records.files import Migration, Part, Provenance
 from dna_deploy.records.probe_kit import Role
 from dna_deploy.records.samples import Samples
+from dna_deploy.records.space_record import HeadedRecord, with_head
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
@@ -62,14 +65,14 @@ class Conditions(Part):
     seconds: float = Field(ge=0, description="time spent measuring")
 
 
-class ProfileRun(Record):
+class ProfileRun(HeadedRecord):
     """The samples that tables are made of."""
 
     KIND: ClassVar[str] = "profile-run"
+    SCHEMA_VERSION: ClassVar[int] = 2
+    MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: with_head})
 
     provenance: Provenance
-    space: str
-    space_digest: str
     kit_digest: str
     target: Target
     fingerprint: Fingerprint

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from dna_deploy.records.files import Migration, Part, Provenance, Record
 from dna_deploy.records.score import Metric, of_accuracy
+from dna_deploy.records.space_record import SpaceRecord
 
 
 def calibration_beside(table: Path) -> Path:
@@ -58,7 +59,7 @@ class CalibrationNetwork(Part):
         return self.low <= self.reached.value <= self.high
 
 
-class RatingCalibration(Record):
+class RatingCalibration(SpaceRecord):
     """A calibration of a rating table."""
 
     KIND: ClassVar[str] = "rating-calibration"
@@ -66,8 +67,6 @@ class RatingCalibration(Record):
     MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: _all_reached})
 
     provenance: Provenance
-    space: str
-    space_digest: str
     ratings: str = Field(description="digest of the rating table that was calibrated")
     calibrated: str = Field(description="digest of the calibrated table")
     teacher: str

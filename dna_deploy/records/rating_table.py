@@ -11,12 +11,12 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from dna_deploy.errors import DnaDeployError, TableError
-from dna_deploy.records.files import Migration, Part, Provenance, Record
+from dna_deploy.errors import TableError
+from dna_deploy.records.files import Migration, Part, Provenance
 from dna_deploy.records.score import ACCURACY, RATING, ScoreKind, predicted
+from dna_deploy.records.space_record import SpaceRecord, without_head
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import BlockChoice
-from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.chain import ChainSpace
 
 NO_TEACHER = "none"
@@ -71,10 +71,10 @@ class BlockRatings(Part):
 def _of_version_2(body: dict[str, Any]) -> dict[str, Any]:
     """Version 1 said by its method alone that its ratings were wrong answers in percent."""
     kind = predicted(ACCURACY) if str(body["method"]).startswith("calibrated ") else RATING
-    return {**body, "score": kind.model_dump(mode="json")}
+    return {**without_head(body), "score": kind.model_dump(mode="json")}
 
 
-class RatingTable(Record):
+class RatingTable(SpaceRecord):
     """An additive rating: the rating of a network is the sum over its blocks."""
 
     KIND: ClassVar[str] = "rating-table"
@@ -82,8 +82,6 @@ class RatingTable(Record):
     MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: _of_version_2})
 
     provenance: Provenance
-    space: str
-    space_digest: str
     method: str
     teacher: str
     dataset: str
@@ -91,23 +89,14 @@ class RatingTable(Record):
     score: ScoreKind = Field(RATING, description="what the rating of a network stands for")
     blocks: tuple[BlockRatings, ...]
 
-    def holds_for(self, space: ChainSpace) -> bool:
-        """Whether these are ratings of this space. Blocks are rated without the last layer, for any number of classes."""
-        return self.space_digest in (space.digest, _of_catalogue(space))
-
     @property
-    def is_teacherless(self) -> bool:
-        """Whether no teacher was imitated."""
-        return self.teacher == NO_TEACHER
+    def rater(self) -> str:
+        """Who made the ratings, or those that were calibrated."""
+        return self.method.removeprefix("calibrated ")
 
     def check_space(self, space: ChainSpace) -> None:
         """Raises `TableError` unless every candidate of ``space`` is rated here, in its order."""
-        if not self.holds_for(space):
-            raise TableError(
-                f"the ratings are for space {self.space!r} ({self.space_digest[:19]}), "
-                f"not {space.name!r} ({space.digest[:19]})",
-                f"rate it with: dna-deploy rate --space {space.name}",
-            )
+        self.check_is_of(space, f"rate it with: dna-deploy rate --space {space.name}")
         expected = [[(cell.width, cell.depth, cell.count()) for cell in block.cells] for block in space.blocks]
         shape = [[(cell.width, cell.depth, len(cell.ratings)) for cell in block.cells] for block in self.blocks]
         if expected != shape:
@@ -115,7 +104,7 @@ class RatingTable(Record):
 
     def of_choice(self, space: ChainSpace, index: int, choice: BlockChoice | str) -> float:
         """The rating of one candidate of block ``index``."""
-        return self._of_blocks[index][0][space.index.position(index, choice)]
+        return self.candidates[index][0][space.index.position(index, choice)]
 
     def of(self, space: ChainSpace, architecture: Architecture) -> float:
         """The summed rating of a network."""
@@ -123,17 +112,10 @@ class RatingTable(Record):
 
     def standard_error(self, space: ChainSpace, architecture: Architecture) -> float:
         """The standard error of that sum, from those of its blocks."""
-        pairs = zip(self._of_blocks, space.index.positions(architecture), strict=True)
+        pairs = zip(self.candidates, space.index.positions(architecture), strict=True)
         return math.hypot(*(errors[position] for (_, errors), position in pairs))
 
     @cached_property
-    def _of_blocks(self) -> tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]:
+    def candidates(self) -> tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]:
+        """For every block the ratings of its candidates and their standard errors, in the order of their positions."""
         return tuple((block.ratings, block.standard_errors) for block in self.blocks)
-
-
-def _of_catalogue(space: ChainSpace) -> str | None:
-    """The digest of a space with as many classes as the catalogue says; None where it is not of the catalogue."""
-    try:
-        return space.with_classes(find_chain(space.name).classes).digest
-    except DnaDeployError:
-        return None

@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from dna_deploy.records.files import Migration, Part, Provenance, Record
+from dna_deploy.records.files import Migration, Part, Provenance
+from dna_deploy.records.space_record import SpaceRecord
 
 
 class RefinedNetwork(Part):
@@ -48,7 +49,7 @@ def _of_version_4(body: dict[str, Any]) -> dict[str, Any]:
     return {**body, "networks": [{**network, "known": None} for network in body["networks"]]}
 
 
-class Refinement(Record):
+class Refinement(SpaceRecord):
     """The shortlist, best first."""
 
     KIND: ClassVar[str] = "refinement"
@@ -56,8 +57,6 @@ class Refinement(Record):
     MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: _of_version_2, 2: _of_version_3, 3: _of_version_4})
 
     provenance: Provenance
-    space: str
-    space_digest: str
     ratings: str = Field(description="digest of the rating table of the first stage")
     teacher: str = Field(description="the digest of the teacher; 'none' for dna++")
     dataset: str

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 from pydantic import Field
 
-from dna_deploy.errors import TableError
-from dna_deploy.records.files import Part, Provenance, Record
+from dna_deploy.records.files import Migration, Part, Provenance
 from dna_deploy.records.latency_table import Quantile
+from dna_deploy.records.space_record import HeadedRecord, with_head
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.target import Precision
@@ -46,6 +48,20 @@ class FoundNetwork(Part):
     deployed_parameters: int
     macs: int
     targets: tuple[OnTarget, ...]
+
+    def amount(self, demand: AskedConstraint) -> float:
+        """What the network has of a quantity that was bounded; what was said before where its own numbers do not tell."""
+        places = [place for place in self.targets if demand.target in (None, place.target)]
+        places = [place for place in places if demand.quantile in (None, place.quantile)]
+        name = demand.quantity.partition(" ")[0].partition("@")[0]
+        known = {"parameters": self.parameters, "macs": self.macs, "rating": self.rating}
+        if name in known:
+            return float(known[name])
+        if not places:
+            return demand.found
+        place = places[0]
+        of_place = {"latency": place.planned_s, "size": place.weight_bytes, "memory": place.peak_memory_bytes}
+        return float(of_place.get(name, demand.found))
 
 
 class AskedConstraint(Part):
@@ -107,14 +123,14 @@ class Proof(Part):
     expanded: int = Field(description="partial networks that were looked at")
 
 
-class SearchOutcome(Record):
+class SearchOutcome(HeadedRecord):
     """The answer to a search."""
 
     KIND: ClassVar[str] = "search-outcome"
+    SCHEMA_VERSION: ClassVar[int] = 2
+    MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: with_head})
 
     provenance: Provenance
-    space: str
-    space_digest: str
     ratings: str = Field(description="digest of the rating table, or the name of a black-box rating")
     tables: dict[str, str] = Field(description="target -> digest of its latency table")
     objective: str
@@ -146,16 +162,7 @@ class SearchOutcome(Record):
         """The proven optimum, where a cheaper network that ties with it is the answer."""
         return self.ties[-1] if self.ties and self.best.architecture == self.ties[0].architecture else None
 
-    def check_space(self, space: SearchSpace) -> None:
-        """Raises `TableError` unless the outcome is about this very space."""
-        if self.space_digest != space.digest:
-            raise TableError(
-                f"the search outcome is about space {self.space!r} ({self.space_digest[:19]}), "
-                f"not {space.name!r} ({space.digest[:19]})",
-                f"search it with: dna-deploy search --space {space.name}",
-            )
-
     def network(self, space: SearchSpace) -> Architecture:
-        """The answer as an architecture of its space."""
-        self.check_space(space)
+        """The answer as an architecture of its space; `TableError` if it is about another."""
+        self.check_is_of(space, f"search it with: dna-deploy search --space {space.name}")
         return space.parse(self.best.architecture)

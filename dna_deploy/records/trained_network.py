@@ -8,16 +8,17 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from dna_deploy.records.files import Migration, Provenance, Record
+from dna_deploy.records.files import Migration, Provenance
 from dna_deploy.records.score import Metrics, of_accuracy
+from dna_deploy.records.space_record import HeadedRecord, with_head
 
 
 def _of_version_2(body: dict[str, Any]) -> dict[str, Any]:
     """Version 1 knew one metric, accuracy."""
-    return {**body, "validation": [of_accuracy(body["validation"])], "test": [of_accuracy(body["test"])]}
+    return {**with_head(body), "validation": [of_accuracy(body["validation"])], "test": [of_accuracy(body["test"])]}
 
 
-class TrainedNetwork(Record):
+class TrainedNetwork(HeadedRecord):
     """Which network was trained how, and how well it does."""
 
     KIND: ClassVar[str] = "trained-network"
@@ -25,8 +26,6 @@ class TrainedNetwork(Record):
     MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: _of_version_2})
 
     provenance: Provenance
-    space: str
-    space_digest: str
     architecture: str
     weights: str = Field(description="file name of the weights, in the folder of this record")
     weights_digest: str
@@ -37,6 +36,7 @@ class TrainedNetwork(Record):
     mean: tuple[float, ...] = Field(description="inputs are (byte / 255 - mean) / deviation, a number a channel")
     deviation: tuple[float, ...]
     teacher: str | None = Field(description="digest of the teacher whose soft targets it learnt; None: labels alone")
+    task: str = Field("classification", description="what the network is for")
     recipe: dict[str, object]
     best_epoch: int
     validation: Metrics = Field(min_length=1)

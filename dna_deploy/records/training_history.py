@@ -11,12 +11,6 @@ from pydantic import Field, model_validator
 from dna_deploy.records.files import Migration, Part, Provenance, Record
 from dna_deploy.records.score import Metrics, of_accuracy
 
-ONE_SHOT = "one-shot supernet"
-"""The subject of a training of the whole space in one."""
-
-CENTRE = "distance from the population's centre"
-"""How the measure of a training without a teacher begins."""
-
 MOST_POINTS = 300
 """A curve is read by eye: more points than a line has pixels say nothing."""
 

@@ -9,35 +9,26 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 from dna_deploy.errors import DnaDeployError
-from dna_deploy.records.known_space import class_counts
 from dna_deploy.records.latency_table import Calibration, LatencyTable
 from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.model_card import Absent, ModelCard
 from dna_deploy.records.profile_run import ProfileRun
 from dna_deploy.records.rating_calibration import RatingCalibration
+from dna_deploy.records.rating_run import RatingRun
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.samples import Quantile
 from dna_deploy.records.score import RATING, predicted
 from dna_deploy.records.search_outcome import SearchOutcome
+from dna_deploy.records.space_record import HeadedRecord, SpaceRecord
 from dna_deploy.records.trained_network import TrainedNetwork
-from dna_deploy.records.training_history import CENTRE, TrainingHistory
+from dna_deploy.records.training_history import TrainingHistory
 from dna_deploy.report.findings import AnyRecord, Findings
 from dna_deploy.report.merit import Merit
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.catalog import find_chain
-from dna_deploy.spaces.chain import ChainSpace
-
-
-class OfSpace(Protocol):
-    """A record that is about a space."""
-
-    @property
-    def space(self) -> str: ...
-    @property
-    def space_digest(self) -> str: ...
+from dna_deploy.spaces.chain import HeadedSpace, as_chain
+from dna_deploy.spaces.heads import parse_head
 
 
 @dataclass(frozen=True)
@@ -68,13 +59,21 @@ class Evidence:
         """The runs that a table was made from, else the newest of its target and space, the oldest first."""
         runs = self.findings.of(ProfileRun)
         exact = [run for run in runs if run.digest in table.runs]
-        alike = [run for run in runs if (run.target, run.space_digest) == (table.target, table.space_digest)]
+        alike = [
+            run for run in runs if (run.target, run.space_digest, run.head) == (table.target, table.space_digest, table.head)
+        ]
         return tuple(reversed(exact or alike[:1]))
 
     @cached_property
-    def space(self) -> ChainSpace | None:
-        """The space of the story, with its number of classes; None where it is not installed here."""
-        return space_of(next(self._about_a_space(), None), self.tables)
+    def space(self) -> HeadedSpace | None:
+        """The networks of the story, with their head; None where the space is not installed here, or is another one by now."""
+        record = next(self._about_a_space(), None)
+        head = next((one.head for one in self._about_a_space() if isinstance(one, HeadedRecord) and one.head), "")
+        try:
+            chain = as_chain(record.find_space()) if record else None
+            return None if chain is None else chain.with_head(parse_head(head) if head else None)
+        except DnaDeployError:
+            return None
 
     @property
     def space_name(self) -> str:
@@ -151,7 +150,7 @@ class Evidence:
         if self.trained:
             yield self.trained.architecture
 
-    def _about_a_space(self) -> Iterator[OfSpace]:
+    def _about_a_space(self) -> Iterator[SpaceRecord]:
         calibrations = self.findings.of(RatingCalibration)
         records = (self.outcome, self.ratings, *self.tables, self.card, self.trained, *self.runs, *calibrations)
         return (record for record in records if record is not None)
@@ -174,25 +173,10 @@ def select(findings: Findings) -> Evidence:
         ratings=ratings,
         tables=tables,
         trained=_named(findings.of(TrainedNetwork), digests),
-        histories=_newest_by_subject(_of_method(findings.of(TrainingHistory), ratings)),
+        histories=_newest_by_subject(_of_rating(findings, ratings)),
         measurement=_measurement(findings, card),
         doubts=tuple(doubts),
     )
-
-
-def space_of(record: OfSpace | None, tables: Iterable[LatencyTable]) -> ChainSpace | None:
-    """The space that a record is about: from the catalogue, with the number of classes that its tables have rows for."""
-    if record is None:
-        return None
-    try:
-        space = find_chain(record.space)
-    except DnaDeployError:
-        return None
-    sizes = {size for table in tables if table.space_digest == record.space_digest for size in class_counts(table, space)}
-    if isinstance(record, SearchOutcome):
-        sizes |= set(class_counts(record, space))
-    variants = (space, *(space.with_classes(size) for size in sorted(sizes)))
-    return next((variant for variant in variants if variant.digest == record.space_digest), None)
 
 
 def _named(records: tuple[AnyRecord, ...], digests: Collection[str]) -> AnyRecord | None:
@@ -213,10 +197,10 @@ def _tables(
     """One table a target, the one that the budget speaks of first."""
     digests = set(outcome.tables.values()) if outcome else set(card.digests.values()) if card else set()
     tables = findings.of(LatencyTable)
-    digest = outcome.space_digest if outcome else card.space_digest if card else tables[0].space_digest if tables else ""
+    about = outcome or card or next(iter(tables), None)
     by_target: dict[str, LatencyTable] = {}
     for table in sorted(tables, key=lambda table: table.digest not in digests):
-        if table.space_digest == digest:
+        if about and (table.space_digest, table.head) == (about.space_digest, about.head):
             by_target.setdefault(table.target.name, table)
     for target, used in (outcome.tables if outcome else {}).items():
         if target in by_target and by_target[target].digest != used:
@@ -227,13 +211,13 @@ def _tables(
     return tuple(sorted(by_target.values(), key=lambda table: table.target.name != first))
 
 
-def _of_method(histories: tuple[TrainingHistory, ...], ratings: RatingTable | None) -> tuple[TrainingHistory, ...]:
-    """Without those of blocks that learnt with a teacher where the ratings have none, or the other way round."""
+def _of_rating(findings: Findings, ratings: RatingTable | None) -> tuple[TrainingHistory, ...]:
+    """Without those of blocks that lie beside the run of another rater than made the ratings."""
+    histories = findings.of(TrainingHistory)
     if ratings is None:
         return histories
-    return tuple(
-        history for history in histories if history.block is None or (CENTRE in history.measure) == ratings.is_teacherless
-    )
+    others = {findings.folder_of(run) for run in findings.of(RatingRun) if run.method != ratings.rater}
+    return tuple(history for history in histories if history.block is None or findings.folder_of(history) not in others)
 
 
 def _newest_by_subject(histories: tuple[TrainingHistory, ...]) -> tuple[TrainingHistory, ...]:

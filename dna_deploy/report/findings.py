@@ -16,16 +16,17 @@ from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.model_card import ModelCard
 from dna_deploy.records.profile_run import ProfileRun
 from dna_deploy.records.rating_calibration import RatingCalibration
+from dna_deploy.records.rating_run import RatingRun
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.records.training_history import TrainingHistory
 
 KINDS: tuple[type[Record], ...] = (
-    EmbeddingHistory, LatencyTable, Measurement, ModelCard, ProfileRun, RatingCalibration, RatingTable, SearchOutcome,
-    TrainedNetwork, TrainingHistory,
+    EmbeddingHistory, LatencyTable, Measurement, ModelCard, ProfileRun, RatingCalibration, RatingRun, RatingTable,
+    SearchOutcome, TrainedNetwork, TrainingHistory,
 )  # fmt: skip
-_BY_KIND = {kind.KIND: kind for kind in KINDS}
+_BY_KIND = {name: kind for kind in KINDS for name in (kind.KIND, *kind.FORMER_KINDS)}
 _OF_OTHERS = {"node_modules", "site-packages", "__pycache__", "venv"}
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
@@ -62,6 +63,10 @@ class Findings:
     def name_of(self, record: Record) -> str:
         """The file that a record was read from."""
         return next(entry.name for entry in self.found if entry.record is record)
+
+    def folder_of(self, record: Record) -> str:
+        """The folder of that file."""
+        return self.name_of(record).rpartition("/")[0]
 
 
 def gather(paths: Sequence[Path]) -> Findings:

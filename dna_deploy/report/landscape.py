@@ -9,9 +9,8 @@ from statistics import fmean, median
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.report.evidence import Evidence
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.block import BlockChoice
-from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.chain import HeadedSpace
+from dna_deploy.spaces.shapes import Shape
 
 MOST_DOTS = 300
 """Of larger blocks so many are drawn, besides those worth their cost: the page would grow by megabytes."""
@@ -21,7 +20,9 @@ MOST_DOTS = 300
 class Candidate:
     """A candidate of a block; its cost is in seconds, or in MACs where there is no latency."""
 
-    choice: BlockChoice
+    name: str
+    width: int
+    depth: int
     rating: float
     standard_error: float
     cost: float
@@ -44,9 +45,9 @@ class Landscape:
     def useful(self) -> tuple[Candidate, ...]:
         """Candidates that no other of the same width beats in cost and rating at once."""
         chosen = []
-        for width in sorted({candidate.choice.width for candidate in self.candidates}):
+        for width in sorted({candidate.width for candidate in self.candidates}):
             best = math.inf
-            of_width = [candidate for candidate in self.candidates if candidate.choice.width == width]
+            of_width = [candidate for candidate in self.candidates if candidate.width == width]
             for candidate in sorted(of_width, key=lambda point: (point.cost, point.rating)):
                 if candidate.rating < best:
                     best = candidate.rating
@@ -70,24 +71,23 @@ class Landscape:
         return median(candidate.standard_error for candidate in self.candidates)
 
 
-def landscape_of(evidence: Evidence, space: ChainSpace, ratings: RatingTable, block: int) -> Landscape:
+def landscape_of(evidence: Evidence, space: HeadedSpace, ratings: RatingTable, block: int) -> Landscape:
     """The candidates of a block, with what they cost behind the answer's input."""
     answer, table, calibration = evidence.answer, evidence.table, evidence.calibration
     input = _input(space, answer, block)
     scale = calibration.scale if calibration else 1.0
     costs = {row.layer: scale * row.latency_s for row in table.rows} if table else {}
     candidates = []
-    rated = ratings.blocks[block]
-    for choice, rating, error in zip(space.index.candidates(block), rated.ratings, rated.standard_errors, strict=True):
+    for choice, rating, error in zip(space.index.candidates(block), *ratings.candidates[block], strict=True):
         layers = space.index.place(block, choice, input)
         cost = sum(costs.get(layer.key, math.inf) if table else layer.macs for layer in layers)
-        is_chosen = answer is not None and answer.parts[block] == str(choice)
+        name, is_chosen = str(choice), answer is not None and answer.parts[block] == str(choice)
         if math.isfinite(cost):
-            candidates.append(Candidate(choice, rating, error, cost, is_chosen))
+            candidates.append(Candidate(name, choice.width, choice.depth, rating, error, cost, is_chosen))
     return Landscape(block, tuple(candidates), table is not None)
 
 
-def _input(space: ChainSpace, answer: Architecture | None, block: int) -> FeatureMap:
+def _input(space: HeadedSpace, answer: Architecture | None, block: int) -> Shape:
     """What the block receives in the answer; without an answer, the narrowest input."""
     inputs = space.index.inputs[block]
     if answer is None or block == 0:

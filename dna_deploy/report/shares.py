@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dna_deploy.records.latency_table import Calibration, LatencyTable
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.placed import PlacedLayer
 
 OVERHEAD = "overhead"
@@ -22,7 +22,7 @@ class Share:
     standard_error_s: float
 
 
-def shares_of(space: ChainSpace, table: LatencyTable, network: Architecture, calibration: Calibration) -> tuple[Share, ...]:
+def shares_of(space: HeadedSpace, table: LatencyTable, network: Architecture, calibration: Calibration) -> tuple[Share, ...]:
     """Every layer's calibrated share and the overhead; together they are what the table predicts.
 
     Raises:

@@ -13,7 +13,7 @@ from dna_deploy.search.cost_model import CostModel
 from dna_deploy.search.front import trade_off
 from dna_deploy.search.quantities import Latency, Rating
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Network:
     rating: float
 
     @property
-    def blocks(self) -> tuple[str, ...]:
+    def parts(self) -> tuple[str, ...]:
         """Its blocks as text."""
         return self.architecture.parts
 
@@ -36,7 +36,7 @@ class TradeOff:
 
     merit: Merit
     """How its ratings are told."""
-    space: ChainSpace
+    space: HeadedSpace
     target: str
     quantile: str
     points: tuple[Network, ...]
@@ -59,7 +59,7 @@ class TradeOff:
         """The blocks in which a point differs from the next faster one."""
         if index == 0:
             return ()
-        pairs = zip(self.points[index - 1].blocks, self.points[index].blocks, strict=True)
+        pairs = zip(self.points[index - 1].parts, self.points[index].parts, strict=True)
         return tuple(block for block, (before, now) in enumerate(pairs) if before != now)
 
 
@@ -96,22 +96,22 @@ def find_trade_off(evidence: Evidence) -> TradeOff | str:
     )
 
 
-def _from_outcome(evidence: Evidence, space: ChainSpace) -> tuple[tuple[Network, ...], float, bool]:
+def _from_outcome(evidence: Evidence, space: HeadedSpace) -> tuple[tuple[Network, ...], float, bool]:
     """The outcome's own front, where it is over the latency of the first target alone."""
     outcome = evidence.outcome
     axis = str(Latency(evidence.target, evidence.quantile))
-    if outcome is None or outcome.front.axes != (axis,) or outcome.space_digest != space.digest:
+    if outcome is None or outcome.front.axes != (axis,) or not outcome.is_of(space):
         return (), 0.0, False
     points = [Network(space.parse(point.architecture), point.costs[0], point.rating) for point in outcome.front.points]
     others = any(demand.quantity != axis for demand in outcome.constraints)
     return tuple(sorted(points, key=lambda point: point.latency_s)), outcome.front.epsilon, others
 
 
-def _from_tables(evidence: Evidence, space: ChainSpace, ratings: RatingTable) -> tuple[Network, ...]:
+def _from_tables(evidence: Evidence, space: HeadedSpace, ratings: RatingTable) -> tuple[Network, ...]:
     """The front among all networks, computed here: it takes no time."""
     assert evidence.table is not None
     quantiles = [calibration.quantile for calibration in evidence.table.calibrations]
-    if not quantiles or not ratings.holds_for(space):
+    if not quantiles or not ratings.is_of(space):
         return ()
     quantile = evidence.quantile if evidence.quantile in quantiles else quantiles[0]
     axis = Latency(evidence.table.target.name, quantile)
@@ -123,7 +123,7 @@ def _from_tables(evidence: Evidence, space: ChainSpace, ratings: RatingTable) ->
     )
 
 
-def _found(evidence: Evidence, space: ChainSpace, which: str, confidence: float | None) -> Network | None:
+def _found(evidence: Evidence, space: HeadedSpace, which: str, confidence: float | None) -> Network | None:
     """The outcome's best or largest network, as predicted or planned with on the first target."""
     network: FoundNetwork | None = getattr(evidence.outcome, which, None)
     place = next((place for place in network.targets if place.target == evidence.target), None) if network else None

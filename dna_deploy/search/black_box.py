@@ -31,7 +31,8 @@ from dna_deploy.search.solver.problem import Problem
 from dna_deploy.search.strategies import STRATEGIES, Strategy, StrategyFactory
 from dna_deploy.search.tables import Tables
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
+from dna_deploy.spaces.heads import head_of
 from dna_deploy.spaces.space import SearchSpace
 
 Rate = Callable[[Architecture], float]
@@ -75,19 +76,19 @@ def search_black_box(
     asked_for, latency_tables = tuple(constraints), tuple(tables)
     if any(isinstance(constraint.quantity, Rating) for constraint in asked_for):
         raise UsageError("a black-box rating cannot be constrained", "leave the bound on the rating out")
-    known = Tables.of(space, latency_tables)
-    axis = known.resolve(first_axis(asked_for, latency_tables, Rating()))
-    question = _Question(space, known, known.resolved(asked_for), axis, name)
+    resolved = Tables.of(space, latency_tables)
+    axis = resolved.resolve(first_axis(asked_for, latency_tables, Rating()))
+    question = _Question(space, resolved, resolved.resolved(asked_for), axis, name)
     networks = question.networks()
     strategy = strategy or ("evolution" if isinstance(networks, Genomes) else "ageing")
-    factory: StrategyFactory = load_plugin("strategy", strategy, STRATEGIES)
-    about = {"space": space.digest, "rating": name, "strategy": strategy, "seed": seed}
+    factory: StrategyFactory = load_plugin("strategy", strategy, STRATEGIES, Strategy)
+    about = {"space": getattr(space, "identity", space.digest), "rating": name, "strategy": strategy, "seed": seed}
     seen = _explore(factory(networks, seed), rate, RatingLog(log, about), evaluations, progress)
     return question.outcome(networks, seen, f"{strategy}, seed {seed}, {len(seen)} networks rated")
 
 
 def _explore(
-    strategy: Strategy, rate: Rate, known: RatingLog, evaluations: int, progress: Callable[[int, float], None]
+    strategy: Strategy, rate: Rate, log: RatingLog, evaluations: int, progress: Callable[[int, float], None]
 ) -> dict[Architecture, float]:
     """Rates what the strategy asks for; a network that the log knows is not rated again."""
     seen: dict[Architecture, float] = {}
@@ -102,18 +103,18 @@ def _explore(
                 continue
             if len(seen) == evaluations:
                 return seen
-            seen[architecture] = _rating(architecture, rate, known)
+            seen[architecture] = _rating(architecture, rate, log)
             progress(len(seen), min(seen.values()))
         strategy.tell(np.array([seen[architecture] for architecture in proposed]))
         idle = idle + 1 if len(seen) == before else 0
     return seen
 
 
-def _rating(architecture: Architecture, rate: Rate, known: RatingLog) -> float:
+def _rating(architecture: Architecture, rate: Rate, log: RatingLog) -> float:
     line = str(architecture)
-    if line not in known.ratings:
-        known.add(line, float(rate(architecture)))
-    return known.ratings[line]
+    if line not in log.ratings:
+        log.add(line, float(rate(architecture)))
+    return log.ratings[line]
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class _Question:
 
     def networks(self) -> Networks:
         """What may be proposed. Of a chain it is known at once whether there is anything."""
-        if not isinstance(self.space, ChainSpace):
+        if not isinstance(self.space, HeadedSpace):
             return SampledNetworks(self.space, self.tables, self.quantities, self.demands)
         model = CostModel(self.tables, Problem.build(self.space, None, self.tables.measures(self.quantities)))
         if not len(solve(model, (self.axis,), self.demands).choices):
@@ -151,6 +152,7 @@ class _Question:
             provenance=Provenance.now(),
             space=self.space.name,
             space_digest=self.space.digest,
+            head=head_of(self.space),
             ratings=self.name,
             tables=self.tables.digests,
             objective="rating",
@@ -173,4 +175,4 @@ class _Question:
 
 
 def _candidates(space: SearchSpace) -> int | None:
-    return sum(space.index.counts) if isinstance(space, ChainSpace) else None
+    return sum(space.index.counts) if isinstance(space, HeadedSpace) else None

@@ -45,11 +45,11 @@ class Constraint:
             raise UsageError(f"unknown quantity {name!r}", suggest(name, tuple(_READERS)))
         bounds, _, place = text.partition("@")
         if name == "latency" and not place:
-            bounds, _, asked = bounds.partition(":")
+            bounds, _, level = bounds.partition(":")
             target = ""
         else:
-            target, _, asked = place.partition(":")
-        quantity = _quantity(name, target or None, read_quantile(asked) if asked else quantile)
+            target, _, level = place.partition(":")
+        quantity = _quantity(name, target or None, read_quantile(level) if level else quantile)
         least, separator, most = bounds.rpartition("..")
         read = _READERS[name]
         return cls(
@@ -97,8 +97,8 @@ def read_quantity(text: str, quantile: Quantile = "p50") -> Quantity:
         return Rating()
     if name not in _READERS:
         raise UsageError(f"unknown quantity {name!r}", suggest(name, ("rating", *_READERS)))
-    target, _, asked = place.partition(":")
-    return _quantity(name, target or None, read_quantile(asked) if asked else quantile)
+    target, _, level = place.partition(":")
+    return _quantity(name, target or None, read_quantile(level) if level else quantile)
 
 
 def _quantity(name: str, target: str | None, quantile: Quantile) -> Quantity:
@@ -114,9 +114,9 @@ def _quantity(name: str, target: str | None, quantile: Quantile) -> Quantity:
     return Parameters() if name == "parameters" else Macs()
 
 
-def read_quantile(asked: str) -> Quantile:
+def read_quantile(text: str) -> Quantile:
     """The quantile that a user named."""
-    for known in get_args(Quantile):
-        if asked == known:
-            return known  # type: ignore[no-any-return]
-    raise UsageError(f"unknown quantile {asked!r}", suggest(asked, get_args(Quantile)))
+    for quantile in get_args(Quantile):
+        if text == quantile:
+            return quantile  # type: ignore[no-any-return]
+    raise UsageError(f"unknown quantile {text!r}", suggest(text, get_args(Quantile)))

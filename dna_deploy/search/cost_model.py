@@ -18,7 +18,7 @@ from dna_deploy.search.quantities import Quantity
 from dna_deploy.search.solver.problem import Column, Problem
 from dna_deploy.search.solver.trellis import Criterion
 from dna_deploy.search.tables import Scale, Tables
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class CostModel:
     @classmethod
     def build(
         cls,
-        space: ChainSpace,
+        space: HeadedSpace,
         ratings: RatingTable | None,
         tables: Iterable[LatencyTable],
         quantities: Iterable[Quantity],
@@ -44,13 +44,13 @@ class CostModel:
             TableError: a table or the ratings are for another space.
             UsageError: a quantity names a target without a table, or none where there are several.
         """
-        known = Tables.of(space, tables, confidence)
+        resolved = Tables.of(space, tables, confidence)
         if ratings is not None:
             ratings.check_space(space)
-        return cls(known, Problem.build(space, ratings, known.measures(quantities)), ratings)
+        return cls(resolved, Problem.build(space, ratings, resolved.measures(quantities)), ratings)
 
     @property
-    def space(self) -> ChainSpace:
+    def space(self) -> HeadedSpace:
         return self.problem.space
 
     # From quantities to columns.
@@ -128,7 +128,7 @@ class CostModel:
     @cached_property
     def _block_ratings(self) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]:
         assert self.ratings is not None
-        return tuple((np.array(block.ratings), np.array(block.standard_errors)) for block in self.ratings.blocks)
+        return tuple((np.array(ratings), np.array(errors)) for ratings, errors in self.ratings.candidates)
 
     def _place(self, quantity: Quantity) -> tuple[int, Column, Scale]:
         scale = self.tables.scale(quantity)

@@ -17,7 +17,7 @@ from dna_deploy.search.cost_model import CostModel
 from dna_deploy.search.quantities import Latency, Rating
 from dna_deploy.search.solver.exact import solve
 from dna_deploy.search.solver.infeasible import infeasible
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 
 _MOST_DEVICES = 12
 
@@ -50,7 +50,7 @@ class Portfolio:
 
 
 def portfolio(
-    space: ChainSpace,
+    space: HeadedSpace,
     ratings: RatingTable,
     tables: Iterable[LatencyTable],
     budgets: Iterable[Constraint],
@@ -156,6 +156,6 @@ def _cover(groups: list[tuple[int, ...]], devices: int) -> list[tuple[int, ...]]
 
     member = np.array([[device in group for group in groups] for device in range(devices)], float)
     whole = np.ones(len(groups), np.int64)
-    found = milp(np.ones(len(groups)), integrality=whole, bounds=Bounds(0, 1), constraints=LinearConstraint(member, 1, 1))
-    assert found.x is not None
-    return [group for group, chosen in zip(groups, found.x, strict=True) if chosen > 0.5]
+    solution = milp(np.ones(len(groups)), integrality=whole, bounds=Bounds(0, 1), constraints=LinearConstraint(member, 1, 1))
+    assert solution.x is not None
+    return [group for group, chosen in zip(groups, solution.x, strict=True) if chosen > 0.5]

@@ -26,16 +26,16 @@ def diversify(
     Two networks differ in a layer where its operation or width does, or where only one of them has it. To be different
     enough from an earlier network is one more lower bound, so every search is exact.
     """
-    found = [first.choices[0]]
+    chosen = [first.choices[0]]
     problem, criteria = model.problem, model.criteria(objectives, constraints)
     states, expanded = first.states, first.expanded
-    while len(found) < top:
-        counts = model.problem.layers_unlike(found[-1])
-        problem = problem.with_counts(("layers unlike", len(found)), counts)
+    while len(chosen) < top:
+        counts = model.problem.layers_unlike(chosen[-1])
+        problem = problem.with_counts(("layers unlike", len(chosen)), counts)
         criteria = (*criteria, Criterion(len(problem.columns) - 1, sign=-1, limit=-differences))
         solution = solve_trellis(Trellis(problem, criteria))
         states, expanded = states + solution.states, expanded + solution.expanded
         if not len(solution.choices):
             break
-        found.append(solution.choices[0])
-    return Solution(np.array(found, np.intp), states, expanded)
+        chosen.append(solution.choices[0])
+    return Solution(np.array(chosen, np.intp), states, expanded)

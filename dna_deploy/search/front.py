@@ -49,8 +49,8 @@ def trade_off(
     programme = run(Trellis(model.problem, criteria), Effort(most_labels=most_labels, thinned=tuple(range(len(axes)))))
     choices = programme.choices(np.arange(len(programme.results)))
     totals = model.problem.totals(choices)
-    kept = non_dominated(totals[[*(model.column(axis) for axis in axes), 0]])
-    totals, choices = totals[:, kept], choices[kept]
+    points = non_dominated(totals[[*(model.column(axis) for axis in axes), 0]])
+    totals, choices = totals[:, points], choices[points]
     costs = np.stack([model.values(axis, totals) for axis in axes])
     return TradeOff(
         tuple(axes), choices, model.values(Rating(), totals), costs, programme.epsilon, programme.states, model.problem

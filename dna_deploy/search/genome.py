@@ -63,7 +63,7 @@ class Genomes:
         choices = self.choices(genome)
         totals = self._problem.totals(choices[None])
         within = [criterion.sign * totals[criterion.column] <= criterion.limit for criterion in self._limits]
-        if np.isfinite(totals).all() and all(bool(one[0]) for one in within):
+        if np.isfinite(totals).all() and all(bool(mask[0]) for mask in within):
             return genome
         unlike = self._problem.layers_unlike(choices)
         return self._cheapest("layers unlike", [np.floor((count + rng.random(count.size) / 100) * 1e6) for count in unlike])

@@ -92,7 +92,7 @@ class SampledNetworks:
         return too_much + too_little
 
     def _infeasible(self, nearest: Architecture | None) -> InfeasibleError:
-        asked = " and ".join(map(str, self._limits)) or "no absent rows"
+        demands = " and ".join(map(str, self._limits)) or "no absent rows"
         if nearest is None:
             hint = "no network that was drawn has all its layers measured: profile the space again"
         else:
@@ -100,4 +100,4 @@ class SampledNetworks:
                 f"{limit.quantity} of {limit.quantity.format(self.value(limit.quantity, nearest))}" for limit in self._limits
             )
             hint = f"the nearest one, {nearest}, has a {' and a '.join(values)}"
-        return InfeasibleError(f"no architecture of {self._space.name!r} was found that has {asked}", hint)
+        return InfeasibleError(f"no architecture of {self._space.name!r} was found that has {demands}", hint)

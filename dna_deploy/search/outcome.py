@@ -16,6 +16,7 @@ from dna_deploy.search.explain import block_reasons, loosened, step_of
 from dna_deploy.search.front import TradeOff
 from dna_deploy.search.quantities import Macs, Quantity, Rating
 from dna_deploy.search.solver.exact import Solution, solve
+from dna_deploy.spaces.heads import head_of
 
 METHOD = "dynamic programme over blocks by output width; non-dominated labels, pruned by Lagrangian bounds"
 
@@ -45,6 +46,7 @@ def outcome_of(model: CostModel, answer: Answer) -> SearchOutcome:
         provenance=Provenance.now(),
         space=model.space.name,
         space_digest=model.space.digest,
+        head=head_of(model.space),
         ratings=model.ratings.digest,
         tables=model.tables.digests,
         objective=str(answer.objective),

@@ -22,11 +22,11 @@ from dna_deploy.search.quantities import Latency, Macs, Quantity, Rating
 from dna_deploy.search.solver.exact import Solution, solve
 from dna_deploy.search.solver.infeasible import infeasible
 from dna_deploy.search.solver.ties import cheapest_first, tied_with
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 
 
 def search(
-    space: ChainSpace,
+    space: HeadedSpace,
     ratings: RatingTable,
     tables: Iterable[LatencyTable] = (),
     constraints: Iterable[Constraint] = (),
@@ -86,7 +86,7 @@ def search(
 
 
 def largest_that_fits(
-    space: ChainSpace, ratings: RatingTable, tables: Iterable[LatencyTable], constraints: Iterable[Constraint]
+    space: HeadedSpace, ratings: RatingTable, tables: Iterable[LatencyTable], constraints: Iterable[Constraint]
 ) -> FoundNetwork:
     """The baseline of every claim: the network with the most MACs within the constraints, whatever its rating.
 
@@ -104,7 +104,7 @@ def largest_that_fits(
 
 
 def pareto_front(
-    space: ChainSpace,
+    space: HeadedSpace,
     ratings: RatingTable,
     tables: Iterable[LatencyTable],
     axes: Sequence[Quantity],
@@ -127,16 +127,16 @@ def pareto_front(
     if not named or Rating() in named or len(set(named)) < len(named):
         shown = ", ".join(map(str, named)) or "nothing"
         raise UsageError(f"{shown} cannot be traded for the rating", "name one or more costs, each once")
-    found = trade_off(model, named, demands)
-    if not len(found.ratings):
+    points = trade_off(model, named, demands)
+    if not len(points.ratings):
         raise infeasible(model, demands)
-    return found
+    return points
 
 
 def first_axis(constraints: Sequence[Constraint], tables: Sequence[LatencyTable], objective: Quantity) -> Quantity:
     """The cost that the front is drawn over: the first latency asked, else the first cost, else the only table's latency."""
-    asked = [objective, *(constraint.quantity for constraint in constraints)]
-    costs = [quantity for quantity in asked if not isinstance(quantity, Rating)]
+    quantities = [objective, *(constraint.quantity for constraint in constraints)]
+    costs = [quantity for quantity in quantities if not isinstance(quantity, Rating)]
     latencies = [quantity for quantity in costs if isinstance(quantity, Latency)]
     fallback = Latency(tables[0].target.name, tables[0].calibrations[0].quantile) if len(tables) == 1 else Macs()
     return next(iter([*latencies, *costs]), fallback)
@@ -154,7 +154,7 @@ class _Question:
     @classmethod
     def ask(
         cls,
-        space: ChainSpace,
+        space: HeadedSpace,
         ratings: RatingTable,
         tables: tuple[LatencyTable, ...],
         constraints: tuple[Constraint, ...],
@@ -163,8 +163,8 @@ class _Question:
     ) -> _Question:
         objective = objective or Rating()
         axis = first_axis(constraints, tables, objective)
-        wanted = (objective, axis, Macs(), *(constraint.quantity for constraint in constraints))
-        model = CostModel.build(space, ratings, tables, wanted, confidence)
+        quantities = (objective, axis, Macs(), *(constraint.quantity for constraint in constraints))
+        model = CostModel.build(space, ratings, tables, quantities, confidence)
         return cls(model, model.tables.resolved(constraints), model.tables.resolve(axis), model.tables.resolve(objective))
 
 

@@ -14,12 +14,12 @@ from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.search.quantities import Macs
 from dna_deploy.search.question import pareto_front
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 
 _DRAWN = 800
 
 
-def spread(space: ChainSpace, ratings: RatingTable, count: int, *, seed: int = 0) -> tuple[Architecture, ...]:
+def spread(space: HeadedSpace, ratings: RatingTable, count: int, *, seed: int = 0) -> tuple[Architecture, ...]:
     """A Latin hypercube over two ranks: that of the operations, and among networks of like operations that of the rating.
 
     Half of the networks that are chosen from are drawn uniformly, half are the exact front and its neighbours.
@@ -43,9 +43,9 @@ def spread(space: ChainSpace, ratings: RatingTable, count: int, *, seed: int = 0
     return tuple(chosen)
 
 
-def _front(space: ChainSpace, ratings: RatingTable, rng: random.Random) -> list[Architecture]:
+def _front(space: HeadedSpace, ratings: RatingTable, rng: random.Random) -> list[Architecture]:
     """Networks that none beats in rating and operations at once, then neighbours of them."""
-    found = pareto_front(space, ratings, (), (Macs(),))
-    front = found.architectures
+    points = pareto_front(space, ratings, (), (Macs(),))
+    front = points.architectures
     few = list(front) if len(front) <= _DRAWN // 4 else rng.sample(front, _DRAWN // 4)
     return [*few, *(space.mutate(rng.choice(front), rng) for _ in range(_DRAWN // 2 - len(few)))]

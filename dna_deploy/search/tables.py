@@ -106,7 +106,7 @@ class Tables:
                 assert quantity.target is not None
                 table = self.by_target[quantity.target]
                 calibration = table.calibration(quantity.quantile)
-                rise = 1 + self.deviations * calibration.relative_error
+                rise = 1 + self.deviations * calibration.greatest_error
                 return Scale(self._rows(table), calibration.scale * rise, calibration.offset_s * rise)
             case Parameters():
                 return Scale(PARAMETERS)
@@ -189,14 +189,14 @@ class Tables:
         """Bytes of a number, and the batch."""
         if target is None:
             return BYTES_OF["fp32"], 1
-        of = self.by_target[target].target
-        return BYTES_OF[of.precision], of.batch
+        device = self.by_target[target].target
+        return BYTES_OF[device.precision], device.batch
 
     def _only_target(self, quantity: Quantity) -> str:
         if len(self.by_target) == 1:
             return next(iter(self.by_target))
-        known = ", ".join(self.by_target) or "none"
-        raise UsageError(f"which target is the {quantity} for? there are tables for: {known}", "write it like 20ms@TARGET")
+        names = ", ".join(self.by_target) or "none"
+        raise UsageError(f"which target is the {quantity} for? there are tables for: {names}", "write it like 20ms@TARGET")
 
     def _alike_target(self, quantity: Quantity) -> str:
         if len({self._bytes(target) for target in self.by_target}) == 1:

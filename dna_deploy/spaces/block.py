@@ -11,8 +11,9 @@ from typing import TypeAlias
 
 from dna_deploy.errors import UsageError
 from dna_deploy.plugins import suggest
-from dna_deploy.spaces.operations import FeatureMap, Operation
+from dna_deploy.spaces.operations import Operation
 from dna_deploy.spaces.placed import PlacedLayer
+from dna_deploy.spaces.shapes import Shape
 
 CellPath: TypeAlias = tuple[int, ...]
 """The number of the chosen operation in every layer of a cell."""
@@ -83,7 +84,7 @@ class Cell:
         for operations in itertools.product(*self.layers):
             yield BlockChoice(self.width, operations)
 
-    def place(self, input: FeatureMap, stride: int, out_channels: int | None = None) -> PlacedCell:
+    def place(self, input: Shape, stride: int, out_channels: int | None = None) -> PlacedCell:
         """Every layer that the cell can put behind ``input``; the last emits ``out_channels``, or the cell's width.
 
         Raises:

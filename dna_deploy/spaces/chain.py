@@ -1,4 +1,7 @@
-"""A chain: a fixed stem, blocks that hold choices, a fixed head. Counts, enumerates, places and samples exactly."""
+"""A chain: a fixed stem and blocks that hold choices. Counts, enumerates, places and samples exactly.
+
+Its networks end in features. What a task puts behind them makes it a `HeadedSpace`.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,9 @@ from dna_deploy.errors import UsageError
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.chain_index import ChainIndex
-from dna_deploy.spaces.operations import FeatureMap
-from dna_deploy.spaces.placed import PlacedLayer, describe_operation, place_chain
+from dna_deploy.spaces.placed import PlacedLayer, describe_operation, in_a_row, place_chain
 from dna_deploy.spaces.sections import Sections
+from dna_deploy.spaces.shapes import FeatureMap, Shape
 from dna_deploy.spaces.space import SearchSpace
 
 
@@ -29,24 +32,30 @@ class ChainSpace:
     input: FeatureMap
     stem: tuple[FixedLayer, ...]
     blocks: tuple[Block, ...]
-    head: tuple[FixedLayer, ...]
+    usual_head: tuple[FixedLayer, ...]
+    """Behind the last block in the task that the space was made for. It shapes other heads, and belongs to no network."""
+
+    @property
+    def identity(self) -> str:
+        """Names everything that what is made of the space depends on."""
+        return self.digest
 
     @cached_property
     def digest(self) -> str:
-        """Names the space in files: equal digests mean equal candidates in equal order at equal shapes."""
-        text = json.dumps(self.describe(), sort_keys=True, separators=(",", ":"))
-        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+        """Names the space in files: equal digests mean equal candidates in equal order at equal shapes, behind any head."""
+        return "sha256:" + hashlib.sha256(self.text_with(self.usual_head).encode()).hexdigest()
+
+    def text_with(self, head: tuple[FixedLayer, ...]) -> str:
+        """The space and a head as one text, whatever machine writes it."""
+        return json.dumps({**self.describe(), "head": _describe(head)}, sort_keys=True, separators=(",", ":"))
 
     @property
-    def inputs(self) -> tuple[FeatureMap, ...]:
+    def inputs(self) -> tuple[Shape, ...]:
         """What a network receives: images."""
         return (self.input,)
 
     def describe(self) -> dict[str, object]:
         """The space as plain data."""
-
-        def fixed(layers: tuple[FixedLayer, ...]) -> list[list[object]]:
-            return [[describe_operation(layer.operation), layer.out_channels, layer.stride] for layer in layers]
 
         def cell(candidates: Cell) -> list[object]:
             return [candidates.width, [[describe_operation(op) for op in operations] for operations in candidates.layers]]
@@ -54,14 +63,9 @@ class ChainSpace:
         return {
             "name": self.name,
             "input": str(self.input),
-            "stem": fixed(self.stem),
+            "stem": _describe(self.stem),
             "blocks": [[block.stride, [cell(choices) for choices in block.cells]] for block in self.blocks],
-            "head": fixed(self.head),
         }
-
-    @property
-    def classes(self) -> int:
-        return self.head[-1].out_channels
 
     def with_resolution(self, resolution: int) -> ChainSpace:
         """The same choices for square images of another size; its name carries the size."""
@@ -72,9 +76,20 @@ class ChainSpace:
         name = f"{self.name.partition('@')[0]}@{resolution}"
         return replace(self, name=name, input=FeatureMap(self.input.channels, resolution, resolution))
 
-    def with_classes(self, classes: int) -> ChainSpace:
-        """The same choices with another number of classes."""
-        return replace(self, head=(*self.head[:-1], replace(self.head[-1], out_channels=classes)))
+    def head_for(self, outputs: int) -> tuple[FixedLayer, ...]:
+        """The usual head with so many outputs.
+
+        Raises:
+            UsageError: there is none, or there are no outputs.
+        """
+        if not self.usual_head or outputs < 1:
+            raise UsageError(f"{self.name!r} has no head with {outputs} outputs", "a task can bring its own")
+        return (*self.usual_head[:-1], replace(self.usual_head[-1], out_channels=outputs))
+
+    def with_head(self, head: tuple[FixedLayer, ...] | None = None) -> HeadedSpace:
+        """The networks of the space with a head behind them; its usual one where none is given."""
+        parts = (self.name, self.input, self.stem, self.blocks, self.usual_head)
+        return HeadedSpace(*parts, self.usual_head if head is None else head)
 
     def size(self) -> int:
         """How many networks there are."""
@@ -121,8 +136,9 @@ class ChainSpace:
         """The blocks, as `index` calls them."""
         return range(len(self.blocks))
 
-    def head_layers(self, input: FeatureMap) -> tuple[PlacedLayer, ...]:
-        return _place_fixed(self.head, input)
+    def head_layers(self, input: Shape) -> tuple[PlacedLayer, ...]:
+        """What stands behind features of a shape: nothing, unless a task put it there."""
+        return ()
 
     def sections(self, architecture: Architecture) -> Sections:
         """Every layer of a network, block by block.
@@ -130,21 +146,26 @@ class ChainSpace:
         Raises:
             UsageError: the architecture is not in this space.
         """
-        blocks, input = [], self.index.entry
+        blocks = list[tuple[PlacedLayer, ...]]()
+        input = self.index.entry
         for block, choice in enumerate(self.index.choices(architecture)):
             blocks.append(self.index.place(block, choice, input))
             input = blocks[-1][-1].output
         return Sections(self.stem_layers, tuple(blocks), self.head_layers(input))
 
     def place(self, architecture: Architecture) -> tuple[PlacedLayer, ...]:
-        """Every layer of a network from stem to head.
+        """Every layer of a network in order.
 
         Raises:
             UsageError: the architecture is not in this space.
         """
         return self.sections(architecture).layers
 
-    def outputs(self, architecture: Architecture) -> tuple[FeatureMap, ...]:
+    def wires(self, architecture: Architecture) -> tuple[tuple[int, ...], ...]:
+        """Every layer receives from the one before it."""
+        return in_a_row(self.place(architecture))
+
+    def outputs(self, architecture: Architecture) -> tuple[Shape, ...]:
         """What every block of a network emits."""
         return tuple(layers[-1].output for layers in self.sections(architecture).blocks)
 
@@ -167,7 +188,32 @@ class ChainSpace:
         return Architecture.of(self.index.choices(Architecture(line.strip())))
 
 
-def _place_fixed(layers: tuple[FixedLayer, ...], input: FeatureMap) -> tuple[PlacedLayer, ...]:
+@dataclass(frozen=True)
+class HeadedSpace(ChainSpace):
+    """A chain whose networks end in the head of a task. It has the digest of the chain: what may be chosen is the same."""
+
+    head: tuple[FixedLayer, ...]
+
+    @cached_property
+    def identity(self) -> str:
+        """Names the networks with their head, for what is trained with it."""
+        return "sha256:" + hashlib.sha256(self.text_with(self.head).encode()).hexdigest()
+
+    @property
+    def out_channels(self) -> int:
+        """How many numbers a network gives for an image, such as a score a class."""
+        return self.head[-1].out_channels
+
+    def head_layers(self, input: Shape) -> tuple[PlacedLayer, ...]:
+        """The head behind features of a shape."""
+        return _place_fixed(self.head, input)
+
+
+def _describe(layers: tuple[FixedLayer, ...]) -> list[list[object]]:
+    return [[describe_operation(layer.operation), layer.out_channels, layer.stride] for layer in layers]
+
+
+def _place_fixed(layers: tuple[FixedLayer, ...], input: Shape) -> tuple[PlacedLayer, ...]:
     return place_chain(((layer.operation, layer.out_channels, layer.stride) for layer in layers), input)
 
 
@@ -183,3 +229,15 @@ def as_chain(space: SearchSpace) -> ChainSpace:
             "rate whole networks of it with: dna-deploy search with",
         )
     return space
+
+
+def with_usual_head(space: SearchSpace) -> SearchSpace:
+    """The networks of a space: of a chain without a head, with its usual one; of others as they are."""
+    return space.with_head() if isinstance(space, ChainSpace) and not isinstance(space, HeadedSpace) else space
+
+
+def as_headed(space: SearchSpace) -> HeadedSpace:
+    """The networks of a chain; see `with_usual_head` and `as_chain`."""
+    networks = with_usual_head(as_chain(space))
+    assert isinstance(networks, HeadedSpace)
+    return networks

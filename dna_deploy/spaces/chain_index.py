@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import Block, BlockChoice, CellPath, PlacedCell, Trunk
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.operations import Operation
 from dna_deploy.spaces.placed import PlacedLayer, place_chain
+from dna_deploy.spaces.shapes import FeatureMap, Shape, feature_map
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class ChainIndex:
     """The blocks of a chain behind the shape that the first of them receives. Blocks are called by their number from 0."""
 
     blocks: tuple[Block, ...]
-    entry: FeatureMap
+    entry: Shape
 
     # Candidates and their positions.
 
@@ -26,6 +28,18 @@ class ChainIndex:
     def counts(self) -> tuple[int, ...]:
         """How many candidates every block has."""
         return tuple(block.count() for block in self.blocks)
+
+    @cached_property
+    def operations(self) -> frozenset[Operation]:
+        """Everything that any layer can be."""
+        cells = chain.from_iterable(block.cells for block in self.blocks)
+        return frozenset(operation for cell in cells for operations in cell.layers for operation in operations)
+
+    def layer_names(self, block: int) -> Iterator[str]:
+        """`BlockChoice.layer_names` of all candidates of a block, each once."""
+        for cell in self.blocks[block].cells:
+            for number, operations in enumerate(cell.layers, 1):
+                yield from (f"{cell.width}x{cell.depth} layer {number}: {operation.code}" for operation in operations)
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -65,8 +79,8 @@ class ChainIndex:
 
     def exits(self, block: int) -> tuple[int, ...]:
         """For every candidate of a block, which of the widths that the block can emit it has."""
-        index = self.blocks[block]
-        return tuple(exit for cell in index.cells for exit in (index.widths.index(cell.width),) * cell.count())
+        cells, widths = self.blocks[block].cells, self.blocks[block].widths
+        return tuple(exit for cell in cells for exit in (widths.index(cell.width),) * cell.count())
 
     # Genes: a candidate as one digit for its cell and one for each layer of the block's deepest cell.
 
@@ -92,19 +106,28 @@ class ChainIndex:
     # Places: what every block can receive and the layers that it can put there.
 
     @cached_property
-    def inputs(self) -> tuple[tuple[FeatureMap, ...], ...]:
+    def inputs(self) -> tuple[tuple[Shape, ...], ...]:
         """Every shape that a block can receive, by ascending width, a tuple a block; the last is what the head receives."""
-        inputs: list[tuple[FeatureMap, ...]] = [(self.entry,)]
+        inputs: list[tuple[Shape, ...]] = [(self.entry,)]
         for block in self.blocks:
             places = [cell.place(input, block.stride) for input in inputs[-1] for cell in block.cells]
             emitted = {placed[-1][0].output for placed in places}
-            inputs.append(tuple(sorted(emitted, key=lambda shape: (shape.channels, shape.height, shape.width))))
+            inputs.append(tuple(sorted(emitted, key=lambda shape: (shape.channels, shape.sizes))))
         return tuple(inputs)
 
     @property
-    def outputs(self) -> tuple[tuple[FeatureMap, ...], ...]:
+    def outputs(self) -> tuple[tuple[Shape, ...], ...]:
         """Every shape that a block can emit, by ascending width, a tuple a block."""
         return self.inputs[1:]
+
+    @property
+    def maps(self) -> tuple[tuple[FeatureMap, ...], ...]:
+        """`outputs`, where all of them are feature maps.
+
+        Raises:
+            UsageError: a block emits tokens.
+        """
+        return tuple(tuple(map(feature_map, shapes)) for shapes in self.outputs)
 
     @cached_property
     def cells(self) -> tuple[tuple[tuple[PlacedCell, ...], ...], ...]:
@@ -114,7 +137,7 @@ class ChainIndex:
             for block, inputs in zip(self.blocks, self.inputs, strict=False)
         )
 
-    def place(self, block: int, choice: BlockChoice, input: FeatureMap) -> tuple[PlacedLayer, ...]:
+    def place(self, block: int, choice: BlockChoice, input: Shape) -> tuple[PlacedLayer, ...]:
         """The layers that a candidate puts behind ``input``."""
         strides = (self.blocks[block].stride, *(1,) * (choice.depth - 1))
         return place_chain(
@@ -127,13 +150,13 @@ class ChainIndex:
 
     def path_of(self, block: int, choice: BlockChoice | str) -> tuple[int, CellPath]:
         """The number of a candidate's cell, and its path there; the candidate may be a part of an architecture."""
-        index = self.blocks[block]
-        return index.path_of(index.parse(choice) if isinstance(choice, str) else choice)
+        holder = self.blocks[block]
+        return holder.path_of(holder.parse(choice) if isinstance(choice, str) else choice)
 
     def paths(self, architecture: Architecture) -> tuple[tuple[int, CellPath], ...]:
         """`path_of` every block's candidate."""
         return tuple(self.path_of(block, choice) for block, choice in enumerate(self.choices(architecture)))
 
-    def place_trunk(self, block: int, trunk: Trunk, input: FeatureMap, out_channels: int | None = None) -> PlacedCell:
+    def place_trunk(self, block: int, trunk: Trunk, input: Shape, out_channels: int | None = None) -> PlacedCell:
         """Every layer that a trunk of a block puts behind ``input``."""
         return trunk.cell.place(input, self.blocks[block].stride, out_channels)

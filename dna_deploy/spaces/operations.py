@@ -1,6 +1,6 @@
 """What a layer can be. An operation knows its shapes and its exact costs; how it runs is the business of ``nets``.
 
-An operation does not know its width or stride: those come from the place it is put (`PlacedLayer`).
+An operation does not know its inputs, its width or its stride: those come from the `Place` where it is put.
 """
 
 from __future__ import annotations
@@ -9,57 +9,51 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class FeatureMap:
-    """The shape of a tensor between two layers, batch left out."""
-
-    channels: int
-    height: int
-    width: int
-
-    @property
-    def elements(self) -> int:
-        return self.channels * self.height * self.width
-
-    def __str__(self) -> str:
-        return f"{self.channels}x{self.height}x{self.width}"
-
-
-@dataclass(frozen=True)
-class Convolution:
-    """One convolution or linear map inside an operation: the unit in which costs are counted."""
-
-    input: FeatureMap
-    output: FeatureMap
-    kernel_size: int = 1
-    groups: int = 1
-    bias: bool = False
-    batch_norm: bool = True
-
-    @property
-    def weights(self) -> int:
-        return self.output.channels * (self.input.channels // self.groups) * self.kernel_size**2
-
-    @property
-    def parameters(self) -> int:
-        """Trainable parameters: weights, bias, and scale and shift of the batch norm."""
-        return self.weights + self.output.channels * (int(self.bias) + 2 * int(self.batch_norm))
-
-    @property
-    def deployed_parameters(self) -> int:
-        """Parameters once the batch norm is folded into weights and a bias."""
-        return self.weights + self.output.channels * int(self.bias or self.batch_norm)
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulate operations for one image."""
-        return self.weights * self.output.height * self.output.width
+from dna_deploy.errors import UsageError
+from dna_deploy.spaces.shapes import FeatureMap, Shape, Tokens
+from dna_deploy.spaces.step import Step, convolution
 
 
 def reduced(size: int, stride: int) -> int:
     """Height or width after a convolution with 'same' padding and this stride."""
     return math.ceil(size / stride)
+
+
+@dataclass(frozen=True)
+class Place:
+    """What an operation receives, how many channels it must emit, and by what it divides height and width."""
+
+    inputs: tuple[Shape, ...]
+    out_channels: int
+    stride: int = 1
+
+    @property
+    def feature_map(self) -> FeatureMap:
+        """The only input, which must be a feature map."""
+        match self.inputs:
+            case (FeatureMap() as only,):
+                return only
+        raise UsageError(f"a feature map is needed where {self._received} is received")
+
+    @property
+    def tokens(self) -> Tokens:
+        """The only input, which must be tokens, with a stride of 1."""
+        match self.inputs:
+            case (Tokens() as only,) if self.stride == 1:
+                return only
+        raise UsageError(f"tokens and a stride of 1 are needed where {self._received} is received with stride {self.stride}")
+
+    @property
+    def reduced(self) -> FeatureMap:
+        """A feature map of the first input's size divided by the stride, with the channels that are emitted."""
+        first = self.inputs[0]
+        if not isinstance(first, FeatureMap):
+            raise UsageError(f"a feature map is needed where {self._received} is received")
+        return FeatureMap(self.out_channels, reduced(first.height, self.stride), reduced(first.width, self.stride))
+
+    @property
+    def _received(self) -> str:
+        return "+".join(map(str, self.inputs))
 
 
 class Operation(ABC):
@@ -71,14 +65,22 @@ class Operation(ABC):
         """The short name in an architecture's line, unique within a space: letters, digits, '.', '_'."""
 
     @abstractmethod
-    def convolutions(self, input: FeatureMap, out_channels: int, stride: int) -> tuple[Convolution, ...]:
-        """Everything with weights that runs for one image, in order."""
+    def steps(self, at: Place) -> tuple[Step, ...]:
+        """Everything with weights or multiply-accumulates that runs for one image, in order.
 
-    def output(self, input: FeatureMap, out_channels: int, stride: int) -> FeatureMap:
-        """The shape of the result."""
-        return FeatureMap(out_channels, reduced(input.height, stride), reduced(input.width, stride))
+        Raises:
+            UsageError: the operation cannot stand there.
+        """
 
-    def has_residual(self, input: FeatureMap, out_channels: int, stride: int) -> bool:
+    def output(self, at: Place) -> Shape:
+        """The shape of the result.
+
+        Raises:
+            UsageError: the operation cannot stand there.
+        """
+        return at.reduced
+
+    def has_residual(self, at: Place) -> bool:
         """Whether the input is kept and added to the result."""
         return False
 
@@ -94,8 +96,8 @@ class Conv(Operation):
     def code(self) -> str:
         return f"conv{self.kernel_size}"
 
-    def convolutions(self, input: FeatureMap, out_channels: int, stride: int) -> tuple[Convolution, ...]:
-        return (Convolution(input, self.output(input, out_channels, stride), self.kernel_size),)
+    def steps(self, at: Place) -> tuple[Step, ...]:
+        return (convolution(at.feature_map, at.reduced, self.kernel_size),)
 
 
 @dataclass(frozen=True)
@@ -111,19 +113,19 @@ class Pointwise(Operation):
     def code(self) -> str:
         return "p1"
 
-    def convolutions(self, input: FeatureMap, out_channels: int, stride: int) -> tuple[Convolution, ...]:
-        output = self.output(input, out_channels, stride)
-        return (Convolution(FeatureMap(input.channels, output.height, output.width), output),)
+    def steps(self, at: Place) -> tuple[Step, ...]:
+        output = at.reduced
+        return (convolution(FeatureMap(at.feature_map.channels, output.height, output.width), output),)
 
-    def has_residual(self, input: FeatureMap, out_channels: int, stride: int) -> bool:
-        return stride == 1 and input.channels == out_channels
+    def has_residual(self, at: Place) -> bool:
+        return at.stride == 1 and at.feature_map.channels == at.out_channels
 
 
-def _squeeze_excite(features: FeatureMap, squeezed_channels: int) -> tuple[Convolution, ...]:
+def _squeeze_excite(features: FeatureMap, squeezed_channels: int) -> tuple[Step, ...]:
     wide, narrow = FeatureMap(features.channels, 1, 1), FeatureMap(squeezed_channels, 1, 1)
     return (
-        Convolution(wide, narrow, bias=True, batch_norm=False),
-        Convolution(narrow, wide, bias=True, batch_norm=False),
+        convolution(wide, narrow, bias=True, batch_norm=False),
+        convolution(narrow, wide, bias=True, batch_norm=False),
     )
 
 
@@ -147,17 +149,18 @@ class MBConv(Operation):
     def squeezed_channels(self, in_channels: int) -> int:
         return max(1, int(in_channels * self.se_ratio))
 
-    def convolutions(self, input: FeatureMap, out_channels: int, stride: int) -> tuple[Convolution, ...]:
+    def steps(self, at: Place) -> tuple[Step, ...]:
+        input = at.feature_map
         hidden = FeatureMap(input.channels * self.expansion, input.height, input.width)
-        mixed = FeatureMap(hidden.channels, reduced(input.height, stride), reduced(input.width, stride))
-        expand = (Convolution(input, hidden),) if self.expansion != 1 else ()
-        depthwise = Convolution(hidden, mixed, self.kernel_size, groups=hidden.channels)
+        mixed = FeatureMap(hidden.channels, at.reduced.height, at.reduced.width)
+        expand = (convolution(input, hidden),) if self.expansion != 1 else ()
+        depthwise = convolution(hidden, mixed, self.kernel_size, groups=hidden.channels)
         gate = _squeeze_excite(mixed, self.squeezed_channels(input.channels)) if self.se_ratio else ()
-        project = Convolution(mixed, FeatureMap(out_channels, mixed.height, mixed.width))
+        project = convolution(mixed, at.reduced)
         return (*expand, depthwise, *gate, project)
 
-    def has_residual(self, input: FeatureMap, out_channels: int, stride: int) -> bool:
-        return stride == 1 and input.channels == out_channels
+    def has_residual(self, at: Place) -> bool:
+        return at.stride == 1 and at.feature_map.channels == at.out_channels
 
 
 @dataclass(frozen=True)
@@ -174,11 +177,12 @@ class ClassifierHead(Operation):
     def code(self) -> str:
         return f"head{self.hidden_channels}"
 
-    def output(self, input: FeatureMap, out_channels: int, stride: int) -> FeatureMap:
-        return FeatureMap(out_channels, 1, 1)
+    def output(self, at: Place) -> FeatureMap:
+        return FeatureMap(at.out_channels, 1, 1)
 
-    def convolutions(self, input: FeatureMap, out_channels: int, stride: int) -> tuple[Convolution, ...]:
+    def steps(self, at: Place) -> tuple[Step, ...]:
+        input = at.feature_map
         hidden = FeatureMap(self.hidden_channels, input.height, input.width)
         pooled = FeatureMap(self.hidden_channels, 1, 1)
-        classify = Convolution(pooled, FeatureMap(out_channels, 1, 1), bias=True, batch_norm=False)
-        return (Convolution(input, hidden), classify)
+        classify = convolution(pooled, FeatureMap(at.out_channels, 1, 1), bias=True, batch_norm=False)
+        return (convolution(input, hidden), classify)

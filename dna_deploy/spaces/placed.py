@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Self
 
 from dna_deploy.errors import UsageError
 from dna_deploy.plugins import group, load_plugin, plugin_names, plugin_path
-from dna_deploy.spaces.operations import Convolution, FeatureMap, Operation
+from dna_deploy.spaces.operations import Operation, Place
+from dna_deploy.spaces.shapes import Shape, parse_shape
+from dna_deploy.spaces.step import Step
 
 OPERATIONS = {
     "conv": "dna_deploy.spaces.operations:Conv",
     "pointwise": "dna_deploy.spaces.operations:Pointwise",
     "mbconv": "dna_deploy.spaces.operations:MBConv",
     "head": "dna_deploy.spaces.operations:ClassifierHead",
+    "patches": "dna_deploy.spaces.token_operations:Patches",
+    "attention": "dna_deploy.spaces.token_operations:SelfAttention",
+    "feed_forward": "dna_deploy.spaces.token_operations:FeedForward",
+    "add": "dna_deploy.spaces.token_operations:Add",
+    "concatenate": "dna_deploy.spaces.token_operations:Concatenate",
 }
 """Kind in files -> class. Further kinds come from the entry points ``dna_deploy.operations``."""
 
-_KEY = re.compile(r"(?P<kind>[a-z][a-z0-9_]*)\((?P<fields>[^()]*)\) (?P<shape>\d+x\d+x\d+)->(?P<out>\d+)/(?P<stride>\d+)")
+_KEY = re.compile(
+    r"(?P<kind>[a-z][a-z0-9_]*)\((?P<fields>[^()]*)\) (?P<shapes>\d+(x\d+)+(\+\d+(x\d+)+)*)->(?P<out>\d+)/(?P<stride>\d+)"
+)
 
 
 def describe_operation(operation: Operation) -> str:
@@ -63,69 +72,97 @@ class PlacedLayer:
     """An operation with what it receives and what it must emit."""
 
     operation: Operation
-    input: FeatureMap
+    input: Shape
     out_channels: int
-    stride: int
+    stride: int = 1
+    others: tuple[Shape, ...] = ()
+    """What it receives besides its first input."""
+
+    @property
+    def inputs(self) -> tuple[Shape, ...]:
+        """Everything that it receives."""
+        return (self.input, *self.others)
+
+    @property
+    def place(self) -> Place:
+        """Where the operation stands."""
+        return Place(self.inputs, self.out_channels, self.stride)
 
     @cached_property
     def key(self) -> str:
-        """The layer as one line of text; `parse` reads it back."""
-        return f"{describe_operation(self.operation)} {self.input}->{self.out_channels}/{self.stride}"
+        """The layer as one line of text, inputs with ``+`` between them; `parse` reads it back."""
+        return f"{describe_operation(self.operation)} {self._places}"
+
+    @property
+    def _places(self) -> str:
+        return f"{'+'.join(map(str, self.inputs))}->{self.out_channels}/{self.stride}"
 
     @classmethod
     def parse(cls, key: str) -> Self:
         """The layer that a `key` names."""
-        match = _KEY.fullmatch(key)
-        if match is None:
+        parts = _KEY.fullmatch(key)
+        if parts is None:
             raise UsageError(f"cannot read layer {key!r}", "a layer looks like pointwise(activation=silu) 16x28x28->24/2")
-        channels, height, width = map(int, match["shape"].split("x"))
-        operation = _operation(match["kind"], match["fields"], key)
-        return cls(operation, FeatureMap(channels, height, width), int(match["out"]), int(match["stride"]))
+        first, *others = map(parse_shape, parts["shapes"].split("+"))
+        operation = _operation(parts["kind"], parts["fields"], key)
+        return cls(operation, first, int(parts["out"]), int(parts["stride"]), tuple(others))
 
     @cached_property
-    def output(self) -> FeatureMap:
-        return self.operation.output(self.input, self.out_channels, self.stride)
+    def output(self) -> Shape:
+        return self.operation.output(self.place)
 
     @cached_property
-    def convolutions(self) -> tuple[Convolution, ...]:
-        return self.operation.convolutions(self.input, self.out_channels, self.stride)
+    def steps(self) -> tuple[Step, ...]:
+        return self.operation.steps(self.place)
+
+    @property
+    def has_residual(self) -> bool:
+        """Whether the input is kept and added to the result."""
+        return self.operation.has_residual(self.place)
 
     @property
     def parameters(self) -> int:
         """Trainable parameters, as training frameworks count them."""
-        return sum(conv.parameters for conv in self.convolutions)
+        return sum(step.weights + step.folded for step in self.steps)
 
     @property
     def deployed_parameters(self) -> int:
         """Parameters in the exported file, batch norm folded."""
-        return sum(conv.deployed_parameters for conv in self.convolutions)
+        return sum(step.weights for step in self.steps)
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulate operations of convolutions and linear maps, for one image."""
-        return sum(conv.macs for conv in self.convolutions)
+        """Multiply-accumulate operations for one image."""
+        return sum(step.macs for step in self.steps)
 
     @property
     def peak_activation_elements(self) -> int:
-        """The most activation elements alive at once, in-place activations assumed: input and output of the largest
-        step, plus the layer's input where a residual keeps it.
+        """The most activation elements alive at once, in-place activations assumed: inputs and output of the largest
+        step, plus the layer's input where a residual keeps it. What other layers keep for later is not counted.
         """
-        residual = self.input.elements if self.operation.has_residual(self.input, self.out_channels, self.stride) else 0
-        steps = [(conv.input.elements + conv.output.elements, conv.input is self.input) for conv in self.convolutions]
-        if not self.convolutions:  # a skip or a pool
-            return self.input.elements + self.output.elements
-        if self.convolutions[0].input is not self.input:  # it was pooled first
-            steps.append((self.input.elements + self.convolutions[0].input.elements, True))
-        return max(elements if is_first else elements + residual for elements, is_first in steps)
+        received = sum(shape.elements for shape in self.inputs)
+        if not self.steps:  # a skip or a pool
+            return received + self.output.elements
+        kept = self.input.elements if self.has_residual else 0
+        alive = [sum(shape.elements for shape in (*step.inputs, step.output)) for step in self.steps]
+        is_first = [step.inputs[0] is self.input for step in self.steps]
+        if not is_first[0]:  # it was pooled first
+            alive, is_first = [*alive, received + self.steps[0].inputs[0].elements], [*is_first, True]
+        return max(elements if first else elements + kept for elements, first in zip(alive, is_first, strict=True))
 
     def __str__(self) -> str:
-        return f"{self.operation.code} {self.input}->{self.out_channels}/{self.stride}"
+        return f"{self.operation.code} {self._places}"
 
 
-def place_chain(layers: Iterable[tuple[Operation, int, int]], input: FeatureMap) -> tuple[PlacedLayer, ...]:
+def place_chain(layers: Iterable[tuple[Operation, int, int]], input: Shape) -> tuple[PlacedLayer, ...]:
     """Layers in a row behind ``input``, each from its operation, its output channels and its stride."""
     placed = []
     for operation, channels, stride in layers:
         placed.append(PlacedLayer(operation, input, channels, stride))
         input = placed[-1].output
     return tuple(placed)
+
+
+def in_a_row(layers: Sequence[PlacedLayer]) -> tuple[tuple[int, ...], ...]:
+    """The wires of layers of which each receives what the one before it emits; see `SearchSpace.wires`."""
+    return tuple((number - 1,) for number in range(len(layers)))

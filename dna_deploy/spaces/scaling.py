@@ -6,15 +6,17 @@ Compound scaling of EfficientNet (Tan and Le, arXiv 1905.11946, section 3.3), ap
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import BlockChoice, FixedLayer
-from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import FeatureMap, Operation
+from dna_deploy.spaces.chain import ChainSpace, HeadedSpace
+from dna_deploy.spaces.operations import Operation
 from dna_deploy.spaces.placed import place_chain
 from dna_deploy.spaces.sections import Sections
+from dna_deploy.spaces.shapes import FeatureMap, Shape
 
 _CHANNELS = 8
 """Widths are multiples of it, which processors like."""
@@ -48,9 +50,34 @@ class Scaling:
         return tuple(operations[layer * len(operations) // depth] for layer in range(depth))
 
 
+def of_size(space: ChainSpace, share: float, wobble: Callable[[], float] = float) -> Architecture:
+    """A network between the smallest of a space (share 0) and the largest (1), cells and operations in order of their costs.
+
+    Args:
+        space: Where it comes from.
+        share: How far up that order.
+        wobble: What is added to the share anew for every choice, so that networks of one size differ.
+    """
+
+    def place(count: int) -> int:
+        return round(min(1.0, max(0.0, share + wobble())) * (count - 1))
+
+    input, choices = space.index.entry, []
+    for block in space.blocks:
+        cells = sorted(block.cells, key=lambda cell: (cell.depth, cell.width))
+        cell = cells[place(len(cells))]
+        layers = [
+            sorted(layer, key=lambda placed: (placed.macs, placed.parameters))[place(len(layer))]
+            for layer in cell.place(input, block.stride)
+        ]
+        choices.append(BlockChoice(cell.width, tuple(layer.operation for layer in layers)))
+        input = layers[-1].output
+    return Architecture.of(choices)
+
+
 def largest(space: ChainSpace) -> Architecture:
     """In every block the deepest cell, of these the widest, and in each of its layers the operation with most parameters."""
-    input, choices = space.index.entry, []
+    input, choices = space.index.entry, list[BlockChoice]()
     for block in space.blocks:
         cell = max(block.cells, key=lambda cell: (cell.depth, cell.width))
         layers = [max(layer, key=lambda placed: (placed.parameters, placed.macs)) for layer in cell.place(input, block.stride)]
@@ -59,7 +86,7 @@ def largest(space: ChainSpace) -> Architecture:
     return Architecture.of(choices)
 
 
-def scaled(space: ChainSpace, architecture: Architecture, scaling: Scaling) -> Sections:
+def scaled(space: HeadedSpace, architecture: Architecture, scaling: Scaling) -> Sections:
     """The layers of a network of ``space`` after scaling. The number of classes stays.
 
     Raises:
@@ -67,7 +94,7 @@ def scaled(space: ChainSpace, architecture: Architecture, scaling: Scaling) -> S
     """
     choices = space.index.choices(architecture)
     height, width = (round(size * scaling.resolution) for size in (space.input.height, space.input.width))
-    after = FeatureMap(space.input.channels, height, width)
+    after: Shape = FeatureMap(space.input.channels, height, width)
     stem = place_chain([(layer.operation, scaling.wider(layer.out_channels), layer.stride) for layer in space.stem], after)
     after = stem[-1].output if stem else after
     blocks = []
@@ -77,7 +104,7 @@ def scaled(space: ChainSpace, architecture: Architecture, scaling: Scaling) -> S
     return Sections(stem, tuple(blocks), place_chain(_head(space.head, scaling), after))
 
 
-def grown(space: ChainSpace, architecture: Architecture, step: Scaling, times: float) -> Sections:
+def grown(space: HeadedSpace, architecture: Architecture, step: Scaling, times: float) -> Sections:
     """The network scaled by the smallest power of ``step`` that has at least ``times`` its parameters.
 
     Raises:

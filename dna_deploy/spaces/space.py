@@ -10,8 +10,8 @@ import random
 from typing import Protocol, runtime_checkable
 
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.operations import FeatureMap
 from dna_deploy.spaces.placed import PlacedLayer
+from dna_deploy.spaces.shapes import Shape
 
 
 @runtime_checkable
@@ -29,7 +29,7 @@ class SearchSpace(Protocol):
         ...
 
     @property
-    def inputs(self) -> tuple[FeatureMap, ...]:
+    def inputs(self) -> tuple[Shape, ...]:
         """What a network receives."""
         ...
 
@@ -65,10 +65,14 @@ class SearchSpace(Protocol):
         """
         ...
 
+    def wires(self, architecture: Architecture) -> tuple[tuple[int, ...], ...]:
+        """For every layer of `place`, the numbers of the layers that it receives from; -1 is the network's first input."""
+        ...
+
     def rows(self) -> tuple[PlacedLayer, ...]:
         """Every distinct layer that any network can hold: the rows of a latency table."""
         ...
 
-    def outputs(self, architecture: Architecture) -> tuple[FeatureMap, ...]:
+    def outputs(self, architecture: Architecture) -> tuple[Shape, ...]:
         """What a network offers to a head, from its first features to its last."""
         ...

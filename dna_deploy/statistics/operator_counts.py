@@ -24,11 +24,11 @@ def operator_counts(space: SearchSpace, architectures: Sequence[Architecture]) -
     Returns:
         An array ``(networks, features)``; in a chain of blocks with strides a resolution is a block.
     """
-    placed = [[(layer.output.height, layer.operation.code) for layer in space.place(network)] for network in architectures]
+    placed = [[(layer.output.extent, layer.operation.code) for layer in space.place(network)] for network in architectures]
     codes = sorted({layer for layers in placed for layer in layers})
-    heights = sorted({height for height, _ in codes})
+    extents = sorted({extent for extent, _ in codes})
     widths = [[shape.channels for shape in space.outputs(network)] for network in architectures]
-    depths = [[[height for height, _ in layers].count(height) for height in heights] for layers in placed]
+    depths = [[[extent for extent, _ in layers].count(extent) for extent in extents] for layers in placed]
     rows = [[*map(layers.count, codes), *depth, *width] for layers, depth, width in zip(placed, depths, widths, strict=True)]
     return np.array(rows, dtype=float)
 

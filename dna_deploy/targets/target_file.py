@@ -16,6 +16,7 @@ from dna_deploy.plugins import suggest
 from dna_deploy.targets.machine import all_processors, processors_of, usable_processors
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
+from dna_deploy.texts import decode_text
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -66,7 +67,7 @@ def read_target(path: Path) -> TargetFile:
         UsageError: it is no TOML, or has an unknown key or an impossible value.
     """
     try:
-        body = tomllib.loads(path.read_text(encoding="utf-8"))
+        body = tomllib.loads(decode_text(path.read_bytes()))
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"cannot read {path}: {error}") from error
     sampling = body.pop("sampling", {})

@@ -1,4 +1,4 @@
-"""How often a network is right on some images, and how much more often than another."""
+"""How good a network is on some images, and how much more often than another it is right."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from torch import nn
 
 from dna_deploy.data.batches import in_order
 from dna_deploy.data.splits import ImageData, Split
-from dna_deploy.records.score import ACCURACY, Metric, share
+from dna_deploy.records.score import ACCURACY, Metric, Metrics, share
+from dna_deploy.tasks.task import Task
 
 
 @torch.no_grad()
@@ -20,6 +21,23 @@ def right_answers(network: nn.Module, split: Split, data: ImageData, device: str
     right = [network(images.inputs).argmax(1) == images.labels() for images in in_order(split, data, batch, device)]
     network.train(was_training)
     return torch.cat(right).cpu()
+
+
+@torch.no_grad()
+def outputs_on(
+    network: nn.Module, split: Split, data: ImageData, device: str = "cpu", batch: int = 250
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What ``network`` gives in inference mode for every image of a split, and their labels; both on the CPU."""
+    was_training = network.training
+    network.to(device).eval()
+    pairs = [(network(images.inputs).float().cpu(), images.labels().cpu()) for images in in_order(split, data, batch, device)]
+    network.train(was_training)
+    return torch.cat([outputs for outputs, _ in pairs]), torch.cat([labels for _, labels in pairs])
+
+
+def measure(network: nn.Module, split: Split, data: ImageData, task: Task, device: str = "cpu") -> Metrics:
+    """The metrics of a task on every image of a split."""
+    return task.metrics(*outputs_on(network, split, data, device))
 
 
 def measure_accuracy(network: nn.Module, split: Split, data: ImageData, device: str = "cpu") -> Metric:

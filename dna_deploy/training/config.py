@@ -53,6 +53,9 @@ class TeacherConfig(Part):
 
 
 class TrainingConfig(Part):
-    """How the chosen network is trained."""
+    """How the chosen network is trained, and for what."""
 
     recipe: Recipe = Recipe()
+    task: str = Field(
+        "classification", description="what the network is for", exclude_if=lambda name: bool(name == "classification")
+    )

@@ -45,5 +45,5 @@ class _DropPath:
     def __call__(self, module: nn.Module, inputs: Any, output: torch.Tensor) -> torch.Tensor:
         from timm.layers.drop import drop_path
 
-        kept: torch.Tensor = drop_path(output, self.share, module.training)
-        return kept
+        dropped: torch.Tensor = drop_path(output, self.share, module.training)
+        return dropped

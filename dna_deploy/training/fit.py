@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from dna_deploy.data.splits import ImageData, Split
+from dna_deploy.errors import UsageError
 from dna_deploy.learning.checkpoint import Checkpoint
 from dna_deploy.learning.compute import Compute
 from dna_deploy.learning.history import FILE_NAME, scores_of
@@ -23,8 +24,10 @@ from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.learning.train import TrainingPlan, train
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import OnProgress
-from dna_deploy.records.score import ACCURACY, Metrics, share
-from dna_deploy.training.accuracy import measure_accuracy
+from dna_deploy.records.score import Metrics
+from dna_deploy.tasks.classification import Classification
+from dna_deploy.tasks.task import Task
+from dna_deploy.training.accuracy import outputs_on
 from dna_deploy.training.batches import recipe_batches
 from dna_deploy.training.dropping import drop_parts
 from dna_deploy.training.recipe import Recipe
@@ -51,6 +54,7 @@ def fit(
     recipe: Recipe,
     run: Run,
     *,
+    task: Task | None = None,
     teacher: Teacher | None = None,
     on_progress: OnProgress,
     processes: Processes | None = None,
@@ -58,10 +62,11 @@ def fit(
     """Trains ``network`` in place and leaves the weights of its best epoch in it, and its history in the run's folder.
 
     Args:
-        network: maps images to class scores.
+        network: maps images to what the task makes answers of.
         data: trains on ``train``, chooses the epoch on ``validation``.
         recipe: how.
         run: where, and under which name.
+        task: what the network is for; classification where none is given.
         teacher: whose soft answers are learnt as well.
         on_progress: hears of every step.
         processes: those that train it together; this one alone where there is none. Together they take no portions of a
@@ -70,30 +75,36 @@ def fit(
     Raises:
         DivergedError: the loss or a weight is no longer a number. The last good checkpoint stays.
         OutOfMemoryError: the smallest portions of a batch do not fit in memory.
-        UsageError: the batch cannot be divided over the processes.
+        UsageError: the batch cannot be divided over the processes, or the task knows no shares of classes.
     """
+    task = task or Classification()
+    if not task.takes_shares and (teacher is not None or recipe.mixup or recipe.cutmix):
+        raise UsageError(f"the task {task.name!r} knows no shares of classes", "train it without a teacher, mixup and cutmix")
     processes = processes or Processes(device=run.compute.device)
     network.to(processes.device).to(memory_format=torch.channels_last).train()
     piece = recipe.piece(processes.count)
     portions = Portions(run.name, piece) if processes.count == 1 else Portions(run.name, piece, smallest=piece)
     changes = {"device": processes.device, "precision": _PRECISIONS[recipe.amp], "workers": 0}  # batches know one thread
     plan = TrainingPlan(run.name, portions, run.compute.model_copy(update=changes), recipe.accumulate, processes)
-    state, best = begin(network, data, recipe, run, plan, teacher)
+    state, best = begin(network, data, recipe, run, plan, task, teacher)
     train([state], plan, on_progress)
     network.load_state_dict(dict(TensorFile.read(best.path).tensors))
     return best
 
 
 def begin(
-    network: nn.Module, data: ImageData, recipe: Recipe, run: Run, plan: TrainingPlan, teacher: Teacher | None = None
+    network: nn.Module, data: ImageData, recipe: Recipe, run: Run, plan: TrainingPlan, task: Task, teacher: Teacher | None
 ) -> tuple[TrainingState, BestEpoch]:
     """A network under training, as it was saved, and its best epoch so far."""
     drop_parts(network, recipe)
     batches = recipe_batches(data, recipe, plan.processes.device)
     steps = recipe.epochs * batches.steps_per_epoch
     soft = teacher.scores if teacher is not None and recipe.teacher_weight else None
+    objective = LabelLoss(
+        recipe.label_smoothing, soft, recipe.teacher_weight, recipe.temperature, of_labels=task.loss, name=task.loss_name
+    )
     phase = Phase(
-        objectives=[LabelLoss(recipe.label_smoothing, soft, recipe.teacher_weight, recipe.temperature)],
+        objectives=[objective],
         group=network,
         optimiser=make_optimiser(network, recipe),
         rate=learning_rates(recipe, steps, batches.steps_per_epoch),
@@ -103,7 +114,7 @@ def begin(
     )
     average = [MovingAverage(network, recipe.ema)] if recipe.ema else []
     judged = average[0].module if average else network
-    best = BestEpoch(run.folder / "best.safetensors", judged, data, plan.processes)
+    best = BestEpoch(run.folder / "best.safetensors", judged, data, task, plan.processes)
     module = nn.ModuleDict({"network": network, "average": judged}) if average else network
     checkpoint = Checkpoint(run.folder / "checkpoint.safetensors", run.identity)
     return TrainingState(run.name, module, [phase], steps, checkpoint, plan.compute, [*average, best]), best
@@ -125,9 +136,9 @@ class MovingAverage(Callback):
 class BestEpoch(Callback):
     """The weights of the epoch that scored best on the validation images; every process looks at its share."""
 
-    def __init__(self, path: Path, network: nn.Module, data: ImageData, processes: Processes) -> None:
+    def __init__(self, path: Path, network: nn.Module, data: ImageData, task: Task, processes: Processes) -> None:
         self.path, self.images = path, len(data.validation)
-        self._network, self._data, self._processes = network, data, processes
+        self._network, self._data, self._task, self._processes = network, data, task, processes
         self.epoch = 0
         self.metrics: Metrics = ()
 
@@ -154,5 +165,5 @@ class BestEpoch(Callback):
         processes, validation = self._processes, self._data.validation
         processes.share_statistics(self._network)
         part = Split(validation.source, validation.indices[processes.rank :: processes.count])
-        own = measure_accuracy(self._network, part, self._data, processes.device)
-        return (share(ACCURACY, round(processes.total(own.count or 0)), self.images),)
+        own = outputs_on(self._network, part, self._data, processes.device)
+        return self._task.metrics(*map(processes.gathered, own))

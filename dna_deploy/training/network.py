@@ -19,8 +19,11 @@ from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.score import Metrics
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.training.accuracy import measure_accuracy
+from dna_deploy.spaces.chain import HeadedSpace
+from dna_deploy.spaces.heads import head_of
+from dna_deploy.tasks import load_task
+from dna_deploy.tasks.task import Task
+from dna_deploy.training.accuracy import measure
 from dna_deploy.training.config import RECORD, WEIGHTS, TrainingConfig
 from dna_deploy.training.fit import BestEpoch, Run, fit
 
@@ -34,7 +37,7 @@ class Start:
 
 
 def train_architecture(
-    space: ChainSpace,
+    space: HeadedSpace,
     architecture: Architecture,
     data: ImageData,
     config: TrainingConfig,
@@ -56,14 +59,15 @@ def train_architecture(
     """
     compute = compute or Compute()
     space.check(architecture)
-    check_classes(space, data)
-    if teacher is not None and teacher.classes != space.classes:
+    task = load_task(config.task)
+    check_classes(space, data, task)
+    if teacher is not None and teacher.classes != space.out_channels:
         raise UsageError(
-            f"teacher {teacher.name!r} knows {teacher.classes} classes; {data.name} has {space.classes}",
+            f"teacher {teacher.name!r} knows {teacher.classes} classes; {data.name} has {space.out_channels}",
             "train without its soft targets, or with a teacher trained on these images",
         )
     taught_by = teacher.digest if teacher is not None else None
-    parts = f"network {space.digest} {architecture} {taught_by} {data.digest} {config.model_dump_json()}"
+    parts = f"network {space.identity} {architecture} {taught_by} {data.digest} {config.model_dump_json()}"
     if start is not None:
         parts += f" {start.digest}"
     run = Run("training", digest_of(parts.encode()), folder, compute)
@@ -75,10 +79,10 @@ def train_architecture(
             network = Network(space, architecture) if start is None else copy.deepcopy(start.network)
         if teacher is not None:
             teacher.network.to(processes.device)
-        best = fit(network, data, config.recipe, run, teacher=teacher, on_progress=on_progress, processes=processes)
+        best = fit(network, data, config.recipe, run, task=task, teacher=teacher, on_progress=on_progress, processes=processes)
         if processes.is_first:
             TensorFile(network.state_dict(), {"identity": run.identity}).write(folder / WEIGHTS)
-            test = (measure_accuracy(network, data.test, data, processes.device),)
+            test = measure(network, data.test, data, task, processes.device)
             record = _record(space, architecture, data, config, folder, taught_by, best, test)
             if start is not None:
                 record = record.model_copy(update={"recipe": {**record.recipe, "start": start.digest}})
@@ -88,7 +92,7 @@ def train_architecture(
 
 
 def _record(
-    space: ChainSpace,
+    space: HeadedSpace,
     architecture: Architecture,
     data: ImageData,
     config: TrainingConfig,
@@ -101,16 +105,18 @@ def _record(
         provenance=Provenance.now(),
         space=space.name,
         space_digest=space.digest,
+        head=head_of(space),
         architecture=str(architecture),
         weights=WEIGHTS,
         weights_digest=file_digest(folder / WEIGHTS),
         dataset=data.name,
         data_digest=data.digest,
         classes=data.classes,
-        images=data.counts,
+        images=data.counts | ({"skipped": data.skipped} if data.skipped else {}),
         mean=data.normalisation.mean,
         deviation=data.normalisation.deviation,
         teacher=taught_by,
+        task=config.task,
         recipe=config.recipe.model_dump(mode="json"),
         best_epoch=best.epoch,
         validation=best.metrics,
@@ -118,12 +124,12 @@ def _record(
     )
 
 
-def check_classes(space: ChainSpace, data: ImageData) -> None:
-    """Raises `UsageError` unless the space's head has one score a class of the data."""
-    if space.classes != len(data.classes):
+def check_classes(space: HeadedSpace, data: ImageData, task: Task) -> None:
+    """Raises `UsageError` unless the space has the head of the task for the classes of the data."""
+    if space.head != task.head(space, len(data.classes)):
         raise UsageError(
-            f"{data.name} has {len(data.classes)} classes; the head of {space.name!r} has {space.classes}",
-            "use the space with_classes, or another data set",
+            f"{data.name} has {len(data.classes)} classes; the head of {space.name!r} has {space.out_channels}",
+            "use the space with the head of the task, or another data set",
         )
 
 

@@ -19,7 +19,8 @@ from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.rating_calibration import ShortTraining
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
+from dna_deploy.tasks.classification import Classification
 from dna_deploy.training.accuracy import measure_accuracy
 from dna_deploy.training.fit import Run, fit
 from dna_deploy.training.network import check_classes
@@ -27,7 +28,7 @@ from dna_deploy.training.recipe import Recipe
 
 
 def train_shortly(
-    space: ChainSpace,
+    space: HeadedSpace,
     architecture: Architecture,
     supernets: Mapping[int, SupernetBlock],
     data: ImageData,
@@ -56,8 +57,8 @@ def train_shortly(
         UsageError: the space has another number of classes than the data.
     """
     compute = compute or Compute()
-    check_classes(space, data)
-    identity = digest_of(f"short {origin} {space.digest} {architecture} {data.digest} {recipe.model_dump_json()}".encode())
+    check_classes(space, data, Classification())
+    identity = digest_of(f"short {origin} {space.identity} {architecture} {data.digest} {recipe.model_dump_json()}".encode())
     name = identity.removeprefix("sha256:")[:12]
     if finished := _finished(folder / f"{name}.json", identity):
         return finished

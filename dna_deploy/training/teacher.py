@@ -17,7 +17,7 @@ from dna_deploy.nets.teachers.scaled import ScaledConfig, ScaledNetwork
 from dna_deploy.nets.teachers.teacher import write_teacher
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import digest_of
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.scaling import Scaling, largest, scaled
 from dna_deploy.training.config import TeacherConfig
 from dna_deploy.training.fit import Run, fit
@@ -28,7 +28,7 @@ FILE_NAME = "teacher.safetensors"
 
 def train_residual(
     config: TeacherConfig,
-    space: ChainSpace,
+    space: HeadedSpace,
     data: ImageData,
     folder: Path,
     *,
@@ -44,7 +44,7 @@ def train_residual(
 
 def train_largest(
     recipe: Recipe,
-    space: ChainSpace,
+    space: HeadedSpace,
     data: ImageData,
     folder: Path,
     *,
@@ -78,7 +78,7 @@ def train_scaled(
     return _train(lambda: ScaledNetwork(shape), "scaled", name, recipe, data, run, on_progress)
 
 
-def teacher_identity(config: TeacherConfig, space: ChainSpace, data: ImageData) -> str:
+def teacher_identity(config: TeacherConfig, space: HeadedSpace, data: ImageData) -> str:
     """Names everything that the teacher depends on."""
     shape = ResidualConfig.for_space(space, config.width_factor, config.depth)
     weights = file_digest(config.weights, "weights") if config.weights else ""

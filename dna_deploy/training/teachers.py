@@ -12,18 +12,19 @@ from dna_deploy.nets.batch_norm import recalibrate
 from dna_deploy.nets.teachers.cutting import cut_network
 from dna_deploy.nets.teachers.pretrained import Known, load_pretrained
 from dna_deploy.nets.teachers.sources import source_names
-from dna_deploy.nets.teachers.teacher import load_teacher, write_pretrained
+from dna_deploy.nets.teachers.teacher import is_teacher_file, load_teacher, write_pretrained
 from dna_deploy.progress import OnProgress, silent
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.training.config import LARGEST, RESIDUAL, TeacherConfig
 from dna_deploy.training.teacher import FILE_NAME, is_finished, teacher_identity, train_largest, train_residual
 
 _BATCH = 64
+_WEIGHT_ENDINGS = frozenset({".pth", ".pt", ".bin", ".ckpt", ".tar", ".safetensors", ".pth.tar"})
 
 
 def make_teacher(
     config: TeacherConfig,
-    space: ChainSpace,
+    space: HeadedSpace,
     data: ImageData,
     folder: Path,
     *,
@@ -39,6 +40,7 @@ def make_teacher(
         DependencyError: the package or the weights of a pretrained one are not here.
         DivergedError: the loss of one trained here is no longer a number.
     """
+    check_weights_fit(config)
     if config.name == RESIDUAL:
         return train_residual(config, space, data, folder, on_progress=on_progress, compute=compute)
     if config.name == LARGEST:
@@ -47,20 +49,33 @@ def make_teacher(
         load_teacher(Path(config.name)).check_fits(space)
         return Path(config.name)
     if ":" not in config.name:
-        known = ", ".join((LARGEST, RESIDUAL, *(f"{source}:MODEL" for source in source_names())))
-        raise UsageError(f"there is no teacher {config.name!r}", f"give a teacher's file, or one of {known}")
+        names = ", ".join((LARGEST, RESIDUAL, *(f"{source}:MODEL" for source in source_names())))
+        raise UsageError(f"there is no teacher {config.name!r}", f"give a teacher's file, or one of {names}")
     return _take_pretrained(config, space, data, folder)
 
 
-def _take_pretrained(config: TeacherConfig, space: ChainSpace, data: ImageData, folder: Path) -> Path:
+def check_weights_fit(config: TeacherConfig) -> None:
+    """Raises `UsageError` where weights or cuts are given for a teacher that takes none, or the weights for none at all."""
+    if ":" not in config.name and (config.weights is not None or config.cuts):
+        what = "weights are" if config.weights is not None else "cuts are"
+        raise UsageError(f"{what} given, but teacher {config.name!r} takes none", "name their network: --teacher timm:resnet18")
+    path = Path(config.name)
+    if path.is_file() and path.suffix.lower() in _WEIGHT_ENDINGS and not is_teacher_file(path):
+        kind = "is no teacher of ours" if path.suffix == ".safetensors" else "is a pickle"
+        words = f"teacher {path} {kind}: it may hold weights, but not which network they are of"
+        hint = f"name the network: --teacher timm:resnet18 --teacher-weights {path}"
+        raise UsageError(words, f"{hint} (no need to save the weights as safetensors)" if "pickle" in kind else hint)
+
+
+def _take_pretrained(config: TeacherConfig, space: HeadedSpace, data: ImageData, folder: Path) -> Path:
     identity, path = teacher_identity(config, space, data), folder / FILE_NAME
     if is_finished(path, identity):
         return path
-    found = load_pretrained(config.name, config.weights or Known.PUBLISHED, space.input)
-    network = cut_network(found.network, space, config.cuts)
-    network.expect((data.normalisation.mean, data.normalisation.deviation), (found.mean, found.deviation))
+    pretrained = load_pretrained(config.name, config.weights or Known.PUBLISHED, space.input)
+    network = cut_network(pretrained.network, space, config.cuts)
+    network.expect((data.normalisation.mean, data.normalisation.deviation), (pretrained.mean, pretrained.deviation))
     if config.calibration_images:
         first = Split(data.train.source, data.train.indices[: config.calibration_images])
         recalibrate(network, (batch.inputs for batch in in_order(first, data, _BATCH)))
-    write_pretrained(path, config.name, network, facts={"identity": identity})
+    write_pretrained(path, config.name, network, facts={"identity": identity, "shape_name": pretrained.shape_name})
     return path

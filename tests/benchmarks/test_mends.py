@@ -9,10 +9,10 @@ from scipy.stats import kendalltau
 
 from benchmarks.rating.mends import halve
 from benchmarks.rating.raters.short_trainings import predicted_by_counts
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.statistics.operator_counts import operator_counts
 
-FASHION = find_space("fashion")
+FASHION = find_chain("fashion").with_head()
 
 
 def test_a_shortlist_is_chosen_by_the_first_rating_and_ordered_by_the_second() -> None:

@@ -11,7 +11,7 @@ from dna_deploy.cli.app import app
 from dna_deploy.errors import DnaDeployError
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 
 LINES = ("24:k3e1/40:k3e1/80:k3e1", "24:k3e3/40:k5e3,p1/80:k3e3", "24:k5e6/40:k5e6/80:k5e6,k7e6", "24:p1/32:p1,p1/80:p1",
          "24:k7e6,k7e6/40:k7e6/80:k7e6", "24:p1/40:k3e3/80:p1")  # fmt: skip
@@ -33,7 +33,7 @@ def fails(*arguments: str) -> DnaDeployError:
 
 def write_ratings(path: Path) -> None:
     """A table in which every candidate's rating falls with its parameters."""
-    space = find_space("fashion")
+    space = find_chain("fashion").with_head()
     blocks = []
     for index, block in enumerate(space.blocks):
         cells = []

@@ -15,10 +15,10 @@ from PIL import Image
 
 from dna_deploy.cli.app import main
 from dna_deploy.records.latency_table import LatencyTable
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from tests.search.instances import random_ratings, random_table
 
-FASHION = find_space("fashion")
+FASHION = find_chain("fashion").with_head()
 LINE = "24:k3e1/40:k3e1/80:k3e1"
 
 

@@ -13,7 +13,7 @@ from dna_deploy.records.rating_calibration import RatingCalibration, calibration
 from dna_deploy.records.rating_run import RatingRun
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.score import ACCURACY, RATING, predicted
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from tests.cli.made import fails, run
 from tests.records.collect_samples import SAMPLES
 from tests.search.instances import random_ratings
@@ -52,7 +52,7 @@ def test_a_rating_is_calibrated_and_searched(tmp_path: Path, monkeypatch: pytest
 @pytest.fixture
 def calibrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RatingTable:
     """A calibrated table with its record beside it, in the current folder."""
-    space = find_space("fashion")
+    space = find_chain("fashion").with_head()
     table = random_ratings(space, random.Random(0), error=0.2).model_copy(
         update={"method": "calibrated dna", "score": predicted(ACCURACY)}
     )

@@ -14,9 +14,10 @@ from dna_deploy.records.model_card import Absent, AskedLatency, ModelCard, Predi
 from dna_deploy.records.score import ACCURACY, share
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.search import Constraint, Latency, search
-from dna_deploy.spaces.catalog.fashion import FASHION
+from dna_deploy.spaces.heads import describe_head
 from tests.export.made import RATINGS, TABLE
 from tests.export.networks import TINY, lively_weights
+from tests.headed import FASHION
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +36,8 @@ def trained(folder: Path, architecture: str) -> Path:
     """A trained network's record with its weights beside it."""
     weights = lively_weights(folder / "weights.safetensors", FASHION.parse(architecture))
     TrainedNetwork(
-        provenance=Provenance.now(), space="fashion", space_digest=FASHION.digest, architecture=architecture,
+        provenance=Provenance.now(), space="fashion", space_digest=FASHION.digest, head=describe_head(FASHION.head),
+        architecture=architecture,
         weights=weights.name, weights_digest=digest_of(weights.read_bytes()), dataset="fashion-mnist", data_digest="sha256:0",
         classes=tuple("abcdefghij"), images={"train": 100, "test": 10_000}, mean=(0.286,), deviation=(0.353,), teacher=None,
         recipe={"seed": 7}, best_epoch=1, validation=(share(ACCURACY, 1, 2),), test=(share(ACCURACY, 1, 2),),

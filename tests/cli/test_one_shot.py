@@ -13,14 +13,18 @@ from tests.data.made import class_folders
 BASELINES = ("operator counts", "parameters", "MACs", "chance")
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
-    """What `rate --method one-shot` says on a folder of a few images."""
+METHODS = {"one-shot": (), "cream-top1": ("--board", "2", "--alone=0")}
+"""Methods that train a supernet of the whole space, with settings of their own."""
+
+
+@pytest.fixture(scope="module", params=METHODS)
+def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """What `rate` says with one of these methods on a folder of a few images."""
     folder = tmp_path_factory.mktemp("one-shot")
     class_folders(folder / "images", "cat", "dog", images=20)
     small = ("--epochs", "1", "--images", "20", "--rating-images", "8", "--batch", "10")
-    arguments = ("--dataset", str(folder / "images"), "--folder", str(folder / "runs"), *small)
-    return json.loads(run("rate", "--method", "one-shot", *arguments, "--json"))  # type: ignore[no-any-return]
+    arguments = ("--dataset", str(folder / "images"), "--folder", str(folder / "runs"), *small, *METHODS[request.param])
+    return json.loads(run("rate", "--method", request.param, *arguments, "--json"))  # type: ignore[no-any-return]
 
 
 def test_rate_trains_a_one_shot_supernet_and_shows_what_it_knows(trained: dict[str, object]) -> None:
@@ -51,8 +55,8 @@ def test_rank_check_puts_the_one_shot_rating_beside_the_block_rating(trained: di
     found = json.loads(run("rank-check", str(csv), *arguments, "--json"))
     assert [score["score"] for score in found["scores"]] == [
         "block rating",
-        "one-shot, accuracy",
-        "one-shot, cross entropy",
+        f"{trained['method']}, accuracy",
+        f"{trained['method']}, cross entropy",
         *BASELINES,
     ]
 

@@ -14,12 +14,13 @@ from dna_deploy.cli.app import app
 from dna_deploy.pipeline.settings import Settings
 from dna_deploy.pipeline.settings_file import settings_text
 from dna_deploy.records.search_outcome import SearchOutcome
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.heads import describe_head
 from tests.data.made import class_folders
 from tests.search.instances import random_ratings, random_table
 
-FASHION = find_space("fashion")
-THREE = FASHION.with_classes(3)
+FASHION = find_chain("fashion").with_head()
+THREE = FASHION.with_head(FASHION.head_for(3))
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def said(*arguments: str) -> dict[str, Any]:
 def test_search_finds_the_tables_of_the_run_and_their_classes(project: Path) -> None:
     said("search", "--latency", "10s")
     outcome = SearchOutcome.read(project / "outcome.json")
-    assert outcome.space_digest == THREE.digest
+    assert outcome.find_networks() == THREE
     assert said("front", "latency")["points"]
     assert said("portfolio", "--space", "fashion", "--latency", "10s")["single"]
 
@@ -51,13 +52,13 @@ def test_search_finds_the_tables_of_the_run_and_their_classes(project: Path) -> 
 def test_tables_and_ratings_of_this_folder_stand_before_those_of_the_run(project: Path) -> None:
     random_table(FASHION, random.Random(1), "cpu-1thread").write(project / "latency_tables" / "fashion.cpu-1thread.json")
     said("search", "--latency", "10s")
-    assert SearchOutcome.read(project / "outcome.json").space_digest == FASHION.digest
+    assert SearchOutcome.read(project / "outcome.json").find_networks() == FASHION
 
 
 def test_ratings_made_for_ten_classes_or_for_three_can_both_be_searched(project: Path) -> None:
     random_ratings(THREE, random.Random(2)).write(project / "three.json")
     said("search", "--latency", "10s", "--ratings", "three.json")
-    assert SearchOutcome.read(project / "outcome.json").space_digest == THREE.digest
+    assert SearchOutcome.read(project / "outcome.json").find_networks() == THREE
 
 
 @pytest.mark.slow
@@ -67,7 +68,7 @@ def test_rate_search_train_and_export_work_one_after_the_other(project: Path) ->
     said("search", "--latency", "10s", "--ratings", "ratings/fashion.json")
     trained = said("train", *few, "--images", "24")["trained"]
     assert trained["classes"] == ["bags", "boots", "shirts"]
-    assert trained["space_digest"] == THREE.digest
+    assert (trained["space_digest"], trained["head"]) == (FASHION.digest, describe_head(THREE.head))
     table = "runs/mine/latency_tables/fashion.cpu-1thread.json"
     (model,) = said("export", "--outcome", "outcome.json", "--table", table, "--images", "6")["models"]
     assert (model["labels"], model["predicted"]["latency_s"] > 0) == (["bags", "boots", "shirts"], True)

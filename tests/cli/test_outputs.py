@@ -17,12 +17,12 @@ from typer.testing import CliRunner
 import dna_deploy.cli
 from dna_deploy.cli.app import app
 from dna_deploy.cli.json_outputs import OUTPUTS, output_schema
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from tests.search.instances import random_ratings, random_table
 
 WIDTH = 80
 ENVIRONMENT = {"COLUMNS": str(WIDTH), "TERMINAL_WIDTH": str(WIDTH), "NO_COLOR": "1"}
-FASHION = find_space("fashion")
+FASHION = find_chain("fashion").with_head()
 
 
 def commands(command: Any = None, name: str = "") -> Iterator[tuple[str, Any]]:

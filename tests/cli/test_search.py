@@ -18,11 +18,11 @@ from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.search import Latency
 from dna_deploy.search.cost_model import CostModel
 from dna_deploy.search.front import trade_off
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.chain import ChainSpace
 from tests.search.instances import random_ratings, random_table
 
-FASHION, MBCONV = find_space("fashion"), find_space("mbconv")
+FASHION, MBCONV = find_chain("fashion").with_head(), find_chain("mbconv").with_head()
 TABLE = Path("latency_tables/fashion.a.json")
 
 

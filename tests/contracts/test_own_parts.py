@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -12,7 +13,10 @@ from dna_deploy.contracts import (
     FormatContract,
     JudgeContract,
     ModuleContract,
+    RaterContract,
     RunnerContract,
+    StrategyContract,
+    TaskContract,
     TeacherContract,
 )
 from dna_deploy.export.checks.judge import JUDGES
@@ -20,11 +24,20 @@ from dna_deploy.export.formats.catalog import FORMATS
 from dna_deploy.latency.runners import RUNNERS
 from dna_deploy.nets.layers import MODULES
 from dna_deploy.nets.teachers.sources import TEACHERS
+from dna_deploy.rating.raters import RATERS
+from dna_deploy.search.strategies import STRATEGIES
 from dna_deploy.spaces.catalog import SPACES
-from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv, Pointwise
-from dna_deploy.spaces.placed import OPERATIONS
+from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Pointwise
+from dna_deploy.spaces.placed import OPERATIONS, PlacedLayer
+from dna_deploy.spaces.shapes import FeatureMap, Shape, Tokens
+from dna_deploy.spaces.token_operations import Add, Concatenate, FeedForward, Patches, SelfAttention
 from dna_deploy.targets.target import Target
+from dna_deploy.tasks import TASKS
 from tests.data.made import class_folders
+
+
+class TestClassification(TaskContract):
+    name = "classification"
 
 
 class TestMBConvSpace(ChainContract):
@@ -37,6 +50,52 @@ class TestMBConvSpaceAtAnotherSize(ChainContract):
 
 class TestFashionSpace(ChainContract):
     name = "fashion"
+
+
+class OnTokens(ModuleContract):
+    inputs = (Tokens(9, 8),)
+    strides = (1,)
+
+    def output_of(self, layer: PlacedLayer) -> Shape:
+        return Tokens(9, layer.out_channels)
+
+
+@pytest.mark.slow
+class TestSelfAttention(OnTokens):
+    operation = SelfAttention(2)
+    widths = (8,)
+
+
+@pytest.mark.slow
+class TestFeedForward(OnTokens):
+    operation = FeedForward(3)
+
+
+@pytest.mark.slow
+class TestPatches(OnTokens):
+    operation = Patches(2)
+    inputs = (FeatureMap(3, 6, 6),)
+
+
+@pytest.mark.slow
+class TestAdd(ModuleContract):
+    operation = Add()
+    inputs = (FeatureMap(8, 9, 9),) * 3
+    widths, strides = (8,), (1,)
+
+
+@pytest.mark.slow
+class TestAddOfTokens(OnTokens):
+    operation = Add()
+    inputs = (Tokens(9, 8),) * 2
+    widths = (8,)
+
+
+@pytest.mark.slow
+class TestConcatenate(ModuleContract):
+    operation = Concatenate()
+    inputs = (FeatureMap(8, 9, 9), FeatureMap(3, 9, 9))
+    strides = (1,)
 
 
 @pytest.mark.slow
@@ -131,6 +190,43 @@ class TestEfficientNetLite(TeacherContract):
     space = "mbconv@64"
 
 
+@pytest.mark.slow
+class TestDna(RaterContract):
+    name = "dna"
+    settings: ClassVar = {"epochs": 1, "batch": 8}
+
+
+@pytest.mark.slow
+class TestDnaPlusPlus(RaterContract):
+    name = "dna++"
+    settings: ClassVar = {"epochs": 1, "batch": 8, "rating_ensemble": 2, "hidden": 8, "size": 8}
+
+
+@pytest.mark.slow
+class TestOneShot(RaterContract):
+    name = "one-shot"
+    settings: ClassVar = {"epochs": 1, "batch": 8, "calibration_images": 16}
+
+
+@pytest.mark.slow
+class TestCreamTop1(RaterContract):
+    name = "cream-top1"
+    settings: ClassVar = {"epochs": 1, "batch": 8, "calibration_images": 16}
+
+
+class TestRandomDraws(StrategyContract):
+    name = "random"
+
+
+class TestAgeing(StrategyContract):
+    name = "ageing"
+
+
+@pytest.mark.slow
+class TestEvolution(StrategyContract):
+    name = "evolution"
+
+
 NEED_A_GPU = {"tensorrt", "tensorrt_rtx"}
 JUDGES_OF_ENGINES = {"polygraphy"}
 
@@ -139,7 +235,7 @@ def test_no_part_is_left_out() -> None:
     covered = [cls for cls in globals().values() if isinstance(cls, type)]
     spaces = {getattr(cls, "name", "").partition("@")[0] for cls in covered if issubclass(cls, ChainContract)}
     operations = {
-        type(cls.operation).__name__ for cls in covered if issubclass(cls, ModuleContract) and cls is not ModuleContract
+        type(cls.operation).__name__ for cls in covered if issubclass(cls, ModuleContract) and hasattr(cls, "operation")
     }
     runners = {cls.target.runtime for cls in covered if issubclass(cls, RunnerContract) and cls is not RunnerContract}
     assert spaces - {""} == set(SPACES)
@@ -150,3 +246,7 @@ def test_no_part_is_left_out() -> None:
     sources = {cls.name.partition(":")[0] for cls in covered if issubclass(cls, TeacherContract) and cls is not TeacherContract}
     assert judges | {"polygraphy"} == set(JUDGES), "polygraphy needs a GPU"
     assert sources == set(TEACHERS)
+    raters = {cls.name for cls in covered if issubclass(cls, RaterContract) and cls is not RaterContract}
+    strategies = {cls.name for cls in covered if issubclass(cls, StrategyContract) and cls is not StrategyContract}
+    assert (raters, strategies) == (set(RATERS), set(STRATEGIES))
+    assert {cls.name for cls in covered if issubclass(cls, TaskContract) and cls is not TaskContract} == set(TASKS)

@@ -16,7 +16,7 @@ from dna_deploy.data.config import DataConfig, Reading
 from dna_deploy.data.image_set import Dataset
 from dna_deploy.data.splits import load_data
 from dna_deploy.errors import UsageError
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 from tests.data.inputs import pictures
 from tests.data.inputs.folders import tree
 from tests.data.made import class_folders

@@ -13,7 +13,7 @@ from PIL import Image, PngImagePlugin, features
 from dna_deploy.data.decoding import decode, opened
 from dna_deploy.data.rendering import Rendering, as_mode
 from dna_deploy.errors import UsageError
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 from tests.data.inputs import pictures
 
 COLOUR, GREY = FeatureMap(3, 32, 32), FeatureMap(1, 32, 32)

@@ -10,7 +10,7 @@ import torch
 from dna_deploy.data.catalog import load_dataset
 from dna_deploy.data.survey import survey
 from dna_deploy.errors import UsageError
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 from tests.data.inputs.pictures import noise
 from tests.data.inputs.shards import shard, tar_of
 

@@ -16,7 +16,7 @@ from dna_deploy.data.catalog import load_dataset
 from dna_deploy.data.decoding import decode
 from dna_deploy.data.fashion_mnist import SYSTEM_FOLDER
 from dna_deploy.errors import UsageError
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 from tests.data.made import class_folders
 
 COLOUR, GREY = FeatureMap(3, 32, 32), FeatureMap(1, 28, 28)

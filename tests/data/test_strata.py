@@ -14,7 +14,7 @@ from dna_deploy.data.config import DataConfig
 from dna_deploy.data.splits import load_data
 from dna_deploy.data.strata import Strata
 from dna_deploy.errors import UsageError
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 from tests.data.inputs.folders import numbered, tree
 from tests.data.made import class_folders
 

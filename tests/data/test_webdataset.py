@@ -14,7 +14,7 @@ from dna_deploy.data.catalog import load_dataset
 from dna_deploy.data.config import DataConfig
 from dna_deploy.data.splits import divide
 from dna_deploy.errors import UsageError
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 from tests.data.inputs.shards import tar_of
 
 wds = pytest.importorskip("webdataset", reason="the package writes the shards")

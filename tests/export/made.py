@@ -17,11 +17,11 @@ from dna_deploy.records.model_card import (
     ModelCard,
 )
 from dna_deploy.records.samples import Samples
-from dna_deploy.spaces.catalog.fashion import FASHION
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
 from tests.export.networks import TINY, tiny
+from tests.headed import FASHION
 from tests.search.instances import random_ratings, random_table
 
 
@@ -53,7 +53,7 @@ def measurement(samples: int = 100, microseconds: int = 90) -> Measurement:
 def card(**changes: object) -> ModelCard:
     values: dict[str, object] = {
         "provenance": Provenance.now(), "model": "model.onnx", "model_digest": "sha256:1", "model_bytes": 1000,
-        "precision": "fp32", "space": "fashion", "space_digest": FASHION.digest, "architecture": TINY,
+        "precision": "fp32", "space": "fashion", "space_digest": FASHION.digest, "head": "", "architecture": TINY,
         "layers": layer_facts(FASHION, tiny()), "parameters": 40_090, "deployed_parameters": 39_300, "macs": 1_480_000,
         "asked": WHY, "predicted": WHY, "measured": WHY, "parity": WHY, "metrics": WHY, "baselines": (), "dataset": WHY,
         "labels": tuple("abcdefghij"), "seeds": {"training": 3}, "packages": {}, "digests": {"weights": "sha256:2"},

@@ -27,11 +27,11 @@ from dna_deploy.export.source import Source
 from dna_deploy.latency.measure import measure_model
 from dna_deploy.nets.network import Network
 from dna_deploy.records.model_card import Absent
-from dna_deploy.spaces.catalog.fashion import FASHION
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import default_target
 from tests.export.made import made_up_data
 from tests.export.networks import TINY, tiny
+from tests.headed import FASHION
 
 
 class Airy(nn.Module):
@@ -77,7 +77,7 @@ def test_a_pickle_a_truncated_and_a_foreign_checkpoint_are_refused(tmp_path: Pat
     torch.save({"w": torch.zeros(2)}, tmp_path / "pickle.pt")
     save_file(Network(FASHION, tiny()).state_dict(), tmp_path / "whole.safetensors")
     (tmp_path / "half.safetensors").write_bytes((tmp_path / "whole.safetensors").read_bytes()[:5000])
-    save_file(Network(FASHION.with_classes(7), tiny()).state_dict(), tmp_path / "seven.safetensors")
+    save_file(Network(FASHION.with_head(FASHION.head_for(7)), tiny()).state_dict(), tmp_path / "seven.safetensors")
     other = FASHION.parse("24:k3e3/40:k3e1/80:k3e1")
     for name, architecture, message in (
         ("pickle.pt", tiny(), "is a pickle"),

@@ -22,9 +22,9 @@ from dna_deploy.records.model_card import (
     PredictedLatency,
 )
 from dna_deploy.records.score import ACCURACY, share
-from dna_deploy.spaces.catalog.fashion import FASHION
-from dna_deploy.spaces.catalog.mbconv import MBCONV, PUBLISHED
+from dna_deploy.spaces.catalog.mbconv import PUBLISHED
 from tests.export.made import WHY, card, measurement
+from tests.headed import FASHION, MBCONV
 
 
 def test_interval_of_an_accuracy_holds_the_shares_that_could_have_given_it() -> None:

@@ -19,10 +19,10 @@ from dna_deploy.export.source import Source
 from dna_deploy.export.staging import staged
 from dna_deploy.export.untrained import export_untrained
 from dna_deploy.records.model_card import Absent, AskedLatency, ModelCard
-from dna_deploy.spaces.catalog.fashion import FASHION
 from dna_deploy.targets.target import Precision, Target
 from tests.export.made import made_up_data
 from tests.export.networks import TINY, lively_weights, tiny
+from tests.headed import FASHION
 
 
 @pytest.mark.slow

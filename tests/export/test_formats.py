@@ -20,9 +20,9 @@ from dna_deploy.export.formats.model_file import ExportResult, export_architectu
 from dna_deploy.export.runtimes.onnx_runtime import read_notes
 from dna_deploy.export.source import Source
 from dna_deploy.records.model_card import Absent, ModelCard, PredictedLatency
-from dna_deploy.spaces.catalog.fashion import FASHION
 from tests.export.made import made_up_data
 from tests.export.networks import images, lively_weights, tiny
+from tests.headed import FASHION
 
 pytestmark = pytest.mark.slow
 

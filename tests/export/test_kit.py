@@ -23,13 +23,14 @@ from dna_deploy.nets.layers import build_layer
 from dna_deploy.nets.network import Network
 from dna_deploy.records.probe_kit import WEIGHTS_FILE, ProbeKit
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.placed import in_a_row
 from tests.toy import SPACE
 
 pytestmark = pytest.mark.slow
 
-FASHION = find_space("fashion")
+FASHION = find_chain("fashion").with_head()
 
 
 @pytest.fixture(scope="module")
@@ -74,15 +75,16 @@ def test_a_chained_network_is_node_by_node_the_exported_one(kit: ProbeKit) -> No
 
 
 def test_an_mbconv_network_with_squeeze_excite_chains_to_the_exported_one() -> None:
-    small = find_space("mbconv@32")
+    small = find_chain("mbconv@32").with_head()
     rng = random.Random(3)
     architecture = small.sample(rng)
     layers = small.place(architecture)
     modules = [build_layer(layer) for layer in layers]
     for module in modules:
         draw_shifts(module)
-    model = export_side_by_side(modules, [layer.input for layer in layers])
-    chain = GraphParts.chained([GraphParts.of_output(model, index, WeightSpace()) for index in range(len(layers))])
+    model = export_side_by_side(modules, [layer.inputs for layer in layers])
+    parts = [GraphParts.of_output(model, index, WeightSpace()) for index in range(len(layers))]
+    chain = GraphParts.joined(parts, in_a_row(layers))
     found = onnx.load_from_string(chain.as_model()).graph
     assert described(found) == described(network_of(small, architecture).graph)
 
@@ -99,8 +101,9 @@ def test_with_equal_weights_a_chained_network_computes_what_the_exported_one_doe
     for module in modules:
         draw_shifts(module)
     weights = WeightSpace()
-    model = export_side_by_side(modules, [layer.input for layer in layers])
-    chain = GraphParts.chained([GraphParts.of_output(model, index, weights) for index in range(len(layers))])
+    model = export_side_by_side(modules, [layer.inputs for layer in layers])
+    parts = [GraphParts.of_output(model, index, weights) for index in range(len(layers))]
+    chain = GraphParts.joined(parts, in_a_row(layers))
     graph = onnx.load_from_string(chain.as_model()).graph
     (tmp_path / "model.onnx").write_bytes(chain.as_model())
     content = bytearray(max(tensor.offset + tensor.bytes for tensor in weights.tensors))

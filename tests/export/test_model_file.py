@@ -12,9 +12,9 @@ from safetensors.torch import load_file, save_file
 from dna_deploy.errors import TableError, UsageError
 from dna_deploy.export.cards.metadata import ModelInfo
 from dna_deploy.export.formats.model_file import export_architecture
-from dna_deploy.spaces.catalog.fashion import FASHION
-from dna_deploy.spaces.catalog.mbconv import MBCONV, PUBLISHED
+from dna_deploy.spaces.catalog.mbconv import PUBLISHED
 from tests.export.networks import TINY, lively_weights, tiny
+from tests.headed import FASHION, MBCONV
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +61,7 @@ def test_efficientnet_b0_holds_its_published_number_of_parameters_once_batch_nor
     layers = MBCONV.place(architecture)
     assert held == sum(layer.deployed_parameters for layer in layers)
     # 5.289 M trainable parameters are published; folding turns scale and shift of 21,008 normalised channels into a bias.
-    assert held + sum(conv.output.channels for layer in layers for conv in layer.convolutions if conv.batch_norm) == 5_288_548
+    assert held + sum(step.folded for layer in layers for step in layer.steps) == 5_288_548
 
 
 @pytest.mark.parametrize(("batch", "shape"), [(4, 4), (None, "batch")])
@@ -91,7 +91,7 @@ def test_checkpoint_of_another_network_is_refused_with_the_first_difference(tmp_
 def test_checkpoint_with_another_number_of_classes_is_refused(tmp_path: Path) -> None:
     weights = lively_weights(tmp_path / "w.safetensors", tiny())
     with pytest.raises(UsageError, match="has 10 classes, the network has 7"):
-        export_architecture(FASHION.with_classes(7), tiny(), weights, tmp_path / "out")
+        export_architecture(FASHION.with_head(FASHION.head_for(7)), tiny(), weights, tmp_path / "out")
 
 
 def test_weights_that_are_not_numbers_are_refused(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from dna_deploy.errors import DependencyError, ParityError, UsageError
 from dna_deploy.export.checks.parity import check_parity
 from dna_deploy.export.formats.model_file import ExportResult, export_architecture
 from dna_deploy.records.model_card import Absent
-from dna_deploy.spaces.catalog.fashion import FASHION
 from tests.export.networks import images, lively_weights, tiny
+from tests.headed import FASHION
 
 pytestmark = pytest.mark.slow
 

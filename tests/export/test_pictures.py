@@ -20,22 +20,23 @@ from dna_deploy.export.cards.metadata import ModelInfo
 from dna_deploy.export.checks import picture_parity
 from dna_deploy.export.checks.parity import Limits
 from dna_deploy.export.delivery import deliver
-from dna_deploy.export.formats.preprocessing import PictureSize
+from dna_deploy.export.formats.picture_size import PictureSize
 from dna_deploy.export.runtimes.onnx_runtime import read_notes
 from dna_deploy.export.source import Source
 from dna_deploy.nets.network import Network
 from dna_deploy.records.model_card import Parity
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv
+from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv
+from dna_deploy.spaces.shapes import FeatureMap
 
 SPACE = ChainSpace(
     name="photos",
     input=FeatureMap(3, 64, 64),
     stem=(FixedLayer(Conv(3), 8, 2),),
     blocks=(Block(2, (Cell.uniform(8, 1, (MBConv(3, 1), MBConv(3, 3))),)),),
-    head=(FixedLayer(ClassifierHead(16), 3),),
-)
+    usual_head=(FixedLayer(ClassifierHead(16), 3),),
+).with_head()
 
 
 def photos(count: int = 24) -> ImageData:

@@ -16,13 +16,13 @@ from dna_deploy.records.samples import Samples
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.search import Constraint, Latency, search
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.catalog.fashion import FASHION
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import default_target
 from dna_deploy.units import Duration
 from tests.export.made import RATINGS, TABLE, measurement
 from tests.export.networks import tiny
+from tests.headed import FASHION
 from tests.search.instances import random_ratings
 
 

@@ -19,9 +19,9 @@ from dna_deploy.export.runtimes.onnx_runtime import read_notes
 from dna_deploy.export.source import Source
 from dna_deploy.records.model_card import ModelCard
 from dna_deploy.records.preprocessing import Preprocessing
-from dna_deploy.spaces.catalog.fashion import FASHION
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 from tests.export.networks import tiny
+from tests.headed import FASHION
 
 
 class Encoded:

@@ -17,11 +17,11 @@ from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.model_card import ModelCard, Tuning
 from dna_deploy.records.samples import Samples
 from dna_deploy.records.score import ACCURACY, share
-from dna_deploy.spaces.catalog.fashion import FASHION
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
 from tests.export.made import card, measurement
 from tests.export.networks import tiny
+from tests.headed import FASHION
 
 TARGET = Target(name="device", pin=(0,))
 PLAN = SamplingPlan(rounds=2, runs=1)

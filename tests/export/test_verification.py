@@ -16,11 +16,11 @@ from dna_deploy.export.delivery import deliver
 from dna_deploy.export.source import Source
 from dna_deploy.records.doubt import Doubt
 from dna_deploy.records.model_card import AskedLatency, MeasuredLatency, ModelCard
-from dna_deploy.spaces.catalog.fashion import FASHION
 from dna_deploy.targets.target_file import default_target
 from dna_deploy.units import Duration
 from tests.export.made import card, measurement
 from tests.export.networks import TINY, tiny
+from tests.headed import FASHION
 
 BASE_INSTALL = """
 import sys

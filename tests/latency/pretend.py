@@ -10,8 +10,9 @@ import pytest
 from dna_deploy import plugins
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.probe_kit import KitManifest, KitProbe, KitTensor, ProbeKit, Role
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.heads import describe_head
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
 
@@ -99,7 +100,7 @@ def make_kit(space: ChainSpace | None = None, mishaps: dict[str, str] | None = N
     """A kit of the small space whose models take time by their MACs; ``mishaps`` adds words to the model of a key."""
     import random
 
-    space, mishaps = space or find_space("fashion"), mishaps or {}
+    space, mishaps = space or find_chain("fashion").with_head(), mishaps or {}
     times = {layer.key: layer_nanoseconds(layer.macs) for layer in space.rows()}
     rng = random.Random(0)
     models: list[tuple[Role, str, int]] = [("empty", "empty", 1_000), ("sentinel", next(iter(times)), 5_000)]
@@ -115,7 +116,8 @@ def make_kit(space: ChainSpace | None = None, mishaps: dict[str, str] | None = N
         files[name] = f"{nanoseconds} {mishaps.get(key, '') if role == 'layer' else ''}".encode()
         probes.append(KitProbe(role=role, key=key, file=name, digest=digest_of(files[name])))
     manifest = KitManifest(
-        provenance=Provenance.now(), space=space.name, space_digest=space.digest, seed=0, batch=1, precision="fp32",
+        provenance=Provenance.now(), space=space.name, space_digest=space.digest, head=describe_head(space.head),
+        seed=0, batch=1, precision="fp32",
         tensors=(KitTensor(offset=0, count=10), KitTensor(offset=4096, count=6, deviation=0.1)), probes=tuple(probes),
     )  # fmt: skip
     return ProbeKit(manifest, files)

@@ -19,11 +19,11 @@ from dna_deploy.records.pace import EQUAL_PACE, MeasuredPace, PaceReference, Sen
 from dna_deploy.records.probe_kit import ProbeKit
 from dna_deploy.records.profile_run import Conditions
 from dna_deploy.records.samples import Samples
-from dna_deploy.spaces.catalog.fashion import FASHION
 from dna_deploy.targets.machine import fingerprint
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.units import Duration
 from tests.export.test_card import card, measurement
+from tests.headed import FASHION
 from tests.latency.pretend import PLAN, TARGET, make_kit, offer_runtime
 
 LAYERS = ("a", "b", "c", "d", "e")

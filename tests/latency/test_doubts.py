@@ -35,7 +35,7 @@ def make_run(shape: Callable[[float], float] = steady, sentinel: Callable[[float
         return Samples(visits_ns=tuple(tuple(int(time * rng.uniform(0.998, 1.002)) for _ in range(2)) for time in times))
 
     return ProfileRun(
-        provenance=Provenance.now(), space="s", space_digest="sha256:0", kit_digest="sha256:0", target=TARGET,
+        provenance=Provenance.now(), space="s", space_digest="sha256:0", head="", kit_digest="sha256:0", target=TARGET,
         fingerprint=MACHINE, plan=SamplingPlan(), rounds=ROUNDS, absent=(),
         conditions=Conditions(other_load=(0.02,) * ROUNDS, seconds=10.0),
         probes=(

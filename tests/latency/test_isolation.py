@@ -13,11 +13,11 @@ from dna_deploy.latency.sampling import ProbeError
 from dna_deploy.latency.table import table_from_runs
 from dna_deploy.latency.workshop import Folders, profile_space
 from dna_deploy.records.probe_kit import ProbeKit
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.targets.target_file import TargetFile
 from tests.latency.pretend import PLAN, TARGET, make_kit, offer_runtime
 
-FASHION = find_space("fashion")
+FASHION = find_chain("fashion").with_head()
 
 pytestmark = pytest.mark.slow
 

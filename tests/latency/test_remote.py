@@ -12,7 +12,7 @@ import pytest
 from dna_deploy.errors import DependencyError, TableError, UsageError
 from dna_deploy.latency.remote import Remote
 from dna_deploy.latency.workshop import Folders, profile_space_remotely
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.targets.target_file import TargetFile
 from tests.latency.pretend import PLAN, TARGET, make_kit, offer_runtime
 from tests.latency.ssh_server import LOGIN, OtherMachine, needs_sshd, other_machine
@@ -42,7 +42,7 @@ def test_the_kit_goes_there_the_run_comes_back_and_nothing_is_left(
     address = f"ssh://{LOGIN}@127.0.0.1:{machine.port}"
     remote = Remote.parse(address, command_there(tmp_path))
     folders = Folders(tmp_path / "profiles", tmp_path / "tables")
-    kit, fashion = make_kit(), find_space("fashion")
+    kit, fashion = make_kit(), find_chain("fashion").with_head()
     done = profile_space_remotely(remote, kit, fashion, TargetFile(TARGET, PLAN), folders, 3, accept_noise=True)
     assert done.run.kit_digest == kit.digest
     assert done.run.plan == PLAN

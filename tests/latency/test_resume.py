@@ -18,7 +18,7 @@ from dna_deploy.latency.profile import profile_kit
 from dna_deploy.latency.sampling import Visit
 from dna_deploy.progress import Progress
 from dna_deploy.records.profile_run import ProfileRun
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from tests.latency.pretend import PLAN, TARGET, make_kit, offer_runtime
 
 RUN = {"kit": "sha256:1"}
@@ -91,7 +91,7 @@ def test_a_run_stopped_in_the_middle_goes_on_and_keeps_every_finished_visit(tmp_
 
 @pytest.mark.slow
 def test_kill_9_loses_at_most_the_probe_in_flight_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    make_kit(mishaps={layer.key: "slow" for layer in find_space("fashion").rows()}).write(tmp_path / "f.kit")
+    make_kit(mishaps={layer.key: "slow" for layer in find_chain("fashion").with_head().rows()}).write(tmp_path / "f.kit")
     target = tmp_path / "profiles" / "pretended" / "target.toml"
     target.parent.mkdir(parents=True)
     target.write_text('runtime = "pretend"\nprovider = "pretended"\n[sampling]\nrounds = 2\n')

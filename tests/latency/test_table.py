@@ -19,12 +19,12 @@ from dna_deploy.latency.workshop import Folders, profile_space
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.profile_run import ProfileRun
 from dna_deploy.records.samples import Samples, plan_for
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import TargetFile
 from tests.latency.pretend import PLAN, TARGET, layer_nanoseconds, make_kit, offer_runtime
 
-FASHION = find_space("fashion")
+FASHION = find_chain("fashion").with_head()
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +170,7 @@ def test_a_kit_for_another_batch_space_or_precision_is_refused(tmp_path: Path) -
         with pytest.raises(TableError, match=what):
             profile_space(make_kit(), FASHION, file, folders)
     with pytest.raises(TableError, match="not 'mbconv'"):
-        profile_space(make_kit(), find_space("mbconv"), TargetFile(TARGET, PLAN), folders)
+        profile_space(make_kit(), find_chain("mbconv").with_head(), TargetFile(TARGET, PLAN), folders)
 
 
 def test_a_tail_is_not_told_of_moments_that_were_chosen() -> None:

@@ -16,9 +16,9 @@ from dna_deploy.nets.batch_norm import recalibrate
 from dna_deploy.nets.teachers.cutting import cut_network
 from dna_deploy.nets.teachers.pretrained import Known, load_pretrained, read_weights
 from dna_deploy.nets.teachers.teacher import load_teacher, write_pretrained
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 
-SPACE = find_space("mbconv@64")
+SPACE = find_chain("mbconv@64").with_head()
 IMAGES = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(1))
 INPUTS = ((0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
 
@@ -76,7 +76,7 @@ def test_a_network_that_counts_its_images_has_a_head_as_well() -> None:
 
 def test_strides_that_do_not_match_are_explained() -> None:
     with pytest.raises(UsageError, match="'fashion' has 1 blocks with 14x14 features; the teacher has 0 places") as caught:
-        cut_network(timm.create_model("resnet18", in_chans=1), find_space("fashion"))
+        cut_network(timm.create_model("resnet18", in_chans=1), find_chain("fashion").with_head())
     assert "its strides do not match (its sizes: 1x1, 2x2, 4x4, 7x7)" in caught.value.hint
 
 

@@ -10,10 +10,10 @@ import torch
 
 from dna_deploy.nets.layers import build_layer
 from dna_deploy.nets.network import Network
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.catalog.mbconv import PUBLISHED
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 
 
 def counted_by_fvcore(network: Network, input: FeatureMap) -> tuple[int, int]:
@@ -37,7 +37,7 @@ def counted_by_us(space: ChainSpace, line: str) -> tuple[int, int]:
     [("dna-a", 4.243), ("dna-b", 4.918), ("dna-c", 5.274), ("dna-d", 6.409), ("efficientnet-b0", 5.289)],
 )
 def test_fvcore_and_our_counter_agree_on_published_networks(name: str, millions: float) -> None:
-    space = find_space("mbconv")
+    space = find_chain("mbconv").with_head()
     network = Network(space, space.parse(PUBLISHED[name]))
     parameters, macs = counted_by_fvcore(network, space.input)
     assert (parameters, macs) == counted_by_us(space, PUBLISHED[name])
@@ -45,7 +45,7 @@ def test_fvcore_and_our_counter_agree_on_published_networks(name: str, millions:
 
 
 def test_fvcore_and_our_counter_agree_on_random_networks() -> None:
-    space = find_space("fashion")
+    space = find_chain("fashion").with_head()
     for seed in range(10):
         architecture = space.sample(random.Random(seed))
         counted = counted_by_fvcore(Network(space, architecture), space.input)
@@ -54,7 +54,7 @@ def test_fvcore_and_our_counter_agree_on_random_networks() -> None:
 
 @pytest.mark.parametrize("space_name", ["fashion", "mbconv@32"])
 def test_every_layer_emits_the_shape_it_promises(space_name: str) -> None:
-    for layer in find_space(space_name).rows():
+    for layer in find_chain(space_name).with_head().rows():
         module = build_layer(layer).eval()
         shape = (layer.input.channels, layer.input.height, layer.input.width)
         with torch.no_grad():
@@ -63,7 +63,7 @@ def test_every_layer_emits_the_shape_it_promises(space_name: str) -> None:
 
 
 def test_features_are_the_outputs_of_the_blocks() -> None:
-    space = find_space("fashion")
+    space = find_chain("fashion").with_head()
     network = Network(space, space.sample(random.Random(0))).eval()
     images = torch.rand(3, 1, 28, 28)
     features = network.features(images)

@@ -47,7 +47,7 @@ SETTINGS = Settings(
 class ToyImages(ProjectImages):
     """The toy images, however many are wanted."""
 
-    fitting_space = SPACE.with_classes(3)
+    fitting_space = SPACE.with_head(SPACE.head_for(3))
 
     def up_to(self, most: int | None) -> ImageData:
         return toy_data()
@@ -67,7 +67,7 @@ def changed(**changes: object) -> Settings:
 def untrained_teacher(folder: Path, classes: int = 3) -> Path:
     """The file of a teacher that knows nothing."""
     path = folder / "teacher.safetensors"
-    config = ResidualConfig.for_space(SPACE.with_classes(classes), 1.0, 1)
+    config = ResidualConfig.for_space(SPACE.with_head(SPACE.head_for(classes)), 1.0, 1)
     write_teacher(path, ResidualNetwork(config), SPACE.input, name="untrained", facts={})
     return path
 

@@ -10,6 +10,7 @@ import pytest
 from dna_deploy.errors import UsageError
 from dna_deploy.pipeline.settings import MOVED, Settings
 from dna_deploy.pipeline.settings_file import field_of, load_settings, read_settings, settings_of, settings_text
+from dna_deploy.rating.configs import rater_config
 from dna_deploy.rating.raters.dna_pp.config import PopulationConfig
 
 FORMER = Path(__file__).parent / "samples" / "former.toml"
@@ -98,6 +99,11 @@ def test_variables_of_an_earlier_version_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", MOVED.values())
 def test_a_key_moved_to_one_that_is_there(key: str) -> None:
     assert field_of(key).description
+
+
+@pytest.mark.parametrize("method", ["dna", "dna++", "one-shot", "cream-top1"])
+def test_what_is_said_once_changes_no_other_default_of_a_method(method: str) -> None:
+    assert settings_of({"method": method, "seed": 3}).rate == rater_config(method).model_validate({"seed": 3})
 
 
 def test_what_is_said_once_holds_in_every_table() -> None:

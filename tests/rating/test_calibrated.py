@@ -14,7 +14,7 @@ from dna_deploy.rating.calibration.calibrated import CalibratedModel, leave_one_
 from dna_deploy.rating.raters.dna.candidate_features import CandidateFeatures, positions
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from tests.toy import SPACE
 
 
@@ -121,4 +121,4 @@ def test_too_few_networks_and_equal_accuracies_are_refused() -> None:
 
 def test_ratings_of_another_space_are_refused() -> None:
     with pytest.raises(TableError):
-        CandidateFeatures.of(find_space("fashion"), TABLE)
+        CandidateFeatures.of(find_chain("fashion").with_head(), TABLE)

@@ -16,7 +16,7 @@ from dna_deploy.nets.layers import build_layer
 from dna_deploy.progress import Progress
 from dna_deploy.rating.rater import AdditiveRater, Rater, open_rater
 from dna_deploy.rating.raters.one_shot.config import OneShotConfig
-from dna_deploy.rating.raters.one_shot.rating import OpenSupernet, rate_one_shot
+from dna_deploy.rating.raters.one_shot.rater import OneShot
 from dna_deploy.rating.raters.one_shot.training import OneShotWork, build_one_shot, one_shot_work, train_one_shot
 from tests.toy import SPACE, toy_data
 
@@ -96,12 +96,12 @@ def test_a_resumed_training_ends_bit_for_bit_like_an_uninterrupted_one(tmp_path:
 
 def test_ratings_are_accuracy_and_loss_under_the_paths_own_statistics(tmp_path: Path) -> None:
     done = work(tmp_path)
-    ratings = rate_one_shot(done, NETWORKS)
+    ratings = OneShot(done).score(NETWORKS)
     supernet = train_one_shot(done)
     rating_images = next(in_order(done.data.rating, done.data, 40))
     batches = [batch.inputs for batch in in_order(done.data.train, done.data, 16)][:2]
-    for rating in ratings:
-        path = supernet.path(rating.architecture).train()
+    for network, rating in zip(NETWORKS, ratings, strict=True):
+        path = supernet.path(network).train()
         norms = [module for module in path.modules() if isinstance(module, torch.nn.BatchNorm2d)]
         for norm in norms:
             norm.reset_running_stats()
@@ -111,24 +111,23 @@ def test_ratings_are_accuracy_and_loss_under_the_paths_own_statistics(tmp_path: 
                 path(images)
             scores = path.eval()(rating_images.inputs)
         right = (scores.argmax(1) == rating_images.labels()).double()
-        assert rating.accuracy == pytest.approx(float(right.mean()))
-        assert rating.accuracy_error == pytest.approx(float(right.std()) / 40**0.5)
+        assert rating.value == pytest.approx(float(right.mean()))
+        assert rating.standard_error == pytest.approx(float(right.std()) / 40**0.5)
         losses = torch.nn.functional.cross_entropy(scores, rating_images.labels(), reduction="none")
-        assert rating.loss == pytest.approx(float(losses.mean()), rel=1e-4)
-    assert [rating.architecture for rating in ratings] == NETWORKS
+        assert rating.further[0].value == pytest.approx(float(losses.mean()), rel=1e-4)
 
 
 def test_a_rating_does_not_depend_on_what_was_rated_before(tmp_path: Path) -> None:
-    rater = OpenSupernet.open(work(tmp_path))
-    first = [rater.rate(network) for network in NETWORKS]
-    assert [rater.rate(network) for network in reversed(NETWORKS)] == first[::-1]
-    assert rater(NETWORKS[0]) == 1 - first[0].accuracy
+    rater = OneShot(work(tmp_path))
+    first = rater.score(NETWORKS)
+    assert rater.score(NETWORKS[::-1]) == first[::-1]
+    assert first[0].cost == 1 - first[0].value
 
 
 def test_training_learns(tmp_path: Path) -> None:
     done = one_shot_work(SPACE, toy_data(), CONFIG.model_copy(update={"epochs": 40, "learning_rate": 0.02}), tmp_path)
-    ratings = rate_one_shot(done, NETWORKS)
-    assert min(rating.accuracy for rating in ratings) > 0.6  # three classes of different brightness
+    ratings = OneShot(done).score(NETWORKS)
+    assert min(rating.value for rating in ratings) > 0.6  # three classes of different brightness
 
 
 def test_a_diverged_training_is_stopped_and_named(tmp_path: Path) -> None:
@@ -151,5 +150,5 @@ def test_a_folder_says_which_rater_it_is_of_and_what_that_does_not_offer(tmp_pat
 
 
 def test_the_head_gets_the_classes_of_the_images(tmp_path: Path) -> None:
-    other = one_shot_work(SPACE.with_classes(7), toy_data(), CONFIG, tmp_path)
+    other = one_shot_work(SPACE.with_head(SPACE.head_for(7)), toy_data(), CONFIG, tmp_path)
     assert other.space == SPACE

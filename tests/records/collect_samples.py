@@ -19,6 +19,7 @@ from dna_deploy.records.files import Provenance, Record
 from dna_deploy.records.model_card import ModelCard
 from dna_deploy.records.probe_kit import ProbeKit
 from dna_deploy.records.rating_run import RatingRun
+from dna_deploy.records.space_record import HeadedRecord, SpaceRecord
 
 SAMPLES = Path(__file__).parent / "samples"
 PROVENANCE = Provenance(
@@ -38,7 +39,8 @@ def kinds() -> dict[str, type[Record]]:
     for package in (dna_deploy.records, dna_deploy.pipeline):
         for module in walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
-    ours = [cls for cls in Record.__subclasses__() if cls.__module__.startswith("dna_deploy.")]
+    every = [*Record.__subclasses__(), *SpaceRecord.__subclasses__(), *HeadedRecord.__subclasses__()]
+    ours = [cls for cls in every if cls.__module__.startswith("dna_deploy.") and hasattr(cls, "KIND")]
     return {kind: cls for cls in ours for kind in (cls.KIND, *cls.FORMER_KINDS)}
 
 

@@ -16,7 +16,8 @@ TARGET = Target(name="t")
 
 def small_run() -> ProfileRun:
     return ProfileRun(
-        provenance=PROVENANCE, space="s", space_digest="sha256:0", kit_digest="sha256:0", target=TARGET, fingerprint=MACHINE,
+        provenance=PROVENANCE, space="s", space_digest="sha256:0", head="", kit_digest="sha256:0", target=TARGET,
+        fingerprint=MACHINE,
         plan=SamplingPlan(), conditions=Conditions(other_load=(0.5,), seconds=1.0), rounds=2,
         probes=(ProbeSamples(role="layer", key="a", samples=Samples(visits_ns=((10, 11), (12, 13)))),),
         absent=(AbsentProbe(role="layer", key="b", reason="it crashed"),),

@@ -13,7 +13,7 @@ import pytest
 from dna_deploy.errors import TableError, UsageError
 from dna_deploy.records.files import Provenance, write_atomically
 from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 
 
 def small_table() -> RatingTable:
@@ -81,4 +81,4 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkey
 
 def test_ratings_of_another_space_are_refused() -> None:
     with pytest.raises(TableError, match="not 'fashion'"):
-        small_table().check_space(find_space("fashion"))
+        small_table().check_space(find_chain("fashion").with_head())

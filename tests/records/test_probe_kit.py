@@ -31,7 +31,7 @@ def small_kit() -> ProbeKit:
         for role in ("empty", "sentinel", "layer")
     )
     manifest = KitManifest(
-        provenance=PROVENANCE, space="s", space_digest="sha256:0", seed=5, batch=1, precision="fp32",
+        provenance=PROVENANCE, space="s", space_digest="sha256:0", head="", seed=5, batch=1, precision="fp32",
         tensors=(KitTensor(offset=0, count=1000, deviation=0.5), KitTensor(offset=4096, count=3, dtype="float16")),
         probes=probes,
     )  # fmt: skip
@@ -40,7 +40,7 @@ def small_kit() -> ProbeKit:
 
 def small_table() -> LatencyTable:
     return LatencyTable(
-        provenance=PROVENANCE, space="s", space_digest="sha256:0", target=TARGET, fingerprint=MACHINE, statistic="p25",
+        provenance=PROVENANCE, space="s", space_digest="sha256:0", head="", target=TARGET, fingerprint=MACHINE, statistic="p25",
         rows=(LatencyRow(layer="a", latency_s=1e-3, standard_error_s=1e-5, samples=60),),
         absent=(AbsentRow(layer="b", reason="it crashed"),), overhead_s=1e-6, grade="B",
         calibrations=(Calibration(quantile="p50", scale=1.1, offset_s=1e-5, networks=10, relative_error=0.01),),
@@ -64,7 +64,7 @@ def with_manifest(**changes: object) -> bytes:
     """A kit whose manifest was changed, its digest made to fit."""
     body = {**small_kit().manifest.model_dump(mode="json"), **changes}
     text = json.dumps(body)
-    whole = {"kind": "probe-kit", "schema_version": 1, **json.loads(text)}
+    whole = {"kind": "probe-kit", "schema_version": KitManifest.SCHEMA_VERSION, **json.loads(text)}
     digest = digest_of(json.dumps(whole, sort_keys=True, separators=(",", ":")).encode())
     return repacked(lambda members: members.update({"manifest.json": json.dumps({"digest": digest, **whole}).encode()}))
 
@@ -121,9 +121,9 @@ def test_a_bad_kit_is_refused_with_the_reason(content: bytes, message: str) -> N
 
 def test_a_kit_of_a_newer_version_asks_for_an_upgrade() -> None:
     def newer(members: dict[str, bytes]) -> None:
-        members["manifest.json"] = members["manifest.json"].replace(b'"schema_version": 1', b'"schema_version": 2')
+        members["manifest.json"] = members["manifest.json"].replace(b'"schema_version": 2', b'"schema_version": 3')
 
-    with pytest.raises(TableError, match="schema version 2") as refused:
+    with pytest.raises(TableError, match="schema version 3") as refused:
         ProbeKit.parse(repacked(newer), "x.kit")
     assert "upgrade" in refused.value.hint
 

@@ -32,8 +32,9 @@ from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.records.training_history import EpochScore, TrainingHistory, thinned
 from dna_deploy.search import Constraint, search
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.heads import describe_head
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
@@ -97,7 +98,8 @@ def run_of(space: ChainSpace) -> ProfileRun:
             probes.append(probe(role, str(network), seconds, rng))
     unique = {(one.role, one.key): one for one in probes}
     return ProfileRun(
-        provenance=provenance(5, "profile"), space=space.name, space_digest=space.digest, kit_digest="sha256:0", target=TARGET,
+        provenance=provenance(5, "profile"), space=space.name, space_digest=space.digest, head=describe_head(space.head),
+        kit_digest="sha256:0", target=TARGET,
         fingerprint=MACHINE, plan=SamplingPlan(), conditions=Conditions(other_load=(0.02, 0.05), seconds=84.0), rounds=30,
         probes=tuple(unique.values()), absent=(),
     )  # fmt: skip
@@ -123,7 +125,8 @@ def table_of(space: ChainSpace) -> LatencyTable:
         advice="Measure again on an idle machine.", grade="B",
     )  # fmt: skip
     return LatencyTable(
-        provenance=run.provenance, space=space.name, space_digest=space.digest, target=TARGET, fingerprint=MACHINE,
+        provenance=run.provenance, space=space.name, space_digest=space.digest, head=describe_head(space.head),
+        target=TARGET, fingerprint=MACHINE,
         statistic="p25", rows=rows, absent=(), overhead_s=OVERHEAD_S,
         calibrations=(
             Calibration(quantile="p50", scale=1.045, offset_s=6e-6, networks=14, relative_error=0.019),
@@ -230,7 +233,8 @@ def card_of(space: ChainSpace, measured_s: float | None = None) -> ModelCard:
     metrics = (share(ACCURACY, 9103, 10000),)
     return ModelCard(
         provenance=provenance(50, "verify"), model="model.onnx", model_digest="sha256:4f", model_bytes=2_412_345,
-        precision="fp32", space=space.name, space_digest=space.digest, architecture=str(network),
+        precision="fp32", space=space.name, space_digest=space.digest, head=describe_head(space.head),
+        architecture=str(network),
         layers=tuple(
             LayerFacts(place=name, layer=str(layer), parameters=layer.parameters, macs=layer.macs)
             for name, layer in zip((*names, *["head"] * len(space.head)), layers, strict=True)
@@ -269,7 +273,7 @@ def card_of(space: ChainSpace, measured_s: float | None = None) -> ModelCard:
 
 def trained_of(space: ChainSpace) -> TrainedNetwork:
     return TrainedNetwork(
-        provenance=provenance(41, "train"), space=space.name, space_digest=space.digest,
+        provenance=provenance(41, "train"), space=space.name, space_digest=space.digest, head=describe_head(space.head),
         architecture=outcome_of(space).best.architecture, weights="weights.safetensors", weights_digest="sha256:1",
         dataset="fashion-mnist", data_digest="sha256:2", classes=tuple(map(str, range(10))),
         images={"train": 30000, "validation": 2000, "test": 10000}, mean=(0.28,), deviation=(0.35,), teacher="sha256:3",
@@ -288,7 +292,7 @@ def measurement_of(space: ChainSpace) -> Measurement:
 
 def story(space_name: str = "fashion") -> dict[str, Record]:
     """Every record of a finished journey, by the place of its file in a run folder."""
-    space = find_space(space_name)
+    space = find_chain(space_name).with_head()
     return {
         f"latency_tables/{space_name}.cpu-1thread.json": table_of(space),
         f"profiles/cpu-1thread/runs/{space_name}.20261122T100500.json": run_of(space),
@@ -311,7 +315,7 @@ def write_story(folder: Path, *, without: tuple[str, ...] = (), space_name: str 
 
 def write_calibrated_story(folder: Path, space_name: str = "fashion") -> Path:
     """The same journey with a calibrated rating, on which its search was made."""
-    space = find_space(space_name)
+    space = find_chain(space_name).with_head()
     write_story(folder, without=("search-outcome",), space_name=space_name)
     calibrated_of(space).write(folder / "ratings" / f"{space_name}.calibrated.json")
     calibration_of(space).write(folder / "ratings" / f"{space_name}.calibrated.calibration.json")

@@ -14,7 +14,7 @@ from scipy.stats import t as student_t
 from dna_deploy.report.evidence import select
 from dna_deploy.report.findings import gather
 from dna_deploy.report.write import Written, sections_of, write_report
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from tests.report.story import (
     calibrated_of,
     calibrated_outcome_of,
@@ -24,7 +24,7 @@ from tests.report.story import (
     write_story,
 )
 
-FASHION = find_space("fashion")
+FASHION = find_chain("fashion").with_head()
 RECORD = calibration_of(FASHION)
 
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from dna_deploy.report.write import Written
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from tests.report.conftest import Browser
 from tests.report.story import calibrated_outcome_of, outcome_of
 
@@ -29,7 +29,7 @@ def milliseconds(text: str) -> float:
 @pytest.mark.slow
 def test_the_page_starts_with_the_answer_of_the_search(browser: Browser, written: Written) -> None:
     browser.open(written.html)
-    best = outcome_of(find_space("fashion")).best
+    best = outcome_of(find_chain("fashion").with_head()).best
     shown = numbers(browser)
     assert math.isclose(milliseconds(shown["predicted"]), best.targets[0].latency_s * 1e3, abs_tol=5e-4)
     assert math.isclose(float(shown["rating"]), best.rating, abs_tol=5e-4)
@@ -40,7 +40,7 @@ def test_the_page_starts_with_the_answer_of_the_search(browser: Browser, written
 @pytest.mark.slow
 def test_arrow_keys_go_to_the_next_network_and_everything_follows(browser: Browser, written: Written) -> None:
     browser.open(written.html)
-    points = outcome_of(find_space("fashion")).front.points
+    points = outcome_of(find_chain("fashion").with_head()).front.points
     browser.press(SLIDER, "\ue011")  # Home
     first = numbers(browser)
     assert first["network"] == f"1 of {len(points)}"
@@ -61,7 +61,7 @@ def test_arrow_keys_go_to_the_next_network_and_everything_follows(browser: Brows
 @pytest.mark.slow
 def test_calibrated_ratings_are_told_as_accuracies_in_points(browser: Browser, calibrated: Written) -> None:
     browser.open(calibrated.html)
-    points = calibrated_outcome_of(find_space("fashion")).front.points
+    points = calibrated_outcome_of(find_chain("fashion").with_head()).front.points
     browser.press(SLIDER, "\ue011", "\ue014")  # Home, right arrow
     accuracy, spread = numbers(browser)["predicted accuracy"].split(" ± ")
     assert math.isclose(float(accuracy), 100 - points[1].rating, abs_tol=6e-3)
@@ -88,7 +88,7 @@ def test_a_screen_reader_hears_the_network_of_every_position(browser: Browser, w
 @pytest.mark.slow
 def test_a_typed_budget_buys_the_best_network_within_it(browser: Browser, written: Written) -> None:
     browser.open(written.html)
-    points = outcome_of(find_space("fashion")).front.points
+    points = outcome_of(find_chain("fashion").with_head()).front.points
     browser.run("const n = document.querySelector('#budget-number'); n.value = '0.400'; n.dispatchEvent(new Event('input'))")
     best = max(index for index, point in enumerate(points) if point.costs[0] <= 0.4e-3)
     assert numbers(browser)["network"] == f"{best + 1} of {len(points)}"

@@ -21,10 +21,10 @@ from dna_deploy.report.sections.curves import curves_section
 from dna_deploy.report.shares import shares_of
 from dna_deploy.report.trade_off import TradeOff, find_trade_off
 from dna_deploy.report.write import Written, plots_of, sections_of, write_report
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from tests.report.story import card_of, outcome_of, provenance, ratings_of, table_of, write_story
 
-FASHION = find_space("fashion")
+FASHION = find_chain("fashion").with_head()
 NOT_IN_EVERY_STORY = {"embedding-history", "rating-calibration"}
 """Kinds of records that only some methods leave."""
 
@@ -149,12 +149,12 @@ def test_damaged_edited_and_newer_files_are_left_out_with_the_reason(tmp_path: P
     outcome, ratings, table = folder / "outcome.json", folder / "ratings/fashion.json", next(folder.glob("latency_tables/*"))
     outcome.write_bytes(outcome.read_bytes()[:2000])
     ratings.write_text(ratings.read_text().replace('"images": 2000', '"images": 2001'))
-    table.write_text(table.read_text().replace('"schema_version": 1', '"schema_version": 2'))
+    table.write_text(table.read_text().replace('"schema_version": 2', '"schema_version": 99'))
     written = write_report([folder], tmp_path / "report.html")
     reasons = {one.name: one.reason for one in written.left_out}
     assert "not JSON" in reasons["outcome.json"]
     assert "digest" in reasons["ratings/fashion.json"]
-    assert "schema version 2" in reasons["latency_tables/fashion.cpu-1thread.json"]
+    assert "schema version 99" in reasons["latency_tables/fashion.cpu-1thread.json"]
     text = written.html.read_text()
     assert all(f"{name}</a> could not be used" in text for name in reasons)
 
@@ -211,7 +211,7 @@ def test_a_missed_promise_is_said_at_the_top(tmp_path: Path) -> None:
 
 
 def test_a_space_with_other_classes_is_recognised_by_its_table(tmp_path: Path) -> None:
-    space = FASHION.with_classes(37)
+    space = FASHION.with_head(FASHION.head_for(37))
     table_of(space).write(tmp_path / "table.json")
     assert select(gather([tmp_path])).space == space
 

@@ -11,7 +11,9 @@ from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTab
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv, Pointwise
+from dna_deploy.spaces.heads import describe_head
+from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Pointwise
+from dna_deploy.spaces.shapes import FeatureMap
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.target import Precision, Target
 
@@ -45,7 +47,7 @@ def small_instance(seed: int, targets: int = 1, absent: float = 0.0) -> Instance
         blocks.append(Block(rng.choice((1, 2)), tuple(Cell.uniform(width, depth, operations) for depth, width in shapes)))
     space = ChainSpace(
         f"random-{seed}", FeatureMap(3, 16, 16), (FixedLayer(Conv(3), 8),), tuple(blocks), (FixedLayer(ClassifierHead(8), 4),)
-    )
+    ).with_head()
     precisions: tuple[Precision, ...] = ("fp32", "fp16", "int8")
     tables = tuple(random_table(space, rng, f"device-{index}", precisions[index % 3], absent) for index in range(targets))
     return Instance(space, random_ratings(space, rng), tables)
@@ -83,6 +85,7 @@ def random_table(
         provenance=PROVENANCE,
         space=space.name,
         space_digest=space.digest,
+        head=describe_head(space.head),
         target=Target(name=target, precision=precision),
         fingerprint=Fingerprint(processor="p", logical_processors=1, system="s", runtime_version="1"),
         statistic="p25",

@@ -18,10 +18,10 @@ from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.search import Constraint, Latency, Macs, search
 from dna_deploy.spaces.block import BlockChoice, Cell
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import FeatureMap
 from dna_deploy.spaces.placed import PlacedLayer
+from dna_deploy.spaces.shapes import FeatureMap
 from tests.search.instances import Instance, random_ratings, random_table
 
 TABLES = Path(__file__).parents[2] / "latency_tables"
@@ -81,7 +81,7 @@ def edge_costs(instance: Instance, edges: list, quantity: Latency | Macs) -> tup
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_fashion_optimum_equals_highs_under_two_constraints(seed: int) -> None:
-    space = find_space("fashion")
+    space = find_chain("fashion").with_head()
     rng = random.Random(seed)
     instance = Instance(space, random_ratings(space, rng), (random_table(space, rng, "device-0"),))
     front = search(space, instance.ratings, instance.tables).front.points
@@ -142,7 +142,7 @@ def without_dearer_and_worse(edges: Iterable[Edge]) -> list[Edge]:
 @pytest.mark.slow
 @pytest.mark.parametrize(("seed", "share"), [(1, 0.1), (2, 0.3), (3, 0.5), (4, 0.8)])
 def test_mbconv_optimum_equals_highs_on_the_committed_table(seed: int, share: float) -> None:
-    space, table = find_space("mbconv"), LatencyTable.read(TABLES / "mbconv.cpu-1thread.json")
+    space, table = find_chain("mbconv").with_head(), LatencyTable.read(TABLES / "mbconv.cpu-1thread.json")
     ratings = random_ratings(space, random.Random(seed))
     front = search(space, ratings, [table]).front.points
     budget = front[0].costs[0] + share * (front[-1].costs[0] - front[0].costs[0])

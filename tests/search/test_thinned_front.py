@@ -7,12 +7,12 @@ import random
 from dna_deploy.search import Latency
 from dna_deploy.search.cost_model import CostModel
 from dna_deploy.search.front import trade_off
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from tests.search.instances import random_ratings, random_table
 
 
 def test_every_point_of_the_exact_front_has_a_thinned_one_within_epsilon() -> None:
-    space, rng = find_space("fashion"), random.Random(0)
+    space, rng = find_chain("fashion").with_head(), random.Random(0)
     axes = (Latency("a"), Latency("b"))
     tables = [random_table(space, rng, "a"), random_table(space, rng, "b")]
     model = CostModel.build(space, random_ratings(space, rng), tables, axes)

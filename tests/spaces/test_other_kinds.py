@@ -24,7 +24,7 @@ SPACE = TiedSpace()
 def latency_table() -> LatencyTable:
     """A millisecond for ten thousand multiply-accumulates."""
     rows = [TABLE.rows[0].model_copy(update={"layer": row.key, "latency_s": row.macs / 1e7}) for row in SPACE.rows()]
-    about = {"space": SPACE.name, "space_digest": SPACE.digest, "rows": tuple(rows)}
+    about = {"space": SPACE.name, "space_digest": SPACE.digest, "head": "", "rows": tuple(rows)}
     return TABLE.model_copy(update=about)
 
 
@@ -111,7 +111,7 @@ def test_only_chains_have_block_ratings_and_exact_search(monkeypatch: pytest.Mon
     monkeypatch.setattr("dna_deploy.spaces.catalog.SPACES", {"tied": "tests.spaces.test_other_kinds:SPACE"})
     assert find_space("tied") is SPACE
     with pytest.raises(UsageError, match="'tied' is no chain of blocks") as caught:
-        find_chain("tied")
+        find_chain("tied").with_head()
     assert "dna-deploy search with" in caught.value.hint
     with pytest.raises(UsageError, match="'tied' is no chain"):
         find_space("tied@24")

@@ -7,11 +7,11 @@ import random
 import pytest
 
 from dna_deploy.errors import UsageError
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.catalog.mbconv import PUBLISHED
 from dna_deploy.spaces.scaling import Scaling, grown, largest, scaled
 
-FASHION = find_space("fashion")
+FASHION = find_chain("fashion").with_head()
 NETWORK = FASHION.parse("24:k3e1,p1/40:k5e3,k3e3/80:k7e6")
 
 
@@ -21,7 +21,7 @@ def test_a_factor_of_one_leaves_the_network_as_it_is() -> None:
 
 def test_efficientnet_b1_is_the_scaled_b0_that_its_paper_says() -> None:
     """EfficientNet-B1 is B0 at depth 1.1: 7.79 million parameters, with one more layer in every stage (arXiv 1905.11946)."""
-    space = find_space("mbconv")
+    space = find_chain("mbconv").with_head()
     stages = scaled(space, space.parse(PUBLISHED["efficientnet-b0"]), Scaling(depth=1.1))
     assert [len(block) for block in stages.blocks] == [3, 3, 4, 4, 5, 2]
     stem_of_b1_has_one_more = 16 * 9 + 2 * 16 + (16 * 4 + 4 + 4 * 16 + 16) + 16 * 16 + 2 * 16  # the space's stem is fixed
@@ -41,7 +41,7 @@ def test_a_deeper_stage_repeats_its_operations_in_their_order() -> None:
 def test_widths_are_multiples_of_eight_and_classes_stay() -> None:
     stages = scaled(FASHION, NETWORK, Scaling(width=1.3))
     assert [block[-1].out_channels for block in stages.blocks] == [32, 48, 104]
-    assert stages.head[-1].out_channels == FASHION.classes
+    assert stages.head[-1].out_channels == FASHION.out_channels
 
 
 @pytest.mark.parametrize("step", [Scaling(width=1.1), Scaling(depth=1.2), Scaling(1.2, 1.1)])
@@ -65,7 +65,7 @@ def test_growth_that_leads_nowhere_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["fashion", "mbconv"])
 def test_no_network_of_a_space_has_more_layers_or_parameters_than_the_largest(name: str) -> None:
-    space, rng = find_space(name), random.Random(0)
+    space, rng = find_chain(name).with_head(), random.Random(0)
     found = largest(space)
     space.check(found)
     parameters = scaled(space, found, Scaling()).parameters

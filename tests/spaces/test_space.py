@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
-from dna_deploy.spaces.catalog import find_space, space_names
+from dna_deploy.spaces.catalog import find_chain, find_space, space_names
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import ClassifierHead, Conv, Convolution, FeatureMap, MBConv, Operation, Pointwise
+from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Operation, Place, Pointwise
 from dna_deploy.spaces.placed import PlacedLayer
+from dna_deploy.spaces.shapes import FeatureMap
+from dna_deploy.spaces.step import Step
 
 OPERATIONS = (MBConv(3, 1), Pointwise())
 TINY = ChainSpace(
@@ -25,8 +27,8 @@ TINY = ChainSpace(
         Block(2, (Cell.uniform(4, 1, OPERATIONS), Cell.uniform(6, 2, OPERATIONS))),
         Block(2, (Cell.uniform(8, 1, OPERATIONS),)),
     ),
-    head=(FixedLayer(ClassifierHead(8), 3),),
-)
+    usual_head=(FixedLayer(ClassifierHead(8), 3),),
+).with_head()
 
 
 def test_enumeration_holds_every_network_once() -> None:
@@ -55,7 +57,7 @@ def test_a_width_is_felt_by_the_next_block() -> None:
 @pytest.mark.parametrize("name", space_names())
 @given(seed=st.integers(0, 2**32))
 def test_sampled_networks_print_and_parse(name: str, seed: int) -> None:
-    space = find_space(name)
+    space = find_chain(name).with_head()
     network = space.sample(random.Random(seed))
     assert space.parse(str(network)) == network
     assert all(PlacedLayer.parse(layer.key) == layer for layer in space.place(network))
@@ -87,17 +89,18 @@ def test_wrong_architecture_lines_are_refused(line: str, message: str) -> None:
 
 
 def test_digests_follow_content() -> None:
-    assert TINY.digest == TINY.with_classes(3).digest
-    assert TINY.digest != TINY.with_classes(4).digest
+    assert TINY.digest == TINY.with_head(TINY.head_for(3)).digest
+    assert TINY.digest == TINY.with_head(TINY.head_for(4)).digest
+    assert TINY.identity != TINY.with_head(TINY.head_for(4)).identity
     assert find_space("mbconv@128").digest != find_space("mbconv").digest
-    assert find_space("mbconv@224") == find_space("mbconv")
+    assert find_chain("mbconv@224").with_head() == find_chain("mbconv").with_head()
     assert find_space("mbconv@128").name == "mbconv@128"
 
 
 @pytest.mark.parametrize("name", ["mbcnov", "mbconv@", "mbconv@x", "mbconv@0", ""])
 def test_unknown_spaces_are_refused(name: str) -> None:
     with pytest.raises(UsageError):
-        find_space(name)
+        find_chain(name).with_head()
 
 
 class Skip(Operation):
@@ -105,7 +108,7 @@ class Skip(Operation):
 
     code = "skip"
 
-    def convolutions(self, input: FeatureMap, out_channels: int, stride: int) -> tuple[Convolution, ...]:
+    def steps(self, at: Place) -> tuple[Step, ...]:
         return ()
 
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv, Operation, Pointwise
-from dna_deploy.spaces.placed import PlacedLayer, place_chain
+from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Operation, Pointwise
+from dna_deploy.spaces.placed import PlacedLayer, in_a_row, place_chain
+from dna_deploy.spaces.shapes import FeatureMap
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,9 @@ class TiedSpace:
         width, operations = self._read(architecture.line)
         body = [(operation, width, 1 + (number == 0)) for number, operation in enumerate(operations)]
         return place_chain([(Conv(3), width, 1), *body, (ClassifierHead(16), 2, 1)], self.input)
+
+    def wires(self, architecture: Architecture) -> tuple[tuple[int, ...], ...]:
+        return in_a_row(self.place(architecture))
 
     def rows(self) -> tuple[PlacedLayer, ...]:
         return tuple(dict.fromkeys(layer for network in self.networks() for layer in self.place(network)))

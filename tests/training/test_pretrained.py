@@ -14,12 +14,12 @@ from dna_deploy.data.config import DataConfig
 from dna_deploy.data.splits import ImageData, Split, load_data
 from dna_deploy.errors import UsageError
 from dna_deploy.nets.teachers.teacher import load_teacher
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain, find_space
 from dna_deploy.training.config import TeacherConfig
 from dna_deploy.training.teachers import make_teacher
 from tests.data.made import class_folders
 
-SPACE = find_space("mbconv@64").with_classes(2)
+SPACE = find_chain("mbconv@64").with_head(find_space("mbconv@64").head_for(2))
 
 
 def photographs(folder: Path) -> ImageData:

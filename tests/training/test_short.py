@@ -76,4 +76,4 @@ def test_other_supernets_are_another_training(tmp_path: Path) -> None:
 
 def test_a_space_of_other_classes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="classes"):
-        train_shortly(SPACE.with_classes(7), NETWORK, supernets(), toy_data(), RECIPE, tmp_path, "these")
+        train_shortly(SPACE.with_head(SPACE.head_for(7)), NETWORK, supernets(), toy_data(), RECIPE, tmp_path, "these")

@@ -30,7 +30,7 @@ from dna_deploy.export.formats.model_file import export_architecture
 from dna_deploy.latency.measure import measure_model
 from dna_deploy.latency.pace import Pace
 from dna_deploy.records.samples import Samples
-from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.catalog.mbconv import PUBLISHED
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
@@ -152,7 +152,7 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for name, (line, runs) in NETWORKS.items():
-            space = find_space(name)
+            space = find_chain(name).with_head()
             exported = export_architecture(space, space.parse(line), None, Path(folder) / name)
             chosen = [tool for tool in TOOLS if asked.only in f"{name} {tool.title}"]
             rows += [compare(name, exported.path, runs, tool) for tool in chosen]

@@ -6,17 +6,23 @@ teacher's features inside are not used at all. Every variant runs the same paths
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from benchmarks.rating.bench import Bench, Scores
 from benchmarks.rating.teachers import teacher_of
 from dna_deploy.data.batches import in_order
-from dna_deploy.data.randomness import derived_seed
-from dna_deploy.learning.schedule import parameter_groups, warm_cosine
+from dna_deploy.learning.checkpoint import Checkpoint
+from dna_deploy.learning.memory import Portions
+from dna_deploy.learning.phase import Phase, StepView
+from dna_deploy.learning.samplers.uniform import UniformNetworks
+from dna_deploy.learning.schedule import adam, cosine_rate
+from dna_deploy.learning.state import TrainingState
+from dna_deploy.learning.train import TrainingPlan, train
 from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.rating.raters.dna.block_rating import relative_l1
@@ -42,36 +48,49 @@ def train_chain(work: BlockWork, groups: Groups) -> list[SupernetBlock]:
     supernets = [
         build_supernet(work.space, index, work.teacher, work.config).train() for index in range(len(work.space.blocks))
     ]
-    optimisers = [
-        torch.optim.Adam([part for index in group for part in parameter_groups(supernets[index], work.config.weight_decay)])
-        for group in groups
-    ]
-    batches = training_batches(work)
+    batches, rate = training_batches(work), work.config.learning_rate
     total = round(STEPS_FACTOR * work.config.epochs * batches.steps_per_epoch)
+    states = []
+    for group in groups:
+        name, members = f"blocks {group[0] + 1} to {group[-1] + 1}", nn.ModuleList(supernets[index] for index in group)
+        phase = Phase(
+            objectives=[GroupImitation(work.space, group)],
+            group=members,
+            optimiser=adam(members, rate, work.config.weight_decay),
+            rate=cosine_rate(rate, total),
+            batches=batches,
+            histories={name: work.folder / "chain" / f"{name}.json"},
+            sampler=UniformNetworks(work.space, work.config.seed, ("chain",)),
+            features=lambda images: [images, *work.teacher.features(images)],
+        )
+        checkpoint = Checkpoint(work.folder / "chain" / f"{name}.safetensors", work.identity)
+        states.append(TrainingState(name, members, [phase], total, checkpoint, work.compute))
     with work.compute.limited_threads():
-        for step in range(total):
-            images = batches.at(step).inputs
-            features = [images, *work.teacher.features(images)]
-            architecture = draw_path(work.space, work.config.seed, step)
-            for group, optimiser in zip(groups, optimisers, strict=True):
-                made = run_group(work.space, supernets, group, architecture, features[group[0]])
-                loss = F.mse_loss(made, features[group[-1] + 1])
-                for parameters in optimiser.param_groups:
-                    parameters["lr"] = work.config.learning_rate * warm_cosine(step, total)
-                optimiser.zero_grad(set_to_none=True)
-                torch.autograd.backward(loss)
-                optimiser.step()
+        train(states, TrainingPlan("chained blocks", Portions("training chained blocks", work.config.batch), work.compute))
     return supernets
 
 
-def draw_path(space: ChainSpace, seed: int, step: int) -> Architecture:
-    """The network that a step trains: cells equally likely, operations uniform."""
-    rng = random.Random(derived_seed(seed, "chain", step))
-    return space.sample_cells_evenly(rng)
+@dataclass(frozen=True)
+class GroupImitation:
+    """The mean squared error of a group of chained blocks to what the teacher emits behind it."""
+
+    space: ChainSpace
+    group: Sequence[int]
+    measure: str = "mean squared error to the teacher's features behind the group"
+
+    def loss(self, view: StepView) -> torch.Tensor:
+        """The mean over the images."""
+        supernets = dict(zip(self.group, view.network, strict=True))  # type: ignore[call-overload]
+        made = run_group(self.space, supernets, self.group, view.path, view.features[self.group[0]])
+        return F.mse_loss(made, view.features[self.group[-1] + 1])
 
 
 def run_group(
-    space: ChainSpace, supernets: Sequence[SupernetBlock], group: Sequence[int], architecture: Architecture, x: torch.Tensor
+    space: ChainSpace,
+    supernets: Sequence[SupernetBlock] | Mapping[int, SupernetBlock],
+    group: Sequence[int],
+    architecture: Architecture,
+    x: torch.Tensor,
 ) -> torch.Tensor:
     """The features that a network's blocks of one group make of what comes before it, through the shared adaptors."""
     for index in group:

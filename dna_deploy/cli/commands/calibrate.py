@@ -41,22 +41,28 @@ def calibrate(
     from dna_deploy.rating.rater import BlockRater, open_rater
     from dna_deploy.records.rating_calibration import calibration_beside
     from dna_deploy.search.spread import spread
+    from dna_deploy.spaces.chain import as_headed
     from dna_deploy.training.recipe import Recipe
 
     rater = open_rater(run, BlockRater, settings.compute)
     work = rater.work
     table = ratings.read(work.space.name)
-    chosen = spread(work.space, table, networks, seed=settings.seed)
+    chosen = spread(as_headed(work.space), table, networks, seed=settings.seed)
     with journey_view() as view:
-        found = calibrate_ratings(rater, table, chosen, Recipe(epochs=epochs), run / "short-trainings", on_progress=view)
+        calibration = calibrate_ratings(rater, table, chosen, Recipe(epochs=epochs), run / "short-trainings", on_progress=view)
     path = out or Path("ratings") / f"{work.space.name}.calibrated.json"
     beside = calibration_beside(path)
-    found.table.write(path)
-    found.record.write(beside)
+    calibration.table.write(path)
+    calibration.record.write(beside)
     if json:
-        print_json("calibrate", table=str(path), calibration=found.record.model_dump(mode="json"), covered=found.record.covered)
+        print_json(
+            "calibrate",
+            table=str(path),
+            calibration=calibration.record.model_dump(mode="json"),
+            covered=calibration.record.covered,
+        )
     else:
-        print_result(calibration_view(found.record))
+        print_result(calibration_view(calibration.record))
     note(f"wrote {path}, whose ratings are wrong answers in percent, and {beside}")
     note(f"next: dna-deploy search --space {work.space.name} --ratings {path} --latency 20ms")
 
@@ -74,6 +80,6 @@ def calibration_view(record: RatingCalibration) -> str:
         for network in sorted(record.networks, key=lambda network: -network.reached.merit)
     ]
     headers = ("network", "reached", "predicted", "95 % interval")
-    told = f"{record.covered} of {len(rows)} intervals hold what was reached; each network is predicted by the others"
+    summary = f"{record.covered} of {len(rows)} intervals hold what was reached; each network is predicted by the others"
     order = f"Kendall's tau with accuracy: block sum {record.tau_of_sum:.2f}, predictions {record.tau_of_prediction:.2f}"
-    return f"{aligned(rows, headers)}\n\n{told}\n{order}"
+    return f"{aligned(rows, headers)}\n\n{summary}\n{order}"

@@ -49,6 +49,7 @@ def evolve(
     bounds = Bounds(tuple(constraints.read(settings.quantile)), tuple(latency_tables), constraints.confidence_level)
     first = folder / "first-teacher"
     with journey_view() as view:
+        images.tell(view)
         teacher = Teach(settings.teacher, images, first / "teacher.safetensors", settings.compute).make(first, view)
         lineage = run_rounds(Evolution(settings, images, bounds, folder), teacher, view)
     best, path = lineage.best, out or Path("ratings") / f"{images.space.name}.json"

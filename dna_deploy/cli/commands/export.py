@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import typer
 
 from dna_deploy.cli.console import aligned, complain, note, print_json, print_result
-from dna_deploy.cli.options.general import SPACE, Json
+from dna_deploy.cli.options.general import READING, SPACE, Json
 from dna_deploy.cli.options.groups import Knob, Knobs
 from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    from dna_deploy.data.config import Reading
     from dna_deploy.data.splits import ImageData
     from dna_deploy.export.delivery import Delivery
-    from dna_deploy.export.formats.preprocessing import PictureSize
+    from dna_deploy.export.formats.picture_size import PictureSize
     from dna_deploy.export.source import Source
 
 
@@ -69,7 +70,7 @@ class Form:
     @property
     def pictures(self) -> PictureSize | None:
         """The size of the pictures that a further file takes."""
-        from dna_deploy.export.formats.preprocessing import PictureSize
+        from dna_deploy.export.formats.picture_size import PictureSize
 
         return None if self.with_preprocessing is None else PictureSize.parse(self.with_preprocessing)
 
@@ -88,7 +89,7 @@ def export(
         typer.Argument(help="A trained network's record, a search outcome, or an architecture's line (with --space)."),
     ] = "trained/trained-network.json",
     *,
-    settings: Annotated[Settings, SPACE, Knobs("Options", Knob("seed", help="For random weights"))],
+    settings: Annotated[Settings, SPACE, READING, Knobs("Options", Knob("seed", help="For random weights"))],
     origin: Origin,
     judging: Judging,
     out: Annotated[Path, typer.Option("--out", "-o", help="A new folder for the model and its card.")] = Path("model"),
@@ -110,17 +111,17 @@ def export(
 
     pictures = form.pictures
     source = _source(network, settings.space, origin)
-    data = _data(source, judging.dataset)
+    data = _data(source, judging.dataset, settings.data)
     if data is not None:
         source = source.with_labels(data.classes, data.normalisation.mean, data.normalisation.deviation)
     note(f"exporting {source.architecture}")
-    done = deliver(
+    delivery = deliver(
         source, out, formats=form.names, data=data, images=judging.images, batch=_batch(form.batch, source),
         seed=settings.seed, replace=replace, pictures=pictures,
     )  # fmt: skip
-    _show(done, json=json)
-    _complain(done)
-    note(f"next: dna-deploy verify {done.model} --latency 20ms")
+    _show(delivery, json=json)
+    _complain(delivery)
+    note(f"next: dna-deploy verify {delivery.model} --latency 20ms")
 
 
 def _show(done: Delivery, *, json: bool) -> None:
@@ -139,12 +140,12 @@ def _show(done: Delivery, *, json: bool) -> None:
         note(f"wrote {delivery.model} and {delivery.card_file} (and as Markdown)")
 
 
-def _complain(done: Delivery) -> None:
+def _complain(delivery: Delivery) -> None:
     """Ends with the first error of a format that was not delivered, after each is named."""
-    for refused in done.refused:
+    for refused in delivery.refused:
         complain(f"{refused.name} was not delivered: {refused.error.message}")
-    if done.refused:
-        raise done.refused[0].error
+    if delivery.refused:
+        raise delivery.refused[0].error
 
 
 def _source(network: str, space: str, origin: Origin) -> Source:
@@ -156,8 +157,8 @@ def _source(network: str, space: str, origin: Origin) -> Source:
     from dna_deploy.spaces.catalog import find_chain
 
     if ":" in network and not Path(network).exists():
-        found = find_chain(space)
-        source = Source(found, found.parse(network))
+        chain = find_chain(space).with_head()
+        source = Source(chain, chain.parse(network))
     else:
         source = source_of_record(Path(network))
     if origin.weights is not None:
@@ -169,8 +170,8 @@ def _source(network: str, space: str, origin: Origin) -> Source:
     return source
 
 
-def _data(source: Source, dataset: str | None) -> ImageData | None:
-    from dna_deploy.data.config import DataConfig
+def _data(source: Source, dataset: str | None, reading: Reading) -> ImageData | None:
+    from dna_deploy.data.config import DataConfig, Reading
     from dna_deploy.data.splits import load_data
     from dna_deploy.errors import UsageError
     from dna_deploy.records.model_card import Absent
@@ -178,10 +179,14 @@ def _data(source: Source, dataset: str | None) -> ImageData | None:
     name = dataset or (None if isinstance(source.dataset, Absent) else source.dataset.name)
     if name is None:
         return None
-    data = load_data(DataConfig(dataset=name), source.space.input)
-    if len(data.classes) != source.space.classes:
+    read = {key: getattr(reading, key) for key in Reading.model_fields}
+    data = load_data(DataConfig(dataset=name, **read), source.space.input)
+    for line in (data.summary, *data.notices):
+        note(line)
+    known = len(source.labels) or source.space.out_channels
+    if len(data.classes) != known:
         raise UsageError(
-            f"{data.name} has {len(data.classes)} classes, the network has {source.space.classes}",
+            f"{data.name} has {len(data.classes)} classes, the network has {known}",
             "judge it on the data set that it was trained on",
         )
     return data

@@ -16,7 +16,7 @@ from dna_deploy.pipeline.settings import Settings
 if TYPE_CHECKING:
     from dna_deploy.records.score import ScoreKind
     from dna_deploy.search.front import TradeOff
-    from dna_deploy.spaces.chain import ChainSpace
+    from dna_deploy.spaces.chain import HeadedSpace
 
 
 def front(
@@ -71,7 +71,7 @@ def _as_json(front: TradeOff, kind: ScoreKind) -> dict[str, object]:
     }
 
 
-def _view(front: TradeOff, space: ChainSpace, most: int, kind: ScoreKind) -> str:
+def _view(front: TradeOff, space: HeadedSpace, most: int, kind: ScoreKind) -> str:
     """Networks evenly spread over the front, the cheapest and the best-rated among them, and how complete it is."""
     count = len(front.ratings)
     shown = sorted({round(row * (count - 1) / (most - 1)) for row in range(most)})

@@ -33,11 +33,12 @@ def kit(
     """
     from dna_deploy.export.kits.kit_cache import cached_kit
     from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.spaces.chain import with_usual_head
     from dna_deploy.targets.target import as_precision
 
     with journey_view() as on_progress:
         made = cached_kit(
-            find_space(settings.space), settings.seed, calibration, validation,
+            with_usual_head(find_space(settings.space)), settings.seed, calibration, validation,
             batch=batch, precision=as_precision(precision), on_progress=on_progress,
         )  # fmt: skip
     made.write(output)

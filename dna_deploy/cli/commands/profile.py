@@ -54,34 +54,34 @@ def profile(
     """
     from dna_deploy.latency.fidelity import validate
     from dna_deploy.latency.remote import SCHEME, Remote
-    from dna_deploy.spaces.catalog import find_space
 
     stage, is_remote = _stage(settings, profiles, tables), kit.startswith(SCHEME)
     with journey_view() as view:
         on_progress = _announcing(view)
         probes = _kit("" if is_remote else kit, stage, on_progress, check=not kit)
-        stage = replace(stage, source=CatalogSpace(find_space(probes.manifest.space)))
+        stage = replace(stage, source=CatalogSpace(probes.manifest.find_networks()))
         if dry_run:
             _print_plan(probes, stage, json=json)
             return
         remote = Remote.parse(kit, remote_command) if is_remote else None
-        done = stage.measure_remotely(remote, probes) if remote else stage.measure(probes, on_progress)
-    judged = validate(done.table, done.run, stage.source.space) if settings.profile.validation_networks else None
+        profiled = stage.measure_remotely(remote, probes) if remote else stage.measure(probes, on_progress)
+    judged = validate(profiled.table, profiled.run, stage.source.space) if settings.profile.validation_networks else None
     if json:
-        print_json("profile", **_as_json(done, judged))
+        print_json("profile", **_as_json(profiled, judged))
     else:
-        _print(done, judged)
-    note(f"next: dna-deploy search --space {done.table.space} --table {done.table_path} --latency 20ms")
+        _print(profiled, judged)
+    note(f"next: dna-deploy search --space {profiled.table.space} --table {profiled.table_path} --latency 20ms")
 
 
 def _stage(settings: Settings, profiles: Path, tables: Path) -> Profile:
     """The stage that measures the space, of the size that the target wants."""
     from dna_deploy.spaces.catalog import find_space
+    from dna_deploy.spaces.chain import with_usual_head
     from dna_deploy.targets.target_file import find_target
 
     target = settings.profile.applied_to(find_target(settings.target, profiles), settings.quantile)
     name, size = settings.space, target.target.input_size
-    space = find_space(f"{name}@{size}" if size and "@" not in name else name)
+    space = with_usual_head(find_space(f"{name}@{size}" if size and "@" not in name else name))
     table = tables / f"{space.name}.{target.target.name}.json"
     noisy = bool(settings.profile.accept_noise)
     return Profile(CatalogSpace(space), target, settings.profile, settings.seed, profiles, table, accepts_noise=noisy)
@@ -124,31 +124,33 @@ def _print_plan(kit: ProbeKit, stage: Profile, *, json: bool) -> None:
     print_result(f"{kit.manifest.space} on {target.name}: {len(probes)} models, {plan.rounds} rounds, about {expected}")
 
 
-def _as_json(done: Profiled, judged: Validation | None) -> dict[str, object]:
+def _as_json(profiled: Profiled, judged: Validation | None) -> dict[str, object]:
     from dataclasses import asdict
 
-    table = done.table
+    table = profiled.table
     return {
         "space": table.space,
         "target": table.target.name,
-        "table": str(done.table_path),
-        "run": str(done.run_path),
+        "table": str(profiled.table_path),
+        "run": str(profiled.run_path),
         "rows": len(table.rows),
         "absent": [row.model_dump() for row in table.absent],
         "grade": table.grade,
         "doubts": [doubt.model_dump() for doubt in table.doubts],
         "calibrations": [calibration.model_dump() for calibration in table.calibrations],
-        "rounds": done.run.rounds,
-        "seconds": done.run.conditions.seconds,
+        "rounds": profiled.run.rounds,
+        "seconds": profiled.run.conditions.seconds,
         "validation": asdict(judged) if judged else None,
     }
 
 
-def _print(done: Profiled, judged: Validation | None) -> None:
+def _print(profiled: Profiled, judged: Validation | None) -> None:
     from dna_deploy.cli.views.table import about_table, validation_text
 
-    run = done.run
-    print_result(f"table   {done.table_path}\nrun     {done.run_path} ({run.rounds} rounds, {run.conditions.seconds:.0f} s)")
-    print_result(about_table(done.table))
+    run = profiled.run
+    print_result(
+        f"table   {profiled.table_path}\nrun     {profiled.run_path} ({run.rounds} rounds, {run.conditions.seconds:.0f} s)"
+    )
+    print_result(about_table(profiled.table))
     if judged is not None:
         print_result("\n" + validation_text(judged))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from dna_deploy.records.accuracy_list import KnownNetwork
     from dna_deploy.spaces.architecture import Architecture
-    from dna_deploy.spaces.chain import ChainSpace
+    from dna_deploy.spaces.chain import HeadedSpace
     from dna_deploy.statistics.ranks import Estimate, RankReport
 
 _COLUMNS, _LINES = 60, 14
@@ -50,7 +50,7 @@ def rank_check(
     from dna_deploy.spaces.catalog import find_chain
     from dna_deploy.statistics.ranks import rank_report, tau_between_seeds
 
-    space = find_chain(settings.space)
+    space = find_chain(settings.space).with_head()
     networks = read_accuracies(accuracies, space)
     accuracy = np.array([network.accuracy for network in networks])
     scores = _scores(space, networks, ratings, run or [])
@@ -76,7 +76,7 @@ def _draw(plot: Path, scores: dict[str, list[float]], networks: Sequence[KnownNe
 
 
 def _scores(
-    space: ChainSpace, networks: Sequence[KnownNetwork], ratings: Ratings, runs: Sequence[Path]
+    space: HeadedSpace, networks: Sequence[KnownNetwork], ratings: Ratings, runs: Sequence[Path]
 ) -> dict[str, list[float]]:
     """Every score, more is better."""
     import random
@@ -101,7 +101,7 @@ def _scores(
     return scores
 
 
-def _of_run(space: ChainSpace, architectures: Sequence[Architecture], run: Path) -> dict[str, list[float]]:
+def _of_run(space: HeadedSpace, architectures: Sequence[Architecture], run: Path) -> dict[str, list[float]]:
     """What the rater that left its run in a folder says of whole networks."""
     from dna_deploy.rating.rater import Rater, open_rater
 

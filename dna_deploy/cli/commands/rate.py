@@ -62,6 +62,7 @@ def rate(
     path = out or Path("ratings") / f"{images.space.name}.json"
     stage = Rate(settings.method, settings.rate, images, None, path, settings.compute)
     with journey_view() as view:
+        images.tell(view)
         if needs.teacher:
             stage = replace(stage, teacher_file=_teach(settings, images, folder, view))
         rater = stage.rater(folder, own_folder=True)
@@ -111,9 +112,8 @@ def _leave(table: RatingTable, space: ChainSpace, path: Path, folder: Path, *, j
 
 def _best(space: ChainSpace, table: RatingTable) -> str:
     rows = []
-    for number, rated in enumerate(table.blocks, 1):
-        names = map(str, space.index.candidates(number - 1))
-        values = sorted(zip(rated.ratings, rated.standard_errors, names, strict=True))
+    for number, (ratings, errors) in enumerate(table.candidates, 1):
+        values = sorted(zip(ratings, errors, map(str, space.index.candidates(number - 1)), strict=True))
         rows += [(number, name, f"{rating:.4f}", f"{error:.4f}") for rating, error, name in values[:SHOWN]]
         rows.append((number, f"... {len(values)} candidates, worst {values[-1][2]}", f"{values[-1][0]:.4f}", ""))
     return aligned(rows, ("block", "candidate", "rating (less is better)", "standard error"))

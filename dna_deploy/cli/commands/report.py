@@ -58,7 +58,7 @@ def _as_json(written: Written) -> dict[str, object]:
         "missing": [
             {"section": title, "reason": missing.reason, "command": missing.command} for title, missing in written.missing
         ],
-        "left_out": [{"file": one.name, "reason": one.reason} for one in written.left_out],
+        "left_out": [{"file": file.name, "reason": file.reason} for file in written.left_out],
     }
 
 
@@ -69,5 +69,5 @@ def _print(written: Written) -> None:
         print_result(f"pictures  {written.pictures[0].parent}/  ({len(written.pictures)} PNG files)")
     for title, missing in written.missing:
         note(f"missing: {title}: {missing.reason}" + (f" Make it with: {missing.command}" if missing.command else ""))
-    for one in written.left_out:
-        note(f"left out: {one.name}: {one.reason}")
+    for file in written.left_out:
+        note(f"left out: {file.name}: {file.reason}")

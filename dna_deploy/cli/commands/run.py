@@ -114,12 +114,12 @@ def _settings_file(path: Path) -> Path:
     Raises:
         UsageError: it is not there, but a folder above has one.
     """
-    found = path / SETTINGS_FILE if path.is_dir() else path
-    if path == SETTINGS_FILE and not found.exists():
+    file = path / SETTINGS_FILE if path.is_dir() else path
+    if path == SETTINGS_FILE and not file.exists():
         above = next((folder for folder in Path.cwd().parents if (folder / SETTINGS_FILE).exists()), None)
         if above is not None:
             raise UsageError(f"there is no {SETTINGS_FILE} in this folder", f"the one above: dna-deploy run {above}")
-    return found
+    return file
 
 
 def _journey(settings: Settings, folder: Path, profiles: Path, reproduce: str) -> Journey:
@@ -134,6 +134,7 @@ def _walk(journey: Journey, start_from: str | None, only: str | None, *, json: b
     from dna_deploy.records.model_card import ModelCard
 
     with journey_view() as view:
+        journey.images.tell(view)
         run_stages(journey.stages(), journey.folder, view, start_from=start_from, only=only)
     card_file = journey.model_file.with_suffix(".card.json")
     if only is not None and not card_file.exists():
@@ -160,6 +161,9 @@ def _print_plan(journey: Journey, start_from: str | None, only: str | None, *, j
     from dna_deploy.pipeline.runner import plan
     from dna_deploy.pipeline.time_left import in_words
 
+    if (survey := journey.images.survey) is not None:
+        for line in (survey.summary, *survey.notices):
+            note(line)
     steps = plan(journey.stages(), journey.folder, start_from=start_from, only=only)
     if json:
         stages = [

@@ -43,13 +43,13 @@ def search_promise(
     target = finder.promise(latency_tables).table.target
     note(f"measuring on {target.name!r}, untrained: latency does not depend on weights")
     with journey_view() as view:
-        kept = finder.keep(latency_tables, _plan(target.name, settings, profiles), view, partial(_tell, target.per))
-    outcome = kept.chosen.outcome
+        promise = finder.keep(latency_tables, _plan(target.name, settings, profiles), view, partial(_tell, target.per))
+    outcome = promise.chosen.outcome
     outcome.write(output)
     predicted = (outcome.best, table, ratings.path(space.name))
     if json:
         print_json(
-            "search promise", outcome=outcome.model_dump(mode="json"), promise=_values(kept), **network_values(*predicted)
+            "search promise", outcome=outcome.model_dump(mode="json"), promise=_values(promise), **network_values(*predicted)
         )
         return
     print_result("\n\n".join(filter(None, [search_view(outcome), network_line(*predicted)])))
@@ -74,7 +74,7 @@ def _tell(per: str, attempt: Attempt) -> None:
     )
 
 
-def _values(kept: KeptPromise) -> dict[str, object]:
+def _values(promise: KeptPromise) -> dict[str, object]:
     """The rounds for ``--json``."""
     return {
         "rounds": [
@@ -86,9 +86,9 @@ def _values(kept: KeptPromise) -> dict[str, object]:
                 "standard_error_s": attempt.standard_error.seconds,
                 "is_kept": attempt.is_kept,
             }
-            for attempt in kept.attempts
+            for attempt in promise.attempts
         ],
-        "asked_s": kept.chosen.budget.seconds,
-        "measured_s": kept.chosen.measured.seconds,
-        "slack": kept.chosen.slack,
+        "asked_s": promise.chosen.budget.seconds,
+        "measured_s": promise.chosen.measured.seconds,
+        "slack": promise.chosen.slack,
     }

@@ -18,8 +18,9 @@ def spaces(json: Annotated[bool, typer.Option("--json", help="Print one JSON obj
     Example: dna-deploy spaces --json
     """
     from dna_deploy.spaces.catalog import find_space, space_names
+    from dna_deploy.spaces.chain import with_usual_head
 
-    rows = [_facts(find_space(name)) for name in space_names()]
+    rows = [_facts(with_usual_head(find_space(name))) for name in space_names()]
     if json:
         print_json("spaces", spaces=rows)
         return
@@ -33,13 +34,13 @@ def spaces(json: Annotated[bool, typer.Option("--json", help="Print one JSON obj
 
 
 def _facts(space: SearchSpace) -> dict[str, Any]:
-    from dna_deploy.spaces.chain import ChainSpace
+    from dna_deploy.spaces.chain import HeadedSpace
 
-    chain = space if isinstance(space, ChainSpace) else None
+    chain = space if isinstance(space, HeadedSpace) else None
     return {
         "name": space.name,
         "input": " ".join(map(str, space.inputs)),
-        "classes": chain.classes if chain else None,
+        "classes": chain.out_channels if chain else None,
         "candidates": list(chain.index.counts) if chain else [],
         "networks": space.size(),
         "layers": len(space.rows()),

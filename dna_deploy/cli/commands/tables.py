@@ -40,25 +40,25 @@ def tables(
     from dna_deploy.errors import DnaDeployError
     from dna_deploy.records.latency_table import LatencyTable
 
-    found: list[tuple[Path, LatencyTable]] = []
+    readable: list[tuple[Path, LatencyTable]] = []
     for path in sorted(folder.glob("*.json")):
         try:
-            found.append((path, LatencyTable.read(path)))
+            readable.append((path, LatencyTable.read(path)))
         except DnaDeployError as error:
             note(f"left out: {error.message}")
     if json:
-        print_json("tables", tables=[_table_values(path, table) for path, table in found])
+        print_json("tables", tables=[_table_values(path, table) for path, table in readable])
         return
-    if found:
+    if readable:
         headers = ("table", "layers", "grade", "off by", "made")
-        print_result(aligned([_table_cells(path, table) for path, table in found], headers))
-        note(f"next: dna-deploy tables show {found[0][0]}")
+        print_result(aligned([_table_cells(path, table) for path, table in readable], headers))
+        note(f"next: dna-deploy tables show {readable[0][0]}")
     else:
         note(f"there is no latency table in {folder} · next: dna-deploy profile --space fashion")
 
 
 def _table_cells(path: Path, table: LatencyTable) -> tuple[object, ...]:
-    off = next((f"{one.relative_error:.1%}" for one in table.calibrations), "unknown")
+    off = next((f"{calibration.relative_error:.1%}" for calibration in table.calibrations), "unknown")
     made = table.provenance.created_at[:10]
     return path.name, len(table.rows), table.grade, off, made
 
@@ -71,7 +71,7 @@ def _table_values(path: Path, table: LatencyTable) -> dict[str, object]:
         "rows": len(table.rows),
         "absent": len(table.absent),
         "grade": table.grade,
-        "calibrations": [one.model_dump() for one in table.calibrations],
+        "calibrations": [calibration.model_dump() for calibration in table.calibrations],
         "fingerprint": table.fingerprint.model_dump(),
         "created_at": table.provenance.created_at,
     }
@@ -87,26 +87,31 @@ def show(table: _Table, *, json: Json = False) -> None:
     from dna_deploy.latency.oddities import cliffs, dominated
     from dna_deploy.records.latency_table import LatencyTable
 
-    found = LatencyTable.read(table)
-    rows = sorted(found.rows, key=lambda row: -row.latency_s)
-    steep, lesser = cliffs(found), dominated(found)
+    content = LatencyTable.read(table)
+    rows = sorted(content.rows, key=lambda row: -row.latency_s)
+    steep, lesser = cliffs(content), dominated(content)
     if json:
         print_json(
-            "tables show", space=found.space, target=found.target.model_dump(), fingerprint=found.fingerprint.model_dump(),
-            grade=found.grade, doubts=[doubt.model_dump() for doubt in found.doubts], statistic=found.statistic,
-            overhead_s=found.overhead_s, calibrations=[of.model_dump() for of in found.calibrations],
-            rows=[_row_values(row, found) for row in rows], absent=[row.model_dump() for row in found.absent],
-            cliffs=[_oddity(of) for of in steep], dominated=[_oddity(of) for of in lesser],
+            "tables show", space=content.space, target=content.target.model_dump(),
+            fingerprint=content.fingerprint.model_dump(),
+            grade=content.grade, doubts=[doubt.model_dump() for doubt in content.doubts], statistic=content.statistic,
+            overhead_s=content.overhead_s, calibrations=[part.model_dump() for part in content.calibrations],
+            rows=[_row_values(row, content) for row in rows], absent=[row.model_dump() for row in content.absent],
+            cliffs=[_oddity(part) for part in steep], dominated=[_oddity(part) for part in lesser],
         )  # fmt: skip
         return
-    print_result(f"{found.space} on {found.target.name}: {found.fingerprint.processor}, {found.fingerprint.runtime_version}")
-    print_result(about_table(found) + "\n")
-    print_result(aligned([_row_cells(row, found) for row in rows],
-                         ("layer", f"latency ({found.statistic})", "error", "MACs", "weights", "activations")))  # fmt: skip
+    print_result(
+        f"{content.space} on {content.target.name}: {content.fingerprint.processor}, {content.fingerprint.runtime_version}"
+    )
+    print_result(about_table(content) + "\n")
+    print_result(aligned([_row_cells(row, content) for row in rows],
+                         ("layer", f"latency ({content.statistic})", "error", "MACs", "weights", "activations")))  # fmt: skip
     for title, oddities in (("cliffs: fewer channels, more time", steep), ("dominated: less work, more time", lesser)):
         if oddities:
             print_result(f"\n{title}")
-            print_result(aligned([(of.dear.placed, f"+{of.excess:.0%}", "against", of.cheap.placed) for of in oddities]))
+            print_result(
+                aligned([(part.dear.placed, f"+{part.excess:.0%}", "against", part.cheap.placed) for part in oddities])
+            )
     note(f"next: dna-deploy tables recheck {table}")
 
 
@@ -130,18 +135,18 @@ def recheck(
     from dna_deploy.records.latency_table import LatencyTable
     from dna_deploy.records.probe_kit import ProbeKit
 
-    found = LatencyTable.read(table)
+    content = LatencyTable.read(table)
     with journey_view() as on_progress:
-        probes = ProbeKit.read(kit) if kit else _kit_of(found)
+        probes = ProbeKit.read(kit) if kit else _kit_of(content)
         plan = PLAN.model_copy(update={"steady": settings.profile.steady})
-        result = time_again(found, probes, any_machine=any_machine, plan=plan, on_progress=on_progress)
+        result = time_again(content, probes, any_machine=any_machine, plan=plan, on_progress=on_progress)
     _show_recheck(result, json=json)
     for difference in result.machine:
         note(f"another machine: {difference}")
     if not result.holds:
         raise TableError(
             f"rows take {result.median_change:+.1%} of what {table} says, beyond {LIMIT:.0%}",
-            f"profile again: dna-deploy profile --space {found.space} --target {found.target.name}",
+            f"profile again: dna-deploy profile --space {content.space} --target {content.target.name}",
         )
 
 
@@ -154,9 +159,8 @@ def _show_recheck(result: Recheck, *, json: bool) -> None:
         print_json("tables recheck", holds=result.holds, median_change=result.median_change, limit=LIMIT,
                    machine=result.machine, rows=rows)  # fmt: skip
     else:
-        cells = [
-            (row.placed, Duration(row.latency_s), Duration(now), f"{now / row.latency_s - 1:+.1%}") for row, now in result.rows
-        ]
+        times = [(row.placed, row.latency_s, now) for row, now in result.rows]
+        cells = [(placed, Duration(before), Duration(now), f"{now / before - 1:+.1%}") for placed, before, now in times]
         print_result(aligned(cells, ("layer", "in the table", "now", "change")))
         print_result(f"median change {result.median_change:+.1%}: the table {'holds' if result.holds else 'does not hold'}")
 
@@ -180,22 +184,22 @@ def diff(
     from dna_deploy.spaces.placed import PlacedLayer
     from dna_deploy.units import Duration
 
-    found = difference(LatencyTable.read(before), LatencyTable.read(after))
+    changes = difference(LatencyTable.read(before), LatencyTable.read(after))
     if json:
-        print_json("tables diff", median_change=found.median_change, **asdict(found))
+        print_json("tables diff", median_change=changes.median_change, **asdict(changes))
         return
-    for line in found.machine:
+    for line in changes.machine:
         print_result(f"machine  {line}")
-    print_result(f"median   {found.median_change:+.1%} over {len(found.rows)} rows\n")
-    by_operation = sorted(found.by_operation.items(), key=lambda item: -abs(item[1]))
+    print_result(f"median   {changes.median_change:+.1%} over {len(changes.rows)} rows\n")
+    by_operation = sorted(changes.by_operation.items(), key=lambda item: -abs(item[1]))
     print_result(aligned([(name, f"{change:+.1%}") for name, change in by_operation], ("operation", "median change")))
     cells = [
         (PlacedLayer.parse(row.layer), Duration(row.before_s), Duration(row.after_s), f"{row.change:+.1%}",
          "" if row.is_clear else "within the noise")
-        for row in found.rows[:rows]
+        for row in changes.rows[:rows]
     ]  # fmt: skip
     print_result("\n" + aligned(cells, ("layer", "before", "after", "change", "")))
-    for name, layers in (("only before", found.only_before), ("only after", found.only_after)):
+    for name, layers in (("only before", changes.only_before), ("only after", changes.only_after)):
         for layer in layers:
             print_result(f"{name}: {layer}")
 
@@ -215,11 +219,10 @@ def make(
     """
     from dna_deploy.cli.views.table import about_table
     from dna_deploy.latency.workshop import stable_table
-    from dna_deploy.records.known_space import known_space
     from dna_deploy.records.profile_run import ProfileRun
 
     read = sorted((ProfileRun.read(path) for path in runs), key=lambda run: run.provenance.created_at)
-    space = known_space(read[-1])
+    space = read[-1].find_networks()
     table = stable_table(read, space, " ".join(map(str, runs)), accept_noise=accept_noise)
     path = output or tables / f"{space.name}.{table.target.name}.json"
     table.write(path)
@@ -232,10 +235,9 @@ def make(
 
 def _kit_of(table: LatencyTable) -> ProbeKit:
     from dna_deploy.export.kits.kit_cache import cached_kit
-    from dna_deploy.records.known_space import known_space
 
     target = table.target
-    return cached_kit(known_space(table), batch=target.batch, precision=target.precision)
+    return cached_kit(table.find_networks(), batch=target.batch, precision=target.precision)
 
 
 def _row_values(row: LatencyRow, table: LatencyTable) -> dict[str, object]:
@@ -263,5 +265,5 @@ def _bytes_each(table: LatencyTable) -> int:
     return {"fp32": 4, "fp16": 2, "int8": 1}[table.target.precision]
 
 
-def _oddity(of: Oddity) -> dict[str, object]:
-    return {"dear": of.dear.layer, "cheap": of.cheap.layer, "excess": of.excess}
+def _oddity(oddity: Oddity) -> dict[str, object]:
+    return {"dear": oddity.dear.layer, "cheap": oddity.cheap.layer, "excess": oddity.excess}

@@ -26,9 +26,9 @@ def targets(
     rows: list[tuple[object, ...]] = []
     for name in target_names(profiles):
         try:
-            found = find_target(name, profiles).target
-            check_target(found)
-            rows.append((name, f"{found.runtime} {found.provider}", found.precision, found.threads, why_not(found)))
+            target = find_target(name, profiles).target
+            check_target(target)
+            rows.append((name, f"{target.runtime} {target.provider}", target.precision, target.threads, why_not(target)))
         except DnaDeployError as error:
             rows.append((name, "", "", "", error.message))
     runtimes = capabilities()
@@ -43,9 +43,14 @@ def targets(
         )
         return
     print_result(f"{processor_name()}, {len(usable_processors())} processors, clock governor {governor()}\n")
-    table = [(*row[:-1], row[-1] or "ready") for row in rows]
+    table = [(*row[:-1], "no: see below" if row[-1] else "ready") for row in rows]
     print_result(aligned(table, ("target", "runtime", "precision", "threads", "here")))
+    for row in rows:
+        if row[-1]:
+            print_result(f"\n{row[0]} cannot be used here: {row[-1]}")
     print_result("")
-    lines = [(of.runtime, of.version.partition("-")[0], " ".join(of.providers) or of.reason) for of in runtimes]
+    lines = [(entry.runtime, entry.version.partition("-")[0], " ".join(entry.providers) or entry.reason) for entry in runtimes]
     print_result(aligned(lines, ("runtime", "version", "providers, or why it cannot run here")))
-    note("next: dna-deploy profile --space fashion --target " + str(rows[0][0]))
+    ready = next((row[0] for row in rows if not row[-1]), None)
+    if ready is not None:
+        note(f"next: dna-deploy profile --space fashion --target {ready}")

@@ -18,7 +18,7 @@ from dna_deploy.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from dna_deploy.records.trained_network import TrainedNetwork
-    from dna_deploy.spaces.chain import ChainSpace
+    from dna_deploy.spaces.chain import ChainSpace, HeadedSpace
     from dna_deploy.training.network import Start
 
 
@@ -29,6 +29,9 @@ def train(
     *,
     settings: Annotated[Settings, SPACE, DATASET, SEED, TRAINING, DEVICE],
     teacher: Annotated[Path | None, typer.Option(help="A teacher's file: its soft targets are learnt beside labels.")] = None,
+    task: Annotated[
+        str, typer.Option(help="What the network is for: classification, or a task of a package.")
+    ] = "classification",
     inherit: Annotated[
         Path | None, typer.Option(help="Begin with what the blocks learnt in the supernets: the folder that rate named.")
     ] = None,
@@ -47,9 +50,11 @@ def train(
     from dna_deploy.nets.teachers.teacher import load_teacher
 
     space, line = _network(network, settings.space)
-    images = ProjectImages(settings.data, space)
-    stage = Train(TrainingConfig(recipe=settings.train), images, Path(network), teacher, out, settings.compute)
+    images = ProjectImages(settings.data, space, task)
+    stage = Train(TrainingConfig(recipe=settings.train, task=task), images, Path(network), teacher, out, settings.compute)
     taught = load_teacher(teacher) if teacher else None
+    with journey_view() as view:
+        images.tell(view)
     start = _inherited(inherit, images.fitting_space, line) if inherit else None
     with journey_view() as view:
         trained = stage.train(line, out, teacher=taught, start=start, on_progress=view)
@@ -73,7 +78,7 @@ def _view(trained: TrainedNetwork) -> str:
     return aligned(rows)
 
 
-def _inherited(folder: Path, space: ChainSpace, line: str) -> Start:
+def _inherited(folder: Path, space: HeadedSpace, line: str) -> Start:
     """The network with the weights of its supernet layers."""
     from dna_deploy.errors import UsageError
     from dna_deploy.nets.inherit import inherited_network
@@ -81,7 +86,7 @@ def _inherited(folder: Path, space: ChainSpace, line: str) -> Start:
     from dna_deploy.training.network import Start
 
     rater = open_rater(folder, BlockRater)
-    if rater.work.space.with_classes(space.classes).digest != space.digest:  # blocks know no classes
+    if rater.work.space.digest != space.digest:
         raise UsageError(f"the supernets in {folder} are of another space", "train without --inherit")
     network, fresh = inherited_network(space, space.parse(line), rater.supernets())
     note(f"inherits from {folder}; {', '.join((*fresh, 'head'))} begin anew")
@@ -90,13 +95,12 @@ def _inherited(folder: Path, space: ChainSpace, line: str) -> Start:
 
 def _network(network: str, space: str) -> tuple[ChainSpace, str]:
     """The space and the architecture's line that were meant."""
-    from dna_deploy.records.known_space import known_space
     from dna_deploy.records.search_outcome import SearchOutcome
     from dna_deploy.spaces.catalog import find_chain
-    from dna_deploy.spaces.chain import as_chain
+    from dna_deploy.spaces.chain import as_headed
 
     if ":" in network and not Path(network).exists():
         return find_chain(space), network
     outcome = SearchOutcome.read(Path(network))
-    known = as_chain(known_space(outcome))
+    known = as_headed(outcome.find_networks())
     return known, str(outcome.network(known))

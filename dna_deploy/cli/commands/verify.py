@@ -165,14 +165,14 @@ def _tuned(model: Path, target: Target, plan: SamplingPlan) -> Tuning:
 
 
 def _tuning_text(tuning: Tuning) -> str:
-    rows = [(one.words, one.model, Duration(one.p50_s)) for one in tuning.tried]
+    rows = [(variant.words, variant.model, Duration(variant.p50_s)) for variant in tuning.tried]
     gained = f"{tuning.chosen.words} saves {tuning.gained:.1%} of what {tuning.usual.words} takes"
     return f"{aligned(rows, ('setting', 'file', 'p50'))}\n\n{gained}"
 
 
 def _tuning_values(tuning: Tuning) -> dict[str, object]:
     return {
-        "tried": [one.model_dump(mode="json") for one in tuning.tried],
+        "tried": [variant.model_dump(mode="json") for variant in tuning.tried],
         "usual": tuning.usual.model_dump(mode="json"),
         "gained": tuning.gained,
     }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dna_deploy.pipeline.settings import Settings
     from dna_deploy.records.rating_table import RatingTable
     from dna_deploy.search import Constraint
-    from dna_deploy.spaces.chain import ChainSpace
+    from dna_deploy.spaces.chain import HeadedSpace
 
 _PANEL = "Choosing"
 
@@ -48,7 +48,7 @@ class Choosing:
         worst = [] if self.rating_at_most is None else [Constraint(Rating(), at_most=self.rating_at_most)]
         return [*constraints.read(settings.quantile), *worst]
 
-    def finder(self, space: ChainSpace, ratings: RatingTable, constraints: Constraints, settings: Settings) -> Finder:
+    def finder(self, space: HeadedSpace, ratings: RatingTable, constraints: Constraints, settings: Settings) -> Finder:
         """What the answer depends on, besides latency tables."""
         from dna_deploy.pipeline.finder import Finder
         from dna_deploy.search.constraints import read_quantity

@@ -165,8 +165,8 @@ def spread(command: Callable[..., None]) -> Callable[..., None]:
             flat[parameter.name] = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
             continue
         groups[parameter.name] = group
-        for one in group.parameters:
-            flat.setdefault(one.name, one)
+        for each in group.parameters:
+            flat.setdefault(each.name, each)
     own = [name for name in inspect.signature(command).parameters if name not in groups]
 
     def spread_out(**values: Any) -> None:
@@ -194,7 +194,7 @@ def _kind(field: FieldInfo) -> Any:
     """The type of a flag: a number, a switch, a path; everything else is text, which the config reads."""
     if any(isinstance(mark, BeforeValidator) for mark in field.metadata):
         return str
-    options = [one for one in _alternatives(field.annotation) if one is not type(None)]
+    options = [kind for kind in _alternatives(field.annotation) if kind is not type(None)]
     return options[0] if len(options) == 1 and options[0] in (bool, int, float, Path) else str
 
 
@@ -206,8 +206,8 @@ def _bounds(field: FieldInfo) -> tuple[float | None, float | None]:
     """The least and the largest whole number that a flag takes; the config itself checks everything else."""
     if _kind(field) is not int:
         return None, None
-    found = {name: getattr(mark, name) for mark in field.metadata for name in ("ge", "le") if hasattr(mark, name)}
-    return found.get("ge"), found.get("le")
+    limits = {name: getattr(mark, name) for mark in field.metadata for name in ("ge", "le") if hasattr(mark, name)}
+    return limits.get("ge"), limits.get("le")
 
 
 def _shown(default: object) -> bool | str:

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from dna_deploy.records.latency_table import LatencyTable
     from dna_deploy.records.rating_table import RatingTable
-    from dna_deploy.spaces.chain import ChainSpace
+    from dna_deploy.spaces.chain import HeadedSpace
     from dna_deploy.spaces.space import SearchSpace
 
 _PANEL = "Tables"
@@ -28,22 +28,22 @@ class LatencyTables:
     ] = None
 
     def read(self, space: str) -> tuple[SearchSpace, list[LatencyTable]]:
-        """The space, with as many classes as its tables were made for, and these."""
-        from dna_deploy.records.known_space import known_space
+        """The space with the head that its tables were made for, its usual one without a table, and these."""
         from dna_deploy.records.latency_table import LatencyTable
         from dna_deploy.spaces.catalog import find_space
+        from dna_deploy.spaces.chain import with_usual_head
 
         named = find_space(space)
         tables = [LatencyTable.read(path) for path in self.table or files_of_project(f"latency_tables/{named.name}.*.json")]
         of_space = next((table for table in tables if table.space == named.name), None)
-        return (named if of_space is None else known_space(of_space)), tables
+        return (with_usual_head(named) if of_space is None else of_space.find_networks()), tables
 
-    def read_chain(self, space: str) -> tuple[ChainSpace, list[LatencyTable]]:
+    def read_chain(self, space: str) -> tuple[HeadedSpace, list[LatencyTable]]:
         """The same, of a space whose blocks are rated."""
-        from dna_deploy.spaces.chain import as_chain
+        from dna_deploy.spaces.chain import as_headed
 
-        found, tables = self.read(space)
-        return as_chain(found), tables
+        named, tables = self.read(space)
+        return as_headed(named), tables
 
 
 @dataclass(frozen=True)

@@ -45,10 +45,10 @@ def wrapped(architecture: str, width: int) -> list[str]:
 
 def _summary(outcome: SearchOutcome) -> list[tuple[str, str]]:
     best = outcome.best
-    asked = [_demand(demand) for demand in outcome.constraints] or [f"the smallest {outcome.objective}"]
+    demands = [_demand(demand) for demand in outcome.constraints] or [f"the smallest {outcome.objective}"]
     blocks = best.architecture.split("/")
     return [
-        *_labelled("asked", asked),
+        *_labelled("asked", demands),
         *_labelled("predicted", [_latency(place) for place in best.targets]),
         *_rating(outcome),
         ("size", _size(best)),

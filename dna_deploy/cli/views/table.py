@@ -16,8 +16,9 @@ def about_table(table: LatencyTable) -> str:
     lines = [f"grade   {table.grade} ({len(table.rows)} rows, {len(table.absent)} absent)"]
     lines += [f"doubt   {doubt.name} ({doubt.grade}): {doubt.message}; {doubt.advice}" for doubt in table.doubts]
     lines += [
-        f"{of.quantile}     {of.relative_error:.1%} off on whole networks left out of its fit ({of.networks} networks)"
-        for of in table.calibrations
+        f"{calibration.quantile}     {calibration.relative_error:.1%} off on whole networks left out of its fit "
+        f"({calibration.networks} networks)"
+        for calibration in table.calibrations
     ]
     lines += [f"absent  {row.layer}: {row.reason}" for row in table.absent]
     return "\n".join(lines)
@@ -28,14 +29,14 @@ def validation_text(judged: Validation) -> str:
     rows = [
         (
             name,
-            f"{found.mean_absolute_error:.2%}",
-            f"{found.bias:+.2%}",
-            f"{found.within_5_percent:.0%}",
-            f"{found.within_10_percent:.0%}",
-            f"{found.kendall_tau:.2f}",
-            f"{found.worst_error:+.2%}",
+            f"{fidelity.mean_absolute_error:.2%}",
+            f"{fidelity.bias:+.2%}",
+            f"{fidelity.within_5_percent:.0%}",
+            f"{fidelity.within_10_percent:.0%}",
+            f"{fidelity.kendall_tau:.2f}",
+            f"{fidelity.worst_error:+.2%}",
         )
-        for name, found in (
+        for name, fidelity in (
             ("the table", judged.calibrated),
             ("the table, uncalibrated", judged.raw),
             ("measuring them twice", judged.measured_twice),

@@ -22,14 +22,15 @@ from dna_deploy.records.model_card import (
 from dna_deploy.records.pace import PaceReference
 from dna_deploy.records.score import Metrics
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
+from dna_deploy.spaces.heads import head_of
 
 _PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "openvino", "numpy")
 
 
 def make_card(
     result: ExportResult,
-    space: ChainSpace,
+    space: HeadedSpace,
     architecture: Architecture,
     *,
     asked: AskedLatency | Absent,
@@ -74,6 +75,7 @@ def make_card(
         precision=result.info.precision,
         space=space.name,
         space_digest=space.digest,
+        head=head_of(space),
         architecture=str(architecture),
         layers=layer_facts(space, architecture),
         parameters=sum(layer.parameters for layer in layers),
@@ -96,7 +98,7 @@ def make_card(
     )
 
 
-def layer_facts(space: ChainSpace, architecture: Architecture) -> tuple[LayerFacts, ...]:
+def layer_facts(space: HeadedSpace, architecture: Architecture) -> tuple[LayerFacts, ...]:
     """Every layer from stem to head, and what it costs."""
     sections = space.sections(architecture)
     return tuple(
@@ -105,7 +107,7 @@ def layer_facts(space: ChainSpace, architecture: Architecture) -> tuple[LayerFac
     )
 
 
-def baseline(name: str, space: ChainSpace, architecture: Architecture, predicted_s: float | Absent) -> Baseline:
+def baseline(name: str, space: HeadedSpace, architecture: Architecture, predicted_s: float | Absent) -> Baseline:
     """Another network of the space, for comparison."""
     layers = space.place(architecture)
     return Baseline(
@@ -118,10 +120,10 @@ def baseline(name: str, space: ChainSpace, architecture: Architecture, predicted
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in _PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions

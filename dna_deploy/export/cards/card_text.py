@@ -36,7 +36,7 @@ def card_markdown(card: ModelCard) -> str:
 
 def headline(card: ModelCard) -> list[tuple[str, str]]:
     """The facts that a reader wants first, as label and value, and the baselines."""
-    return [*_facts(card), *(row for one in card.baselines for row in _beside(one))]
+    return [*_facts(card), *(row for baseline in card.baselines for row in _beside(baseline))]
 
 
 def _facts(card: ModelCard) -> list[tuple[str, str]]:
@@ -58,9 +58,11 @@ def _facts(card: ModelCard) -> list[tuple[str, str]]:
     ]
 
 
-def _beside(one: Baseline) -> tuple[tuple[str, str], ...]:
-    costs = f"{Count(one.parameters)} parameters, {Count(one.macs)} MACs, predicted {_or_reason(one.predicted_s)}"
-    return ("baseline", one.name), ("", costs)
+def _beside(baseline: Baseline) -> tuple[tuple[str, str], ...]:
+    costs = (
+        f"{Count(baseline.parameters)} parameters, {Count(baseline.macs)} MACs, predicted {_or_reason(baseline.predicted_s)}"
+    )
+    return ("baseline", baseline.name), ("", costs)
 
 
 def _promise(card: ModelCard) -> list[str]:
@@ -77,22 +79,30 @@ def _measurement(card: ModelCard) -> Iterator[str]:
     if isinstance(card.measured, Absent):
         yield f"Not measured: {card.measured.reason}."
         return
-    found, target, machine = card.measured, card.measured.target, card.measured.fingerprint
+    measured, target, machine = card.measured, card.measured.target, card.measured.fingerprint
     yield from _table(
         ("p50", "p90", "samples", "standard error", "spread (interquartile range / median)"),
-        [(_time(found.p50_s), _or_reason(found.p90_s), found.samples, _time(found.standard_error_s), f"{found.spread:.1%}")],
+        [
+            (
+                _time(measured.p50_s),
+                _or_reason(measured.p90_s),
+                measured.samples,
+                _time(measured.standard_error_s),
+                f"{measured.spread:.1%}",
+            )
+        ],
     )
     yield ""
     yield (
         f"Measured on target `{target.name}`: {machine.runtime_version}, {target.provider}, "
         f"{target.precision}, {target.threads} thread(s), batch {target.batch}, on {machine.processor} ({machine.system}); "
-        f"{found.rhythm}."
+        f"{measured.rhythm}."
     )
-    how = f"not compared: {found.no_pace}" if found.pace is None else found.pace.words()
+    how = f"not compared: {measured.no_pace}" if measured.pace is None else measured.pace.words()
     yield f"Pace of the machine: {how or 'not compared'}."
     if not isinstance(card.without_preprocessing, Absent):
         yield f"Without pre-processing inside: {_time(card.without_preprocessing.p50_s)} (p50)."
-    for doubt in found.doubts:
+    for doubt in measured.doubts:
         yield f"- doubt `{doubt.name}` (grade {doubt.grade}): {doubt.message}. {doubt.advice}"
 
 
@@ -105,7 +115,7 @@ def _tuning(card: ModelCard) -> Iterator[str]:
     yield ""
     yield from _table(
         ("setting", "file", "p50", metric_name(tuning.chosen.metrics)),
-        [(one.words, one.model, _time(one.p50_s), _first(one.metrics)) for one in tuning.tried],
+        [(variant.words, variant.model, _time(variant.p50_s), _first(variant.metrics)) for variant in tuning.tried],
     )
 
 
@@ -196,9 +206,9 @@ def _predicted(card: ModelCard) -> str:
 def _measured(card: ModelCard) -> str:
     if isinstance(card.measured, Absent):
         return card.measured.reason
-    found = card.measured
-    every = f"{found.target.per}; p50 {_time(found.p50_s)}, p90 {_or_reason(found.p90_s)}, {found.samples} samples"
-    return f"{_time(found.quantile_s)} at {found.quantile} ({every})"
+    measured = card.measured
+    every = f"{measured.target.per}; p50 {_time(measured.p50_s)}, p90 {_or_reason(measured.p90_s)}, {measured.samples} samples"
+    return f"{_time(measured.quantile_s)} at {measured.quantile} ({every})"
 
 
 def metric_name(metrics: Metrics | Absent) -> str:

@@ -37,6 +37,7 @@ class ModelInfo(Part):
         description="inputs are (byte / 255 - mean) / deviation, a number a channel; empty: not known"
     )
     deviation: tuple[float, ...]
+    task: str = Field("classification", description="what the network is for")
     weights: str = Field(description="digest of the checkpoint, or 'untrained'")
     precision: Precision = "fp32"
     pictures: str = Field(
@@ -47,9 +48,8 @@ class ModelInfo(Part):
 
     def pairs(self) -> dict[str, str]:
         """The facts as text pairs, each under its own key."""
-        values = self.model_dump(
-            mode="json", exclude={name for name in ("pictures", "preprocessing") if not getattr(self, name)}
-        )
+        usual = {name for name in ("task", "pictures", "preprocessing") if getattr(self, name) in ("", None, "classification")}
+        values = self.model_dump(mode="json", exclude=usual)
         return {PREFIX + key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 
     @classmethod

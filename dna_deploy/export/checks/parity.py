@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from math import floor, isfinite
@@ -16,8 +16,10 @@ from dna_deploy.errors import DependencyError, ParityError, UsageError
 from dna_deploy.export.checks.judge import ONNX_JUDGES, PACKAGES, Array, Images, Judge, open_judge
 from dna_deploy.export.formats.onnx_names import layers_with
 from dna_deploy.records.model_card import Absent, JudgeParity, Parity
-from dna_deploy.records.score import ACCURACY, Metrics, share
+from dna_deploy.records.score import ACCURACY, Metrics
 from dna_deploy.targets.target import Precision
+from dna_deploy.tasks.classification import Classification
+from dna_deploy.tasks.task import Task
 
 SLOW_JUDGES = {"onnx-reference": 16}
 """Judges that see only so many images."""
@@ -50,6 +52,7 @@ def check_parity(
     images: Images,
     labels: Images | None = None,
     *,
+    task: Task | None = None,
     source: str = "some images",
     precision: Precision = "fp32",
     judges: Sequence[str] = ONNX_JUDGES,
@@ -60,7 +63,8 @@ def check_parity(
         network: Maps images ``(batch, channels, height, width)`` to scores ``(batch, classes)``.
         path: The exported file.
         images: What the network receives, ``(images, channels, height, width)``, normalised as in training.
-        labels: The class of each image, ``(images,)``, where known.
+        labels: Of each image, ``(images, ...)``, where known.
+        task: What the network is for; classification where none is given.
         source: Which images these are, for the card.
         precision: In which the file computes; decides the limits.
         judges: Who runs the file. Those whose package is missing are named in the result; one at least must be there.
@@ -72,8 +76,9 @@ def check_parity(
     if not len(images):
         raise UsageError("parity needs at least one image", "give some test images")
     opened, absent = open_judges(judges, path)
-    own, largest_score = Tally(), 0.0
-    tallies = {name: Tally() for name in opened}
+    task = task or Classification()
+    own, largest_score = Tally(task), 0.0
+    tallies = {name: Tally(task) for name in opened}
     for batch, truth in _batches(images, labels):
         seen = own.images
         reference = _torch_scores(network, batch)
@@ -122,30 +127,38 @@ _HINTS: dict[Precision, str] = {
 
 @dataclass
 class Tally:
-    """Running sums of the comparison with one judge."""
+    """The comparison with one judge so far."""
 
+    task: Task
+    restored: Callable[[torch.Tensor], torch.Tensor] = torch.Tensor.clone
+    """What a judge gives -> what the network itself gives, as far as answers depend on it."""
     images: int = 0
     scores: int = 0
     maximum: float = 0.0
     total: float = 0.0
     same: int = 0
-    correct: int | None = field(default=None)
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = field(default_factory=list)
 
-    def add(self, found: Array, reference: Array, labels: Array | None) -> None:
-        """Scores ``(images, classes)`` of a judge and of torch, and the classes where they are known."""
-        difference = np.abs(found.astype(np.float64) - reference)
-        self.images += len(found)
+    def add(self, scores: Array, reference: Array, labels: Array | None) -> None:
+        """Outputs ``(images, ...)`` of a judge and of torch, and labels where they are known."""
+        difference = np.abs(scores.astype(np.float64) - reference)
+        self.images += len(scores)
         self.scores += difference.size
         # A score that is no number is infinitely wrong.
         self.maximum = max(self.maximum, float(np.nan_to_num(difference, nan=np.inf).max()))
         self.total += float(difference.sum())
-        self.same += int((found.argmax(1) == reference.argmax(1)).sum())
+        outputs, torchs = (self.restored(torch.from_numpy(values)) for values in (scores, reference))
+        same = self.task.answers(outputs) == self.task.answers(torchs)
+        self.same += int(same.reshape(len(scores), -1).all(1).sum())
         if labels is not None:
-            self.correct = (self.correct or 0) + int((found.argmax(1) == labels).sum())
+            self.seen.append((outputs, torch.from_numpy(labels)))
 
     @property
     def metrics(self) -> Metrics | Absent:
-        return _NO_LABELS if self.correct is None else (share(ACCURACY, self.correct, self.images),)
+        if not self.seen:
+            return _NO_LABELS
+        outputs, labels = zip(*self.seen, strict=True)
+        return self.task.metrics(torch.cat(outputs), torch.cat(labels))
 
 
 def open_judges(names: Sequence[str], path: Path) -> tuple[dict[str, Judge], dict[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
+from typing import assert_never
 
 import numpy as np
 import torch
@@ -15,8 +16,9 @@ from dna_deploy.data.decoding import fitted
 from dna_deploy.data.splits import ImageData
 from dna_deploy.export.checks.judge import Array
 from dna_deploy.export.checks.parity import SLOW_JUDGES, Limits, Tally, check_limits, open_judges, verdict
-from dna_deploy.export.formats.preprocessing import PictureSize
+from dna_deploy.export.formats.picture_size import PictureSize
 from dna_deploy.records.model_card import Parity
+from dna_deploy.tasks.task import Activation, Task
 
 PICTURES = 200
 """How many are compared: they come one by one, since they may differ in size."""
@@ -28,8 +30,21 @@ _STRETCHES = ((1.0, 1.0), (1.0, 1.5), (2.0, 1.25), (3.0, 3.0))
 """Heights and widths of the pictures, relative to what the network takes, where any size will do."""
 
 
+def activated(outputs: torch.Tensor, activation: Activation) -> torch.Tensor:
+    """What the files with pre-processing give for a network's outputs."""
+    match activation:
+        case "softmax":
+            return outputs.softmax(1)
+        case "sigmoid":
+            return outputs.sigmoid()
+        case "identity":
+            return outputs
+        case _:
+            assert_never(activation)
+
+
 def check_pictures(
-    network: nn.Module, path: Path, data: ImageData, size: PictureSize, judges: Sequence[str], count: int = PICTURES
+    network: nn.Module, path: Path, data: ImageData, task: Task, size: PictureSize, judges: Sequence[str], count: int = PICTURES
 ) -> Parity:
     """Compares probabilities on test images, which are stretched first to sizes that the file takes.
 
@@ -37,10 +52,11 @@ def check_pictures(
         ParityError: a judge is beyond the limits.
     """
     opened, absent = open_judges(judges, path)
-    own, tallies = Tally(), {name: Tally() for name in opened}
+    restored = torch.logit if task.activation == "sigmoid" else torch.Tensor.clone
+    own, tallies = Tally(task, restored), {name: Tally(task, restored) for name in opened}
     count, largest = min(count, len(data.test)), 0.0
     for number, (picture, truth) in enumerate(_pictures(data, size, count)):
-        reference = _torch_probabilities(network, picture, data)
+        reference = _torch_probabilities(network, picture, data, task)
         own.add(reference, reference, truth)
         largest = max(largest, float(reference.max()))
         for name, judge in opened.items():
@@ -75,7 +91,8 @@ def _as_array(picture: Image.Image) -> Array:
 
 
 @torch.inference_mode()
-def _torch_probabilities(network: nn.Module, picture: Image.Image, data: ImageData) -> Array:
+def _torch_probabilities(network: nn.Module, picture: Image.Image, data: ImageData, task: Task) -> Array:
     pixels = torch.from_numpy(fitted(picture, data.shape).copy())[None]  # Pillow lends grey pixels for reading only
     device = next(network.parameters()).device
-    return np.asarray(network.eval()(data.normalisation(pixels).to(device)).softmax(1).cpu().numpy())
+    outputs = network.eval()(data.normalisation(pixels).to(device))
+    return np.asarray(activated(outputs, task.activation).cpu().numpy())

@@ -60,7 +60,7 @@ def tune(
     variants = list(_variants(model, target))
     seconds: dict[int, list[float]] = {}
     steps = list(itertools.product(range(PASSES), range(len(variants))))
-    for done, (_, index) in enumerate(steps, start=1):
+    for number, (_, index) in enumerate(steps, start=1):
         variant = variants[index]
         try:
             seconds.setdefault(index, []).append(measure(variant.model, variant.target, plan).p50.seconds)
@@ -69,7 +69,7 @@ def tune(
                 raise
             continue  # a setting that the runtime refuses is no choice
         finally:
-            on_progress(Progress("tuning", done, len(steps)))
+            on_progress(Progress("tuning", number, len(steps)))
     settings = [_setting(variants[index], float(np.median(taken))) for index, taken in seconds.items() if taken]
     return Tuning(tried=tuple(sorted(settings, key=lambda setting: setting.p50_s)), usual=settings[0])
 

@@ -200,10 +200,10 @@ def find_promise(model: Path, asked: Duration | None, quantile: str | None) -> P
     by_card = asked is None
     if asked is None and written is not None:
         asked = Duration(written.latency_s)
-    wanted = quantile or (written.quantile if written else "p50")
-    for known in LEAST_SAMPLES:
-        if wanted == known:
-            return Promise(asked, known, written if by_card else None)
+    name = quantile or (written.quantile if written else "p50")
+    for listed in LEAST_SAMPLES:
+        if name == listed:
+            return Promise(asked, listed, written if by_card else None)
     raise UsageError(f"unknown quantile {quantile!r}", f"known: {', '.join(LEAST_SAMPLES)}")
 
 

@@ -13,7 +13,7 @@ from dna_deploy.plugins import load_plugin, plugin_names
 from dna_deploy.targets.target import Precision
 
 if TYPE_CHECKING:
-    from dna_deploy.export.formats.preprocessing import PictureSize
+    from dna_deploy.export.formats.picture_size import PictureSize
 
 FORMATS = {
     "onnx-fp16": "dna_deploy.export.runtimes.onnx_runtime:FP16",
@@ -72,6 +72,6 @@ def format_names() -> tuple[str, ...]:
 
 def find_format(name: str) -> Format:
     """The format called ``name``."""
-    found = load_plugin("format", name, FORMATS)
-    assert isinstance(found, Format)
-    return found
+    format = load_plugin("format", name, FORMATS)
+    assert isinstance(format, Format)
+    return format

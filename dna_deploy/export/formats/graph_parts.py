@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Literal, Self
 
 import onnx
 from onnx import TensorProto, helper
 
 from dna_deploy.errors import UsageError
-from dna_deploy.export.formats.onnx_graph import INPUT_NAME, OPSET, OUTPUT_NAME
+from dna_deploy.export.formats.onnx_graph import INPUT_NAME, OPSET, OUTPUT_NAME, input_names, side_names
 from dna_deploy.records.probe_kit import WEIGHTS_FILE, KitTensor
 
 _INLINE = 2
@@ -52,11 +53,11 @@ class WeightSpace:
 
 @dataclass(frozen=True)
 class GraphParts:
-    """A graph from `INPUT_NAME` to `OUTPUT_NAME`."""
+    """A graph from `INPUT_NAME` (and others, see `input_names`) to `OUTPUT_NAME`."""
 
     nodes: tuple[onnx.NodeProto, ...]
     tensors: tuple[TensorProto, ...]
-    input: onnx.ValueInfoProto
+    inputs: tuple[onnx.ValueInfoProto, ...]
     output: onnx.ValueInfoProto
 
     @classmethod
@@ -66,54 +67,66 @@ class GraphParts:
         return cls(
             (helper.make_node("Neg", [INPUT_NAME], [OUTPUT_NAME]),),
             (),
-            helper.make_tensor_value_info(INPUT_NAME, *value),
+            (helper.make_tensor_value_info(INPUT_NAME, *value),),
             helper.make_tensor_value_info(OUTPUT_NAME, *value),
         )
 
     @classmethod
-    def of_output(cls, model: onnx.ModelProto, index: int, weights: WeightSpace) -> Self:
-        """What leads from ``input<index>`` to ``output<index>`` of a graph of independent layers."""
+    def of_output(cls, model: onnx.ModelProto, index: int, weights: WeightSpace, received: int = 1) -> Self:
+        """What leads to ``output<index>`` of a graph of independent layers from its own inputs, so many as are ``received``."""
         graph = model.graph
-        wanted = {graph.output[index].name}
+        needed = {graph.output[index].name}
         nodes = []
         for node in reversed(graph.node):
-            if wanted & set(node.output):
+            if needed & set(node.output):
                 nodes.append(node)
-                wanted.update(node.input)
+                needed.update(node.input)
         scales = {name for node in nodes if node.op_type in ROUNDING for name in node.input[1:]}
-        read = [tensor for tensor in graph.initializer if tensor.name in wanted]
+        read = [tensor for tensor in graph.initializer if tensor.name in needed]
         tensors = [tensor if tensor.name in scales else weights.place(tensor) for tensor in read]
-        inputs = [value for value in graph.input if value.name in wanted]
-        if [value.name for value in inputs] != [graph.input[index].name]:
+        inputs = [value for value in graph.input if value.name in needed]
+        if [value.name for value in inputs] != list(side_names(index, received)):
             raise UsageError(f"layer {index} of the exported graph reads {[value.name for value in inputs]}")
-        names = {graph.input[index].name: INPUT_NAME, graph.output[index].name: OUTPUT_NAME}
+        names = dict(zip(side_names(index, received), input_names(received), strict=True))
+        names[graph.output[index].name] = OUTPUT_NAME
         names.update({tensor.name: f"w{number}" for number, tensor in enumerate(tensors)})
         made = [name for node in reversed(nodes) for name in node.output if name not in names]
         names.update({name: f"v{number}" for number, name in enumerate(made)})
         return cls(
             tuple(_renamed_node(node, names) for node in reversed(nodes)),
             tuple(_renamed_tensor(tensor, names) for tensor in tensors),
-            _renamed_value(graph.input[index], INPUT_NAME),
+            tuple(_renamed_value(value, names[value.name]) for value in inputs),
             _renamed_value(graph.output[index], OUTPUT_NAME),
         )
 
     @classmethod
-    def chained(cls, parts: Sequence[GraphParts]) -> Self:
-        """One network out of layers: each reads what the one before it made."""
+    def joined(cls, parts: Sequence[GraphParts], wires: Sequence[Sequence[int]]) -> Self:
+        """One network out of layers, the last of which makes its output.
+
+        Args:
+            parts: the layers, none before those that it reads from.
+            wires: for every layer, the numbers of the layers that it reads from; -1 is the network's first input, and so on.
+        """
         nodes: list[onnx.NodeProto] = []
         tensors: list[TensorProto] = []
-        for place, part in enumerate(parts):
+        inputs: dict[str, onnx.ValueInfoProto] = {}
+        own = input_names(-min(chain.from_iterable(wires)))
+        for place, (part, sources) in enumerate(zip(parts, wires, strict=True)):
             inside = [name for node in part.nodes for name in node.output]
             names = {name: f"{place}{name}" for name in (*inside, *(tensor.name for tensor in part.tensors))}
-            names[INPUT_NAME] = INPUT_NAME if place == 0 else f"{place - 1}{OUTPUT_NAME}"
+            read = [own[-1 - source] if source < 0 else f"{source}{OUTPUT_NAME}" for source in sources]
+            names.update(zip((value.name for value in part.inputs), read, strict=True))
             names[OUTPUT_NAME] = OUTPUT_NAME if place == len(parts) - 1 else f"{place}{OUTPUT_NAME}"
+            inputs.update(
+                {name: _renamed_value(value, name) for name, value in zip(read, part.inputs, strict=True) if name in own}
+            )
             nodes.extend(_renamed_node(node, names) for node in part.nodes)
             tensors.extend(_renamed_tensor(tensor, names) for tensor in part.tensors)
-        return cls(tuple(nodes), tuple(tensors), parts[0].input, parts[-1].output)
+        return cls(tuple(nodes), tuple(tensors), tuple(inputs[name] for name in own), parts[-1].output)
 
     def as_model(self) -> bytes:
         """The graph as an ONNX file."""
-        graph = helper.make_graph(self.nodes, "probe", [self.input], [self.output], self.tensors)
+        graph = helper.make_graph(self.nodes, "probe", list(self.inputs), [self.output], self.tensors)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
         content: bytes = model.SerializeToString(deterministic=True)
         return content

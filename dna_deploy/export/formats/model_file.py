@@ -18,7 +18,8 @@ from dna_deploy.export.kits.weights import load_network
 from dna_deploy.nets.network import Network
 from dna_deploy.records.files import digest_of, write_atomically
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
+from dna_deploy.tasks import load_task
 
 MODEL_NAME = "model.onnx"
 
@@ -40,11 +41,12 @@ class ExportResult:
 
 
 def export_architecture(
-    space: ChainSpace,
+    space: HeadedSpace,
     architecture: Architecture,
     weights: Path | None,
     folder: Path,
     *,
+    task: str = "classification",
     labels: Sequence[str] = (),
     mean: Sequence[float] = (),
     deviation: Sequence[float] = (),
@@ -60,6 +62,7 @@ def export_architecture(
         architecture: The network.
         weights: A safetensors file of `Network.state_dict`; None gives random weights (latency does not depend on them).
         folder: Where to write; a model that is there already is replaced in one step.
+        task: What the network is for.
         labels: The names of the classes; numbers where none are given.
         mean: What is taken from each channel of an image whose values go from 0 to 1, for whoever runs the model.
         deviation: By what each channel is divided then.
@@ -69,9 +72,9 @@ def export_architecture(
     Raises:
         UsageError: weights, labels and architecture do not belong together, or the folder cannot be written.
     """
-    names = tuple(labels) or tuple(map(str, range(space.classes)))
-    if len(names) != space.classes:
-        raise UsageError(f"{len(names)} labels for a network with {space.classes} classes", "give one label a class")
+    names = tuple(labels) or tuple(map(str, range(space.out_channels)))
+    if labels and load_task(task).head(space, len(names))[-1].out_channels != space.out_channels:
+        raise UsageError(f"{len(names)} labels for a network with {space.out_channels} classes", "give one label a class")
     network, digest = load_network(space, architecture, weights, seed)
     info = ModelInfo(
         tool_version=__version__,
@@ -80,6 +83,7 @@ def export_architecture(
         architecture=str(architecture),
         input=str(space.input),
         labels=names,
+        task=task,
         mean=tuple(mean),
         deviation=tuple(deviation),
         weights=digest,

@@ -7,6 +7,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 
 import onnx
 import torch
@@ -14,50 +15,69 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from dna_deploy.export.formats.onnx_lacks import lacking
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap, Shape, Tokens
 
 OPSET = 18
 INPUT_NAME = "input"
 OUTPUT_NAME = "output"
 
 
-def export_onnx(module: nn.Module, input: FeatureMap, batch: int | None = 1) -> onnx.ModelProto:
+def export_onnx(module: nn.Module, inputs: Shape | Sequence[Shape], batch: int | None = 1) -> onnx.ModelProto:
     """The module in inference mode as ONNX: ``input`` ``(batch, *input)`` -> ``output``; batch norms folded, weights inside.
 
-    The module itself is not changed. A ``batch`` of None is left open in the model.
+    The module itself is not changed. A ``batch`` of None is left open in the model. Further inputs are called ``input1`` and
+    so on.
 
     Raises:
         UsageError: the exporter lacks an operator that the module uses; message and hint name it and its layer.
     """
     folded = fold_batch_norms(copy.deepcopy(module).eval())
-    return _export(folded, (_example(input, batch or 2),), (INPUT_NAME,), (OUTPUT_NAME,), open_batch=batch is None)
+    shapes = (inputs,) if isinstance(inputs, FeatureMap | Tokens) else tuple(inputs)
+    examples = tuple(_example(shape, batch or 2) for shape in shapes)
+    return _export(folded, examples, input_names(len(shapes)), (OUTPUT_NAME,), open_batch=batch is None)
+
+
+def input_names(count: int) -> tuple[str, ...]:
+    """What the inputs of a graph are called."""
+    return (INPUT_NAME, *(f"{INPUT_NAME}{number}" for number in range(1, count)))
+
+
+def side_names(index: int, count: int) -> tuple[str, ...]:
+    """What the inputs of the module ``index`` among several side by side are called."""
+    return (f"{INPUT_NAME}{index}", *(f"{INPUT_NAME}{index}_{number}" for number in range(1, count)))
 
 
 class _SideBySide(nn.Module):
     """Several modules that have nothing to do with each other, as one."""
 
-    def __init__(self, modules: Sequence[nn.Module]) -> None:
+    def __init__(self, modules: Sequence[nn.Module], counts: Sequence[int]) -> None:
         super().__init__()
-        self.parts = nn.ModuleList(modules)
+        self.parts, self.counts = nn.ModuleList(modules), tuple(counts)
 
     def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return tuple(module(input) for module, input in zip(self.parts, inputs, strict=True))
+        left = iter(inputs)
+        return tuple(module(*islice(left, count)) for module, count in zip(self.parts, self.counts, strict=True))
 
 
-def export_side_by_side(modules: Sequence[nn.Module], inputs: Sequence[FeatureMap], batch: int = 1) -> onnx.ModelProto:
+def export_side_by_side(
+    modules: Sequence[nn.Module], inputs: Sequence[Sequence[Shape]], batch: int = 1, *, half: bool = False
+) -> onnx.ModelProto:
     """Several modules as one graph, ``input0`` -> ``output0`` and so on: far faster than one export each.
+
+    Inputs are called as `side_names` says; ``half`` makes them half precision, as the modules must then be.
 
     The modules are used up: their batch norms are folded in place.
     """
-    folded = _SideBySide([fold_batch_norms(module.eval()) for module in modules])
-    inputs_of = tuple(f"{INPUT_NAME}{index}" for index in range(len(modules)))
+    folded = _SideBySide([fold_batch_norms(module.eval()) for module in modules], [len(shapes) for shapes in inputs])
+    inputs_of = tuple(name for index, shapes in enumerate(inputs) for name in side_names(index, len(shapes)))
     outputs_of = tuple(f"{OUTPUT_NAME}{index}" for index in range(len(modules)))
-    examples = tuple(_example(input, batch).to(next(folded.parameters()).dtype) for input in inputs)
+    dtype = torch.float16 if half else torch.float32
+    examples = tuple(_example(shape, batch).to(dtype) for shapes in inputs for shape in shapes)
     return _export(folded, examples, inputs_of, outputs_of)
 
 
-def _example(input: FeatureMap, batch: int) -> torch.Tensor:
-    return torch.zeros(batch, input.channels, input.height, input.width)
+def _example(shape: Shape, batch: int) -> torch.Tensor:
+    return torch.zeros(batch, *shape.sizes)
 
 
 def _export(

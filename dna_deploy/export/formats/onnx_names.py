@@ -39,8 +39,8 @@ def layers_with(path: Path, message: str) -> str:
     """
     words = set(re.findall(r"\w+", message))
     nodes = onnx.load(path, load_external_data=False).graph.node
-    found = [f"{node.name.rpartition('/')[0]} ({node.op_type})" for node in nodes if node.op_type in words]
-    return ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+    layers = [f"{node.name.rpartition('/')[0]} ({node.op_type})" for node in nodes if node.op_type in words]
+    return ", ".join(layers[:5]) + (f" and {len(layers) - 5} more" if len(layers) > 5 else "")
 
 
 def _layer(node: onnx.NodeProto) -> str | None:

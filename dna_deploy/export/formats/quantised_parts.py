@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -44,14 +45,19 @@ def quantise_side_by_side(model: onnx.ModelProto) -> onnx.ModelProto:
     return rounded
 
 
-def chained(parts: Sequence[GraphParts]) -> GraphParts:
-    """One network out of layers that begin and end in single precision: in 8-bit ones, only bytes pass between two layers."""
-    ends = list(parts)
-    for place in range(len(ends) - 1):
-        before, after = _giving_bytes(ends[place]), _taking_bytes(ends[place + 1])
-        if before.output.type.tensor_type.elem_type == after.input.type.tensor_type.elem_type:
-            ends[place], ends[place + 1] = before, after
-    return _sharing_scales(GraphParts.chained(ends))
+def joined(parts: Sequence[GraphParts], wires: Sequence[Sequence[int]]) -> GraphParts:
+    """One network out of layers that begin and end in single precision; see `GraphParts.joined`.
+
+    Between two 8-bit layers only bytes pass, where the one reads nothing else and nothing else reads the other.
+    """
+    ends, sources = list(parts), list(chain.from_iterable(wires))
+    for place, read in enumerate(wires):
+        if len(read) != 1 or read[0] < 0 or sources.count(read[0]) != 1:
+            continue
+        before, after = _giving_bytes(ends[read[0]]), _taking_bytes(ends[place])
+        if before.output.type.tensor_type.elem_type == after.inputs[0].type.tensor_type.elem_type:
+            ends[read[0]], ends[place] = before, after
+    return _sharing_scales(GraphParts.joined(ends, wires))
 
 
 def alone(part: GraphParts) -> GraphParts:
@@ -62,11 +68,11 @@ def alone(part: GraphParts) -> GraphParts:
 def _taking_bytes(part: GraphParts) -> GraphParts:
     """The part without the rounding of its input, if rounding is all that happens to its input."""
     readers = [node for node in part.nodes if INPUT_NAME in node.input]
-    if [node.op_type for node in readers] != ["QuantizeLinear"]:
+    if [node.op_type for node in readers] != ["QuantizeLinear"] or len(part.inputs) > 1:
         return part
     names = {readers[0].output[0]: INPUT_NAME}
     nodes = tuple(_with_names(node, names) for node in part.nodes if node is not readers[0])
-    return dataclasses.replace(part, nodes=nodes, input=_of_bytes(part.input))
+    return dataclasses.replace(part, nodes=nodes, inputs=(_of_bytes(part.inputs[0]),))
 
 
 def _giving_bytes(part: GraphParts) -> GraphParts:
@@ -85,11 +91,11 @@ def _sharing_scales(part: GraphParts) -> GraphParts:
     first: dict[tuple[object, ...], str] = {}
     content = {tensor.name: (tensor.data_type, *tensor.dims, tensor.raw_data) for tensor in part.tensors}
     names = {name: first.setdefault(content[name], name) for name in content if name in scales}
-    kept = set(names.values())
+    shared = set(names.values())
     return dataclasses.replace(
         part,
         nodes=tuple(_with_names(node, names) for node in part.nodes),
-        tensors=tuple(tensor for tensor in part.tensors if tensor.name not in names or tensor.name in kept),
+        tensors=tuple(tensor for tensor in part.tensors if tensor.name not in names or tensor.name in shared),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dna_deploy.data.decoding import canvas_of
 from dna_deploy.records.preprocessing import Preprocessing
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 
 
 def recipe_of(shape: FeatureMap, mean: Sequence[float], deviation: Sequence[float]) -> Preprocessing | None:

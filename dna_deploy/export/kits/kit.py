@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,15 +12,21 @@ from torch import nn
 
 from dna_deploy.export.formats.graph_parts import GraphParts, WeightSpace
 from dna_deploy.export.formats.onnx_graph import export_side_by_side
-from dna_deploy.export.formats.quantised_parts import alone, chained, quantise_side_by_side
+from dna_deploy.export.formats.quantised_parts import alone, joined, quantise_side_by_side
 from dna_deploy.nets.layers import build_layer
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.probe_kit import KitManifest, KitProbe, ProbeKit, Role
 from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.heads import head_of
 from dna_deploy.spaces.placed import PlacedLayer
+from dna_deploy.spaces.scaling import of_size
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.target import Precision
+
+_WOBBLE = 0.4
+"""How far choices of one network are from its size, as a share of all that there are."""
 
 _AT_ONCE = 32
 _DRAWS_EACH = 100  # of a space that cannot count itself
@@ -92,15 +99,15 @@ def kit_of_layers(
     ]
     for role, architectures in chosen:
         for architecture in architectures:
-            chain = chained([parts[layer] for layer in space.place(architecture)])
-            graphs.append((role, str(architecture), chain.as_model()))
+            network = joined([parts[layer] for layer in space.place(architecture)], space.wires(architecture))
+            graphs.append((role, str(architecture), network.as_model()))
     return _kit(space, seed, batch, precision, weights, graphs)
 
 
 def choose_networks(
     space: SearchSpace, seed: int, calibration: int, validation: int
 ) -> tuple[tuple[Role, tuple[Architecture, ...]], ...]:
-    """Different networks of the space: uniform ones to judge on, and ones spread evenly over cost to fit on."""
+    """Different networks of the space: uniform ones to judge on, and ones from the smallest to the largest to fit on."""
     rng = random.Random(seed)
     count, size = validation + max(20 * calibration, 1), space.size()
     drawn, tries = dict[Architecture, None](), 0
@@ -108,11 +115,28 @@ def choose_networks(
         drawn.setdefault(space.sample(rng))
         tries += 1
     unseen, pool = tuple(drawn)[:validation], tuple(drawn)[validation:]
-    by_cost = sorted(pool, key=lambda architecture: sum(layer.macs for layer in space.place(architecture)))
-    last = len(by_cost) - 1
-    steps = max(1, calibration - 1)
-    fitted = dict.fromkeys(by_cost[round(last * step / steps)] for step in range(min(calibration, len(by_cost))))
-    return (("calibration", tuple(fitted)), ("validation", unseen))
+    pool += tuple(one for one in _from_smallest_to_largest(space, rng, 20 * calibration) if one not in unseen)
+    fitted = _evenly_over_cost(space, tuple(dict.fromkeys(pool)), calibration)
+    return (("calibration", fitted), ("validation", unseen))
+
+
+def _from_smallest_to_largest(space: SearchSpace, rng: random.Random, count: int) -> tuple[Architecture, ...]:
+    """Networks of all sizes: drawn uniformly, none would be near the smallest and the largest of a large space."""
+    if not isinstance(space, ChainSpace) or not count:
+        return ()
+    between = (of_size(space, step / count, lambda: rng.uniform(-_WOBBLE, _WOBBLE)) for step in range(count + 1))
+    return (of_size(space, 0.0), *between, of_size(space, 1.0))
+
+
+def _evenly_over_cost(space: SearchSpace, networks: Sequence[Architecture], count: int) -> tuple[Architecture, ...]:
+    """So many of them, the cheapest and the dearest included, by equal factors of cost."""
+    costs = {network: math.log(sum(layer.macs for layer in space.place(network))) for network in networks}
+    left, chosen = sorted(costs, key=costs.__getitem__), list[Architecture]()
+    least, step = costs[left[0]] if left else 0.0, (costs[left[-1]] - costs[left[0]]) / max(1, count - 1) if left else 0.0
+    for number in range(min(count, len(left))):
+        chosen.append(min(left, key=lambda network: abs(costs[network] - least - number * step)))
+        left.remove(chosen[-1])
+    return tuple(sorted(chosen, key=costs.__getitem__))
 
 
 def _export_layers(
@@ -123,11 +147,11 @@ def _export_layers(
         modules = [_with_distinct_values(build_layer(layer)) for layer in group]
         if precision == "fp16":
             modules = [module.half() for module in modules]
-        model = export_side_by_side(modules, [layer.input for layer in group], batch)
+        model = export_side_by_side(modules, [layer.inputs for layer in group], batch, half=precision == "fp16")
         if precision == "int8":
             model = quantise_side_by_side(model)
-        for index in range(len(group)):
-            yield GraphParts.of_output(model, index, weights)
+        for index, layer in enumerate(group):
+            yield GraphParts.of_output(model, index, weights, len(layer.inputs))
         on_progress(Progress("exporting layers", start + len(group), len(layers)))
 
 
@@ -159,6 +183,7 @@ def _kit(
         provenance=Provenance.now(),
         space=space.name,
         space_digest=space.digest,
+        head=head_of(space),
         seed=seed,
         batch=batch,
         precision=precision,

@@ -17,6 +17,9 @@ from dna_deploy.records.probe_kit import ProbeKit
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.target import Precision
 
+_CHOICE = "from the smallest to the largest"
+"""How networks are chosen: kits that were made otherwise do not serve again."""
+
 
 def cached_kit(
     space: SearchSpace,
@@ -30,7 +33,8 @@ def cached_kit(
     folder: Path | None = None,
 ) -> ProbeKit:
     """The kit of a space, from the cache where it is there and whole."""
-    settings = (space.digest, seed, calibration_networks, validation_networks, batch, precision)
+    identity = getattr(space, "identity", space.digest)
+    settings = (_CHOICE, identity, seed, calibration_networks, validation_networks, batch, precision)
     versions = (__version__, torch.__version__, onnx.__version__)
     name = digest_of(repr((settings, versions)).encode()).partition(":")[2][:24]
     path = (folder or cache_folder("kits")) / f"{space.name}-{name}.kit"

@@ -12,12 +12,12 @@ from dna_deploy.export.formats.onnx_graph import draw_shifts
 from dna_deploy.learning.tensor_file import TensorFile, file_digest
 from dna_deploy.nets.network import Network
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 
 UNTRAINED = "untrained"
 
 
-def load_network(space: ChainSpace, architecture: Architecture, weights: Path | None, seed: int = 0) -> tuple[Network, str]:
+def load_network(space: HeadedSpace, architecture: Architecture, weights: Path | None, seed: int = 0) -> tuple[Network, str]:
     """The network in inference mode, and the digest of its weights.
 
     Args:
@@ -45,20 +45,20 @@ def load_network(space: ChainSpace, architecture: Architecture, weights: Path | 
 
 
 def _check_fits(network: Network, state: Mapping[str, torch.Tensor], weights: Path) -> None:
-    wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    if wanted == found:
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    actual = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    if expected == actual:
         return
-    last = list(wanted)[-1]
-    if found.get(last, wanted[last]) != wanted[last]:
+    last = list(expected)[-1]
+    if actual.get(last, expected[last]) != expected[last]:
         raise UsageError(
-            f"{weights} has {found[last][0]} classes, the network has {wanted[last][0]}",
+            f"{weights} has {actual[last][0]} classes, the network has {expected[last][0]}",
             "give the data set or the labels that the network was trained on",
         )
-    wrong = next(name for name in (*wanted, *found) if wanted.get(name) != found.get(name))
+    wrong = next(name for name in (*expected, *actual) if expected.get(name) != actual.get(name))
     raise UsageError(
-        f"{weights} does not belong to this architecture: {wrong} is {_shape(found.get(wrong))} there "
-        f"and {_shape(wanted.get(wrong))} in the network",
+        f"{weights} does not belong to this architecture: {wrong} is {_shape(actual.get(wrong))} there "
+        f"and {_shape(expected.get(wrong))} in the network",
         "give the architecture that was trained",
     )
 

@@ -36,6 +36,13 @@ def judge(path: Path) -> Judge:
     return in_batches(scores, input.shape[0] if isinstance(input.shape[0], int) else None)
 
 
+def run_once(path: Path, *values: Array) -> Array:
+    """The output of an ONNX file for a value an input, in the order of its inputs."""
+    session = _open(path)
+    names = (input.name for input in session.get_inputs())
+    return np.asarray(session.run(None, dict(zip(names, values, strict=True)))[0])
+
+
 def read_notes(path: Path) -> dict[str, str]:
     """The text pairs that an ONNX file carries.
 

@@ -76,10 +76,10 @@ class OnnxRuntimeRunner:
 
     def __init__(self, target: Target) -> None:
         self._ort, self._target = _onnxruntime(), target
-        known = self.providers()
-        if target.provider not in known:
+        providers = self.providers()
+        if target.provider not in providers:
             raise DependencyError(
-                f"this ONNX Runtime {self._ort.__version__} has no {target.provider!r}", suggest(target.provider, known)
+                f"this ONNX Runtime {self._ort.__version__} has no {target.provider!r}", suggest(target.provider, providers)
             )
         if target.precision == "fp16" and target.provider == _CPU:
             raise UsageError("ONNX Runtime computes fp16 in fp32 on the CPU", "use fp32 or int8, or another provider")

@@ -79,8 +79,8 @@ class OpenVinoRunner:
 
     def _check_precision(self) -> None:
         capabilities = self._core.get_property(self._target.provider, "OPTIMIZATION_CAPABILITIES")
-        wanted = {"fp32": "FP32", "fp16": "FP16", "int8": "INT8"}[self._target.precision]
-        if wanted not in capabilities:
+        precision = {"fp32": "FP32", "fp16": "FP16", "int8": "INT8"}[self._target.precision]
+        if precision not in capabilities:
             raise UsageError(
                 f"OpenVINO's {self._target.provider} has no {self._target.precision} here",
                 f"it has {', '.join(capabilities)}",

@@ -1,4 +1,4 @@
-"""What a classifier is taught: the label, and where there is a teacher, the teacher's soft answer."""
+"""What a network is taught: the label, and where there is a teacher, the teacher's soft answer."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ import torch.nn.functional as F
 from dna_deploy.learning.phase import StepView
 
 
+def cross_entropy(scores: torch.Tensor, labels: torch.Tensor, label_smoothing: float) -> torch.Tensor:
+    """Of scores ``(batch, classes)`` with classes ``(batch,)`` or shares of classes ``(batch, classes)``."""
+    return F.cross_entropy(scores, labels, label_smoothing=label_smoothing)
+
+
 @dataclass(frozen=True)
 class LabelLoss:
-    """Cross entropy with labels, mixed with the divergence from a teacher's softened scores (arXiv 1503.02531)."""
+    """A loss of outputs by labels, mixed with the divergence from a teacher's softened scores (arXiv 1503.02531)."""
 
     label_smoothing: float = 0.0
     teacher: Callable[[torch.Tensor], torch.Tensor] | None = None
@@ -22,22 +27,25 @@ class LabelLoss:
     temperature: float = 2.0
     along: str = ""
     """What `measure` adds, such as which part of the network is run."""
+    of_labels: Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor] = cross_entropy
+    """Outputs, labels and their smoothing -> a number."""
+    name: str = "cross entropy with the labels"
 
     @property
     def measure(self) -> str:
         """What the loss is, for a reader."""
         soft = "" if self.teacher is None else ", and divergence from the teacher's answers"
-        return f"cross entropy with the labels{soft}{self.along}"
+        return f"{self.name}{soft}{self.along}"
 
     def loss(self, view: StepView) -> torch.Tensor:
         """The loss of the network's scores, ``()``."""
         scores = view.network(view.batch.inputs).float()
-        hard = F.cross_entropy(scores, view.batch.labels(), label_smoothing=self.label_smoothing)
+        hard = self.of_labels(scores, view.batch.labels(), self.label_smoothing)
         if self.teacher is None:
             return hard
         with torch.autocast(scores.device.type, enabled=False):
-            wanted = self.teacher(view.batch.inputs)
-        soft = soft_divergence(scores, wanted, self.temperature)
+            taught = self.teacher(view.batch.inputs)
+        soft = soft_divergence(scores, taught, self.temperature)
         return (1 - self.teacher_weight) * hard + self.teacher_weight * soft
 
 

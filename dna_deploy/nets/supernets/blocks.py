@@ -16,7 +16,7 @@ from dna_deploy.nets.layers import build_layer, conv_bn
 from dna_deploy.nets.supernets import Edges
 from dna_deploy.spaces.block import CellPath, PlacedCell
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap, feature_map
 
 
 class SupernetTrunk(nn.Module):
@@ -63,7 +63,7 @@ class SupernetBlock(nn.Module):
     ) -> None:
         super().__init__()
         after = teacher[index]
-        inner = space.index.inputs[index][-1]  # the widest of what the block can receive
+        inner = feature_map(space.index.inputs[index][-1])  # the widest of what the block can receive
         if index == 0:
             self.entry: nn.Module = nn.Sequential(*map(build_layer, space.stem_layers))
         elif edges == "adaptors":
@@ -82,7 +82,7 @@ class SupernetBlock(nn.Module):
 
     def trunk_of(self, cell: int) -> int:
         """The number of the trunk that serves a cell."""
-        return next(number for number, trunk in enumerate(self.plan) if any(cell == found for _, found in trunk.stops))
+        return next(number for number, trunk in enumerate(self.plan) if any(cell == stop for _, stop in trunk.stops))
 
     def forward(self, x: torch.Tensor, cell: int, path: CellPath) -> torch.Tensor:
         """One candidate's imitation of the teacher's features, from those before the block (or from images)."""

@@ -11,13 +11,13 @@ from torch import nn
 from dna_deploy.nets.layers import build_layer
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import Trunk
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 
 
 class OneShotSupernet(nn.Module):
     """Every layer that a network of the space can hold. Cells of one width share layers, as in the block supernets."""
 
-    def __init__(self, space: ChainSpace, *, share_depths: bool) -> None:
+    def __init__(self, space: HeadedSpace, *, share_depths: bool) -> None:
         super().__init__()
         self.space = space
         self.plans = [space.index.trunks(index, share_depths=share_depths) for index in space.block_numbers]

@@ -6,7 +6,7 @@ the network itself is given, then nothing else crosses the cut.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,9 +15,11 @@ from torch import nn
 from dna_deploy.errors import UsageError
 from dna_deploy.plugins import suggest
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 
 Inputs = tuple[tuple[float, ...], tuple[float, ...]]
+
+_CONVOLUTIONAL = "take a convolutional teacher, such as timm:resnet18"
 
 _SMALLEST_STAGE = 2
 """Weighted layers of a module that may be a block; a lone convolution, such as a head's, is none."""
@@ -37,25 +39,25 @@ class CutByModules(nn.Module):
         self.input = input
         self.prefix_batch: int | None = 1
 
-    def expect(self, given: Inputs, wanted: Inputs) -> None:
-        """Lets the network, trained on inputs ``wanted``, take inputs ``given``: (mean, deviation) of bytes, each."""
-        (mean, deviation), (own_mean, own_deviation) = (torch.tensor(of).view(2, 1, -1, 1, 1) for of in (given, wanted))
+    def expect(self, given: Inputs, own: Inputs) -> None:
+        """Lets the network, trained on inputs ``own``, take inputs ``given``: (mean, deviation) of bytes, each."""
+        (mean, deviation), (own_mean, own_deviation) = (torch.tensor(moments).view(2, 1, -1, 1, 1) for moments in (given, own))
         self.scale, self.shift = deviation / own_deviation, (mean - own_mean) / own_deviation
 
     def features(self, x: torch.Tensor) -> list[torch.Tensor]:
         """The outputs of the modules, ``(batch, channels, height, width)`` each."""
-        return [found.clone() for found in self.features_and_scores(x)[0]]  # what follows may work in place
+        return [feature.clone() for feature in self.features_and_scores(x)[0]]  # what follows may work in place
 
     def features_and_scores(self, x: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
         """The outputs of the modules and, from the same run, the scores."""
-        found: dict[str, torch.Tensor] = {}
-        hooks = [self.network.get_submodule(name).register_forward_hook(_keeper(found, name)) for name in self.cuts]
+        features: dict[str, torch.Tensor] = {}
+        hooks = [self.network.get_submodule(name).register_forward_hook(_keeper(features, name)) for name in self.cuts]
         try:
             scores: torch.Tensor = self.network(self._as_expected(x))
         finally:
             for hook in hooks:
                 hook.remove()
-        return [found[name] for name in self.cuts], scores
+        return [features[name] for name in self.cuts], scores
 
     def head(self, features: torch.Tensor) -> torch.Tensor:
         """Scores from features in the place of the last module's.
@@ -108,15 +110,15 @@ def cut_network(network: nn.Module, space: ChainSpace, cuts: Sequence[str] = ())
     if cuts:
         _check_names(network, cuts)
     points = cut_points(network, space.input, cuts)
-    known = {point.name for point in points}
-    if wrong := [name for name in cuts if name not in known]:
+    names = {point.name for point in points}
+    if wrong := [name for name in cuts if name not in names]:
         raise UsageError(
             f"the teacher cannot be cut after {wrong[0]!r}: its scores depend on more than what comes out there",
-            suggest(wrong[0], sorted(known)),
+            suggest(wrong[0], sorted(names)),
         )
-    found = CutByModules(network, cuts or choose_cuts(points, space), space.input)
-    found.prefix_batch = _prefix_batch(found)
-    return found
+    cut = CutByModules(network, cuts or choose_cuts(points, space), space.input)
+    cut.prefix_batch = _prefix_batch(cut)
+    return cut
 
 
 @torch.no_grad()
@@ -126,19 +128,40 @@ def cut_points(network: nn.Module, input: FeatureMap, names: Sequence[str] = ())
     outputs: dict[str, torch.Tensor] = {}
     modules = [(name, module) for name, module in network.named_modules() if (name in names if names else _is_stage(module))]
     hooks = [module.register_forward_hook(_keeper(outputs, name)) for name, module in modules]
-    wanted = network(images[1])
-    for hook in hooks:
-        hook.remove()
+    try:
+        expected = network(images[1])
+    except (RuntimeError, AssertionError, ValueError, TypeError, IndexError) as error:
+        reason = str(error).partition("\n")[0][:160] or type(error).__name__
+        raise UsageError(
+            f"the teacher does not take images of {input}: {reason}",
+            "take a resolution that it was made for, or another teacher",
+        ) from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+    _check_maps(outputs, names)
     points = []
     seen: set[int] = set()
     for name in sorted(outputs, key=lambda name: (name.count("."), name)):  # a container before its last child
         if id(outputs[name]) in seen:
             continue
         seen.add(id(outputs[name]))
-        if torch.equal(scores_from(network, name, outputs[name].clone(), images[0]), wanted):
+        if torch.equal(scores_from(network, name, outputs[name].clone(), images[0]), expected):
             points.append(CutPoint(name, FeatureMap(*outputs[name].shape[1:])))
     order = list(outputs)
     return sorted(points, key=lambda point: order.index(point.name))
+
+
+def _check_maps(outputs: Mapping[str, torch.Tensor], names: Sequence[str]) -> None:
+    """Raises `UsageError` where what comes out of the modules is no map of features, channels first."""
+    shapes = [tuple(output.shape[1:]) for output in outputs.values()]
+    if not shapes and not names:
+        raise UsageError("the teacher has no maps of features to imitate, but tokens: it is a transformer", _CONVOLUTIONAL)
+    if shapes and all(first == second != third for first, second, third in shapes) and len(set(shapes)) > 1:
+        raise UsageError(
+            f"the teacher's features have their channels last ({'x'.join(map(str, shapes[-1]))}); blocks have them first",
+            _CONVOLUTIONAL,
+        )
 
 
 def choose_cuts(points: Sequence[CutPoint], space: ChainSpace) -> tuple[str, ...]:
@@ -147,17 +170,17 @@ def choose_cuts(points: Sequence[CutPoint], space: ChainSpace) -> tuple[str, ...
     Raises:
         UsageError: there are too few points of a block's size.
     """
-    sizes = [(shapes[0].height, shapes[0].width) for shapes in space.index.outputs]
+    sizes = [(shapes[0].height, shapes[0].width) for shapes in space.index.maps]
     cuts: list[str] = []
     for size in dict.fromkeys(sizes):
         blocks = sizes.count(size)
         here = [point for point in points if (point.shape.height, point.shape.width) == size]
         if len(here) < blocks:
-            found = sorted({f"{point.shape.height}x{point.shape.width}" for point in points}) or ["none"]
+            emitted = sorted({f"{point.shape.height}x{point.shape.width}" for point in points}) or ["none"]
             raise UsageError(
                 f"{space.name!r} has {blocks} blocks with {size[0]}x{size[1]} features; the teacher has {len(here)} places "
                 f"of that size to be cut at",
-                f"its strides do not match (its sizes: {', '.join(found)}): take another resolution or teacher",
+                f"its strides do not match (its sizes: {', '.join(emitted)}): take another resolution or teacher",
             )
         cuts += [point.name for point in _spread(_shallowest(here, blocks), blocks)]
     return tuple(cuts)
@@ -197,18 +220,18 @@ def _keeper(outputs: dict[str, torch.Tensor], name: str) -> Callable[[nn.Module,
 
 
 def _check_names(network: nn.Module, cuts: Sequence[str]) -> None:
-    known = [name for name, _ in network.named_modules() if name]
+    names = [name for name, _ in network.named_modules() if name]
     for name in cuts:
-        if name not in known:
-            raise UsageError(f"the teacher has no module {name!r}", suggest(name, known))
+        if name not in names:
+            raise UsageError(f"the teacher has no module {name!r}", suggest(name, names))
 
 
 def _prefix_batch(network: CutByModules) -> int | None:
     """1 where the part before the cut may run on one image, whatever number follows; else None: on as many."""
     images = torch.rand(2, network.input.channels, network.input.height, network.input.width)
-    features, wanted = network.features_and_scores(images)
+    features, scores = network.features_and_scores(images)
     try:
-        is_same = torch.equal(network.head(features[-1]), wanted)
+        is_same = torch.equal(network.head(features[-1]), scores)
     except RuntimeError:  # a network that reshapes by the number of images it was given
         is_same = False
     return 1 if is_same else None

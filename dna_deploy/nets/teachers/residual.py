@@ -12,7 +12,8 @@ from torch import nn
 
 from dna_deploy.nets.layers import conv_bn
 from dna_deploy.records.files import Part
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
+from dna_deploy.spaces.shapes import feature_map
 
 
 class ResidualConfig(Part):
@@ -27,12 +28,12 @@ class ResidualConfig(Part):
     classes: int
 
     @classmethod
-    def for_space(cls, space: ChainSpace, width_factor: float, depth: int) -> Self:
+    def for_space(cls, space: HeadedSpace, width_factor: float, depth: int) -> Self:
         """A network with the space's block boundaries, about ``width_factor`` times as wide as its widest candidates.
 
         Widths are multiples of 16, which processors like.
         """
-        entry = space.index.entry
+        entry = feature_map(space.index.entry)
         return cls(
             in_channels=space.input.channels,
             stem_width=entry.channels,
@@ -40,7 +41,7 @@ class ResidualConfig(Part):
             widths=tuple(max(16, 16 * round(shapes[-1].channels * width_factor / 16)) for shapes in space.index.outputs),
             strides=space.index.strides,
             depth=depth,
-            classes=space.classes,
+            classes=space.out_channels,
         )
 
 

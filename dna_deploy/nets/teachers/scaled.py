@@ -17,6 +17,7 @@ from dna_deploy.records.files import Part
 from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.sections import Sections
+from dna_deploy.spaces.shapes import feature_map
 
 Size = tuple[int, int]
 
@@ -33,13 +34,13 @@ class ScaledConfig(Part):
     @classmethod
     def for_space(cls, space: ChainSpace, sections: Sections) -> Self:
         """A network of these sections whose features have the sizes of a space's blocks."""
-        first = sections.layers[0].input
+        first = feature_map(sections.layers[0].input)
         return cls(
             stem=tuple(layer.key for layer in sections.stem),
             blocks=tuple(tuple(layer.key for layer in block) for block in sections.blocks),
             head=tuple(layer.key for layer in sections.head),
             resolution=(first.height, first.width),
-            sizes=tuple((shapes[0].height, shapes[0].width) for shapes in space.index.outputs),
+            sizes=tuple((shapes[0].height, shapes[0].width) for shapes in space.index.maps),
         )
 
 

@@ -13,11 +13,11 @@ from torch import nn
 from dna_deploy.errors import UsageError
 from dna_deploy.learning.tensor_file import TensorFile, file_digest
 from dna_deploy.nets.teachers.cutting import CutByModules
-from dna_deploy.nets.teachers.pretrained import Known, load_pretrained
+from dna_deploy.nets.teachers.pretrained import Known, OfClasses, load_pretrained
 from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.nets.teachers.scaled import ScaledConfig, ScaledNetwork
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap
 
 
 class CutNetwork(Protocol):
@@ -79,10 +79,10 @@ class Teacher:
                 f"teacher {self.name!r} is cut into {len(self.shapes)} blocks; {space.name!r} has {len(space.index.outputs)}",
                 "set its block boundaries by hand, or take another teacher",
             )
-        for index, (shape, (wanted, *_)) in enumerate(zip(self.shapes, space.index.outputs, strict=True)):
-            if (shape.height, shape.width) != (wanted.height, wanted.width):
+        for index, (shape, (expected, *_)) in enumerate(zip(self.shapes, space.index.maps, strict=True)):
+            if (shape.height, shape.width) != (expected.height, expected.width):
                 raise UsageError(
-                    f"block {index + 1} of {space.name!r} emits {wanted.height}x{wanted.width} features; "
+                    f"block {index + 1} of {space.name!r} emits {expected.height}x{expected.width} features; "
                     f"teacher {self.name!r} has {shape.height}x{shape.width} there",
                     "its strides do not match: set its block boundaries by hand, or take another teacher",
                 )
@@ -99,8 +99,25 @@ def write_teacher(
 
 def write_pretrained(path: Path, model: str, network: CutByModules, *, facts: Mapping[str, object]) -> None:
     """Writes a cut network from elsewhere, called ``source:model``, as a teacher file."""
-    own = {"teacher": "pretrained", "name": model, "cuts": network.cuts, "prefix_batch": network.prefix_batch}
+    channels, height, width = network.input.channels, network.input.height, network.input.width
+    with torch.inference_mode():
+        classes = network.eval()(torch.zeros(2, channels, height, width)).shape[1]
+    own = {
+        "teacher": "pretrained",
+        "name": model,
+        "cuts": network.cuts,
+        "prefix_batch": network.prefix_batch,
+        "classes": classes,
+    }
     TensorFile(network.state_dict(), {**facts, **own, "input": str(network.input)}).write(path)
+
+
+def is_teacher_file(path: Path) -> bool:
+    """Whether this tool wrote the file as a teacher."""
+    try:
+        return "teacher" in TensorFile.read(path, "teacher").facts
+    except UsageError:
+        return False
 
 
 def load_teacher(path: Path) -> Teacher:
@@ -120,8 +137,9 @@ def load_teacher(path: Path) -> Teacher:
         case "scaled":
             network = ScaledNetwork(ScaledConfig.model_validate(file.facts["config"]))
         case "pretrained":
-            found = load_pretrained(str(file.facts["name"]), Known.NONE, input)
-            network = CutByModules(found.network, file.facts["cuts"], input)
+            shape_name, classes = str(file.facts.get("shape_name") or file.facts["name"]), file.facts.get("classes")
+            pretrained = load_pretrained(shape_name, OfClasses(classes) if classes else Known.NONE, input)
+            network = CutByModules(pretrained.network, file.facts["cuts"], input)
             network.prefix_batch = file.facts["prefix_batch"]
         case _:
             raise UsageError(f"{path} holds no teacher", "make one with: dna-deploy rate --teacher NAME")

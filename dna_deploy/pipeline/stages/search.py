@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dna_deploy.pipeline.finder import Finder
     from dna_deploy.records.search_outcome import SearchOutcome
     from dna_deploy.search import Constraint
-    from dna_deploy.spaces.chain import ChainSpace
+    from dna_deploy.spaces.chain import HeadedSpace
 
 EXACT_S = 30
 """What an exact search takes at most, about."""
@@ -33,7 +33,7 @@ class Goal(Protocol):
     def inputs(self) -> Inputs:
         """What it depends on."""
 
-    def constraints(self, space: ChainSpace, ratings: RatingTable) -> tuple[Constraint, ...]:
+    def constraints(self, space: HeadedSpace, ratings: RatingTable) -> tuple[Constraint, ...]:
         """As the search takes them."""
 
     def find(self, finder: Finder, on_progress: OnProgress) -> SearchOutcome:
@@ -53,7 +53,7 @@ class Bounds:
         confidence = {} if self.confidence is None else {"confidence": str(self.confidence)}
         return {"constraints": " ".join(map(str, self.bounds)), "latency tables": tables, **confidence}
 
-    def constraints(self, space: ChainSpace, ratings: RatingTable) -> tuple[Constraint, ...]:
+    def constraints(self, space: HeadedSpace, ratings: RatingTable) -> tuple[Constraint, ...]:
         return self.bounds
 
     def find(self, finder: Finder, on_progress: OnProgress) -> SearchOutcome:
@@ -77,7 +77,7 @@ class LatencyPromise:
             "keep promise": str(self.kept),
         }
 
-    def constraints(self, space: ChainSpace, ratings: RatingTable) -> tuple[Constraint, ...]:
+    def constraints(self, space: HeadedSpace, ratings: RatingTable) -> tuple[Constraint, ...]:
         from dna_deploy.pipeline.finder import budget_at
         from dna_deploy.pipeline.settings import read_budget
         from dna_deploy.search import Constraint, Latency

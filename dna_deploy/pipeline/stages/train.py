@@ -60,7 +60,7 @@ class Train:
         from dna_deploy.nets.teachers.teacher import load_teacher
 
         teacher = load_teacher(self.teacher_file) if self.teacher_file else None
-        if teacher and teacher.classes != self.images.fitting_space.classes:  # it shapes blocks, but has no answers
+        if teacher and teacher.classes != self.images.fitting_space.out_channels:  # it shapes blocks, but has no answers
             teacher = None
         line = SearchOutcome.read(self.outcome_file).best.architecture
         record = self.train(line, work, teacher=teacher, on_progress=on_progress)

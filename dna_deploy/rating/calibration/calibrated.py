@@ -141,10 +141,12 @@ def _quadratic(design: Values, covariance: Values) -> Values:
 
 def leave_one_out(features: CandidateFeatures, chosen: npt.NDArray[np.intp], accuracies: Values) -> Prediction:
     """What is predicted for each network by a model that was fitted on all others."""
-    found = []
+    predictions = []
     for left_out in range(len(chosen)):
         others = np.arange(len(chosen)) != left_out
         model = CalibratedModel.fit(features, chosen[others], accuracies[others])
-        found.append(model.predict(chosen[[left_out]]))
-    mean, low, high = (np.concatenate([getattr(one, name) for one in found]) for name in ("mean", "low", "high"))
+        predictions.append(model.predict(chosen[[left_out]]))
+    mean, low, high = (
+        np.concatenate([getattr(prediction, name) for prediction in predictions]) for name in ("mean", "low", "high")
+    )
     return Prediction(mean, low, high)

@@ -7,9 +7,18 @@ from dna_deploy.plugins import plugin_names
 RATERS = {
     "dna": "dna_deploy.rating.raters.dna.rater:Dna",
     "dna++": "dna_deploy.rating.raters.dna_pp.rater:DnaPlusPlus",
+    "cream-top1": "dna_deploy.rating.raters.cream.rater:CreamTop1",
     "one-shot": "dna_deploy.rating.raters.one_shot.rater:OneShot",
 }
 """Name -> class, called with a `RatingWork`; see `dna_deploy.rating.rater`."""
+
+CONFIGS = {
+    "cream-top1": "dna_deploy.rating.raters.cream.config:CreamConfig",
+    "dna": "dna_deploy.rating.raters.dna.config:RatingConfig",
+    "dna++": "dna_deploy.rating.raters.dna_pp.config:PopulationConfig",
+    "one-shot": "dna_deploy.rating.raters.one_shot.config:OneShotConfig",
+}
+"""Name -> config of our own raters, which says in ``needs`` what they need. Those of third parties are asked themselves."""
 
 
 def rater_names() -> tuple[str, ...]:

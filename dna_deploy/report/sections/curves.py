@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from dna_deploy.records.embedding_history import EmbeddingHistory
 from dna_deploy.records.trained_network import TrainedNetwork
-from dna_deploy.records.training_history import CENTRE, ONE_SHOT, TrainingHistory
+from dna_deploy.records.training_history import TrainingHistory
 from dna_deploy.report.content import Facts, Missing, Piece, Plot, Section, Table
 from dna_deploy.report.evidence import Evidence
+from dna_deploy.report.findings import Findings
 from dna_deploy.report.numbers import NOTHING, metric_number, signed
 from dna_deploy.report.sections.card import metric_texts
 from dna_deploy.report.sections.embeddings import embeddings_plot
@@ -31,10 +32,9 @@ def curves_section(evidence: Evidence) -> Section:
     if blocks:
         pieces.append(_block_plot(blocks))
         pieces += _lacking(blocks, evidence)
-    elif not any(history.subject == ONE_SHOT for history in wholes):
+    elif {history.subject for history in wholes} <= {"teacher", "network"}:
         pieces.append(Missing("There is no training history of the blocks.", f"dna-deploy rate --space {evidence.space_name}"))
-    if blocks and CENTRE in blocks[0].measure:
-        pieces += [embeddings_plot(history) for history in evidence.findings.of(EmbeddingHistory)[:1] if history.looks]
+    pieces += [embeddings_plot(history) for history in _embeddings(blocks, evidence.findings) if history.looks]
     pieces += [_network_plot(history) for history in wholes]
     if not any(history.subject == "network" for history in wholes):
         pieces.append(Missing("There is no training history of the final network.", "dna-deploy train outcome.json"))
@@ -45,6 +45,12 @@ def curves_section(evidence: Evidence) -> Section:
         "A curve that still falls at its end says that more epochs would help."
     )
     return Section("curves", TITLE, lead if blocks or wholes else "", tuple(pieces))
+
+
+def _embeddings(blocks: tuple[TrainingHistory, ...], findings: Findings) -> list[EmbeddingHistory]:
+    """What lies beside the first block, of embeddings that were trained with it."""
+    beside = {findings.folder_of(block) for block in blocks[:1]}
+    return [history for history in findings.of(EmbeddingHistory) if findings.folder_of(history) in beside][:1]
 
 
 def _lacking(blocks: tuple[TrainingHistory, ...], evidence: Evidence) -> list[Piece]:

@@ -66,11 +66,11 @@ def _data(front: TradeOff, ratings: RatingTable | None) -> Mapping[str, object]:
     """What the page's script shows, every network as its numbers and the position of each block in ``choices``."""
     scale = time_scale(front)
     choices = [
-        sorted({point.blocks[block] for point in (*front.points, *_answer(front))}) for block in front.space.block_numbers
+        sorted({point.parts[block] for point in (*front.points, *_answer(front))}) for block in front.space.block_numbers
     ]
 
     def positions(network: Network) -> list[int]:
-        return [choices[block].index(text) for block, text in enumerate(network.blocks)]
+        return [choices[block].index(text) for block, text in enumerate(network.parts)]
 
     return {
         "unit": scale.unit,

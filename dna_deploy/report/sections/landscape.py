@@ -26,7 +26,7 @@ def landscape_section(evidence: Evidence) -> Section:
     if ratings is None:
         missing = Missing("There is no rating table.", f"dna-deploy rate --space {evidence.space_name}")
         return Section("landscape", TITLE, "", (missing,))
-    if space is None or not ratings.holds_for(space):
+    if space is None or not ratings.is_of(space):
         return Section(
             "landscape", TITLE, "", (Missing(f"The ratings are of a space that is not known here: {ratings.space}."),)
         )
@@ -68,7 +68,7 @@ def _words(landscapes: tuple[Landscape, ...], merit: Merit) -> str:
             f"best {merit.part} {_number(merit, landscape, best)}"
         )
         if landscape.chosen:
-            words += f", chosen {landscape.chosen.choice} with {_number(merit, landscape, landscape.chosen)}"
+            words += f", chosen {landscape.chosen.name} with {_number(merit, landscape, landscape.chosen)}"
         sentences.append(f"{words}.")
     return " ".join(sentences)
 
@@ -98,15 +98,15 @@ def _draw_block(axes: Axes, landscape: Landscape, merit: Merit) -> None:
     def worth(of_cell: Iterable[Candidate]) -> list[float]:
         return [merit.shown_part(candidate.rating, mean) for candidate in of_cell]
 
-    groups = sorted({(candidate.choice.depth, candidate.choice.width) for candidate in landscape.candidates})
+    groups = sorted({(candidate.depth, candidate.width) for candidate in landscape.candidates})
     for index, (depth, width) in enumerate(groups):
-        of_cell = [each for each in landscape.drawn if (each.choice.depth, each.choice.width) == (depth, width)]
+        of_cell = [each for each in landscape.drawn if (each.depth, each.width) == (depth, width)]
         colour, marker = series(index)
         axes.plot([show(each.cost) for each in of_cell], worth(of_cell), marker, color=colour, markersize=3.6,
                   alpha=0.55, markeredgewidth=0, label=f"{_layers(depth)}, width {width}")  # fmt: skip
     useful = sorted(landscape.useful, key=lambda candidate: candidate.cost)
-    for width in sorted({each.choice.width for each in useful}):
-        line = [each for each in useful if each.choice.width == width]
+    for width in sorted({each.width for each in useful}):
+        line = [each for each in useful if each.width == width]
         axes.step([show(each.cost) for each in line], worth(line), where="post", color=LIGHT["ink"], linewidth=1.1)
     if landscape.chosen:
         axes.plot([show(landscape.chosen.cost)], worth([landscape.chosen]), "o", color=LIGHT["orange"], markersize=11,
@@ -144,7 +144,7 @@ def _table(landscapes: tuple[Landscape, ...], merit: Merit) -> Table:
         for name, each in (("chosen", landscape.chosen), ("best", best), ("cheapest", fastest)):
             if each is not None:
                 cost = scale.text(each.cost) if landscape.is_timed else f"{Count(round(each.cost))} MACs"
-                rows.append((str(landscape.block + 1), name, str(each.choice), cost, _number(merit, landscape, each),
+                rows.append((str(landscape.block + 1), name, each.name, cost, _number(merit, landscape, each),
                              f"{each.standard_error:.{digits}f}"))  # fmt: skip
     headers = ("block", "which", "candidate", "cost", merit.part, "± standard error")
     return Table("Chosen, best and cheapest candidate of each block", headers, tuple(rows), frozenset({0, 3, 4, 5}))

@@ -15,7 +15,7 @@ from dna_deploy.report.content import Facts, Missing, Plot, Section, Table
 from dna_deploy.report.evidence import Evidence
 from dna_deploy.report.numbers import TimeScale, change_text, share_text, signed
 from dna_deploy.report.theme import LIGHT, Shape
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,7 +88,7 @@ def _profiled(evidence: Evidence) -> tuple[Judged, ...]:
 
 
 def _judged(
-    space: ChainSpace, table: LatencyTable, quantile: Quantile, kind: str, line: str, samples: Samples
+    space: HeadedSpace, table: LatencyTable, quantile: Quantile, kind: str, line: str, samples: Samples
 ) -> Judged | None:
     """None where the table lacks a row of the network or the samples are too few for the quantile."""
     try:

@@ -39,11 +39,5 @@ def usefulness(model: CostModel, costs: Sequence[Quantity]) -> tuple[Usefulness,
 def _of_block(problem: Problem, block: int, useful: NDArray[np.int32]) -> Usefulness:
     index = problem.space.index
     used = {name for position in useful for name in index.choice(block, int(position)).layer_names}
-    never = (
-        name
-        for cell in index.cells[block][0]
-        for depth, layers in enumerate(cell)
-        for name in (f"{layers[0].out_channels}x{len(cell)} layer {depth + 1}: {layer.operation.code}" for layer in layers)
-        if name not in used
-    )
+    never = (name for name in index.layer_names(block) if name not in used)
     return Usefulness(block, index.counts[block], len(useful), tuple(never))

@@ -101,7 +101,7 @@ def maximise(trellis: Trellis) -> Dual:
     priced = np.flatnonzero(np.isfinite(trellis.limits) & trellis.join.adds & (np.arange(trellis.limits.size) > 0))
     ranges = np.maximum(trellis.most[0][:, 0] - trellis.least[0][:, 0], 1.0)
     worst = float(trellis.start[0, 0] + trellis.most[0][0, 0])
-    known = Prices(1e4 * ranges[0] / ranges[priced], ranges[0])
+    start = Prices(1e4 * ranges[0] / ranges[priced], ranges[0])
     prices, upper, best = np.zeros(priced.size), np.inf, None
     for _ in range(_ROUNDS):
         path = _lightest(trellis, priced, prices)
@@ -110,9 +110,9 @@ def maximise(trellis: Trellis) -> Dual:
         if (path.totals <= trellis.limits).all():
             upper = min(upper, float(path.totals[0]))
         best = path.cut if best is None or path.cut.lower > best.lower else best
-        known.add(float(path.totals[0]), path.totals[priced] - trellis.limits[priced])
+        start.add(float(path.totals[0]), path.totals[priced] - trellis.limits[priced])
         before = prices
-        prices, ceiling = known.best()
+        prices, ceiling = start.best()
         if (prices == before).all() or best.lower > worst or ceiling - best.lower <= _ENOUGH * ranges[0]:
             break
     assert best is not None

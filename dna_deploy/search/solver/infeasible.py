@@ -19,11 +19,11 @@ def infeasible(model: CostModel, constraints: Sequence[Constraint]) -> Infeasibl
     """The error that explains itself."""
     facts = [fact for constraint in constraints for fact in _facts(model, constraint)]
     helps = [text for constraint in constraints for text in _relaxations(model, constraint, constraints)]
-    asked = " and ".join(map(str, constraints)) or "no absent rows"
+    demands = " and ".join(map(str, constraints)) or "no absent rows"
     if not facts and not helps:
         helps = [_together(model, constraints)]
     hint = "; ".join([*facts, *helps])
-    return InfeasibleError(f"no architecture of {model.space.name!r} has {asked}", hint)
+    return InfeasibleError(f"no architecture of {model.space.name!r} has {demands}", hint)
 
 
 def _together(model: CostModel, constraints: Sequence[Constraint]) -> str:

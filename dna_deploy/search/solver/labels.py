@@ -39,8 +39,8 @@ class Labels:
     def __len__(self) -> int:
         return int(self.parent.size)
 
-    def take(self, kept: NDArray[np.intp]) -> Labels:
-        return Labels(self.values[:, kept], self.state[kept], self.parent[kept], self.candidate[kept])
+    def take(self, indices: NDArray[np.intp]) -> Labels:
+        return Labels(self.values[:, indices], self.state[indices], self.parent[indices], self.candidate[indices])
 
     def pointers_only(self) -> Labels:
         """Without the numbers, which nobody needs once the next stage is made."""
@@ -124,8 +124,8 @@ class _Merge:
 
     def add(self, state: int, labels: Labels, group: Group) -> None:
         """Continues every label with every candidate that can lead anywhere."""
-        wanted = self._promising(labels, group.values)
-        candidates, values = group.candidates[wanted], group.values[:, wanted]
+        promising = self._promising(labels, group.values)
+        candidates, values = group.candidates[promising], group.values[:, promising]
         if not candidates.size:
             return
         rows = max(1, _CHUNK // values.size)
@@ -147,12 +147,12 @@ class _Merge:
         fits = self._fits(joined)
         if self._effort.bound is not None:
             fits &= self._effort.bound.keeps(self._stage, self._exit, joined)
-        kept = np.flatnonzero(fits)
-        row, column = np.divmod(kept, candidates.size)
-        states = np.full(kept.size, state, np.int32)
-        values = np.maximum(joined[:, kept], self._saturation)
+        fitting = np.flatnonzero(fits)
+        row, column = np.divmod(fitting, candidates.size)
+        states = np.full(fitting.size, state, np.int32)
+        values = np.maximum(joined[:, fitting], self._saturation)
         self._parts.append(Labels(values, states, (first + row).astype(np.int32), candidates[column]))
-        self._waiting += kept.size
+        self._waiting += fitting.size
         if self._waiting > _MOST_WAITING:
             self._parts, self._waiting = [self._merged()], 0
 

@@ -28,14 +28,14 @@ def non_dominated(points: Points, depth: int = 1) -> Indices:
     if depth == 1:
         return _non_dominated(points)
     rest = np.lexsort(points[::-1])
-    kept = [np.empty(0, np.intp)]
+    indices = [np.empty(0, np.intp)]
     for _ in range(depth):
         if not rest.size:
             break
         front = _front(points[:, rest])
-        kept.append(rest[front])
+        indices.append(rest[front])
         rest = np.delete(rest, front)
-    return np.concatenate(kept)
+    return np.concatenate(indices)
 
 
 def _non_dominated(points: Points) -> Indices:

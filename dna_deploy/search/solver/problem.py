@@ -20,7 +20,7 @@ from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.search.measures import RATING, Measure
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import BlockChoice, PlacedCell
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.placed import PlacedLayer
 
 Ticks = NDArray[np.float64]
@@ -54,7 +54,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageValues:
     """What a block may add to a network: for every input width, every candidate's number in every column."""
 
     exits: NDArray[np.intp]
@@ -75,13 +75,13 @@ class Stage:
 class Problem:
     """Stages one after the other, the last being the head with a single candidate. Column 0 is the rating."""
 
-    space: ChainSpace
+    space: HeadedSpace
     columns: tuple[Column, ...]
     start: Ticks
-    stages: tuple[Stage, ...]
+    stages: tuple[StageValues, ...]
 
     @classmethod
-    def build(cls, space: ChainSpace, ratings: RatingTable | None, measures: Sequence[Measure]) -> Problem:
+    def build(cls, space: HeadedSpace, ratings: RatingTable | None, measures: Sequence[Measure]) -> Problem:
         """The problem of a space. Without ratings every network rates 0."""
         start, raw = _raw_values(space, ratings, tuple(measures))
         terms = _MOST_FIXED + sum(max(map(len, inputs[0])) for inputs in space.index.cells)
@@ -91,7 +91,9 @@ class Problem:
         )
         scale = np.array([column.ticks_per_unit for column in columns])
         exits = [*(np.array(space.index.exits(index)) for index in space.block_numbers), np.zeros(1, np.intp)]
-        stages = tuple(Stage(exit, np.rint(values * scale[:, None, None])) for exit, values in zip(exits, raw, strict=True))
+        stages = tuple(
+            StageValues(exit, np.rint(values * scale[:, None, None])) for exit, values in zip(exits, raw, strict=True)
+        )
         return cls(space, columns, np.rint(start * scale), stages)
 
     def index(self, name: Hashable) -> int:
@@ -161,9 +163,11 @@ class Problem:
             state = int(stage.exits[choice])
         return after
 
-    def _join(self, one: Ticks, other: Ticks) -> Ticks:
-        largest = np.array([column.is_maximum for column in self.columns]).reshape(-1, *(1,) * (max(one.ndim, other.ndim) - 1))
-        return np.where(largest, np.maximum(one, other), one + other)
+    def _join(self, first: Ticks, other: Ticks) -> Ticks:
+        largest = np.array([column.is_maximum for column in self.columns]).reshape(
+            -1, *(1,) * (max(first.ndim, other.ndim) - 1)
+        )
+        return np.where(largest, np.maximum(first, other), first + other)
 
     @cached_property
     def excluded(self) -> int:
@@ -172,14 +176,14 @@ class Problem:
 
 
 def _raw_values(
-    space: ChainSpace, ratings: RatingTable | None, measures: tuple[Measure, ...]
+    space: HeadedSpace, ratings: RatingTable | None, measures: tuple[Measure, ...]
 ) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
     """The start ``(columns,)`` and every stage ``(columns, inputs, candidates)``, in units."""
     start = np.array([0.0, *(_fixed(space.stem_layers, measure) for measure in measures)])
     stages = []
     for index, (inputs, count) in enumerate(zip(space.index.cells, space.index.counts, strict=True)):
         values = np.empty((1 + len(measures), len(inputs), count))
-        values[0] = 0.0 if ratings is None else ratings.blocks[index].ratings
+        values[0] = 0.0 if ratings is None else ratings.candidates[index][0]
         for column, measure in enumerate(measures, start=1):
             for row, cells in enumerate(inputs):
                 np.concatenate([_cell_values(cell, measure) for cell in cells], out=values[column, row])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dna_deploy.search.solver.pareto import non_dominated
-from dna_deploy.search.solver.problem import Problem, Stage, Ticks
+from dna_deploy.search.solver.problem import Problem, StageValues, Ticks
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Trellis:
         enough = np.where(self.join.adds, self.limits - ceiling, self.limits)
         return np.where(free, -np.inf, enough)
 
-    def _group(self, stage: Stage, exit: int, input: int) -> Group:
+    def _group(self, stage: StageValues, exit: int, input: int) -> Group:
         candidates = np.flatnonzero((stage.exits == exit) & np.isfinite(stage.values[:, input]).all(axis=0))
         values = stage.values[self._columns, input][:, candidates] * self._signs
         alone = np.where(self.join.is_largest, self.limits, np.inf)  # one layer too large is too much
@@ -98,9 +98,9 @@ class Join:
         self.neutral = np.array([-sign * np.inf if largest else 0.0 for largest, sign in kinds])
         """What changes nothing when joined: ``(criteria,)``."""
 
-    def __call__(self, one: Ticks, other: Ticks) -> Ticks:
+    def __call__(self, first: Ticks, other: Ticks) -> Ticks:
         """Joins along the first axis; the other axes broadcast."""
         if self.adds.all():
-            return one + other
-        pairs = zip(self._functions, one, other, strict=True)
+            return first + other
+        pairs = zip(self._functions, first, other, strict=True)
         return np.stack([function(a, b) for function, a, b in pairs])

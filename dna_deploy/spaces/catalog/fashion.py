@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv, Pointwise
+from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Pointwise
+from dna_deploy.spaces.shapes import FeatureMap
 
 _OPERATIONS = (MBConv(3, 1), MBConv(3, 3), MBConv(5, 3), MBConv(5, 6), MBConv(7, 6), Pointwise())
 
@@ -26,5 +27,5 @@ FASHION = ChainSpace(
         _block((1, 40), (2, 40), (2, 32), (3, 32)),
         _block((1, 80), (2, 80), (3, 80)),
     ),
-    head=(FixedLayer(ClassifierHead(160), 10),),
+    usual_head=(FixedLayer(ClassifierHead(160), 10),),
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import ClassifierHead, Conv, FeatureMap, MBConv
+from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv
+from dna_deploy.spaces.shapes import FeatureMap
 
 _OPERATIONS = tuple(MBConv(kernel, expansion, se_ratio=0.25) for expansion in (6, 3) for kernel in (3, 5, 7))
 
@@ -26,7 +27,7 @@ MBCONV = ChainSpace(
         _block(2, (4, 192), (5, 192), (5, 160)),
         _block(1, (1, 320)),
     ),
-    head=(FixedLayer(ClassifierHead(1280), 1000),),
+    usual_head=(FixedLayer(ClassifierHead(1280), 1000),),
 )
 
 PUBLISHED = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dna_deploy.api import Convolution, FeatureMap, Operation
+from dna_deploy.api import FeatureMap, Operation, Place, Step, convolution
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,6 @@ class Ghost(Operation):
     def code(self) -> str:
         return f"g{self.kernel_size}"
 
-    def convolutions(self, input: FeatureMap, out_channels: int, stride: int) -> tuple[Convolution, ...]:
-        whole = self.output(input, out_channels, stride)
-        half = FeatureMap(out_channels // 2, whole.height, whole.width)
-        return Convolution(input, half, self.kernel_size), Convolution(half, half, self.kernel_size, groups=half.channels)
+    def steps(self, at: Place) -> tuple[Step, ...]:
+        half = FeatureMap(at.out_channels // 2, at.reduced.height, at.reduced.width)
+        return convolution(at.feature_map, half, self.kernel_size), convolution(half, half, self.kernel_size, half.channels)

@@ -11,5 +11,5 @@ GHOST = ChainSpace(
     input=FeatureMap(1, 28, 28),
     stem=(FixedLayer(Ghost(3), 4, stride=2),),
     blocks=tuple(Block(2, tuple(Cell.uniform(width, depth, _OPERATIONS) for depth in (1, 2))) for width in (8, 12, 16)),
-    head=(FixedLayer(ClassifierHead(24), 10),),
+    usual_head=(FixedLayer(ClassifierHead(24), 10),),
 )

@@ -3,7 +3,7 @@
 from dna_deploy_ghost.operation import Ghost
 
 from dna_deploy.api import Target
-from dna_deploy.contracts import ChainContract, ModuleContract, RunnerContract
+from dna_deploy.contracts import ChainContract, ModuleContract, RaterContract, RunnerContract, TaskContract
 
 
 class TestSpace(ChainContract):
@@ -16,3 +16,12 @@ class TestGhost(ModuleContract):
 
 class TestReference(RunnerContract):
     target = Target(name="here", runtime="onnx-reference", provider="numpy")
+
+
+class TestOrdinal(TaskContract):
+    name = "ordinal"
+
+
+class TestNaswot(RaterContract):
+    name = "naswot"
+    space = "ghost"

@@ -82,14 +82,14 @@ class BatchRatings:
         return rows.std(0) / len(rows) ** 0.5 if len(rows) > 1 else torch.zeros_like(rows[0])
 
 
-def relative_l1(wanted: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
+def relative_l1(target: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
     """``mean|wanted - found| / deviation(wanted)``: 0 for a perfect imitation, about 0.8 for the constant mean."""
-    return spent_error(wanted, found.clone()) / wanted.std()
+    return spent_error(target, output.clone()) / target.std()
 
 
-def spent_error(wanted: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
-    """``mean|wanted - found|``; ``found`` is overwritten, since a candidate's output serves for nothing else."""
-    return found.sub_(wanted).abs_().mean()
+def spent_error(target: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
+    """``mean|target - output|``; ``output`` is overwritten, since a candidate's output serves for nothing else."""
+    return output.sub_(target).abs_().mean()
 
 
 @torch.no_grad()
@@ -110,7 +110,7 @@ def rate_blocks(work: BlockWork, supernets: Mapping[int, SupernetBlock], on_prog
         DivergedError: a rating is not a number.
     """
     paths = {index: work.folder / f"ratings-{index + 1}.safetensors" for index in supernets}
-    found = {index: BatchRatings.resume(path, work.identity) for index, path in paths.items()}
+    of_blocks = {index: BatchRatings.resume(path, work.identity) for index, path in paths.items()}
     batches = -(-len(work.data.rating) // work.config.rating_batch)
     top = work.config.settled_top
 
@@ -119,29 +119,29 @@ def rate_blocks(work: BlockWork, supernets: Mapping[int, SupernetBlock], on_prog
 
     teach, portions = features_of(work, _STEP, on_progress), Portions("rating", work.config.rating_batch)
     for number, batch in enumerate(in_order(work.data.rating, work.data, work.config.rating_batch, work.compute.device)):
-        if all(is_finished(ratings) for ratings in found.values()):
-            return found
-        if all(number < len(ratings.rows) for ratings in found.values()):
+        if all(is_finished(ratings) for ratings in of_blocks.values()):
+            return of_blocks
+        if all(number < len(ratings.rows) for ratings in of_blocks.values()):
             continue
         features = portions.run(partial(_features, teach, batch.inputs))
         for index, supernet in supernets.items():
-            if number < len(found[index].rows) or is_finished(found[index]):
+            if number < len(of_blocks[index].rows) or is_finished(of_blocks[index]):
                 continue
             row = portions.run(partial(_rate_in_portions, supernet, features[index], features[index + 1]))
             if not bool(row.isfinite().all()):
                 raise DivergedError(f"block {index + 1}: a rating is not a number", "rate again with a lower learning rate")
-            found[index].append(row)
-            done = sum(batches if is_finished(ratings) else len(ratings.rows) for ratings in found.values())
-            on_progress(Progress(_STEP, done, batches * len(found), f"best {row.min():.3f}", portions.news()))
-    return found
+            of_blocks[index].append(row)
+            finished = sum(batches if is_finished(ratings) else len(ratings.rows) for ratings in of_blocks.values())
+            on_progress(Progress(_STEP, finished, batches * len(of_blocks), f"best {row.min():.3f}", portions.news()))
+    return of_blocks
 
 
 def _features(teach: Features, images: torch.Tensor, portions: int) -> list[torch.Tensor]:
-    found = [teach(portion) for portion in images.chunk(portions)]
-    return found[0] if portions == 1 else [torch.cat(parts) for parts in zip(*found, strict=True)]
+    features = [teach(portion) for portion in images.chunk(portions)]
+    return features[0] if portions == 1 else [torch.cat(parts) for parts in zip(*features, strict=True)]
 
 
 def _rate_in_portions(supernet: SupernetBlock, before: torch.Tensor, after: torch.Tensor, portions: int) -> torch.Tensor:
     """The rating of every candidate on a batch: the mean over its portions."""
     pairs = zip(before.chunk(portions), after.chunk(portions), strict=True)
-    return torch.stack([len(x) / len(before) * rate_batch(supernet, x, wanted) for x, wanted in pairs]).sum(0)
+    return torch.stack([len(x) / len(before) * rate_batch(supernet, x, target) for x, target in pairs]).sum(0)

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.block import BlockChoice
 from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.placed import PlacedLayer
 
 Values = npt.NDArray[np.float64]
 
@@ -38,9 +38,10 @@ class CandidateFeatures:
         """
         ratings.check_space(space)
         raw = []
-        for index, block in enumerate(ratings.blocks):
-            costs = np.array([_costs(space, index, choice) for choice in space.index.candidates(index)])
-            raw.append(np.column_stack((-np.array(block.ratings), costs)))
+        for index, (rated, _) in enumerate(ratings.candidates):
+            widest = space.index.inputs[index][-1]  # of what can be before it
+            costs = [_costs(space.index.place(index, choice, widest)) for choice in space.index.candidates(index)]
+            raw.append(np.column_stack((-np.array(rated), np.array(costs))))
         centred = [values - values.mean(0) for values in raw]
         scale = np.sqrt(sum(values.var(0) for values in centred))
         scale[scale == 0] = 1.0
@@ -102,8 +103,7 @@ def positions(space: ChainSpace, architectures: Sequence[Architecture]) -> npt.N
     return np.array(rows, dtype=np.intp).reshape(len(architectures), len(space.block_numbers))
 
 
-def _costs(space: ChainSpace, index: int, choice: BlockChoice) -> tuple[float, ...]:
-    """The costs of a candidate behind the widest block that can be before it."""
-    layers = space.index.place(index, choice, space.index.inputs[index][-1])
+def _costs(layers: Sequence[PlacedLayer]) -> tuple[float, ...]:
+    """The costs of a candidate."""
     macs, parameters = sum(layer.macs for layer in layers), sum(layer.parameters for layer in layers)
     return (float(np.log(macs)), float(np.log(parameters)), float(len(layers)))

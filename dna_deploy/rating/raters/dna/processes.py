@@ -101,10 +101,10 @@ class _SumOfSteps:
         """The sum after process ``number`` has reported, of the step that not all have finished yet."""
         self._latest.setdefault(progress.step, {})[number] = progress
         for step, latest in self._latest.items():
-            done, total = (sum(getattr(one, field) for one in latest.values()) for field in ("done", "total"))
-            if len(latest) < self._processes or done < total:
+            finished, total = (sum(getattr(one, field) for one in latest.values()) for field in ("done", "total"))
+            if len(latest) < self._processes or finished < total:
                 remarks = " ".join(one.remark for _, one in sorted(latest.items()))
-                return Progress(step, done, total, remarks, progress.notice)
+                return Progress(step, finished, total, remarks, progress.notice)
         return progress
 
 

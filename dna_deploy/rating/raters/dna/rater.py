@@ -38,8 +38,8 @@ class Dna:
     @property
     def sets(self) -> tuple[BlockWork, ...]:
         """All sets of supernets: those that are asked for, or that lie in the folder, if these are more."""
-        asked, there = sets_of(self.work, self.work.config.supernets), sets_in(self.work)
-        return there if len(there) > len(asked) else asked
+        works, there = sets_of(self.work, self.work.config.supernets), sets_in(self.work)
+        return there if len(there) > len(works) else works
 
     def train(self, on_progress: OnProgress = silent) -> None:
         for work in self.sets:

@@ -71,9 +71,9 @@ def _say_if_nothing_is_told(work: BlockWork, on_progress: OnProgress) -> None:
     with work.compute.limited_threads():
         batches = in_order(few, work.data, work.config.rating_batch, work.compute.device)
         work.teacher.network.to(work.compute.device)
-        told = share_told(torch.cat([work.teacher.scores(batch.inputs).float().cpu() for batch in batches]))
-    if told < LEAST_KNOWN:
-        what = f"teacher {work.teacher.name} tells {told:.1%} of what an answer can tell: was it trained for such images?"
+        share = share_told(torch.cat([work.teacher.scores(batch.inputs).float().cpu() for batch in batches]))
+    if share < LEAST_KNOWN:
+        what = f"teacher {work.teacher.name} tells {share:.1%} of what an answer can tell: was it trained for such images?"
         on_progress(Progress("supernets", 0, 1, notice=what))
 
 
@@ -84,13 +84,13 @@ def _of_set(on_progress: OnProgress, number: int, count: int) -> OnProgress:
     return lambda progress: on_progress(replace(progress, step=f"{progress.step}, set {number} of {count}"))
 
 
-def block_ratings(space: ChainSpace, index: int, found: Sequence[BatchRatings]) -> BlockRatings:
+def block_ratings(space: ChainSpace, index: int, sets: Sequence[BatchRatings]) -> BlockRatings:
     """The ratings of the candidates of block ``index`` as a table holds them: means over sets of supernets.
 
     Standard errors are those over images, which all sets share, together with those over sets where there are several.
     """
-    every = torch.stack([of.means for of in found])
-    over_images = torch.stack([of.standard_errors for of in found]).mean(0)
-    over_sets = every.std(0) / len(found) ** 0.5 if len(found) > 1 else torch.zeros_like(over_images)
+    every = torch.stack([ratings.means for ratings in sets])
+    over_images = torch.stack([ratings.standard_errors for ratings in sets]).mean(0)
+    over_sets = every.std(0) / len(sets) ** 0.5 if len(sets) > 1 else torch.zeros_like(over_images)
     means, errors = every.mean(0).tolist(), torch.hypot(over_images, over_sets).tolist()
     return BlockRatings.of(space, index, means, errors)

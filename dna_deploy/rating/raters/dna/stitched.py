@@ -138,31 +138,31 @@ def _answer(scores: torch.Tensor) -> float:
 
 def _entropy(beliefs: torch.Tensor) -> torch.Tensor:
     """In nats, over the last axis."""
-    found: torch.Tensor = torch.special.entr(beliefs).sum(-1)
-    return found
+    entropy: torch.Tensor = torch.special.entr(beliefs).sum(-1)
+    return entropy
 
 
-def mean_rating(found: Sequence[StitchedRating]) -> StitchedRating:
+def mean_rating(ratings: Sequence[StitchedRating]) -> StitchedRating:
     """What several sets of supernets say of one network, in the mean. Its error is that over images, which all sets share,
     together with that over sets.
     """
-    if len(found) == 1:
-        return found[0]
-    divergences = np.array([one.divergence for one in found])
-    over_images = np.mean([one.standard_error for one in found])
+    if len(ratings) == 1:
+        return ratings[0]
+    divergences = np.array([rating.divergence for rating in ratings])
+    over_images = np.mean([rating.standard_error for rating in ratings])
     return StitchedRating(
-        found[0].architecture,
+        ratings[0].architecture,
         divergence=float(divergences.mean()),
-        standard_error=float(np.hypot(over_images, divergences.std(ddof=1) / len(found) ** 0.5)),
-        known=_mean(one.known for one in found),
-        agreement=_mean(one.agreement for one in found),
-        accuracy=_mean(one.accuracy for one in found),
+        standard_error=float(np.hypot(over_images, divergences.std(ddof=1) / len(ratings) ** 0.5)),
+        known=_mean(rating.known for rating in ratings),
+        agreement=_mean(rating.agreement for rating in ratings),
+        accuracy=_mean(rating.accuracy for rating in ratings),
     )
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
+    numbers = [value for value in values if value is not None]
+    return sum(numbers) / len(numbers) if numbers else None
 
 
 def rate_sets(
@@ -173,8 +173,8 @@ def rate_sets(
     on_progress: OnProgress = silent,
 ) -> tuple[StitchedRating, ...]:
     """The mean of what each of several sets of supernets says of some networks; see `rate_stitched`."""
-    found = [rate_stitched(work, architectures, with_labels=with_labels, on_progress=on_progress) for work in works]
-    return tuple(map(mean_rating, zip(*found, strict=True)))
+    of_sets = [rate_stitched(work, architectures, with_labels=with_labels, on_progress=on_progress) for work in works]
+    return tuple(map(mean_rating, zip(*of_sets, strict=True)))
 
 
 def rate_stitched(
@@ -239,13 +239,13 @@ def stitched_scores(
     answers, labels = list[torch.Tensor](), list[torch.Tensor]()
     total = -(-len(work.data.rating) // work.config.rating_batch)
     batches = in_order(work.data.rating, work.data, work.config.rating_batch, work.compute.device)
-    for done, batch in enumerate(batches, 1):
+    for number, batch in enumerate(batches, 1):
         answers.append(work.teacher.scores(batch.inputs).float().cpu())
         for architecture, features in stitched_features(work.space, supernets, ordered, batch.inputs):
             said[architecture].append(work.teacher.scores_from(features).float().cpu())
         if with_labels:
             labels.append(batch.labels().cpu())
-        on_progress(Progress("stitched networks", done, total, f"{len(ordered)} networks"))
+        on_progress(Progress("stitched networks", number, total, f"{len(ordered)} networks"))
     networks = {architecture: torch.cat(said.pop(architecture)) for architecture in ordered}
     return StitchedScores(networks, torch.cat(answers), torch.cat(labels) if labels else None)
 

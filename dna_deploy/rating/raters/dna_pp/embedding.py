@@ -14,9 +14,9 @@ import torch
 from dna_deploy.nets.supernets.twins import on_sphere
 
 
-def distance(embeddings: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+def distance(embeddings: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Mean squared distance on the unit sphere, 0 to 4: two less twice the cosine (BYOL, arXiv 2006.07733)."""
-    return (2 - 2 * (on_sphere(embeddings) * on_sphere(wanted)).sum(-1)).mean()
+    return (2 - 2 * (on_sphere(embeddings) * on_sphere(targets)).sum(-1)).mean()
 
 
 def divergence(embeddings: torch.Tensor, decorrelation: float) -> torch.Tensor:

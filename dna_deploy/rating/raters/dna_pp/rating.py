@@ -101,34 +101,34 @@ def population_of(
 
 
 @torch.no_grad()
-def rate_batch(population: Population, index: int, features: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """The distance of every candidate's prediction from what is ``wanted``, in the order of `Block.candidates`, 64-bit."""
+def rate_batch(population: Population, index: int, features: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """The distance of every candidate's prediction from what is ``targets``, in the order of `Block.candidates`, 64-bit."""
     (block, _), predictor = population.pair(index), population.predictors[index]
     ratings: dict[int, list[torch.Tensor]] = {}
     with batch_statistics(block), batch_statistics(predictor):
         for cell, output in block.supernet.walk(features):
-            ratings.setdefault(cell, []).append(distance(predictor(block.embed(output)), wanted))
+            ratings.setdefault(cell, []).append(distance(predictor(block.embed(output)), targets))
     return torch.stack([rating for cell in sorted(ratings) for rating in ratings[cell]]).double().cpu()
 
 
 def _rate_blocks(work: PopulationWork, population: Population, on_progress: OnProgress) -> list[BatchRatings]:
     """Rates every block on the rating slice, batch after batch; a batch that was rated is not again."""
     count = len(work.space.block_numbers)
-    found = [BatchRatings.resume(_path(work, index), work.identity) for index in range(count)]
+    of_blocks = [BatchRatings.resume(_path(work, index), work.identity) for index in range(count)]
     batches, portions = -(-len(work.data.rating) // work.config.rating_batch), Portions("rating", work.config.rating_batch)
 
     def is_finished(ratings: BatchRatings) -> bool:
         return len(ratings.rows) == batches or ratings.is_settled(work.config.settled_top)
 
     for number, views in enumerate(rating_views(work)):
-        due = [index for index in range(count) if number >= len(found[index].rows) and not is_finished(found[index])]
+        due = [index for index in range(count) if number >= len(of_blocks[index].rows) and not is_finished(of_blocks[index])]
         for index, row in portions.run(partial(_rate_views, work, population, due, views)).items():
             if not bool(row.isfinite().all()):
                 raise DivergedError(f"block {index + 1}: a rating is not a number", "rate again with a lower learning rate")
-            found[index].append(row)
-            done = sum(batches if is_finished(ratings) else len(ratings.rows) for ratings in found)
-            on_progress(Progress("rating", done, batches * count, f"best {row.min():.3f}", portions.news()))
-    return found
+            of_blocks[index].append(row)
+            finished = sum(batches if is_finished(ratings) else len(ratings.rows) for ratings in of_blocks)
+            on_progress(Progress("rating", finished, batches * count, f"best {row.min():.3f}", portions.news()))
+    return of_blocks
 
 
 def _rate_views(

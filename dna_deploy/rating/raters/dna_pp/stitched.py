@@ -46,8 +46,8 @@ def rate_chained(
     distances = torch.tensor([[row[architecture] for architecture in architectures] for row in rows], dtype=torch.float64)
     errors = distances.std(0) / len(rows) ** 0.5 if len(rows) > 1 else torch.zeros(len(architectures))
     return tuple(
-        StitchedRating(of, mean, error)
-        for of, mean, error in zip(architectures, distances.mean(0).tolist(), errors.tolist(), strict=True)
+        StitchedRating(network, mean, error)
+        for network, mean, error in zip(architectures, distances.mean(0).tolist(), errors.tolist(), strict=True)
     )
 
 
@@ -79,11 +79,11 @@ def _one_batch(
     features, centre = views, views
     for index in work.space.block_numbers:
         centre, features = population_of(work, population, index, features)
-    first_view, wanted = views.chunk(2)[0], centre.chunk(2)[1]
+    first_view, target = views.chunk(2)[0], centre.chunk(2)[1]
     blocks = [population.pair(index)[0] for index in work.space.block_numbers]
     supernets, predictor = {index: block.supernet for index, block in enumerate(blocks)}, population.predictors[-1]
-    found = {}
+    distances = {}
     for architecture, emitted in stitched_features(work.space, supernets, ordered, first_view):
         with batch_statistics(blocks[-1]), batch_statistics(predictor):
-            found[architecture] = float(distance(predictor(blocks[-1].embed(emitted)), wanted))
-    return found
+            distances[architecture] = float(distance(predictor(blocks[-1].embed(emitted)), target))
+    return distances

@@ -26,7 +26,6 @@ from dna_deploy.rating.raters.dna_pp.collapse import CollapseWatch
 from dna_deploy.rating.raters.dna_pp.draws import BalancedPaths, TwoViews, other_view
 from dna_deploy.rating.raters.dna_pp.embedding import distance, divergence
 from dna_deploy.rating.raters.dna_pp.population import PopulationWork
-from dna_deploy.records.training_history import CENTRE
 from dna_deploy.spaces.block import CellPath
 
 _STEP = "population"
@@ -57,7 +56,7 @@ def train_population(work: PopulationWork, on_progress: OnProgress = silent) -> 
             sampler=BalancedPaths.of(population, config),
         )
         checkpoint = Checkpoint(work.folder / "population.safetensors", work.identity)
-        state = TrainingState(_STEP, population, [phase], centring.steps, checkpoint, work.compute, [centring])
+        state = TrainingState(_STEP, population, [phase], centring.steps, checkpoint, work.compute)
         work.write_run()
         portions = Portions("training the population", config.batch, smallest=config.batch)
         train([state], TrainingPlan(_STEP, portions, work.compute), on_progress)
@@ -82,7 +81,7 @@ def build_population(work: PopulationWork) -> Population:
 class Centring(Callback):
     """The objective of all blocks: to be near the population's centre, and to spread. Moves the target after a step."""
 
-    measure = f"{CENTRE}, and lack of spread"
+    measure = "distance from the population's centre, and lack of spread"
 
     def __init__(self, work: PopulationWork, population: Population) -> None:
         self.work, self.population = work, population

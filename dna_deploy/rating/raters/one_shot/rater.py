@@ -8,14 +8,11 @@ from typing import ClassVar
 
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.raters.one_shot.config import OneShotConfig
-from dna_deploy.rating.raters.one_shot.rating import OneShotRating, OpenSupernet
-from dna_deploy.rating.raters.one_shot.training import OneShotWork, train_one_shot
+from dna_deploy.rating.raters.one_shot.rating import OpenSupernet
+from dna_deploy.rating.raters.one_shot.training import MakeObjective, OneShotWork, along_labels, train_one_shot
 from dna_deploy.records.files import Part
-from dna_deploy.records.score import Score, ScoreKind
+from dna_deploy.records.score import Score
 from dna_deploy.spaces.architecture import Architecture
-
-ACCURACY = ScoreKind(name="accuracy", better="higher", unit="%", decimals=1)
-CROSS_ENTROPY = ScoreKind(name="cross entropy", better="lower", unit="nats")
 
 
 @dataclass
@@ -26,23 +23,20 @@ class OneShot:
     config: ClassVar[type[Part]] = OneShotConfig
     needs: ClassVar = OneShotConfig.needs
     folder_name: ClassVar[str] = "one-shot"
+    objective: MakeObjective = field(default=along_labels, repr=False)
+    """What the supernet is taught; other methods bring their own."""
     _opened: OpenSupernet | None = field(default=None, init=False, repr=False)
 
     def train(self, on_progress: OnProgress = silent) -> None:
-        train_one_shot(self.work, on_progress)
+        train_one_shot(self.work, on_progress, self.objective)
 
     def score(self, networks: Sequence[Architecture], on_progress: OnProgress = silent) -> tuple[Score, ...]:
         for network in networks:
             self.work.space.check(network)
-        self._opened = self._opened or OpenSupernet.open(self.work, on_progress)
+        self._opened = self._opened or OpenSupernet.open(self.work, on_progress, self.objective)
         scores = []
         for number, network in enumerate(networks, 1):
-            scores.append(_score(self._opened.rate(network)))
+            scores.append(self._opened.rate(network))
             notice = self._opened.portions.news()
             on_progress(Progress("one-shot networks", number, len(networks), f"accuracy {scores[-1]}", notice))
         return tuple(scores)
-
-
-def _score(rating: OneShotRating) -> Score:
-    further = Score(value=rating.loss, standard_error=rating.loss_error, kind=CROSS_ENTROPY)
-    return Score(value=rating.accuracy, standard_error=rating.accuracy_error, kind=ACCURACY, further=(further,))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import torch
 
@@ -14,7 +16,7 @@ from dna_deploy.learning.compute import Compute
 from dna_deploy.learning.history import FILE_NAME
 from dna_deploy.learning.memory import Portions
 from dna_deploy.learning.objectives.labels import LabelLoss
-from dna_deploy.learning.phase import Phase
+from dna_deploy.learning.phase import Objective, Phase
 from dna_deploy.learning.samplers.uniform import UniformNetworks
 from dna_deploy.learning.schedule import adam, cosine_rate
 from dna_deploy.learning.state import TrainingState
@@ -23,25 +25,32 @@ from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.raters.one_shot.config import OneShotConfig
 from dna_deploy.rating.work import RatingWork
-from dna_deploy.records.training_history import ONE_SHOT
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import ChainSpace, HeadedSpace
 
 METHOD = "one-shot"
-
+SUBJECT = "one-shot supernet"
 
 OneShotWork = RatingWork[OneShotConfig, None]
+MakeObjective: TypeAlias = Callable[[Any, OneShotSupernet, int], Objective]
+"""From the work, the untrained supernet and the number of steps: what the supernet is taught."""
 
 
 def one_shot_work(
     space: ChainSpace, data: ImageData, config: OneShotConfig, folder: Path, compute: Compute | None = None
 ) -> OneShotWork:
     """What a one-shot supernet is made from; its head gets as many classes as the data has."""
-    classes = len(data.classes)
-    fitting = space if space.classes == classes else space.with_classes(classes)
-    return OneShotWork.of(METHOD, fitting, None, data, config, folder, compute)
+    networks = space.with_head(space.head_for(len(data.classes)))
+    return OneShotWork.of(METHOD, networks, None, data, config, folder, compute)
 
 
-def train_one_shot(work: OneShotWork, on_progress: OnProgress = silent) -> OneShotSupernet:
+def along_labels(work: OneShotWork, supernet: OneShotSupernet, steps: int) -> Objective:
+    """What a supernet is taught by default."""
+    return LabelLoss(work.config.label_smoothing, along=", along one path a step")
+
+
+def train_one_shot(
+    work: OneShotWork, on_progress: OnProgress = silent, objective: MakeObjective = along_labels
+) -> OneShotSupernet:
     """The trained supernet. One that was trained before is loaded, one that was begun is resumed.
 
     Beside it lies its history so far. Where memory is short, batches are run in portions, which progress and history say.
@@ -53,14 +62,14 @@ def train_one_shot(work: OneShotWork, on_progress: OnProgress = silent) -> OneSh
     """
     supernet = build_one_shot(work).to(work.compute.device).train()
     with work.compute.limited_threads():
-        state = one_shot_state(work, supernet)
+        state = one_shot_state(work, supernet, objective)
         work.write_run()
-        portions = Portions(f"training the {ONE_SHOT}", work.config.batch)
-        train([state], TrainingPlan(ONE_SHOT, portions, work.compute), on_progress)
+        portions = Portions(f"training the {SUBJECT}", work.config.batch)
+        train([state], TrainingPlan(SUBJECT, portions, work.compute), on_progress)
     return supernet
 
 
-def one_shot_state(work: OneShotWork, supernet: OneShotSupernet) -> TrainingState:
+def one_shot_state(work: OneShotWork, supernet: OneShotSupernet, objective: MakeObjective = along_labels) -> TrainingState:
     """A supernet under training, as it was saved."""
     config, data = work.config, work.data
     batches = TrainingBatches(
@@ -68,21 +77,22 @@ def one_shot_state(work: OneShotWork, supernet: OneShotSupernet) -> TrainingStat
     )
     steps = config.epochs * batches.steps_per_epoch
     phase = Phase(
-        objectives=[LabelLoss(config.label_smoothing, along=", along one path a step")],
+        objectives=[objective(work, supernet, steps)],
         group=supernet,
         optimiser=adam(supernet, config.learning_rate, config.weight_decay),
         rate=cosine_rate(config.learning_rate, steps, config.warm_up),
         batches=batches,
-        histories={ONE_SHOT: work.folder / FILE_NAME},
+        histories={SUBJECT: work.folder / FILE_NAME},
         sampler=UniformNetworks(work.space, config.seed),
         network=supernet.path,
     )
     checkpoint = Checkpoint(work.folder / "one-shot.safetensors", work.identity)
-    return TrainingState(ONE_SHOT, supernet, [phase], steps, checkpoint, work.compute)
+    return TrainingState(SUBJECT, supernet, [phase], steps, checkpoint, work.compute)
 
 
 def build_one_shot(work: OneShotWork) -> OneShotSupernet:
     """The untrained supernet, its weights drawn from the seed."""
+    assert isinstance(work.space, HeadedSpace)
     with seeded(work.config.seed, METHOD):
         supernet = OneShotSupernet(work.space, share_depths=work.config.share_depths)
     return supernet.to(memory_format=torch.channels_last)

@@ -1,0 +1,91 @@
+"""Operations on tokens, and on several tensors, as torch modules: see `dna_deploy.spaces.token_operations`."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from dna_deploy.nets.layers import conv_bn
+from dna_deploy.spaces.placed import PlacedLayer
+from dna_deploy.spaces.token_operations import Concatenate, FeedForward, Patches, SelfAttention
+
+
+class PatchesLayer(nn.Module):
+    """Images ``(batch, channels, height, width)`` to tokens ``(batch, length, channels)``."""
+
+    def __init__(self, layer: PlacedLayer) -> None:
+        super().__init__()
+        assert isinstance(layer.operation, Patches)
+        size = layer.operation.size
+        self.cut = nn.Conv2d(layer.place.feature_map.channels, layer.out_channels, size, size)
+        self.places = nn.Parameter(torch.empty(layer.output.sizes))
+        nn.init.trunc_normal_(self.places, std=0.02)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        tokens: torch.Tensor = self.cut(x).flatten(2).transpose(1, 2)
+        return tokens + self.places
+
+
+class SelfAttentionLayer(nn.Module):
+    """Tokens ``(batch, length, channels)`` to tokens of the same shape."""
+
+    def __init__(self, layer: PlacedLayer) -> None:
+        super().__init__()
+        channels = layer.input.channels
+        assert isinstance(layer.operation, SelfAttention)
+        self.heads = layer.operation.heads
+        self.norm = nn.LayerNorm(channels)
+        self.triple, self.leave = nn.Linear(channels, 3 * channels), nn.Linear(channels, channels)
+        self.scale = (channels // self.heads) ** -0.5
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        batch, length, channels = x.shape
+        parts = self.triple(self.norm(x)).reshape(batch, length, 3, self.heads, channels // self.heads)
+        queries, keys, values = parts.permute(2, 0, 3, 1, 4).unbind(0)
+        shares = (self.scale * queries @ keys.transpose(-2, -1)).softmax(-1)
+        left: torch.Tensor = self.leave((shares @ values).transpose(1, 2).reshape(batch, length, channels))
+        return x + left
+
+
+class FeedForwardLayer(nn.Module):
+    """Tokens ``(batch, length, channels)`` to tokens ``(batch, length, out_channels)``."""
+
+    def __init__(self, layer: PlacedLayer) -> None:
+        super().__init__()
+        channels = layer.input.channels
+        assert isinstance(layer.operation, FeedForward)
+        inside = channels * layer.operation.expansion
+        self.body = nn.Sequential(
+            nn.LayerNorm(channels), nn.Linear(channels, inside), nn.GELU(), nn.Linear(inside, layer.out_channels)
+        )
+        self.has_residual = layer.has_residual
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.body(x)
+        return x + y if self.has_residual else y
+
+
+class AddLayer(nn.Module):
+    """The sum of tensors of one shape."""
+
+    def __init__(self, layer: PlacedLayer) -> None:
+        super().__init__()
+
+    def forward(self, first: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+        for other in others:
+            first = first + other
+        return first
+
+
+class ConcatenateLayer(nn.Module):
+    """Feature maps ``(batch, channels, height, width)`` to one of ``out_channels``."""
+
+    def __init__(self, layer: PlacedLayer) -> None:
+        super().__init__()
+        assert isinstance(layer.operation, Concatenate)
+        channels = sum(shape.channels for shape in layer.inputs)
+        self.body = conv_bn(channels, layer.out_channels, act=layer.operation.activation)
+
+    def forward(self, *maps: torch.Tensor) -> torch.Tensor:
+        joined: torch.Tensor = self.body(torch.cat(maps, 1))
+        return joined

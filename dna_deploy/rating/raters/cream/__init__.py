@@ -1,0 +1,1 @@
+"""Cream: a one-shot supernet whose best networks teach the others."""

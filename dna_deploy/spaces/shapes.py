@@ -1,0 +1,84 @@
+"""What flows between layers: feature maps and sequences of tokens, the batch left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from dna_deploy.errors import UsageError
+
+
+@dataclass(frozen=True)
+class FeatureMap:
+    """A map of features over an image."""
+
+    channels: int
+    height: int
+    width: int
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Of the tensor."""
+        return (self.channels, self.height, self.width)
+
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """Over how many places the channels are known."""
+        return (self.height, self.width)
+
+    @property
+    def elements(self) -> int:
+        return self.channels * self.height * self.width
+
+    def __str__(self) -> str:
+        return f"{self.channels}x{self.height}x{self.width}"
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A sequence of vectors, such as words or the patches of an image."""
+
+    length: int
+    channels: int
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Of the tensor."""
+        return (self.length, self.channels)
+
+    @property
+    def extent(self) -> tuple[int, ...]:
+        """Over how many places the channels are known."""
+        return (self.length,)
+
+    @property
+    def elements(self) -> int:
+        return self.length * self.channels
+
+    def __str__(self) -> str:
+        return f"{self.length}x{self.channels}"
+
+
+Shape: TypeAlias = FeatureMap | Tokens
+
+
+def parse_shape(text: str) -> Shape:
+    """The shape that ``CxHxW`` (a feature map) or ``LxC`` (tokens) names."""
+    sizes = [int(size) for size in text.split("x") if size.isdecimal()]
+    match sizes:
+        case [channels, height, width]:
+            return FeatureMap(channels, height, width)
+        case [length, channels]:
+            return Tokens(length, channels)
+    raise UsageError(f"cannot read the shape {text!r}", "write 16x28x28 for a feature map, or 196x192 for tokens")
+
+
+def feature_map(shape: Shape) -> FeatureMap:
+    """The shape, where it is a feature map.
+
+    Raises:
+        UsageError: it is a sequence of tokens.
+    """
+    if not isinstance(shape, FeatureMap):
+        raise UsageError(f"tokens of {shape} are no feature map", "what compares maps of features needs a space of these")
+    return shape
