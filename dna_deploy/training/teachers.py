@@ -12,13 +12,14 @@ from dna_deploy.nets.batch_norm import recalibrate
 from dna_deploy.nets.teachers.cutting import cut_network
 from dna_deploy.nets.teachers.pretrained import Known, load_pretrained
 from dna_deploy.nets.teachers.sources import source_names
-from dna_deploy.nets.teachers.teacher import load_teacher, write_pretrained
+from dna_deploy.nets.teachers.teacher import is_teacher_file, load_teacher, write_pretrained
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.training.config import LARGEST, RESIDUAL, TeacherConfig
 from dna_deploy.training.teacher import FILE_NAME, is_finished, teacher_identity, train_largest, train_residual
 
 _BATCH = 64
+_WEIGHT_ENDINGS = frozenset({".pth", ".pt", ".bin", ".ckpt", ".tar", ".safetensors", ".pth.tar"})
 
 
 def make_teacher(
@@ -39,6 +40,7 @@ def make_teacher(
         DependencyError: the package or the weights of a pretrained one are not here.
         DivergedError: the loss of one trained here is no longer a number.
     """
+    check_weights_fit(config)
     if config.name == RESIDUAL:
         return train_residual(config, space, data, folder, on_progress=on_progress, compute=compute)
     if config.name == LARGEST:
@@ -52,6 +54,19 @@ def make_teacher(
     return _take_pretrained(config, space, data, folder)
 
 
+def check_weights_fit(config: TeacherConfig) -> None:
+    """Raises `UsageError` where weights or cuts are given for a teacher that takes none, or the weights for none at all."""
+    if ":" not in config.name and (config.weights is not None or config.cuts):
+        what = "weights are" if config.weights is not None else "cuts are"
+        raise UsageError(f"{what} given, but teacher {config.name!r} takes none", "name their network: --teacher timm:resnet18")
+    path = Path(config.name)
+    if path.is_file() and path.suffix.lower() in _WEIGHT_ENDINGS and not is_teacher_file(path):
+        kind = "is no teacher of ours" if path.suffix == ".safetensors" else "is a pickle"
+        words = f"teacher {path} {kind}: it may hold weights, but not which network they are of"
+        hint = f"name the network: --teacher timm:resnet18 --teacher-weights {path}"
+        raise UsageError(words, f"{hint} (no need to save the weights as safetensors)" if "pickle" in kind else hint)
+
+
 def _take_pretrained(config: TeacherConfig, space: HeadedSpace, data: ImageData, folder: Path) -> Path:
     identity, path = teacher_identity(config, space, data), folder / FILE_NAME
     if is_finished(path, identity):
@@ -62,5 +77,5 @@ def _take_pretrained(config: TeacherConfig, space: HeadedSpace, data: ImageData,
     if config.calibration_images:
         first = Split(data.train.source, data.train.indices[: config.calibration_images])
         recalibrate(network, (batch.inputs for batch in in_order(first, data, _BATCH)))
-    write_pretrained(path, config.name, network, facts={"identity": identity})
+    write_pretrained(path, config.name, network, facts={"identity": identity, "shape_name": pretrained.shape_name})
     return path
