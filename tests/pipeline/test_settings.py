@@ -11,6 +11,7 @@ from dna_deploy.errors import UsageError
 from dna_deploy.pipeline.settings import MOVED, Settings
 from dna_deploy.pipeline.settings_file import field_of, load_settings, read_settings, settings_of, settings_text
 from dna_deploy.rating.configs import rater_config
+from dna_deploy.rating.raters.dna_pp.config import PopulationConfig
 
 FORMER = Path(__file__).parent / "samples" / "former.toml"
 """What `init --latency 20ms` wrote before the tables of the settings were the configs themselves."""
@@ -133,3 +134,11 @@ def test_a_wrong_flag_is_named_with_what_it_means(key: str, value: object, messa
         settings_of({f"train.{key}": value}, {f"train.{key}": f"--{key}"})
     assert message in caught.value.message
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("given", [{"dataset": "photos"}, {"seed": 0}, {"rate.draws": 1}])
+def test_what_a_config_has_of_its_own_stays_where_something_else_is_said(given: dict[str, object]) -> None:
+    """The views of dna++ are wilder than other augmentation."""
+    assert settings_of({"method": "dna++", **given}).rate == PopulationConfig()
+    views = settings_of({"method": "dna++", **given, "rate.views.shift": 1}).rate.model_dump()["views"]
+    assert views == {**PopulationConfig().views.model_dump(), "shift": 1}

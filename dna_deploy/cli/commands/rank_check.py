@@ -55,10 +55,7 @@ def rank_check(
     accuracy = np.array([network.accuracy for network in networks])
     scores = _scores(space, networks, ratings, run or [])
     if plot is not None:
-        from dna_deploy.report.rank_plot import write_rank_plot
-
-        write_rank_plot(plot, scores, [network.accuracies for network in networks])
-        note(f"wrote {plot}")
+        _draw(plot, scores, networks)
     costs = (np.array(scores["MACs"]), np.array(scores["parameters"]))
     reports = [rank_report(name, np.array(score), accuracy, costs, top=top) for name, score in scores.items()]
     ceiling = tau_between_seeds(np.array([network.accuracies for network in networks]))
@@ -67,8 +64,15 @@ def rank_check(
         print_json("rank-check", **values, scores=[_as_json(report) for report in reports])
         return
     print_result(f"{_table(reports, top)}\n\n{_scatter(scores['block rating'], accuracy.tolist())}")
-    seeds = "one training each: the noise ceiling is unknown" if math.isnan(ceiling) else f"tau between trainings {ceiling:.2f}"
-    note(f"{len(networks)} networks; {seeds}")
+    noise = "one training each: the noise ceiling is unknown" if math.isnan(ceiling) else f"tau between trainings {ceiling:.2f}"
+    note(f"{len(networks)} networks; {noise}")
+
+
+def _draw(plot: Path, scores: dict[str, list[float]], networks: Sequence[KnownNetwork]) -> None:
+    from dna_deploy.report.rank_plot import write_rank_plot
+
+    write_rank_plot(plot, scores, [network.accuracies for network in networks])
+    note(f"wrote {plot}")
 
 
 def _scores(

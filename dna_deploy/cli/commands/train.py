@@ -11,7 +11,10 @@ from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.options.general import DATASET, SEED, SPACE, Json
 from dna_deploy.cli.options.learning import DEVICE, TRAINING
 from dna_deploy.cli.views.journey import journey_view
+from dna_deploy.pipeline.images import ProjectImages
 from dna_deploy.pipeline.settings import Settings
+from dna_deploy.pipeline.stages.train import Train
+from dna_deploy.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from dna_deploy.records.trained_network import TrainedNetwork
@@ -45,9 +48,6 @@ def train(
     """
     from dna_deploy.learning.processes import Processes
     from dna_deploy.nets.teachers.teacher import load_teacher
-    from dna_deploy.pipeline.images import ProjectImages
-    from dna_deploy.pipeline.stages.train import Train
-    from dna_deploy.training.config import TrainingConfig
 
     space, line = _network(network, settings.space)
     images = ProjectImages(settings.data, space, task)
