@@ -11,7 +11,6 @@ from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.batch_norm import recalibrate
 from dna_deploy.nets.teachers.cutting import cut_network
 from dna_deploy.nets.teachers.pretrained import Known, load_pretrained
-from dna_deploy.nets.teachers.sources import source_names
 from dna_deploy.nets.teachers.teacher import is_teacher_file, load_teacher, write_pretrained
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.spaces.chain import HeadedSpace
@@ -40,7 +39,8 @@ def make_teacher(
         DependencyError: the package or the weights of a pretrained one are not here.
         DivergedError: the loss of one trained here is no longer a number.
     """
-    check_weights_fit(config)
+    config.check()
+    _check_file(config)
     if config.name == RESIDUAL:
         return train_residual(config, space, data, folder, on_progress=on_progress, compute=compute)
     if config.name == LARGEST:
@@ -48,17 +48,11 @@ def make_teacher(
     if Path(config.name).is_file():
         load_teacher(Path(config.name)).check_fits(space)
         return Path(config.name)
-    if ":" not in config.name:
-        names = ", ".join((LARGEST, RESIDUAL, *(f"{source}:MODEL" for source in source_names())))
-        raise UsageError(f"there is no teacher {config.name!r}", f"give a teacher's file, or one of {names}")
     return _take_pretrained(config, space, data, folder)
 
 
-def check_weights_fit(config: TeacherConfig) -> None:
-    """Raises `UsageError` where weights or cuts are given for a teacher that takes none, or the weights for none at all."""
-    if ":" not in config.name and (config.weights is not None or config.cuts):
-        what = "weights are" if config.weights is not None else "cuts are"
-        raise UsageError(f"{what} given, but teacher {config.name!r} takes none", "name their network: --teacher timm:resnet18")
+def _check_file(config: TeacherConfig) -> None:
+    """Raises `UsageError` where weights are named as if they were a teacher."""
     path = Path(config.name)
     if path.is_file() and path.suffix.lower() in _WEIGHT_ENDINGS and not is_teacher_file(path):
         kind = "is no teacher of ours" if path.suffix == ".safetensors" else "is a pickle"

@@ -23,7 +23,7 @@ from dna_deploy.nets.teachers.teacher import load_teacher, write_pretrained
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.operations import FeatureMap
 from dna_deploy.training.config import TeacherConfig
-from dna_deploy.training.teachers import check_weights_fit
+from dna_deploy.training.teachers import _check_file
 
 INPUT = FeatureMap(3, 64, 64)
 
@@ -164,7 +164,9 @@ def test_weights_that_are_no_numbers_are_said_so(tmp_path: Path) -> None:
 def test_weights_beside_a_teacher_that_takes_none_are_refused(tmp_path: Path) -> None:
     for config in (TeacherConfig(weights=Path("mine.pth")), TeacherConfig(name="residual", cuts=("layer1",))):
         with pytest.raises(UsageError, match="takes none"):
-            check_weights_fit(config)
+            config.check()
+    with pytest.raises(UsageError, match=r"no file of weights .*mine\.pth"):
+        TeacherConfig(name="timm:resnet18", weights=tmp_path / "mine.pth").check()
 
 
 @pytest.mark.parametrize("ending", ["pth", "safetensors"])
@@ -172,7 +174,7 @@ def test_weights_without_their_network_are_told_how_to_be_given(tmp_path: Path, 
     path = tmp_path / f"mine.{ending}"
     (save_file if ending == "safetensors" else torch.save)(dict(small().state_dict()), path)
     with pytest.raises(UsageError, match="may hold weights, but not which network they are of") as caught:
-        check_weights_fit(TeacherConfig(name=str(path)))
+        _check_file(TeacherConfig(name=str(path)))
     assert f"--teacher-weights {path}" in caught.value.hint
 
 

@@ -25,6 +25,12 @@ from dna_deploy.tasks.task import Activation
 _ACTIVATIONS: Mapping[Activation, str] = {"softmax": "Softmax <axis = -1>", "sigmoid": "Sigmoid", "identity": "Identity"}
 
 
+_EXPECTED = (
+    "Bytes, channels last, of pictures that are upright and opaque: an orientation (EXIF) and transparency have to be undone "
+    "before, as the data set was read (turned upright, laid before its background)."
+)
+
+
 def convert(conversion: Conversion, path: Path) -> None:
     """Writes the network with pictures ``(batch, height, width, channels)`` of unsigned bytes in and probabilities out."""
     from dna_deploy.export.formats.model_file import checked_bytes
@@ -52,7 +58,9 @@ def with_preprocessing(conversion: Conversion) -> onnx.ModelProto:
         {{ probabilities = {_ACTIVATIONS[load_task(info.task).activation]} (scores) }}"""
     )
     joined = onnx.compose.merge_models(before, model, io_map=[("prepared", INPUT_NAME)])
-    return onnx.compose.merge_models(joined, after, io_map=[(OUTPUT_NAME, "scores")])
+    whole = onnx.compose.merge_models(joined, after, io_map=[(OUTPUT_NAME, "scores")])
+    whole.graph.input[0].doc_string = _EXPECTED
+    return whole
 
 
 def _before(model: onnx.ModelProto, pictures: PictureSize, batch: str, info: ModelInfo) -> str:
