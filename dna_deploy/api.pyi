@@ -26,7 +26,7 @@ from dna_deploy.notebook import NotebookProgress as NotebookProgress
 from dna_deploy.progress import OnProgress as OnProgress
 from dna_deploy.progress import Progress as Progress
 from dna_deploy.progress import silent as silent
-from dna_deploy.rating.configs import Needs as Needs
+from dna_deploy.rating.needs import Needs as Needs
 from dna_deploy.rating.rater import AdditiveRater as AdditiveRater
 from dna_deploy.rating.rater import Rater as Rater
 from dna_deploy.rating.rater import load_rater as load_rater

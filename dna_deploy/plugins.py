@@ -14,6 +14,17 @@ from typing import Any
 
 from dna_deploy.errors import DependencyError, UsageError
 
+_TRAIN = ("torch", "torchvision", "timm", "onnx", "onnxscript", "safetensors", "fvcore", "efficientnet_lite_pytorch")
+EXTRAS = {
+    **dict.fromkeys(_TRAIN, "train"),
+    **dict.fromkeys(("matplotlib", "jinja2"), "report"),
+    "openvino": "openvino",
+    "tensorrt": "tensorrt",
+    "tensorrt_rtx": "tensorrt-rtx",
+    "pymoo": "blackbox",
+}
+"""Package -> the extra of dna-deploy that installs it."""
+
 
 def group(what: str) -> str:
     """The entry-point group in which third parties offer a part of this kind."""
@@ -66,7 +77,9 @@ def load_plugin(what: str, name: str, table: Mapping[str, str], protocol: type |
     try:
         part = getattr(import_module(module), attribute)
     except ModuleNotFoundError as error:
-        raise DependencyError(f"{what} {name!r} needs the package {error.name!r}, which is not installed") from error
+        package = (error.name or "").partition(".")[0]
+        message = f"{what} {name!r} needs the package {package!r}, which is not installed"
+        raise DependencyError(message, install_hint(package)) from error
     except AttributeError as error:
         raise UsageError(f"{what} {name!r} is to be {attribute!r} in {module}, which has none", "mend its package") from error
     if protocol and (lacking := missing_members(part, protocol)):
@@ -87,3 +100,9 @@ def suggest(name: str, choices: tuple[str, ...] | list[str]) -> str:
     """A hint for a name that does not exist: the nearest known one, or all of them."""
     near = get_close_matches(name, choices, n=1)
     return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(choices) or 'none'}"
+
+
+def install_hint(package: str) -> str:
+    """How to install a package that one of our extras holds; empty for any other."""
+    extra = EXTRAS.get(package)
+    return f"pip install 'dna-deploy[{extra}]', or, in a clone, pip install '.[{extra}]'" if extra else ""

@@ -16,7 +16,6 @@ from operator import itemgetter
 
 import torch
 import torch.nn.functional as F
-from dna_deploy.rating.config import RatingConfig
 from tabulate import tabulate
 
 from dna_deploy.learning.samplers.uniform import UniformPaths
@@ -24,6 +23,7 @@ from dna_deploy.learning.schedule import adam
 from dna_deploy.nets.teachers.scaled import ScaledConfig, ScaledNetwork
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.rating.raters.dna.block_rating import rate_batch
+from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.training import build_supernet
 from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.chain import ChainSpace

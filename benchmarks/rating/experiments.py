@@ -20,6 +20,8 @@ class Experiment(Part):
 
     name: str
     rater: str
+    method: str = ""
+    """Of the rater ``product``: the name under which the tool knows it."""
     seeds: tuple[int, ...]
     teacher: Teacher = "residual"
     targets: Literal["own", "permuted"] = "own"

@@ -17,7 +17,7 @@ from benchmarks.rows import claimed
 WORK = Path("runs/rating-benchmark")
 RATERS = {
     "blocks": "benchmarks.rating.raters.block_wise:rate",
-    "one-shot": "benchmarks.rating.raters.one_shot:rate",
+    "product": "benchmarks.rating.raters.product:rate",
     "population": "benchmarks.rating.raters.population:rate",
     "heir": "benchmarks.rating.raters.heir:rate",
     "chain": "benchmarks.rating.raters.chain:rate",

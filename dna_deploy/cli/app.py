@@ -34,6 +34,7 @@ from dna_deploy.cli.console import be_quiet, complain
 from dna_deploy.cli.options.groups import FURTHER, spread
 from dna_deploy.cli.quiet import QuietableGroup
 from dna_deploy.errors import DependencyError, DnaDeployError
+from dna_deploy.plugins import EXTRAS, install_hint
 
 app = typer.Typer(
     name="dna-deploy",
@@ -72,17 +73,6 @@ def _root(
     be_quiet(quiet)
 
 
-_TRAIN = ("torch", "torchvision", "timm", "onnx", "onnxscript", "safetensors", "fvcore", "efficientnet_lite_pytorch")
-EXTRAS = {
-    **dict.fromkeys(_TRAIN, "train"),
-    **dict.fromkeys(("matplotlib", "jinja2"), "report"),
-    "openvino": "openvino",
-    "tensorrt": "tensorrt",
-    "tensorrt_rtx": "tensorrt-rtx",
-    "pymoo": "blackbox",
-}
-"""Package -> the extra of dna-deploy that installs it."""
-
 _INTERRUPTED = 130
 
 
@@ -99,8 +89,9 @@ def main() -> None:
         package = (error.name or "").partition(".")[0]
         if package not in EXTRAS:
             raise
-        hint = f"pip install 'dna-deploy[{EXTRAS[package]}]', or, in a clone, pip install '.[{EXTRAS[package]}]'"
-        sys.exit(_explain(DependencyError(f"this needs the package {package!r}, which is not installed", hint)))
+        sys.exit(
+            _explain(DependencyError(f"this needs the package {package!r}, which is not installed", install_hint(package)))
+        )
     except SystemExit as stop:  # what typer makes of a KeyboardInterrupt, without a word
         if stop.code == _INTERRUPTED:
             complain("interrupted; what is finished is kept, the same command goes on")

@@ -62,7 +62,7 @@ class FormatContract:
     @contextmanager
     def _written(self, model: ExportResult) -> Iterator[Path]:
         from dna_deploy.export.formats.catalog import Conversion
-        from dna_deploy.export.formats.preprocessing import PictureSize
+        from dna_deploy.export.formats.picture_size import PictureSize
 
         info = model.info.model_copy(update={"precision": self.kind.precision})
         size = PictureSize() if self.kind.takes_pictures else None

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dna_deploy.contracts.tiny import TINY, expected_scores, is_refused, relative_error, tiny_images, tiny_model
+from dna_deploy.contracts.tiny import expected_scores, is_refused, relative_error, tiny_images, tiny_model
+from dna_deploy.spaces.examples import TINY
 
 
 class JudgeContract:

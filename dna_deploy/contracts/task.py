@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from dna_deploy.contracts.tiny import TINY
+from dna_deploy.spaces.examples import TINY
 from dna_deploy.spaces.heads import describe_head, parse_head
 from dna_deploy.tasks import load_task
 from dna_deploy.tasks.task import Task

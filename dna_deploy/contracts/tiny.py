@@ -10,22 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dna_deploy.spaces.block import Block, Cell, FixedLayer
-from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import ClassifierHead, Conv
-from dna_deploy.spaces.shapes import FeatureMap
+from dna_deploy.spaces.examples import TINY
 
 if TYPE_CHECKING:
     from dna_deploy.export.checks.judge import Array
     from dna_deploy.export.formats.model_file import ExportResult
-
-TINY = ChainSpace(
-    "tiny",
-    FeatureMap(1, 8, 8),
-    stem=(),
-    blocks=(Block(2, (Cell.uniform(4, 1, (Conv(3),)),)),),
-    usual_head=(FixedLayer(ClassifierHead(4), 2),),
-).with_head()
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Protocol
 
 from dna_deploy.errors import TableError, UnstableMeasurementError
@@ -114,7 +114,6 @@ class Recorder:
                     "see what this machine can run with: dna-deploy targets",
                 )
             raise UnstableMeasurementError("the clock of this machine stands still or jumps", "choose another clock source")
-        missing = [(name, probe) for name, probe in self._probes.items() if name not in samples]
         return ProfileRun(
             provenance=Provenance.now(),
             space=self._kit.manifest.space,
@@ -135,11 +134,14 @@ class Recorder:
                 )
                 for name, sample in samples.items()
             ),
-            absent=tuple(
-                AbsentProbe(role=probe.role, key=probe.key, reason=self.absent.get(name, "it was never timed"))
-                for name, probe in missing
-            ),
+            absent=tuple(self._missing(samples)),
         )
+
+    def _missing(self, samples: Collection[str]) -> Iterator[AbsentProbe]:
+        """What was not timed, each with its reason."""
+        for name, probe in self._probes.items():
+            if name not in samples:
+                yield AbsentProbe(role=probe.role, key=probe.key, reason=self.absent.get(name, "it was never timed"))
 
     def _look(self) -> None:
         self._story.other_load.append(round(self._load.look(), 4))

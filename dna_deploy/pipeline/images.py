@@ -69,6 +69,7 @@ class ProjectImages:
 
     config: ImagesConfig
     space: ChainSpace
+    task: str = "classification"
 
     @property
     def settings(self) -> str:
@@ -129,8 +130,10 @@ class ProjectImages:
 
     @cached_property
     def fitting_space(self) -> HeadedSpace:
-        """The networks of the space with a head for the classes of the images."""
-        return self.space.with_head(self.space.head_for(len(self.whole.classes)))
+        """The networks of the space with the head of the task for the classes of the images."""
+        from dna_deploy.tasks import load_task
+
+        return self.space.with_head(load_task(self.task).head(self.space, len(self.whole.classes)))
 
     @property
     def for_training(self) -> ImageData:

@@ -84,7 +84,7 @@ class Settings(Part):
         if not isinstance(values, Mapping):
             return values
         shared = {name: values[name] for name in SHARED if name in values}
-        return _shared_with_tables(tables_of_method(method_of(values)), {"rate": {}, **values}, shared)
+        return _filled(cls, tables_of_method(method_of(values)), {"rate": {}, **values}, shared)
 
     @field_validator("rate", mode="before")
     @classmethod
@@ -133,17 +133,22 @@ def tables_of(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
     return {name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, BaseModel)}
 
 
-def _shared_with_tables(
-    tables: Mapping[str, type[BaseModel]], values: Mapping[str, Any], shared: Mapping[str, Any]
+def _filled(
+    model: type[BaseModel], tables: Mapping[str, type[BaseModel]], values: Mapping[str, Any], shared: Mapping[str, Any]
 ) -> dict[str, Any]:
+    """Values whose tables have what all share, and, where they say only a part, what the config has of its own for the rest."""
     filled = dict(values)
     for name, kind in tables.items():
-        inside = filled.get(name, {})
-        if shared and isinstance(inside, Mapping):
-            here = {key: value for key, value in shared.items() if key in kind.model_fields}
-            table = _shared_with_tables(tables_of(kind), {**here, **inside}, shared)
-            if table or name in values:  # an empty table would take the place of a default that has values of its own
-                filled[name] = table
+        inside, default = filled.get(name, {}), model.model_fields[name].default
+        if not isinstance(inside, Mapping):
+            continue
+        here = {key: value for key, value in shared.items() if key in kind.model_fields}
+        inside = _filled(kind, tables_of(kind), {**here, **inside}, shared)
+        if inside and isinstance(default, kind):
+            own = {key: getattr(default, key) for key in kind.model_fields}
+            inside = {key: value for key, value in own.items() if value != kind.model_fields[key].default} | inside
+        if inside or name in filled:
+            filled[name] = inside
     return filled
 
 

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
 
+from dna_deploy.rating.needs import Needs
 from dna_deploy.rating.raters import CONFIGS
 from dna_deploy.records.files import Part
-
-
-@dataclass(frozen=True)
-class Needs:
-    """What a rater wants to have."""
-
-    teacher: bool = False
-    """A network that blocks imitate."""
-    labels: bool = False
-    """Classes: what it trains ends in a head for those of the images."""
-    processes: bool = False
-    """It can be spread over several processes."""
 
 
 def rater_config(name: str) -> type[Part]:

@@ -19,7 +19,7 @@ from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.nets.teachers.teacher import Teacher, load_teacher
 from dna_deploy.plugins import load_plugin, missing_members
 from dna_deploy.progress import OnProgress, silent
-from dna_deploy.rating.configs import Needs
+from dna_deploy.rating.needs import Needs
 from dna_deploy.rating.raters import RATERS
 from dna_deploy.rating.work import RatingWork, run_file
 from dna_deploy.records.files import Part

@@ -94,7 +94,14 @@ def reordered(outcome: SearchOutcome, refinement: Refinement) -> SearchOutcome:
     best, *others = (shortlist[network.architecture] for network in refinement.networks)
     chosen = best.architecture.split("/")
     reasons = tuple(reason for reason in outcome.blocks if reason.choice in chosen)  # the others explain another network
-    update = {"best": best, "others": tuple(others), "blocks": reasons, "ties": ()}  # ties are of block sums
+    demands = tuple(demand.model_copy(update={"found": best.amount(demand)}) for demand in outcome.constraints)
+    update = {
+        "constraints": demands,
+        "best": best,
+        "others": tuple(others),
+        "blocks": reasons,
+        "ties": (),
+    }  # ties are of block sums
     return outcome.model_copy(update=update)
 
 

@@ -76,7 +76,10 @@ def is_kept(latency_s: float, asked_s: float, pace: MeasuredPace | None) -> bool
 def verdict(latency_s: float, asked_s: float, pace: MeasuredPace | None) -> str:
     """Whether a promise is kept, in words that hold both numbers where the machine goes at another pace."""
     word = "kept" if is_kept(latency_s, asked_s, pace) else "missed"
+    share = f"{word}: {latency_s / asked_s:.1%} of what was asked"
     if pace is None or pace.is_equal:
-        return f"{word}: {latency_s / asked_s:.1%} of what was asked"
+        return share
+    if pace.allowance == 1:
+        return f"{share}; {pace.words()}, too unsure to allow for it"
     at_table = Duration(pace.at_table(latency_s))
     return f"{word} at the table's pace: {Duration(latency_s)} now, {at_table} at the table's pace; {pace.words()}"

@@ -14,7 +14,12 @@ class Preprocessing(Part):
     """The whole recipe, step by step; sizes are height and width."""
 
     colours: Literal["RGB", "grey"] = Field(description="the order of the channels; one channel of luma where grey")
-    bits: int = Field(default=8, description="of a channel, before anything else is done")
+    orientation: Literal["upright"] = Field(default="upright", description="as EXIF says, before anything else is done")
+    transparency: str = Field(
+        default="before the background that the data set was read with, white unless another was given",
+        description="what shows where a picture is transparent",
+    )
+    bits: int = Field(default=8, description="of a channel; deeper pictures are scaled by one range of the data set")
     canvas: tuple[int, int] = Field(description="the largest centred part of the picture with this aspect is resized to this")
     interpolation: Literal["bilinear, antialiased"] = Field(
         default="bilinear, antialiased", description="as Pillow's Resampling.BILINEAR, on bytes"
@@ -27,7 +32,8 @@ class Preprocessing(Part):
     def steps(self) -> Iterator[str]:
         """The recipe in words."""
         height, width = self.canvas
-        yield f"Decode the picture to {self.colours}, {self.bits} bits a channel."
+        yield f"Decode the picture to {self.colours}, {self.bits} bits a channel, turned {self.orientation} as its EXIF says;"
+        yield f"  transparent places {self.transparency}."
         yield f"Take its largest centred part of {width}:{height} (width to height) and resize it to {width}x{height} pixels,"
         yield f"  {self.interpolation} (Pillow: ImageOps.fit(picture, ({width}, {height}), Image.Resampling.BILINEAR))."
         if self.crop != self.canvas:

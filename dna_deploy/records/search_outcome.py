@@ -49,6 +49,20 @@ class FoundNetwork(Part):
     macs: int
     targets: tuple[OnTarget, ...]
 
+    def amount(self, demand: AskedConstraint) -> float:
+        """What the network has of a quantity that was bounded; what was said before where its own numbers do not tell."""
+        places = [place for place in self.targets if demand.target in (None, place.target)]
+        places = [place for place in places if demand.quantile in (None, place.quantile)]
+        name = demand.quantity.partition(" ")[0].partition("@")[0]
+        known = {"parameters": self.parameters, "macs": self.macs, "rating": self.rating}
+        if name in known:
+            return float(known[name])
+        if not places:
+            return demand.found
+        place = places[0]
+        of_place = {"latency": place.planned_s, "size": place.weight_bytes, "memory": place.peak_memory_bytes}
+        return float(of_place.get(name, demand.found))
+
 
 class AskedConstraint(Part):
     """A bound that was asked for, and what the network has. SI units: seconds, bytes, counts."""

@@ -5,29 +5,16 @@ from __future__ import annotations
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.latency_table import Calibration, LatencyRow, LatencyTable
 from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
-from dna_deploy.spaces.block import Block, Cell, FixedLayer
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.examples import EXAMPLE
 from dna_deploy.spaces.heads import head_of
-from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv
-from dna_deploy.spaces.shapes import FeatureMap
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.target import Target
 
-_OPERATIONS = (MBConv(3, 3), MBConv(5, 3))
 _MADE_UP = Provenance(
     created_at="2026-01-01T00:00:00+00:00", tool_version="0", python_version="3", host="none", command="example"
 )
 
-SPACE = ChainSpace(
-    name="example",
-    input=FeatureMap(3, 32, 32),
-    stem=(FixedLayer(Conv(3), 8, stride=2),),
-    blocks=(
-        Block(2, (Cell.uniform(16, 1, _OPERATIONS), Cell.uniform(24, 1, _OPERATIONS))),
-        Block(2, (Cell.uniform(32, 1, _OPERATIONS), Cell.uniform(32, 2, _OPERATIONS))),
-    ),
-    usual_head=(FixedLayer(ClassifierHead(64), 10),),
-).with_head()
+SPACE = EXAMPLE
 
 
 def _cell(width: int, depth: int, *ratings: float) -> CellRatings:

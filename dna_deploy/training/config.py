@@ -7,6 +7,9 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from dna_deploy.errors import UsageError
+from dna_deploy.nets.teachers.sources import source_names
+from dna_deploy.plugins import suggest
 from dna_deploy.records.files import Part
 from dna_deploy.training.recipe import Recipe
 
@@ -44,6 +47,27 @@ class TeacherConfig(Part):
         (), description="of a pretrained teacher: modules that end a block, instead of those found"
     )
     calibration_images: int = Field(256, ge=0, description="of a pretrained teacher: its batch norms are recalibrated on them")
+
+    @property
+    def is_trained_here(self) -> bool:
+        """Whether it is made on the user's images, and not taken as it is."""
+        return self.name in (LARGEST, RESIDUAL)
+
+    def check(self) -> None:
+        """Raises `UsageError` where there can be no such teacher, as far as names say it: nothing is imported or opened."""
+        source, colon, _ = self.name.partition(":")
+        if not colon and not self.is_trained_here and not Path(self.name).is_file():
+            names = ", ".join((LARGEST, RESIDUAL, *(f"{source}:MODEL" for source in source_names())))
+            raise UsageError(f"there is no teacher {self.name!r}", f"give a teacher's file, or one of {names}")
+        if colon and source not in source_names():
+            raise UsageError(f"unknown teacher {source!r}", suggest(source, source_names()))
+        if not colon and (self.weights is not None or self.cuts):
+            what = "weights are" if self.weights is not None else "cuts are"
+            raise UsageError(
+                f"{what} given, but teacher {self.name!r} takes none", "name their network: --teacher timm:resnet18"
+            )
+        if self.weights is not None and not self.weights.is_file():
+            raise UsageError(f"there is no file of weights {self.weights}", "give one, or leave it out for those published")
 
     def for_images(self, count: int) -> TeacherConfig:
         """The config with as many epochs as so many images need, unless its recipe was told how many."""

@@ -43,7 +43,7 @@ def learning_rates(recipe: Recipe, total: int, steps_per_epoch: int) -> Callable
     schedule: Any
     match recipe.schedule:
         case "cosine":
-            falling: Any = max(1.0, total - rising)
+            falling: Any = max(1 + 1e-9, total - rising)  # of exactly 1 timm says aloud that it has no effect
             schedule = CosineLRScheduler(bearer, t_initial=falling, **begin)
         case "step":
             decay_steps = recipe.decay_epochs * steps_per_epoch

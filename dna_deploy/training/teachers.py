@@ -11,14 +11,14 @@ from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.batch_norm import recalibrate
 from dna_deploy.nets.teachers.cutting import cut_network
 from dna_deploy.nets.teachers.pretrained import Known, load_pretrained
-from dna_deploy.nets.teachers.sources import source_names
-from dna_deploy.nets.teachers.teacher import load_teacher, write_pretrained
+from dna_deploy.nets.teachers.teacher import is_teacher_file, load_teacher, write_pretrained
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.training.config import LARGEST, RESIDUAL, TeacherConfig
 from dna_deploy.training.teacher import FILE_NAME, is_finished, teacher_identity, train_largest, train_residual
 
 _BATCH = 64
+_WEIGHT_ENDINGS = frozenset({".pth", ".pt", ".bin", ".ckpt", ".tar", ".safetensors", ".pth.tar"})
 
 
 def make_teacher(
@@ -39,6 +39,8 @@ def make_teacher(
         DependencyError: the package or the weights of a pretrained one are not here.
         DivergedError: the loss of one trained here is no longer a number.
     """
+    config.check()
+    _check_file(config)
     if config.name == RESIDUAL:
         return train_residual(config, space, data, folder, on_progress=on_progress, compute=compute)
     if config.name == LARGEST:
@@ -46,10 +48,17 @@ def make_teacher(
     if Path(config.name).is_file():
         load_teacher(Path(config.name)).check_fits(space)
         return Path(config.name)
-    if ":" not in config.name:
-        names = ", ".join((LARGEST, RESIDUAL, *(f"{source}:MODEL" for source in source_names())))
-        raise UsageError(f"there is no teacher {config.name!r}", f"give a teacher's file, or one of {names}")
     return _take_pretrained(config, space, data, folder)
+
+
+def _check_file(config: TeacherConfig) -> None:
+    """Raises `UsageError` where weights are named as if they were a teacher."""
+    path = Path(config.name)
+    if path.is_file() and path.suffix.lower() in _WEIGHT_ENDINGS and not is_teacher_file(path):
+        kind = "is no teacher of ours" if path.suffix == ".safetensors" else "is a pickle"
+        words = f"teacher {path} {kind}: it may hold weights, but not which network they are of"
+        hint = f"name the network: --teacher timm:resnet18 --teacher-weights {path}"
+        raise UsageError(words, f"{hint} (no need to save the weights as safetensors)" if "pickle" in kind else hint)
 
 
 def _take_pretrained(config: TeacherConfig, space: HeadedSpace, data: ImageData, folder: Path) -> Path:
@@ -62,5 +71,5 @@ def _take_pretrained(config: TeacherConfig, space: HeadedSpace, data: ImageData,
     if config.calibration_images:
         first = Split(data.train.source, data.train.indices[: config.calibration_images])
         recalibrate(network, (batch.inputs for batch in in_order(first, data, _BATCH)))
-    write_pretrained(path, config.name, network, facts={"identity": identity})
+    write_pretrained(path, config.name, network, facts={"identity": identity, "shape_name": pretrained.shape_name})
     return path

@@ -5,29 +5,32 @@ from __future__ import annotations
 import csv
 import random
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
 
+from benchmarks.rating.bench import Bench
 from benchmarks.rating.drawing import PLANS, WIDTH, draw_bands, far_apart
 from benchmarks.rating.experiments import COMPARISONS, EXPERIMENTS, Experiment
 from benchmarks.rating.judge import TABLE, Row, Truth, rank_average
 from benchmarks.rating.orders import CONTROLS, Order, imitation, orders_of_control, orders_of_trained
 from benchmarks.rating.raters.block_wise import SURE, made_sure
-from benchmarks.rating.raters.chain import draw_path
 from benchmarks.rating.report import judged
 from benchmarks.rating.run import RATERS, rater_of
 from benchmarks.rating.scores import FOLDER, RunScores, is_done, keep, read_scores
 from benchmarks.rating.teachers import Permuted
 from benchmarks.rating.trainings import describe, spread_over_bands
 from benchmarks.rating.truth import TRUTHS, GroundTruth
+from dna_deploy.learning.samplers.uniform import UniformNetworks
 from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.rating.raters.dna.stitched import StitchedScores
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.statistics.ranks import bootstrap, resamples
+from tests.toy import SPACE, toy_data
 
 FASHION = find_chain("fashion").with_head()
 
@@ -39,6 +42,16 @@ def test_every_experiment_names_a_rater_that_exists_and_every_comparison_an_expe
         assert experiment.imitated is None or EXPERIMENTS[experiment.imitated].is_control
     names = {name for row in COMPARISONS for name in (row.first, *row.others) if ": " in name}
     assert {name.partition(":")[0] for name in names} <= EXPERIMENTS.keys()
+
+
+def test_a_rater_of_the_product_takes_a_row_and_no_code(tmp_path: Path) -> None:
+    experiment = Experiment(name="x", rater="product", method="one-shot", seeds=(0,), epochs=1, batch=32)
+    networks = tuple(SPACE.sample(random.Random(seed)) for seed in range(4))
+    listed = SimpleNamespace(search_space=SPACE, architectures=networks)
+    scores = rater_of(experiment)(Bench(experiment, listed, toy_data(), 0, tmp_path))  # type: ignore[arg-type]
+    assert scores.keys() == {"accuracy", "minus loss"}  # the names under which the raw files keep them
+    assert {len(values) for values in scores.values()} == {len(networks)}
+    assert max(scores["minus loss"]) < 0 <= min(scores["accuracy"])
 
 
 def test_a_misspelt_column_of_an_experiment_is_refused() -> None:
@@ -144,8 +157,8 @@ def test_permuted_features_belong_to_other_images_block_by_block() -> None:
 
 
 def test_paths_of_a_step_are_the_same_every_time_and_of_every_depth() -> None:
-    drawn = [draw_path(FASHION, 0, step) for step in range(60)]
-    assert drawn == [draw_path(FASHION, 0, step) for step in range(60)]
+    drawn = [UniformNetworks(FASHION, 0, ("chain",)).draw(step) for step in range(60)]
+    assert drawn == [UniformNetworks(FASHION, 0, ("chain",)).draw(step) for step in range(60)]
     assert {len(one.parts[0].split(",")) for one in drawn} == {1, 2, 3}
     assert random.Random(0).random() == pytest.approx(0.8444218515250481)  # the draw of the list rests on this generator
 

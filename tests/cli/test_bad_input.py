@@ -88,7 +88,7 @@ MISTAKES = [
     ("train nowhere.json", 4, "nowhere.json", ""),
     (f"train {LINE}x --space fashion", 2, "unknown operation 'k3e1x'", "did you mean 'k3e1'?"),
     ("export nowhere.json", 4, "nowhere.json", ""),
-    (f"export {LINE} --space mbconv", 2, "has 3 blocks", "'mbconv' has 6"),
+    (f"export {LINE} --space mbconv", 2, "has 3 blocks", "its space has 6"),
     ("verify broken.onnx --latency 1ms", 2, "broken.onnx", ""),
     ("verify nowhere.onnx --latency 1ms", 2, "there is no model nowhere.onnx", "dna-deploy export"),
     ("run nowhere.toml", 2, "cannot read nowhere.toml", "dna-deploy init"),

@@ -77,3 +77,21 @@ def test_a_plan_refuses_the_folder_that_a_run_would_refuse(
     for command in ("run --dry-run", "run"):
         code, words = ran(command, capsys, monkeypatch)
         assert (code, "eel holds no images" in words) == (2, True)
+
+
+def test_a_teacher_that_cannot_be_is_refused_by_plan_and_run_alike(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "mine.pth").write_bytes(b"<html>")
+    for line, message in (
+        ('name = "nobody"', "there is no teacher 'nobody'"),
+        ('name = "tim:resnet18"', "unknown teacher 'tim'"),
+        ('name = "timm:resnet18"\nweights = "gone.pth"', "there is no file of weights"),
+    ):
+        (project / "dna-deploy.toml").write_text(f'dataset = "photos"\nspace = "fashion"\n[teacher]\n{line}\n')
+        for command in ("run --dry-run", "run"):
+            code, words = ran(command, capsys, monkeypatch)
+            assert (code, message in words) == (2, True), words
+    (project / "dna-deploy.toml").write_text('space = "fashion"\n[teacher]\nname = "timm:resnet18"\nweights = "mine.pth"\n')
+    code, words = ran("run", capsys, monkeypatch)
+    assert (code, "mine.pth is a web page" in words) == (2, True), words

@@ -20,7 +20,7 @@ from dna_deploy.export.cards.metadata import ModelInfo
 from dna_deploy.export.checks import picture_parity
 from dna_deploy.export.checks.parity import Limits
 from dna_deploy.export.delivery import deliver
-from dna_deploy.export.formats.preprocessing import PictureSize
+from dna_deploy.export.formats.picture_size import PictureSize
 from dna_deploy.export.runtimes.onnx_runtime import read_notes
 from dna_deploy.export.source import Source
 from dna_deploy.nets.network import Network

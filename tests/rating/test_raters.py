@@ -11,7 +11,7 @@ import pytest
 from dna_deploy import plugins
 from dna_deploy.errors import TableError, UsageError
 from dna_deploy.progress import OnProgress, silent
-from dna_deploy.rating.configs import Needs
+from dna_deploy.rating.needs import Needs
 from dna_deploy.rating.rater import AdditiveRater, Rater, load_rater, make_rater, open_rater
 from dna_deploy.rating.raters import RATERS
 from dna_deploy.rating.raters.one_shot.config import OneShotConfig

@@ -115,7 +115,7 @@ def test_tables_of_another_space_are_refused() -> None:
     other = small_instance(1)
     with pytest.raises(TableError, match="latency table is for space"):
         search(SPACE, RATINGS, other.tables, [])
-    with pytest.raises(TableError, match="ratings are for space"):
+    with pytest.raises(TableError, match="rating table is for space"):
         search(SPACE, other.ratings, [TABLE], [])
 
 

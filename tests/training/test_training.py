@@ -25,6 +25,7 @@ from dna_deploy.progress import Progress, silent
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.records.training_history import TrainingHistory
 from dna_deploy.spaces.scaling import largest
+from dna_deploy.tasks.classification import Classification
 from dna_deploy.training.accuracy import measure_accuracy
 from dna_deploy.training.config import TeacherConfig, TrainingConfig, usual_epochs
 from dna_deploy.training.fit import Run, begin, fit
@@ -141,7 +142,7 @@ def test_memory_that_no_portion_fits_is_an_error_with_a_hint(tmp_path: Path, mon
 def test_gradients_of_portions_add_up_to_those_of_the_batch(tmp_path: Path, accumulate: int) -> None:
     recipe, run = Recipe(batch=16, accumulate=accumulate, mixup=0.2), Run("it", "it", tmp_path, Compute())
     plan = TrainingPlan("it", Portions("it", 16), Compute(), accumulate)
-    state, _ = begin(Network(SPACE, ARCHITECTURE), toy_data(), recipe, run, plan, toy_teacher())
+    state, _ = begin(Network(SPACE, ARCHITECTURE), toy_data(), recipe, run, plan, Classification(), toy_teacher())
     check_portions(state, accumulate)
 
 

@@ -12,7 +12,7 @@ from benchmarks.rating.truth import TRUTHS
 from dna_deploy.data.splits import Split
 from dna_deploy.nets.teachers.scaled import ScaledConfig
 from dna_deploy.nets.teachers.teacher import load_teacher
-from dna_deploy.pipeline.round import Growth
+from dna_deploy.pipeline.evolution import Growth
 from dna_deploy.rating.raters.dna.rating import rate_space
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.search import Constraint, Latency, search

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dna_deploy.data.config import Reading
     from dna_deploy.data.splits import ImageData
     from dna_deploy.export.delivery import Delivery
+    from dna_deploy.export.formats.picture_size import PictureSize
     from dna_deploy.export.source import Source
 
 
@@ -43,6 +44,45 @@ class Judging:
     images: Annotated[int | None, typer.Option(min=1, help="How many test images to judge on; all by default.")] = None
 
 
+@dataclass(frozen=True)
+class Form:
+    """In which forms the network is written."""
+
+    PANEL: ClassVar = "Form"
+
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format", help="A further format, and once more for each: onnx-fp16, onnx-int8, openvino, tensorrt-rtx, ..."
+        ),
+    ] = None
+    with_preprocessing: Annotated[
+        str | None,
+        typer.Option(
+            help="Also a file that takes pictures (bytes, channels last) of HEIGHTxWIDTH or 'any' size and gives probabilities."
+        ),
+    ] = None
+    batch: Annotated[
+        str | None,
+        typer.Option(help="Images at once: a number, or 'any' to leave it open; by default what the latency was asked for."),
+    ] = None
+
+    @property
+    def pictures(self) -> PictureSize | None:
+        """The size of the pictures that a further file takes."""
+        from dna_deploy.export.formats.picture_size import PictureSize
+
+        return None if self.with_preprocessing is None else PictureSize.parse(self.with_preprocessing)
+
+    @property
+    def names(self) -> list[str]:
+        """The further formats."""
+        names = list(self.formats or ())
+        if self.with_preprocessing is None:
+            return names
+        return [*names, "onnx-pictures", *(["openvino-pictures"] if "openvino" in names else [])]
+
+
 def export(
     network: Annotated[
         str,
@@ -53,22 +93,7 @@ def export(
     origin: Origin,
     judging: Judging,
     out: Annotated[Path, typer.Option("--out", "-o", help="A new folder for the model and its card.")] = Path("model"),
-    formats: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--format", help="A further format, and once more for each: onnx-fp16, onnx-int8, openvino, tensorrt-rtx, ..."
-        ),
-    ] = None,
-    with_preprocessing: Annotated[
-        str | None,
-        typer.Option(
-            help="Also a file that takes pictures (bytes, channels last) of HEIGHTxWIDTH or 'any' size and gives probabilities."
-        ),
-    ] = None,
-    batch: Annotated[
-        str | None,
-        typer.Option(help="Images at once: a number, or 'any' to leave it open; by default what the latency was asked for."),
-    ] = None,
+    form: Form,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a model that is in the folder.")] = False,
     json: Json = False,
 ) -> None:
@@ -83,19 +108,15 @@ def export(
     Example: dna-deploy export 24:k3e1/40:k5e3,p1/80:k3e3 --space fashion --out untrained
     """
     from dna_deploy.export.delivery import deliver
-    from dna_deploy.export.formats.preprocessing import PictureSize
 
-    chosen, pictures = list(formats or ()), None
-    if with_preprocessing is not None:
-        pictures = PictureSize.parse(with_preprocessing)
-        chosen += ["onnx-pictures", *(["openvino-pictures"] if "openvino" in chosen else [])]
+    pictures = form.pictures
     source = _source(network, settings.space, origin)
     data = _data(source, judging.dataset, settings.data)
     if data is not None:
         source = source.with_labels(data.classes, data.normalisation.mean, data.normalisation.deviation)
     note(f"exporting {source.architecture}")
     delivery = deliver(
-        source, out, formats=chosen, data=data, images=judging.images, batch=_batch(batch, source),
+        source, out, formats=form.names, data=data, images=judging.images, batch=_batch(form.batch, source),
         seed=settings.seed, replace=replace, pictures=pictures,
     )  # fmt: skip
     _show(delivery, json=json)

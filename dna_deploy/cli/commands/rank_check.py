@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dna_deploy.records.accuracy_list import KnownNetwork
+    from dna_deploy.records.score import ScoreKind
     from dna_deploy.spaces.architecture import Architecture
     from dna_deploy.spaces.chain import HeadedSpace
     from dna_deploy.statistics.ranks import Estimate, RankReport
@@ -26,7 +27,12 @@ _COLUMNS, _LINES = 60, 14
 
 
 def rank_check(
-    accuracies: Annotated[Path, typer.Argument(help="CSV: an architecture, then one accuracy a training, on each line.")],
+    accuracies: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV: an architecture, then one accuracy a training, on each line; its head may name another metric."
+        ),
+    ],
     *,
     settings: Annotated[Settings, SPACE],
     ratings: Ratings,
@@ -52,23 +58,28 @@ def rank_check(
 
     space = find_chain(settings.space).with_head()
     networks = read_accuracies(accuracies, space)
-    accuracy = np.array([network.accuracy for network in networks])
+    merit = np.array([network.merit for network in networks])
     scores = _scores(space, networks, ratings, run or [])
     if plot is not None:
-        from dna_deploy.report.rank_plot import write_rank_plot
-
-        write_rank_plot(plot, scores, [network.accuracies for network in networks])
-        note(f"wrote {plot}")
+        _draw(plot, scores, networks)
     costs = (np.array(scores["MACs"]), np.array(scores["parameters"]))
-    reports = [rank_report(name, np.array(score), accuracy, costs, top=top) for name, score in scores.items()]
+    reports = [rank_report(name, np.array(score), merit, costs, top=top) for name, score in scores.items()]
     ceiling = tau_between_seeds(np.array([network.accuracies for network in networks]))
     if json:
         values = {"networks": len(networks), "noise_ceiling_tau": _finite(ceiling), "top": top}
         print_json("rank-check", **values, scores=[_as_json(report) for report in reports])
         return
-    print_result(f"{_table(reports, top)}\n\n{_scatter(scores['block rating'], accuracy.tolist())}")
-    seeds = "one training each: the noise ceiling is unknown" if math.isnan(ceiling) else f"tau between trainings {ceiling:.2f}"
-    note(f"{len(networks)} networks; {seeds}")
+    kind = networks[0].kind
+    print_result(f"{_table(reports, top, kind)}\n\n{_scatter(scores['block rating'], merit.tolist(), kind)}")
+    noise = "one training each: the noise ceiling is unknown" if math.isnan(ceiling) else f"tau between trainings {ceiling:.2f}"
+    note(f"{len(networks)} networks; {noise}")
+
+
+def _draw(plot: Path, scores: dict[str, list[float]], networks: Sequence[KnownNetwork]) -> None:
+    from dna_deploy.report.rank_plot import write_rank_plot
+
+    write_rank_plot(plot, scores, [network.accuracies for network in networks])
+    note(f"wrote {plot}")
 
 
 def _scores(
@@ -88,8 +99,8 @@ def _scores(
     scores = {"block rating": [-table.of(space, architecture) for architecture in architectures]}
     for run in runs:
         scores |= _of_run(space, architectures, run)
-    accuracy = np.array([network.accuracy for network in networks])
-    scores["operator counts"] = left_one_out(operator_counts(space, architectures), accuracy).tolist()
+    merit = np.array([network.merit for network in networks])
+    scores["operator counts"] = left_one_out(operator_counts(space, architectures), merit).tolist()
     scores["parameters"] = [float(sum(layer.parameters for layer in layers)) for layers in placed]
     scores["MACs"] = [float(sum(layer.macs for layer in layers)) for layers in placed]
     rng = random.Random(0)  # the same chance every time
@@ -109,7 +120,7 @@ def _of_run(space: HeadedSpace, architectures: Sequence[Architecture], run: Path
     return {f"{rater.work.method}, {column[0].kind.name}": [-score.cost for score in column] for column in columns}
 
 
-def _table(reports: Sequence[RankReport], top: int) -> str:
+def _table(reports: Sequence[RankReport], top: int, kind: ScoreKind) -> str:
     rows = [
         (
             report.score,
@@ -118,11 +129,19 @@ def _table(reports: Sequence[RankReport], top: int) -> str:
             f"{report.pearson.value:.2f}",
             _shown(report.tau_given_cost),
             _shown(report.tau_at_equal_cost),
-            _shown(report.gain_of_top, 100),
+            _shown(report.gain_of_top, kind.factor),
         )
         for report in reports
     ]
-    headers = ("score", "Kendall tau", "Spearman", "Pearson", "tau given cost", "at equal MACs", f"gain of top {top}, %")
+    headers = (
+        "score",
+        "Kendall tau",
+        "Spearman",
+        "Pearson",
+        "tau given cost",
+        "at equal MACs",
+        f"gain of top {top}{kind.unit and f', {kind.unit}'}",
+    )
     return aligned(rows, headers)
 
 
@@ -132,13 +151,13 @@ def _shown(estimate: Estimate, scale: float = 1) -> str:
     return f"{scale * estimate.value:.2f} [{scale * estimate.low:.2f}, {scale * estimate.high:.2f}]"
 
 
-def _scatter(score: Sequence[float], accuracy: Sequence[float]) -> str:
-    """Accuracy (up) over score (right), a dot a network."""
+def _scatter(score: Sequence[float], merit: Sequence[float], kind: ScoreKind) -> str:
+    """The metric (better is up) over score (right), a dot a network."""
     field = [[" "] * _COLUMNS for _ in range(_LINES)]
-    for x, y in zip(_places(score, _COLUMNS), _places(accuracy, _LINES), strict=True):
+    for x, y in zip(_places(score, _COLUMNS), _places(merit, _LINES), strict=True):
         field[_LINES - 1 - y][x] = "•"
     lines = ["│" + "".join(line).rstrip() for line in field]
-    return "\n".join([f"accuracy {max(accuracy):.4g}", *lines, "└" + "─" * _COLUMNS, "block rating, better to the right"])
+    return "\n".join([f"{kind.name} {abs(max(merit)):.4g}", *lines, "└" + "─" * _COLUMNS, "block rating, better to the right"])
 
 
 def _places(values: Sequence[float], count: int) -> list[int]:

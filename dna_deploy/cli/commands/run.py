@@ -133,6 +133,9 @@ def _walk(journey: Journey, start_from: str | None, only: str | None, *, json: b
     from dna_deploy.pipeline.runner import run_stages
     from dna_deploy.records.model_card import ModelCard
 
+    if journey.teach:
+        journey.teach.config.check()
+        journey.teach.check_weights()
     with journey_view() as view:
         journey.images.tell(view)
         run_stages(journey.stages(), journey.folder, view, start_from=start_from, only=only)
@@ -161,6 +164,8 @@ def _print_plan(journey: Journey, start_from: str | None, only: str | None, *, j
     from dna_deploy.pipeline.runner import plan
     from dna_deploy.pipeline.time_left import in_words
 
+    if journey.teach:
+        journey.teach.config.check()
     if (survey := journey.images.survey) is not None:
         for line in (survey.summary, *survey.notices):
             note(line)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
@@ -26,6 +27,19 @@ if TYPE_CHECKING:
 SEED = Knobs("Strategy", Knob("seed", help="Equal seeds give equal searches"))
 
 
+@dataclass(frozen=True)
+class Exploring:
+    """Which networks are rated, and how many."""
+
+    PANEL: ClassVar = "Strategy"
+
+    strategy: Annotated[
+        str | None, typer.Option(help="evolution (of chains), ageing or random; default: the first that can.")
+    ] = None
+    evaluations: Annotated[int, typer.Option(min=1, help="Networks to rate.")] = 512
+    log: Annotated[Path | None, typer.Option(help="Keep the ratings here; the same command resumes.")] = None
+
+
 def search_with(
     rating: Annotated[
         str, typer.Argument(help="A folder that `rate` left, or a function MODULE:NAME, of which lower is better.")
@@ -33,14 +47,7 @@ def search_with(
     settings: Annotated[Settings, SPACE_AND_QUANTILE, SEED],
     constraints: Constraints,
     tables: LatencyTables,
-    strategy: Annotated[
-        str | None,
-        typer.Option(help="evolution (of chains), ageing or random; default: the first that can.", rich_help_panel="Strategy"),
-    ] = None,
-    evaluations: Annotated[int, typer.Option(min=1, help="Networks to rate.", rich_help_panel="Strategy")] = 512,
-    log: Annotated[
-        Path | None, typer.Option(help="Keep the ratings here; the same command resumes.", rich_help_panel="Strategy")
-    ] = None,
+    exploring: Exploring,
     output: Annotated[Path, typer.Option("--output", "-o", help="The outcome's file.")] = Path("outcome.json"),
     json: Json = False,
 ) -> None:
@@ -57,11 +64,11 @@ def search_with(
     with journey_view() as view:
 
         def on_rated(count: int, best: float) -> None:
-            view(Progress("rating networks", count, evaluations, f"best {best:.5g}"))
+            view(Progress("rating networks", count, exploring.evaluations, f"best {best:.5g}"))
 
         outcome = search_black_box(
             space, rate, latency_tables, constraints.read(settings.quantile), name=rating, progress=on_rated,
-            strategy=strategy, evaluations=evaluations, seed=settings.seed, log=log,
+            strategy=exploring.strategy, evaluations=exploring.evaluations, seed=settings.seed, log=exploring.log,
         )  # fmt: skip
     outcome.write(output)
     if json:

@@ -16,6 +16,7 @@ from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from dna_deploy.latency.oddities import Oddity
+    from dna_deploy.latency.recheck import Recheck
     from dna_deploy.records.latency_table import LatencyRow, LatencyTable
     from dna_deploy.records.probe_kit import ProbeKit
 
@@ -133,23 +134,13 @@ def recheck(
     from dna_deploy.latency.recheck import recheck as time_again
     from dna_deploy.records.latency_table import LatencyTable
     from dna_deploy.records.probe_kit import ProbeKit
-    from dna_deploy.units import Duration
 
     content = LatencyTable.read(table)
     with journey_view() as on_progress:
         probes = ProbeKit.read(kit) if kit else _kit_of(content)
         plan = PLAN.model_copy(update={"steady": settings.profile.steady})
         result = time_again(content, probes, any_machine=any_machine, plan=plan, on_progress=on_progress)
-    if json:
-        rows = [{"layer": row.layer, "before_s": row.latency_s, "now_s": now} for row, now in result.rows]
-        print_json("tables recheck", holds=result.holds, median_change=result.median_change, limit=LIMIT,
-                   machine=result.machine, rows=rows)  # fmt: skip
-    else:
-        cells = [
-            (row.placed, Duration(row.latency_s), Duration(now), f"{now / row.latency_s - 1:+.1%}") for row, now in result.rows
-        ]
-        print_result(aligned(cells, ("layer", "in the table", "now", "change")))
-        print_result(f"median change {result.median_change:+.1%}: the table {'holds' if result.holds else 'does not hold'}")
+    _show_recheck(result, json=json)
     for difference in result.machine:
         note(f"another machine: {difference}")
     if not result.holds:
@@ -157,6 +148,21 @@ def recheck(
             f"rows take {result.median_change:+.1%} of what {table} says, beyond {LIMIT:.0%}",
             f"profile again: dna-deploy profile --space {content.space} --target {content.target.name}",
         )
+
+
+def _show_recheck(result: Recheck, *, json: bool) -> None:
+    from dna_deploy.latency.recheck import LIMIT
+    from dna_deploy.units import Duration
+
+    if json:
+        rows = [{"layer": row.layer, "before_s": row.latency_s, "now_s": now} for row, now in result.rows]
+        print_json("tables recheck", holds=result.holds, median_change=result.median_change, limit=LIMIT,
+                   machine=result.machine, rows=rows)  # fmt: skip
+    else:
+        times = [(row.placed, row.latency_s, now) for row, now in result.rows]
+        cells = [(placed, Duration(before), Duration(now), f"{now / before - 1:+.1%}") for placed, before, now in times]
+        print_result(aligned(cells, ("layer", "in the table", "now", "change")))
+        print_result(f"median change {result.median_change:+.1%}: the table {'holds' if result.holds else 'does not hold'}")
 
 
 @app.command()

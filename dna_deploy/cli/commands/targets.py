@@ -43,9 +43,14 @@ def targets(
         )
         return
     print_result(f"{processor_name()}, {len(usable_processors())} processors, clock governor {governor()}\n")
-    table = [(*row[:-1], row[-1] or "ready") for row in rows]
+    table = [(*row[:-1], "no: see below" if row[-1] else "ready") for row in rows]
     print_result(aligned(table, ("target", "runtime", "precision", "threads", "here")))
+    for row in rows:
+        if row[-1]:
+            print_result(f"\n{row[0]} cannot be used here: {row[-1]}")
     print_result("")
     lines = [(entry.runtime, entry.version.partition("-")[0], " ".join(entry.providers) or entry.reason) for entry in runtimes]
     print_result(aligned(lines, ("runtime", "version", "providers, or why it cannot run here")))
-    note("next: dna-deploy profile --space fashion --target " + str(rows[0][0]))
+    ready = next((row[0] for row in rows if not row[-1]), None)
+    if ready is not None:
+        note(f"next: dna-deploy profile --space fashion --target {ready}")

@@ -11,7 +11,10 @@ from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.options.general import DATASET, SEED, SPACE, Json
 from dna_deploy.cli.options.learning import DEVICE, TRAINING
 from dna_deploy.cli.views.journey import journey_view
+from dna_deploy.pipeline.images import ProjectImages
 from dna_deploy.pipeline.settings import Settings
+from dna_deploy.pipeline.stages.train import Train
+from dna_deploy.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from dna_deploy.records.trained_network import TrainedNetwork
@@ -26,6 +29,9 @@ def train(
     *,
     settings: Annotated[Settings, SPACE, DATASET, SEED, TRAINING, DEVICE],
     teacher: Annotated[Path | None, typer.Option(help="A teacher's file: its soft targets are learnt beside labels.")] = None,
+    task: Annotated[
+        str, typer.Option(help="What the network is for: classification, or a task of a package.")
+    ] = "classification",
     inherit: Annotated[
         Path | None, typer.Option(help="Begin with what the blocks learnt in the supernets: the folder that rate named.")
     ] = None,
@@ -42,13 +48,10 @@ def train(
     """
     from dna_deploy.learning.processes import Processes
     from dna_deploy.nets.teachers.teacher import load_teacher
-    from dna_deploy.pipeline.images import ProjectImages
-    from dna_deploy.pipeline.stages.train import Train
-    from dna_deploy.training.config import TrainingConfig
 
     space, line = _network(network, settings.space)
-    images = ProjectImages(settings.data, space)
-    stage = Train(TrainingConfig(recipe=settings.train), images, Path(network), teacher, out, settings.compute)
+    images = ProjectImages(settings.data, space, task)
+    stage = Train(TrainingConfig(recipe=settings.train, task=task), images, Path(network), teacher, out, settings.compute)
     taught = load_teacher(teacher) if teacher else None
     with journey_view() as view:
         images.tell(view)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
@@ -12,6 +13,7 @@ from dna_deploy.cli.options.general import MEASURING, Json, Profiles
 from dna_deploy.cli.options.groups import Knobs
 from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.pipeline.settings import Settings
+from dna_deploy.units import Duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,30 +26,71 @@ if TYPE_CHECKING:
     from dna_deploy.targets.target_file import TargetFile
 
 
-def verify(
-    model: Annotated[Path, typer.Argument(help="The exported file.")],
-    *,
-    latency: Annotated[str | None, typer.Option(help="What was promised, such as 20ms; by default what the card says.")] = None,
-    fail_over: Annotated[str | None, typer.Option(help="Exit with code 8 if it takes longer than this: a gate for CI.")] = None,
-    settings: Annotated[Settings, MEASURING, Knobs("Measuring", "profile.accept_noise")],
-    target: Annotated[
-        str | None, typer.Option(help="How to run it, by default what the card was asked for; see: dna-deploy targets")
-    ] = None,
+@dataclass(frozen=True)
+class Promised:
+    """What the file is held to."""
+
+    PANEL: ClassVar = "Promise"
+
+    latency: Annotated[str | None, typer.Option(help="What was promised, such as 20ms; by default what the card says.")] = None
     quantile: Annotated[
         str | None,
         typer.Option(help="Which share of runs the promise speaks of: p50, p90 or p99; by default what the card says."),
-    ] = None,
-    tune: Annotated[
-        bool, typer.Option("--tune", help="Find the fastest threads, graph optimisation and precision, too.")
-    ] = False,
+    ] = None
+    fail_over: Annotated[str | None, typer.Option(help="Exit with code 8 if it takes longer than this: a gate for CI.")] = None
+
+    def of(self, model: Path) -> Promise:
+        """What was promised of a model."""
+        from dna_deploy.export.checks.verification import find_promise
+
+        return find_promise(model, Duration.parse(self.latency) if self.latency else None, self.quantile)
+
+
+@dataclass(frozen=True)
+class Running:
+    """How the file is run."""
+
+    PANEL: ClassVar = "Running"
+
+    target: Annotated[
+        str | None, typer.Option(help="How to run it, by default what the card was asked for; see: dna-deploy targets")
+    ] = None
     inputs: Annotated[
         list[str] | None,
         typer.Option("--input", help="Sizes that the file leaves open, 3x224x224; of several inputs: NAME=3x224x224, each."),
-    ] = None,
+    ] = None
     idle: Annotated[
         str | None, typer.Option(help="Rest so long before every run, as where frames come now and then: 33ms.")
-    ] = None,
-    profiles: Profiles = Path("profiles"),
+    ] = None
+    profiles: Profiles = Path("profiles")
+
+    def file(self, promise: Promise, settings: Settings) -> TargetFile:
+        """The target, with the plan by which the file is measured."""
+        from dna_deploy.targets.target_file import find_target
+
+        name = self.target or (promise.written.target if promise.written else "") or settings.target
+        file = settings.profile.applied_to(find_target(name, self.profiles), promise.quantile)
+        return replace(
+            file, plan=file.plan.model_copy(update={"idle_s": Duration.parse(self.idle).seconds} if self.idle else {})
+        )
+
+    @property
+    def given(self) -> tuple[GivenInput, ...]:
+        """The inputs whose sizes are said."""
+        from dna_deploy.latency.runners.inputs import GivenInput
+
+        return tuple(GivenInput.parse(text) for text in self.inputs or ())
+
+
+def verify(
+    model: Annotated[Path, typer.Argument(help="The exported file.")],
+    *,
+    promised: Promised,
+    running: Running,
+    settings: Annotated[Settings, MEASURING, Knobs("Measuring", "profile.accept_noise")],
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Find the fastest threads, graph optimisation and precision, too.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Measure an exported model on this machine, and say whether it keeps its promise.
@@ -60,19 +103,12 @@ def verify(
 
     Example: dna-deploy verify model/model.onnx --fail-over 20ms --quantile p90
     """
-    from dna_deploy.export.checks.verification import complete_card, find_promise, without_preprocessing
-    from dna_deploy.latency.runners.inputs import GivenInput
-    from dna_deploy.targets.target_file import find_target
-    from dna_deploy.units import Duration
+    from dna_deploy.export.checks.verification import complete_card, without_preprocessing
 
-    limit = Duration.parse(fail_over) if fail_over else None
-    promise = find_promise(model, Duration.parse(latency) if latency else None, quantile)
-    name = target or (promise.written.target if promise.written else "") or settings.target
-    file = settings.profile.applied_to(find_target(name, profiles), promise.quantile)
-    on = _in_its_precision(file, model)
-    plan = file.plan.model_copy(update={"idle_s": Duration.parse(idle).seconds} if idle else {})
-    given = tuple(GivenInput.parse(text) for text in inputs or ())
-    result = _measured(model, on, plan, promise, given)
+    limit, promise = Duration.parse(promised.fail_over) if promised.fail_over else None, promised.of(model)
+    file = running.file(promise, settings)
+    on, plan = _in_its_precision(file, model), file.plan
+    result = _measured(model, on, plan, promise, running.given)
     tuning = _tuned(model, on, plan) if tune else None
     alone = without_preprocessing(model)
     plain = _measured(alone, on, plan, promise) if alone else None
@@ -129,8 +165,6 @@ def _tuned(model: Path, target: Target, plan: SamplingPlan) -> Tuning:
 
 
 def _tuning_text(tuning: Tuning) -> str:
-    from dna_deploy.units import Duration
-
     rows = [(variant.words, variant.model, Duration(variant.p50_s)) for variant in tuning.tried]
     gained = f"{tuning.chosen.words} saves {tuning.gained:.1%} of what {tuning.usual.words} takes"
     return f"{aligned(rows, ('setting', 'file', 'p50'))}\n\n{gained}"

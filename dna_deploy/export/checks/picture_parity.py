@@ -16,7 +16,7 @@ from dna_deploy.data.decoding import fitted
 from dna_deploy.data.splits import ImageData
 from dna_deploy.export.checks.judge import Array
 from dna_deploy.export.checks.parity import SLOW_JUDGES, Limits, Tally, check_limits, open_judges, verdict
-from dna_deploy.export.formats.preprocessing import PictureSize
+from dna_deploy.export.formats.picture_size import PictureSize
 from dna_deploy.records.model_card import Parity
 from dna_deploy.tasks.task import Activation, Task
 

@@ -13,7 +13,7 @@ from dna_deploy.plugins import load_plugin, plugin_names
 from dna_deploy.targets.target import Precision
 
 if TYPE_CHECKING:
-    from dna_deploy.export.formats.preprocessing import PictureSize
+    from dna_deploy.export.formats.picture_size import PictureSize
 
 FORMATS = {
     "onnx-fp16": "dna_deploy.export.runtimes.onnx_runtime:FP16",

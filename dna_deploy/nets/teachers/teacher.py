@@ -13,7 +13,7 @@ from torch import nn
 from dna_deploy.errors import UsageError
 from dna_deploy.learning.tensor_file import TensorFile, file_digest
 from dna_deploy.nets.teachers.cutting import CutByModules
-from dna_deploy.nets.teachers.pretrained import Known, load_pretrained
+from dna_deploy.nets.teachers.pretrained import Known, OfClasses, load_pretrained
 from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.nets.teachers.scaled import ScaledConfig, ScaledNetwork
 from dna_deploy.spaces.chain import ChainSpace
@@ -99,8 +99,25 @@ def write_teacher(
 
 def write_pretrained(path: Path, model: str, network: CutByModules, *, facts: Mapping[str, object]) -> None:
     """Writes a cut network from elsewhere, called ``source:model``, as a teacher file."""
-    own = {"teacher": "pretrained", "name": model, "cuts": network.cuts, "prefix_batch": network.prefix_batch}
+    channels, height, width = network.input.channels, network.input.height, network.input.width
+    with torch.inference_mode():
+        classes = network.eval()(torch.zeros(2, channels, height, width)).shape[1]
+    own = {
+        "teacher": "pretrained",
+        "name": model,
+        "cuts": network.cuts,
+        "prefix_batch": network.prefix_batch,
+        "classes": classes,
+    }
     TensorFile(network.state_dict(), {**facts, **own, "input": str(network.input)}).write(path)
+
+
+def is_teacher_file(path: Path) -> bool:
+    """Whether this tool wrote the file as a teacher."""
+    try:
+        return "teacher" in TensorFile.read(path, "teacher").facts
+    except UsageError:
+        return False
 
 
 def load_teacher(path: Path) -> Teacher:
@@ -120,7 +137,8 @@ def load_teacher(path: Path) -> Teacher:
         case "scaled":
             network = ScaledNetwork(ScaledConfig.model_validate(file.facts["config"]))
         case "pretrained":
-            pretrained = load_pretrained(str(file.facts["name"]), Known.NONE, input)
+            shape_name, classes = str(file.facts.get("shape_name") or file.facts["name"]), file.facts.get("classes")
+            pretrained = load_pretrained(shape_name, OfClasses(classes) if classes else Known.NONE, input)
             network = CutByModules(pretrained.network, file.facts["cuts"], input)
             network.prefix_batch = file.facts["prefix_batch"]
         case _:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dna_deploy.learning.compute import Compute
 from dna_deploy.pipeline.images import ProjectImages
-from dna_deploy.pipeline.pace import LARGEST_TEACHER, SMALL_TEACHER, seconds_for
+from dna_deploy.pipeline.pace import LARGEST_TEACHER, SMALL_TEACHER, START_S, seconds_for
 from dna_deploy.pipeline.published import publish
 from dna_deploy.pipeline.runner import Computed, Inputs
 from dna_deploy.progress import OnProgress
@@ -31,9 +31,18 @@ class Teach:
 
     @property
     def estimate_s(self) -> float:
+        if not self.config.is_trained_here:
+            return START_S
         images = self.images.count(self.images.config.teacher_images)
         pace = LARGEST_TEACHER if self.config.name == LARGEST else SMALL_TEACHER
         return seconds_for(self.config.for_images(images).recipe.epochs * images, pace, self.images.space)
+
+    def check_weights(self) -> None:
+        """Raises `UsageError` where the weights that it is to take cannot be read, before anything takes long."""
+        if self.config.weights is not None and not self.file.exists():
+            from dna_deploy.nets.teachers.checkpoints import read_checkpoint
+
+            read_checkpoint(self.config.weights)
 
     def inputs(self) -> Inputs:
         config = self.config.model_dump_json()

@@ -11,6 +11,9 @@ from dna_deploy.report.merit import Merit
 from dna_deploy.report.numbers import NOTHING, TimeScale, count_text, time_text
 from dna_deploy.units import Bytes, Count
 
+_MOST_SHOWN = 8
+"""Rows of a list that stands open."""
+
 TITLE = "What the search found"
 _IS_TIME, _ARE_BYTES = ("latency",), ("size", "memory")
 
@@ -55,7 +58,7 @@ def _pieces(outcome: SearchOutcome, merit: Merit) -> Iterator[Piece]:
         rows = tuple(
             (demand.quantity, _bounds(demand), quantity_text(demand.quantity, demand.found)) for demand in outcome.constraints
         )
-        yield Table("Asked and found", ("quantity", "asked", "found"), rows, frozenset({1, 2}))
+        yield Table("What was asked, and what the answer has of it", ("quantity", "asked", "answer"), rows, frozenset({1, 2}))
     if outcome.blocks:
         yield _reasons(outcome, merit)
     yield from _ties(outcome, merit)
@@ -139,9 +142,15 @@ def _beside(outcome: SearchOutcome, merit: Merit) -> Iterator[Table]:
     largest = [("most MACs that fit", outcome.largest)] if outcome.largest else []
     rows = [*largest, *((f"place {place}", other) for place, other in enumerate(outcome.others, start=2))]
     if rows:
-        headers = ("network", merit.kind.name, "latency", "parameters", "MACs", "architecture")
+        ratings = [network.rating for network in (outcome.best, *outcome.others)]
+        is_anew = sorted(ratings) not in (ratings, ratings[::-1]) and not outcome.ties
+        ranks = f": places are ranks of the second stage, of whole networks; the {merit.kind.name} is of block sums alone"
+        how = ranks if is_anew else f", by their {merit.kind.name}"
+        headers = ("rank as a whole network" if is_anew else "network", merit.kind.name, "latency", "parameters", "MACs",
+                   "architecture")  # fmt: skip
         cells = tuple((name, *_numbers(network, merit)) for name, network in (("the answer", outcome.best), *rows))
-        yield Table("Other networks within the constraints", headers, cells, frozenset({1, 2, 3, 4}))
+        caption = f"Other networks within the constraints{how}"
+        yield Table(caption, headers, cells, frozenset({1, 2, 3, 4}), is_folded=len(cells) > _MOST_SHOWN)
 
 
 def _numbers(network: FoundNetwork, merit: Merit) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageValues:
     """What a block may add to a network: for every input width, every candidate's number in every column."""
 
     exits: NDArray[np.intp]
@@ -78,7 +78,7 @@ class Problem:
     space: HeadedSpace
     columns: tuple[Column, ...]
     start: Ticks
-    stages: tuple[Stage, ...]
+    stages: tuple[StageValues, ...]
 
     @classmethod
     def build(cls, space: HeadedSpace, ratings: RatingTable | None, measures: Sequence[Measure]) -> Problem:
@@ -91,7 +91,9 @@ class Problem:
         )
         scale = np.array([column.ticks_per_unit for column in columns])
         exits = [*(np.array(space.index.exits(index)) for index in space.block_numbers), np.zeros(1, np.intp)]
-        stages = tuple(Stage(exit, np.rint(values * scale[:, None, None])) for exit, values in zip(exits, raw, strict=True))
+        stages = tuple(
+            StageValues(exit, np.rint(values * scale[:, None, None])) for exit, values in zip(exits, raw, strict=True)
+        )
         return cls(space, columns, np.rint(start * scale), stages)
 
     def index(self, name: Hashable) -> int:

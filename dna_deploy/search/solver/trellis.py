@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dna_deploy.search.solver.pareto import non_dominated
-from dna_deploy.search.solver.problem import Problem, Stage, Ticks
+from dna_deploy.search.solver.problem import Problem, StageValues, Ticks
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Trellis:
         enough = np.where(self.join.adds, self.limits - ceiling, self.limits)
         return np.where(free, -np.inf, enough)
 
-    def _group(self, stage: Stage, exit: int, input: int) -> Group:
+    def _group(self, stage: StageValues, exit: int, input: int) -> Group:
         candidates = np.flatnonzero((stage.exits == exit) & np.isfinite(stage.values[:, input]).all(axis=0))
         values = stage.values[self._columns, input][:, candidates] * self._signs
         alone = np.where(self.join.is_largest, self.limits, np.inf)  # one layer too large is too much

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from dna_deploy.rating.configs import Needs
+from dna_deploy.rating.needs import Needs
 from dna_deploy.rating.raters.one_shot.config import OneShotConfig
 
 

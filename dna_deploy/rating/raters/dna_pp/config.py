@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.errors import UsageError
-from dna_deploy.rating.configs import Needs
+from dna_deploy.rating.needs import Needs
 from dna_deploy.records.files import Part
 
 if TYPE_CHECKING:

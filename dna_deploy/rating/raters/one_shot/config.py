@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from dna_deploy.data.augmentation import Augmentation
-from dna_deploy.rating.configs import Needs
+from dna_deploy.rating.needs import Needs
 from dna_deploy.records.files import Part
 
 

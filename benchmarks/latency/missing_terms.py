@@ -1,0 +1,64 @@
+"""What a sum of rows does not know of whole networks: fits with further terms, on runs that are recorded.
+
+    python -m benchmarks.latency.missing_terms latency_tables/fashion.cpu-1thread.json
+
+Every whole network of the table's runs is used: ten, sixteen or twenty-five of them, drawn again and again, are fitted, the
+rest is predicted; below stands how much the two halves of each network's own samples differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tabulate import tabulate
+
+from dna_deploy.records.latency_table import LatencyTable
+from dna_deploy.records.profile_run import ProfileRun
+from dna_deploy.spaces.catalog import find_space
+from dna_deploy.spaces.heads import parse_head
+
+TERMS = {"sum of rows": (0,), "+ layers": (0, 1), "+ bytes of weights": (0, 2), "+ both": (0, 1, 2)}
+FITTED, TRIES = (10, 16, 25), 200
+
+
+def off(features: NDArray[np.float64], taken: NDArray[np.float64], terms: tuple[int, ...], fitted: int) -> float:
+    """The mean relative error on networks that were left out of the fit."""
+    columns = [np.ones(len(taken)), *(features[:, term] / features[:, term].mean() for term in terms)]
+    design, rng, errors = np.stack(columns, axis=1), np.random.default_rng(0), []
+    for _ in range(TRIES):
+        order = rng.permutation(len(taken))
+        known, left = order[:fitted], order[fitted:]
+        weights, *_ = np.linalg.lstsq(design[known] / taken[known, None], np.ones(fitted), rcond=None)
+        errors.append(np.abs(design[left] @ weights / taken[left] - 1).mean())
+    return float(np.mean(errors))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", type=Path)
+    parser.add_argument("--profiles", type=Path, default=Path("profiles"))
+    asked = parser.parse_args()
+    table = LatencyTable.read(asked.table)
+    records = map(ProfileRun.read, (asked.profiles / table.target.name / "runs").glob("*.json"))
+    run = {record.digest: record for record in records}[table.runs[-1]]
+    space = find_space(table.space).with_head(parse_head(table.head))
+    features, taken, twice = [], [], []
+    for probe in run.of("calibration", "validation"):
+        layers = space.place(space.parse(probe.key))
+        total = sum(table.row(layer.key) for layer in layers)
+        features.append((total, len(layers), 4 * sum(layer.deployed_parameters for layer in layers)))
+        first, second = (half.statistic("p50") for half in probe.samples.halves())
+        taken.append(probe.samples.statistic("p50"))
+        twice.append(abs(first / second - 1))
+    values, times = np.array(features, dtype=float), np.array(taken)
+    rows = [(name, *(f"{off(values, times, terms, count):.2%}" for count in FITTED)) for name, terms in TERMS.items()]
+    print(tabulate(rows, ("terms", *(f"fitted on {count}" for count in FITTED)), disable_numparse=True))
+    least, most = times.min() * 1e6, times.max() * 1e6
+    print(f"\nthe two halves of {len(times)} networks, {least:.0f} to {most:.0f} us: {np.mean(twice):.2%}")
+
+
+if __name__ == "__main__":
+    main()
