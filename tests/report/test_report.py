@@ -25,7 +25,7 @@ from dna_deploy.spaces.catalog import find_chain
 from tests.report.story import card_of, outcome_of, provenance, ratings_of, table_of, write_story
 
 FASHION = find_chain("fashion").with_head()
-NOT_IN_EVERY_STORY = {"embedding-history", "rating-calibration"}
+NOT_IN_EVERY_STORY = {"rating-run", "embedding-history", "rating-calibration"}
 """Kinds of records that only some methods leave."""
 
 
