@@ -42,9 +42,11 @@ class Found:
     @property
     def outcome(self) -> SearchOutcome:
         """The answer, with its shortlist in the order of whole networks."""
-        from dna_deploy.rating.refine import reordered
+        if self.refinement is None:
+            return self.by_sum
+        from dna_deploy.rating.refine import reordered  # with torch, which a search by block ratings does without
 
-        return reordered(self.by_sum, self.refinement) if self.refinement else self.by_sum
+        return reordered(self.by_sum, self.refinement)
 
 
 @dataclass(frozen=True)
