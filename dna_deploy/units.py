@@ -77,10 +77,6 @@ class Duration:
         _refuse_rate(value, unit, text)
         return cls(value * _unit(unit, _SECONDS, text, "duration", "20ms"))
 
-    @property
-    def milliseconds(self) -> float:
-        return self.seconds * 1e3
-
     def __str__(self) -> str:
         for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
             if self.seconds >= size:

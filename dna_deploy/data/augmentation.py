@@ -61,6 +61,3 @@ def _random_resized_crop(pixels: torch.Tensor, smallest: float, rng: torch.Gener
     grid = F.affine_grid(parts, list(pixels.shape), align_corners=False)
     resized = F.grid_sample(pixels.float(), grid, padding_mode="reflection", align_corners=False)
     return resized.round().clamp(0, 255).to(torch.uint8)
-
-
-NO_AUGMENTATION = Augmentation(shift=0, flip=False)

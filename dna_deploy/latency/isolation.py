@@ -28,7 +28,6 @@ from dna_deploy.targets.target import Target
 from dna_deploy.targets.target_file import check_target
 
 _START_TIMEOUT_S = 120.0
-_OUT_OF_MEMORY = 137
 
 
 class _WorkerLostError(Exception):

@@ -56,10 +56,6 @@ class Measurement(Record):
     def p90(self) -> Duration:
         return self.quantile("p90")
 
-    @property
-    def p99(self) -> Duration:
-        return self.quantile("p99")
-
     def quantile(self, name: Quantile) -> Duration:
         """The latency that this share of runs stays below.
 

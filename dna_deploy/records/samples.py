@@ -111,10 +111,6 @@ class Samples(Part):
         return self.quantile("p90")
 
     @property
-    def p99(self) -> Duration:
-        return self.quantile("p99")
-
-    @property
     def spread(self) -> float:
         """The interquartile range over the median."""
         low, middle, high = np.quantile(self.seconds, (0.25, 0.5, 0.75))

@@ -17,7 +17,7 @@ from onnx import numpy_helper
 
 from dna_deploy.export.formats.graph_parts import GraphParts, WeightSpace
 from dna_deploy.export.formats.onnx_graph import draw_shifts, export_onnx, export_side_by_side
-from dna_deploy.export.kits.kit import choose_networks, make_kit, write_kit
+from dna_deploy.export.kits.kit import choose_networks, make_kit
 from dna_deploy.export.kits.kit_cache import cached_kit
 from dna_deploy.nets.layers import build_layer
 from dna_deploy.nets.network import Network
@@ -34,8 +34,8 @@ FASHION = find_chain("fashion").with_head()
 
 
 @pytest.fixture(scope="module")
-def kit(tmp_path_factory: pytest.TempPathFactory) -> ProbeKit:
-    return write_kit(FASHION, tmp_path_factory.mktemp("kit") / "fashion.kit", seed=1, validation_networks=5)
+def kit() -> ProbeKit:
+    return make_kit(FASHION, seed=1, validation_networks=5)
 
 
 def graph_of(kit: ProbeKit, file: str) -> onnx.GraphProto:

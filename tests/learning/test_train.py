@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dna_deploy.data.augmentation import NO_AUGMENTATION
+from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.data.batches import TrainingBatches
 from dna_deploy.data.randomness import generator
 from dna_deploy.errors import DivergedError, UsageError
@@ -88,7 +88,9 @@ Begun = tuple[TrainingState, Count]
 
 def begin(folder: Path, identity: str = "it", precision: Precision = "float32", rate: float = 0.01) -> Begun:
     experts, data, count = Experts(), toy_data(), Count()
-    batches = [TrainingBatches(s, data.normalisation, NO_AUGMENTATION, 16, 0) for s in (data.train, data.validation)]
+    batches = [
+        TrainingBatches(s, data.normalisation, Augmentation(shift=0, flip=False), 16, 0) for s in (data.train, data.validation)
+    ]
 
     def phase(objective: Labels | Warmth, group: nn.Module, number: int, **how: Any) -> Phase:
         history = {objective.measure: folder / f"history-{number}.json"}
@@ -141,7 +143,7 @@ def test_a_phase_changes_its_own_group_by_its_own_split_alone(tmp_path: Path) ->
     alone = Experts()
     moments = torch.optim.Adam(alone.experts.parameters())
     data = toy_data()
-    batches = TrainingBatches(data.train, data.normalisation, NO_AUGMENTATION, 16, 0)
+    batches = TrainingBatches(data.train, data.normalisation, Augmentation(shift=0, flip=False), 16, 0)
     for step in range(STEPS):  # written out by hand, without the loop
         moments.param_groups[0]["lr"] = cosine_rate(0.01, STEPS)(step)
         moments.zero_grad()

@@ -13,8 +13,9 @@ from torchvision import models
 
 from dna_deploy.errors import DependencyError, UsageError
 from dna_deploy.nets.batch_norm import recalibrate
+from dna_deploy.nets.teachers.checkpoints import read_checkpoint
 from dna_deploy.nets.teachers.cutting import cut_network
-from dna_deploy.nets.teachers.pretrained import Known, load_pretrained, read_weights
+from dna_deploy.nets.teachers.pretrained import Known, load_pretrained
 from dna_deploy.nets.teachers.teacher import load_teacher, write_pretrained
 from dna_deploy.spaces.catalog import find_chain
 
@@ -126,20 +127,20 @@ def test_weights_may_be_a_state_dict_but_nothing_that_runs(tmp_path: Path) -> No
     wanted = resnet18()
     torch.save({"state_dict": wanted.state_dict()}, tmp_path / "weights.pth")
     network = timm.create_model("resnet18")
-    read_weights(network, tmp_path / "weights.pth")
+    read_checkpoint(tmp_path / "weights.pth").load_into(network)
     assert torch.equal(network.conv1.weight, wanted.conv1.weight)
     torch.save(wanted, tmp_path / "whole.pth")
     with pytest.raises(UsageError, match=r"whole\.pth holds code besides tensors, which is not run"):
-        read_weights(network, tmp_path / "whole.pth")
+        read_checkpoint(tmp_path / "whole.pth").load_into(network)
 
 
 def test_weights_of_another_network_and_damaged_ones_are_refused(tmp_path: Path) -> None:
     save_file({"rubbish": torch.zeros(3)}, tmp_path / "other.safetensors")
     (tmp_path / "damaged.safetensors").write_bytes(b"rubbish")
     with pytest.raises(UsageError, match="holds weights of another network"):
-        read_weights(resnet18(), tmp_path / "other.safetensors")
+        read_checkpoint(tmp_path / "other.safetensors").load_into(resnet18())
     with pytest.raises(UsageError, match="cannot read the weights"):
-        read_weights(resnet18(), tmp_path / "damaged.safetensors")
+        read_checkpoint(tmp_path / "damaged.safetensors").load_into(resnet18())
 
 
 @pytest.mark.parametrize(

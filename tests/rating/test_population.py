@@ -18,7 +18,7 @@ from dna_deploy.rating.raters.dna_pp.config import CollapseLimits, PopulationCon
 from dna_deploy.rating.raters.dna_pp.draws import TwoViews, draw_paths
 from dna_deploy.rating.raters.dna_pp.embedding import Spread, distance, divergence
 from dna_deploy.rating.raters.dna_pp.population import PopulationWork, population_work
-from dna_deploy.rating.raters.dna_pp.rating import population_of, rate_batch, rate_population, rating_views
+from dna_deploy.rating.raters.dna_pp.rating import population_of, rate_all_blocks, rate_batch, rating_views
 from dna_deploy.rating.raters.dna_pp.stitched import rate_chained
 from dna_deploy.rating.raters.dna_pp.training import build_population, momentum_at, train_population
 from dna_deploy.records.embedding_history import EmbeddingHistory
@@ -43,14 +43,14 @@ def test_no_label_is_read_and_no_teacher_is_made(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(Teacher, "__init__", refuse)
     monkeypatch.setattr("dna_deploy.nets.teachers.residual.ResidualNetwork.__init__", refuse)
     data = toy_data(is_labelled=False)
-    table = rate_population(SPACE, data, CONFIG, tmp_path)
+    table = rate_all_blocks(population_work(SPACE, data, CONFIG, tmp_path))
     assert (table.method, table.teacher, table.images) == ("dna++", "none", 40)
     chained = rate_chained(population_work(SPACE, data, CONFIG, tmp_path), NETWORKS)
     assert [rating.architecture for rating in chained] == NETWORKS
 
 
 def test_every_candidate_is_rated_and_the_exact_search_runs_on_it(tmp_path: Path) -> None:
-    table = rate_population(SPACE, toy_data(), CONFIG, tmp_path)
+    table = rate_all_blocks(population_work(SPACE, toy_data(), CONFIG, tmp_path))
     table.check_space(SPACE)
     best = min(SPACE.architectures(), key=lambda network: table.of(SPACE, network))
     assert search(SPACE, table, prefer_cheaper=False).best.rating == pytest.approx(table.of(SPACE, best))
@@ -60,7 +60,7 @@ def test_every_candidate_is_rated_and_the_exact_search_runs_on_it(tmp_path: Path
 
 def test_a_rating_is_the_distance_of_one_views_prediction_from_the_centre_of_the_other_view(tmp_path: Path) -> None:
     done = work(tmp_path)
-    table, population = rate_population(SPACE, toy_data(), done.config, tmp_path), train_population(done)
+    table, population = rate_all_blocks(population_work(SPACE, toy_data(), done.config, tmp_path)), train_population(done)
     wanted = distances_on_their_own(done, population)
     for index, block in enumerate(SPACE.blocks):
         for choice in block.candidates():
@@ -106,7 +106,7 @@ def test_chained_networks_are_rated_by_what_their_own_blocks_emit(tmp_path: Path
 
 def test_the_same_seed_writes_the_same_table_and_another_seed_does_not(tmp_path: Path) -> None:
     first, again, other = (
-        rate_population(SPACE, toy_data(), CONFIG.model_copy(update={"seed": seed}), tmp_path / name)
+        rate_all_blocks(population_work(SPACE, toy_data(), CONFIG.model_copy(update={"seed": seed}), tmp_path / name))
         for name, seed in (("first", 0), ("again", 0), ("other", 1))
     )
     assert first.blocks == again.blocks
@@ -120,7 +120,7 @@ class KilledError(Exception):
 @pytest.mark.parametrize("events", [1, 4, 8])
 def test_a_resumed_rating_ends_like_an_uninterrupted_one(tmp_path: Path, events: int) -> None:
     saving = Compute(checkpoint_seconds=0)
-    whole = rate_population(SPACE, toy_data(), CONFIG, tmp_path / "whole", compute=saving)
+    whole = rate_all_blocks(population_work(SPACE, toy_data(), CONFIG, tmp_path / "whole", saving))
     heard = 0
 
     def kill(_: Progress) -> None:
@@ -130,8 +130,8 @@ def test_a_resumed_rating_ends_like_an_uninterrupted_one(tmp_path: Path, events:
             raise KilledError
 
     with pytest.raises(KilledError):
-        rate_population(SPACE, toy_data(), CONFIG, tmp_path / "killed", on_progress=kill, compute=saving)
-    resumed = rate_population(SPACE, toy_data(), CONFIG, tmp_path / "killed", compute=saving)
+        rate_all_blocks(population_work(SPACE, toy_data(), CONFIG, tmp_path / "killed", saving), kill)
+    resumed = rate_all_blocks(population_work(SPACE, toy_data(), CONFIG, tmp_path / "killed", saving))
     assert resumed.blocks == whole.blocks
     histories = [EmbeddingHistory.read(tmp_path / name / FILE_NAME).looks for name in ("whole", "killed")]
     assert histories[0] == histories[1]

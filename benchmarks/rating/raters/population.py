@@ -32,7 +32,7 @@ def rate(bench: Bench) -> Scores:
 
 @torch.no_grad()
 def rate_choices(work: PopulationWork, population: Population, listed: tuple[Architecture, ...]) -> list[list[float]]:
-    """For every block, what `rate_population` says about the choices of some networks, without rating all others."""
+    """For every block, what `rate_all_blocks` says about the choices of some networks, without rating all others."""
     blocks = range(len(work.space.blocks))
     ratings = [dict.fromkeys((architecture.parts[index] for architecture in listed), 0.0) for index in blocks]
     every = list(rating_views(work))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dna_deploy.export.cards.metadata import ModelInfo
 from dna_deploy.export.checks.judge import Images
-from dna_deploy.plugins import load_plugin, plugin_names
+from dna_deploy.plugins import load_plugin
 from dna_deploy.targets.target import Precision
 
 if TYPE_CHECKING:
@@ -63,11 +63,6 @@ class Format:
     """Whether crop, resize, normalisation and softmax are inside."""
     needs_images: bool = False
     """Whether it is made by looking at training images."""
-
-
-def format_names() -> tuple[str, ...]:
-    """Every format that can be named, plain ONNX aside."""
-    return plugin_names("format", FORMATS)
 
 
 def find_format(name: str) -> Format:

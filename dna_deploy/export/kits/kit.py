@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -31,25 +30,6 @@ _WOBBLE = 0.4
 _AT_ONCE = 32
 _DRAWS_EACH = 100  # of a space that cannot count itself
 """Layers an export: enough to share its fixed cost of seconds, few enough to show progress."""
-
-
-def write_kit(
-    space: SearchSpace,
-    path: Path,
-    seed: int = 0,
-    calibration_networks: int = 10,
-    validation_networks: int = 40,
-    *,
-    batch: int = 1,
-    precision: Precision = "fp32",
-    on_progress: OnProgress = silent,
-) -> ProbeKit:
-    """Writes the kit of a space, and returns it."""
-    kit = make_kit(
-        space, seed, calibration_networks, validation_networks, batch=batch, precision=precision, on_progress=on_progress
-    )
-    kit.write(path)
-    return kit
 
 
 def make_kit(

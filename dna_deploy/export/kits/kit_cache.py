@@ -9,7 +9,7 @@ import torch
 
 from dna_deploy import __version__
 from dna_deploy.errors import TableError
-from dna_deploy.export.kits.kit import write_kit
+from dna_deploy.export.kits.kit import make_kit
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.cache import cache_folder
 from dna_deploy.records.files import digest_of
@@ -43,7 +43,8 @@ def cached_kit(
             return ProbeKit.read(path)
         except TableError:
             path.unlink(missing_ok=True)
-    return write_kit(
-        space, path, seed, calibration_networks, validation_networks,
-        batch=batch, precision=precision, on_progress=on_progress,
-    )  # fmt: skip
+    kit = make_kit(
+        space, seed, calibration_networks, validation_networks, batch=batch, precision=precision, on_progress=on_progress
+    )
+    kit.write(path)
+    return kit

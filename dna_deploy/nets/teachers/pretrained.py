@@ -156,16 +156,6 @@ def _packaged_weights(package: str) -> Path:
     return path
 
 
-def read_weights(network: nn.Module, path: Weights) -> None:
-    """Loads the weights in a file.
-
-    Raises:
-        UsageError: unreadable, another network's, or a pickle with code in it.
-    """
-    if isinstance(path, Path):
-        read_checkpoint(path).load_into(network)
-
-
 def _with_weights(build: Callable[[int | None], nn.Module], weights: Weights) -> nn.Module:
     """A network with the weights in a file and as many classes as these have; None builds it with its own."""
     if isinstance(weights, OfClasses):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import nn
@@ -18,14 +17,6 @@ from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.nets.teachers.scaled import ScaledConfig, ScaledNetwork
 from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.shapes import FeatureMap
-
-
-class CutNetwork(Protocol):
-    """What a network must offer to teach: its features after every block, and its scores from the last of them."""
-
-    def features(self, x: torch.Tensor) -> list[torch.Tensor]: ...
-
-    def head(self, features: torch.Tensor) -> torch.Tensor: ...
 
 
 @dataclass(frozen=True, eq=False)

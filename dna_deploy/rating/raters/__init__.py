@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dna_deploy.plugins import plugin_names
-
 RATERS = {
     "dna": "dna_deploy.rating.raters.dna.rater:Dna",
     "dna++": "dna_deploy.rating.raters.dna_pp.rater:DnaPlusPlus",
@@ -19,8 +17,3 @@ CONFIGS = {
     "one-shot": "dna_deploy.rating.raters.one_shot.config:OneShotConfig",
 }
 """Name -> config of our own raters, which says in ``needs`` what they need. Those of third parties are asked themselves."""
-
-
-def rater_names() -> tuple[str, ...]:
-    """Every rater that can be named."""
-    return plugin_names("rater", RATERS)

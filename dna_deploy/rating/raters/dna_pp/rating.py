@@ -13,52 +13,35 @@ from pathlib import Path
 import torch
 
 from dna_deploy.data.randomness import generator
-from dna_deploy.data.splits import ImageData
 from dna_deploy.errors import DivergedError
-from dna_deploy.learning.compute import Compute
 from dna_deploy.learning.memory import Portions
 from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.supernets.twins import Population, on_sphere
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.raters.dna.block_rating import BatchRatings
 from dna_deploy.rating.raters.dna.rating import block_ratings
-from dna_deploy.rating.raters.dna_pp.config import PopulationConfig
 from dna_deploy.rating.raters.dna_pp.draws import TwoViews, draw_paths
 from dna_deploy.rating.raters.dna_pp.embedding import distance
-from dna_deploy.rating.raters.dna_pp.population import PopulationWork, population_work
+from dna_deploy.rating.raters.dna_pp.population import PopulationWork
 from dna_deploy.rating.raters.dna_pp.training import train_population
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_table import RatingTable
-from dna_deploy.spaces.chain import ChainSpace
 
 RATING = -1
 """In the place of a training step: the paths whose candidates make the centre that is rated against."""
 
 
-def rate_population(
-    space: ChainSpace,
-    data: ImageData,
-    config: PopulationConfig,
-    folder: Path,
-    *,
-    on_progress: OnProgress = silent,
-    compute: Compute | None = None,
-) -> RatingTable:
+def rate_all_blocks(work: PopulationWork, on_progress: OnProgress = silent) -> RatingTable:
     """The rating of every candidate of every block; no label is read, and there is no teacher. Lower is better.
 
-    ``folder`` keeps the population; the same folder resumes.
+    The folder of the work keeps the population; the same folder resumes.
 
     Raises:
         CollapsedError: the embeddings of a block no longer tell images apart.
         DivergedError: a loss or a rating is no longer a number.
         OutOfMemoryError: a batch of training, or the smallest portions of one that is rated, do not fit in memory.
-        UsageError: the folder belongs to other inputs, or several processes are asked for.
+        UsageError: the folder belongs to other inputs.
     """
-    return rate_all_blocks(population_work(space, data, config, folder, compute), on_progress)
-
-
-def rate_all_blocks(work: PopulationWork, on_progress: OnProgress = silent) -> RatingTable:
-    """The same of a work that is made."""
     space, data = work.space, work.data
     population = train_population(work, on_progress)
     with work.compute.limited_threads():
