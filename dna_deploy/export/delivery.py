@@ -21,7 +21,7 @@ from dna_deploy.export.formats.catalog import Conversion, Format, find_format, m
 from dna_deploy.export.formats.model_file import ExportResult, export_architecture
 from dna_deploy.export.formats.normalised import images_and_labels
 from dna_deploy.export.formats.picture_size import PictureSize
-from dna_deploy.export.kits.sentinels import sentinel_kit
+from dna_deploy.export.kits.kit import sentinel_kit
 from dna_deploy.export.source import Source
 from dna_deploy.export.staging import staged
 from dna_deploy.records.files import digest_of

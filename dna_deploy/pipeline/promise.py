@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from dna_deploy.errors import InfeasibleError, PromiseError, TableError
-from dna_deploy.export.kits.sentinels import sentinel_kit
+from dna_deploy.export.kits.kit import sentinel_kit
 from dna_deploy.export.untrained import export_untrained
 from dna_deploy.latency.beside import Sentinels
 from dna_deploy.latency.measure import measure_model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Self, TypeVar
@@ -12,7 +13,8 @@ from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.records.files import Part, Provenance, digest_of
 from dna_deploy.records.rating_run import RatingRun, RunTeacher
-from dna_deploy.records.rating_table import NO_TEACHER, RatingTable
+from dna_deploy.records.rating_table import NO_TEACHER, BlockRatings, RatingTable
+from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.heads import head_of
 
@@ -89,6 +91,26 @@ class RatingWork(Generic[ConfigT, TeacherT]):
         for what, rated, here in facts:
             if rated != here:
                 raise TableError(f"the {what} of the ratings, {rated}, are not those of the supernets, {here}", "rate again")
+
+    def check_networks(self, architectures: Sequence[Architecture]) -> None:
+        """Raises `UsageError` unless there are networks, all of this space."""
+        for architecture in architectures:
+            self.space.check(architecture)
+        if not architectures:
+            raise UsageError("there is no network to rate")
+
+    def table(self, images: int, blocks: Iterable[BlockRatings]) -> RatingTable:
+        """The ratings of all blocks, which so many images gave, as a record."""
+        return RatingTable(
+            provenance=Provenance.now(),
+            space=self.space.name,
+            space_digest=self.space.digest,
+            method=self.method,
+            teacher=self.teacher_label,
+            dataset=self.data_label,
+            images=images,
+            blocks=tuple(blocks),
+        )
 
     def write_run(self) -> None:
         """Writes beside what is trained what it is made from; nothing for a teacher that is in no file.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import operator
 import os
 import platform
 import sys
@@ -16,7 +17,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Self, TypeAlias
@@ -25,6 +26,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dna_deploy import __version__
 from dna_deploy.errors import TableError, UsageError
+
+
+def equal_to(default: object) -> Callable[[object], bool]:
+    """For ``exclude_if``: a later field is left out where it says nothing new, so that older files keep their digests."""
+    return partial(operator.eq, default)
 
 
 def write_atomically(path: Path, content: bytes) -> None:

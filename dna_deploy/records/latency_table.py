@@ -13,7 +13,7 @@ from pydantic import Field
 
 from dna_deploy.errors import TableError
 from dna_deploy.records.doubt import Doubt, Grade
-from dna_deploy.records.files import Migration, Part, Provenance
+from dna_deploy.records.files import Migration, Part, Provenance, equal_to
 from dna_deploy.records.pace import PaceReference, Sentinel
 from dna_deploy.records.samples import Quantile
 from dna_deploy.records.space_record import HeadedRecord, with_head
@@ -50,15 +50,6 @@ class AbsentRow(Part):
     reason: str
 
 
-def _is_none(value: object) -> bool:
-    """For what is left out of files, so that those made before it keep their digests."""
-    return value is None
-
-
-def _is_one(value: float) -> bool:
-    return value == 1
-
-
 class Calibration(Part):
     """Turns the sum of a network's rows into a quantile of its latency: ``offset_s + scale * sum``.
 
@@ -73,9 +64,9 @@ class Calibration(Part):
     sums_s: tuple[float, ...] = Field((), exclude_if=operator.not_, description="sums of rows of those networks, ascending")
     errors: tuple[float, ...] = Field((), exclude_if=operator.not_, description="their leave-one-out relative errors")
     covariance: tuple[float, float, float] | None = Field(
-        None, exclude_if=_is_none, description="of scale and offset: variance, covariance, variance"
+        None, exclude_if=equal_to(None), description="of scale and offset: variance, covariance, variance"
     )
-    inflation: float = Field(1.0, ge=1, exclude_if=_is_one, description="of standard errors, since the networks are few")
+    inflation: float = Field(1.0, ge=1, exclude_if=equal_to(1), description="of standard errors, since the networks are few")
 
     def error_at(self, total_s: float) -> float:
         """The relative standard error of the prediction for a sum of rows.

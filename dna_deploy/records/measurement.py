@@ -9,18 +9,13 @@ from pydantic import Field
 
 from dna_deploy.errors import UnstableMeasurementError
 from dna_deploy.records.doubt import Doubt, Grade, worst_grade
-from dna_deploy.records.files import Provenance, Record
+from dna_deploy.records.files import Provenance, Record, equal_to
 from dna_deploy.records.pace import MeasuredPace
 from dna_deploy.records.samples import TAILS, Quantile, Samples
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
 from dna_deploy.units import Duration
-
-
-def _is_none(value: object) -> bool:
-    """For what is left out of files."""
-    return value is None
 
 
 class Measurement(Record):
@@ -39,7 +34,7 @@ class Measurement(Record):
     )
     samples: Samples
     pace: MeasuredPace | None = Field(
-        default=None, exclude_if=_is_none, description="of the machine against the table's; absent: could not be compared"
+        default=None, exclude_if=equal_to(None), description="of the machine against the table's; absent: could not be compared"
     )
     no_pace: str = Field(default="", exclude_if=operator.not_, description="why it could not be")
     doubts: tuple[Doubt, ...]

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, Self, TypeAlias
 from pydantic import Field
 
 from dna_deploy.records.doubt import Doubt
-from dna_deploy.records.files import Migration, Part, Provenance
+from dna_deploy.records.files import Migration, Part, Provenance, equal_to
 from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.pace import MeasuredPace, PaceReference, is_kept, verdict
 from dna_deploy.records.preprocessing import Preprocessing
@@ -63,27 +63,14 @@ class Parity(Part):
     absent_judges: dict[str, str] = Field(description="judges that could not be asked, and why")
 
 
-def _is_none(value: object) -> bool:
-    return value is None
-
-
-def _is_one(value: int) -> bool:
-    """For what is left out of files, so that those made before it keep their digests."""
-    return value == 1
-
-
-def _is_fp32(value: Precision) -> bool:
-    return value == "fp32"
-
-
 class AskedLatency(Part):
     """The budget."""
 
     latency_s: float = Field(gt=0)
     quantile: Quantile = "p50"
     target: str = Field("", exclude_if=operator.not_, description="for which target; empty where nobody said it")
-    batch: int = Field(1, ge=1, exclude_if=_is_one, description="images that the latency is for")
-    precision: Precision = Field("fp32", exclude_if=_is_fp32)
+    batch: int = Field(1, ge=1, exclude_if=equal_to(1), description="images that the latency is for")
+    precision: Precision = Field("fp32", exclude_if=equal_to("fp32"))
 
 
 class PredictedLatency(Part):
@@ -108,7 +95,7 @@ class MeasuredLatency(Part):
     idle_s: float = Field(0.0, ge=0, exclude_if=operator.not_, description="rest before every run; 0: runs back to back")
     steady: bool = Field(False, exclude_if=operator.not_, description="only in moments when nobody else was at work")
     pace: MeasuredPace | None = Field(
-        default=None, exclude_if=_is_none, description="of the machine, against the latency table's; absent: not compared"
+        default=None, exclude_if=equal_to(None), description="of the machine, against the latency table's; absent: not compared"
     )
     no_pace: str = Field(default="", exclude_if=operator.not_, description="why it was not compared")
     doubts: tuple[Doubt, ...]
@@ -248,7 +235,7 @@ class ModelCard(HeadedRecord):
     asked: AskedLatency | Absent
     predicted: PredictedLatency | Absent
     pace: PaceReference | None = Field(
-        default=None, exclude_if=_is_none, description="what tells the pace of the machine: layers of the latency table"
+        default=None, exclude_if=equal_to(None), description="what tells the pace of the machine: layers of the latency table"
     )
     measured: MeasuredLatency | Absent
     tuning: Tuning | Absent = NOT_TUNED

@@ -10,7 +10,7 @@ from typing import ClassVar
 from pydantic import Field, model_validator
 
 from dna_deploy.errors import TableError
-from dna_deploy.records.files import Migration, Part, Provenance
+from dna_deploy.records.files import Migration, Part, Provenance, equal_to
 from dna_deploy.records.probe_kit import Role
 from dna_deploy.records.samples import Samples
 from dna_deploy.records.space_record import HeadedRecord, with_head
@@ -36,11 +36,6 @@ class AbsentProbe(Part):
     reason: str
 
 
-def _is_none(value: object) -> bool:
-    """For settings that are left out of files, so that files made before them keep their digests."""
-    return value is None
-
-
 class Conditions(Part):
     """What else went on while it was measured."""
 
@@ -55,10 +50,10 @@ class Conditions(Part):
         description="share of the time that was waited for a steady processor",
     )
     processors: int | None = Field(
-        default=None, ge=1, exclude_if=_is_none, description="logical processors that the measuring process could use"
+        default=None, ge=1, exclude_if=equal_to(None), description="logical processors that the measuring process could use"
     )
     quota: float | None = Field(
-        default=None, gt=0, exclude_if=_is_none, description="processors that a quota of the system left it"
+        default=None, gt=0, exclude_if=equal_to(None), description="processors that a quota of the system left it"
     )
     quota_stops: int = Field(default=0, ge=0, exclude_if=operator.not_, description="how often that quota stopped it")
     pauses: int = Field(default=0, ge=0, description="how often the run was interrupted and taken up again")

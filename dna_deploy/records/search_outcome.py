@@ -8,21 +8,12 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from dna_deploy.records.files import Migration, Part, Provenance
+from dna_deploy.records.files import Migration, Part, Provenance, equal_to
 from dna_deploy.records.latency_table import Quantile
 from dna_deploy.records.space_record import HeadedRecord, with_head
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.target import Precision
-
-
-def _is_one(value: int) -> bool:
-    """For what is left out of files, so that those made before it keep their digests."""
-    return value == 1
-
-
-def _is_fp32(value: Precision) -> bool:
-    return value == "fp32"
 
 
 class OnTarget(Part):
@@ -34,8 +25,8 @@ class OnTarget(Part):
     planned_s: float = Field(description="the upper bound at the asked confidence; equals latency_s where none was asked")
     weight_bytes: int
     peak_memory_bytes: int
-    batch: int = Field(1, ge=1, exclude_if=_is_one, description="images that the latency is for")
-    precision: Precision = Field("fp32", exclude_if=_is_fp32)
+    batch: int = Field(1, ge=1, exclude_if=equal_to(1), description="images that the latency is for")
+    precision: Precision = Field("fp32", exclude_if=equal_to("fp32"))
 
 
 class FoundNetwork(Part):

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 from dna_deploy.errors import UsageError
 from dna_deploy.nets.teachers.sources import source_names
 from dna_deploy.plugins import suggest
-from dna_deploy.records.files import Part
+from dna_deploy.records.files import Part, equal_to
 from dna_deploy.training.recipe import Recipe
 
 RECORD, WEIGHTS = "trained-network.json", "weights.safetensors"
@@ -96,6 +96,4 @@ class TrainingConfig(Part):
     """How the chosen network is trained, and for what."""
 
     recipe: Recipe = Recipe()
-    task: str = Field(
-        "classification", description="what the network is for", exclude_if=lambda name: bool(name == "classification")
-    )
+    task: str = Field("classification", description="what the network is for", exclude_if=equal_to("classification"))

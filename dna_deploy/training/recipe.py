@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import operator
-from functools import partial
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.errors import UsageError
-from dna_deploy.records.files import Part
+from dna_deploy.records.files import Part, equal_to
 
 
 def _later(default: Any, **field: Any) -> Any:
     """What a later version brought: left out where it is not used, so that trainings keep the names they were begun by."""
-    return Field(default, exclude_if=partial(operator.eq, default), **field)
+    return Field(default, exclude_if=equal_to(default), **field)
 
 
 class Recipe(Part):

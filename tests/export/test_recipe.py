@@ -14,7 +14,7 @@ from dna_deploy.data.decoding import decode
 from dna_deploy.export.cards.card_text import card_markdown
 from dna_deploy.export.cards.metadata import PREFIX, ModelInfo
 from dna_deploy.export.delivery import deliver
-from dna_deploy.export.formats.recipe import recipe_of
+from dna_deploy.export.formats.model_file import recipe_of
 from dna_deploy.export.runtimes.onnx_runtime import read_notes
 from dna_deploy.export.source import Source
 from dna_deploy.records.model_card import ModelCard

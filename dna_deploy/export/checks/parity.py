@@ -13,10 +13,11 @@ import torch
 from torch import nn
 
 from dna_deploy.errors import DependencyError, ParityError, UsageError
+from dna_deploy.export.cards.card_text import metric_name
 from dna_deploy.export.checks.judge import ONNX_JUDGES, PACKAGES, Array, Images, Judge, open_judge
 from dna_deploy.export.formats.onnx_names import layers_with
 from dna_deploy.records.model_card import Absent, JudgeParity, Parity
-from dna_deploy.records.score import ACCURACY, Metrics
+from dna_deploy.records.score import Metrics
 from dna_deploy.targets.target import Precision
 from dna_deploy.tasks.classification import Classification
 from dna_deploy.tasks.task import Task
@@ -112,7 +113,7 @@ def check_limits(parity: Parity, name: str, limits: Limits | None = None) -> Non
                 f"gives the same answer for {judge.agreement:.2%} of {judge.images} images, less than {limits.agreement:.2%}"
             )
         elif (loss := _loss(parity.metrics, judge.metrics)) > limits.loss:
-            problem = f"loses {loss:.2%} of {_name(judge.metrics)}, more than {limits.loss:.2%}"
+            problem = f"loses {loss:.2%} of {metric_name(judge.metrics)}, more than {limits.loss:.2%}"
         else:
             continue
         raise ParityError(f"{name} under {judge.judge}: {problem} ({parity.precision})", _HINTS[parity.precision])
@@ -209,10 +210,6 @@ def verdict(name: str, tally: Tally) -> JudgeParity:
         same_answers=tally.same,
         metrics=tally.metrics,
     )
-
-
-def _name(metrics: Metrics | Absent) -> str:
-    return ACCURACY.name if isinstance(metrics, Absent) else metrics[0].name
 
 
 def _loss(torchs: Metrics | Absent, judges: Metrics | Absent) -> float:

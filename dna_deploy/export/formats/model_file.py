@@ -9,16 +9,18 @@ from pathlib import Path
 import onnx
 
 from dna_deploy import __version__
+from dna_deploy.data.decoding import canvas_of
 from dna_deploy.errors import UsageError
 from dna_deploy.export.cards.metadata import ModelInfo
 from dna_deploy.export.formats.onnx_graph import export_onnx
 from dna_deploy.export.formats.onnx_names import name_after_layers
-from dna_deploy.export.formats.recipe import recipe_of
 from dna_deploy.export.kits.weights import load_network
 from dna_deploy.nets.network import Network
 from dna_deploy.records.files import digest_of, write_atomically
+from dna_deploy.records.preprocessing import Preprocessing
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.chain import HeadedSpace
+from dna_deploy.spaces.shapes import FeatureMap
 from dna_deploy.tasks import load_task
 
 MODEL_NAME = "model.onnx"
@@ -131,3 +133,16 @@ def _check(model: onnx.ModelProto | str) -> None:
         onnx.checker.check_model(model, full_check=True)
     except onnx.checker.ValidationError as error:
         raise UsageError(f"the exported model is not valid ONNX: {error}") from error
+
+
+def recipe_of(shape: FeatureMap, mean: Sequence[float], deviation: Sequence[float]) -> Preprocessing | None:
+    """The recipe for pictures of a shape; None where nothing says how they were normalised."""
+    if not mean:
+        return None
+    return Preprocessing(
+        colours="grey" if shape.channels == 1 else "RGB",
+        canvas=canvas_of(shape),
+        crop=(shape.height, shape.width),
+        mean=tuple(mean),
+        deviation=tuple(deviation),
+    )

@@ -15,6 +15,7 @@ from dna_deploy.export.formats.quantised_parts import alone, joined, quantise_si
 from dna_deploy.nets.layers import build_layer
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.files import Provenance, digest_of
+from dna_deploy.records.pace import PaceReference
 from dna_deploy.records.probe_kit import KitManifest, KitProbe, ProbeKit, Role
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.chain import ChainSpace
@@ -82,6 +83,12 @@ def kit_of_layers(
             network = joined([parts[layer] for layer in space.place(architecture)], space.wires(architecture))
             graphs.append((role, str(architecture), network.as_model()))
     return _kit(space, seed, batch, precision, weights, graphs)
+
+
+def sentinel_kit(space: SearchSpace, reference: PaceReference, batch: int, precision: Precision) -> ProbeKit:
+    """The sentinels of a table as models to run, as its own kit had them."""
+    layers = [PlacedLayer.parse(sentinel.layer) for sentinel in reference.sentinels]
+    return kit_of_layers(space, layers, batch=batch, precision=precision)
 
 
 def choose_networks(

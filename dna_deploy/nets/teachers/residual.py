@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from dna_deploy.nets.layers import conv_bn
+from dna_deploy.nets.network import BlockNetwork
 from dna_deploy.records.files import Part
 from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.shapes import feature_map
@@ -64,7 +65,7 @@ class BasicBlock(nn.Module):
         return y
 
 
-class ResidualNetwork(nn.Module):
+class ResidualNetwork(BlockNetwork):
     """Maps images ``(batch, channels, height, width)`` to class scores ``(batch, classes)``."""
 
     def __init__(self, config: ResidualConfig) -> None:
@@ -78,16 +79,3 @@ class ResidualNetwork(nn.Module):
             channels = width
         self.blocks = nn.ModuleList(blocks)
         self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, config.classes))
-
-    def features(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """The output of every block, ``(batch, channels, height, width)`` each."""
-        x = self.stem(x)
-        outputs = []
-        for block in self.blocks:
-            x = block(x)
-            outputs.append(x)
-        return outputs
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        scores: torch.Tensor = self.head(self.features(x)[-1])
-        return scores

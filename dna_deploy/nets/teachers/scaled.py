@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from dna_deploy.nets.layers import build_layer
+from dna_deploy.nets.network import BlockNetwork
 from dna_deploy.records.files import Part
 from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.placed import PlacedLayer
@@ -44,7 +45,7 @@ class ScaledConfig(Part):
         )
 
 
-class ScaledNetwork(nn.Module):
+class ScaledNetwork(BlockNetwork):
     """Maps images ``(batch, channels, height, width)`` to class scores ``(batch, classes)``."""
 
     def __init__(self, config: ScaledConfig) -> None:
@@ -64,10 +65,6 @@ class ScaledNetwork(nn.Module):
             x = block(x)
             outputs.append(x if x.shape[2:] == size else F.adaptive_avg_pool2d(x, size))
         return outputs
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        scores: torch.Tensor = self.head(self.features(x)[-1])
-        return scores
 
 
 def _build(keys: tuple[str, ...]) -> nn.Sequential:

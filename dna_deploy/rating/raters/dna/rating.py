@@ -18,7 +18,6 @@ from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.processes import run_all_blocks
 from dna_deploy.rating.raters.dna.stitched import LEAST_KNOWN, share_told
 from dna_deploy.rating.raters.dna.work import BlockWork, block_work, sets_of
-from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_table import BlockRatings, RatingTable
 from dna_deploy.spaces.chain import ChainSpace
 
@@ -53,15 +52,9 @@ def rate_sets_of_blocks(work: BlockWork, on_progress: OnProgress = silent) -> Ra
         supernets.write_run()
         rated.append(run_all_blocks(supernets, _of_set(on_progress, number, count)))
     batches = max(len(ratings.rows) for blocks in rated for ratings in blocks.values())
-    return RatingTable(
-        provenance=Provenance.now(),
-        space=space.name,
-        space_digest=space.digest,
-        method=work.method,
-        teacher=work.teacher_label,
-        dataset=work.data_label,
-        images=min(len(work.data.rating), work.config.rating_batch * batches),
-        blocks=tuple(block_ratings(space, index, [blocks[index] for blocks in rated]) for index in space.block_numbers),
+    images = min(len(work.data.rating), work.config.rating_batch * batches)
+    return work.table(
+        images, (block_ratings(space, index, [blocks[index] for blocks in rated]) for index in space.block_numbers)
     )
 
 

@@ -25,7 +25,6 @@ import torch
 import torch.nn.functional as F
 
 from dna_deploy.data.batches import in_order
-from dna_deploy.errors import UsageError
 from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.progress import OnProgress, Progress, silent
@@ -195,10 +194,7 @@ def rate_stitched(
     Raises:
         UsageError: an architecture is not in the space.
     """
-    for architecture in architectures:
-        work.space.check(architecture)
-    if not architectures:
-        raise UsageError("there is no network to rate")
+    work.check_networks(architectures)
     with work.compute.limited_threads():
         work.teacher.network.to(work.compute.device)
         supernets = train_blocks(work, work.space.block_numbers, on_progress)

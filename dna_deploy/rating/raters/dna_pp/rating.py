@@ -24,7 +24,6 @@ from dna_deploy.rating.raters.dna_pp.draws import TwoViews, draw_paths
 from dna_deploy.rating.raters.dna_pp.embedding import distance
 from dna_deploy.rating.raters.dna_pp.population import PopulationWork
 from dna_deploy.rating.raters.dna_pp.training import train_population
-from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_table import RatingTable
 
 RATING = -1
@@ -42,20 +41,11 @@ def rate_all_blocks(work: PopulationWork, on_progress: OnProgress = silent) -> R
         OutOfMemoryError: a batch of training, or the smallest portions of one that is rated, do not fit in memory.
         UsageError: the folder belongs to other inputs.
     """
-    space, data = work.space, work.data
     population = train_population(work, on_progress)
     with work.compute.limited_threads():
         rated = _rate_blocks(work, population, on_progress)
-    return RatingTable(
-        provenance=Provenance.now(),
-        space=space.name,
-        space_digest=space.digest,
-        method=work.method,
-        teacher=work.teacher_label,
-        dataset=work.data_label,
-        images=min(len(data.rating), work.config.rating_batch * max(len(ratings.rows) for ratings in rated)),
-        blocks=tuple(block_ratings(space, index, [ratings]) for index, ratings in enumerate(rated)),
-    )
+    images = min(len(work.data.rating), work.config.rating_batch * max(len(ratings.rows) for ratings in rated))
+    return work.table(images, (block_ratings(work.space, index, [ratings]) for index, ratings in enumerate(rated)))
 
 
 def rating_views(work: PopulationWork) -> Iterator[torch.Tensor]:

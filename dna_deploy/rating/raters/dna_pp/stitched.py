@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import torch
 
-from dna_deploy.errors import UsageError
 from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.supernets.twins import Population
 from dna_deploy.progress import OnProgress, Progress, silent
@@ -33,10 +32,7 @@ def rate_chained(
     Raises:
         UsageError: an architecture is not in the space, or there is none.
     """
-    for architecture in architectures:
-        work.space.check(architecture)
-    if not architectures:
-        raise UsageError("there is no network to rate")
+    work.check_networks(architectures)
     with work.compute.limited_threads():
         population = train_population(work, on_progress)
         rows, total = [], -(-len(work.data.rating) // work.config.rating_batch)
