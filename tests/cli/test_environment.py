@@ -45,7 +45,7 @@ def test_files_with_a_byte_order_mark_are_read(tmp_path: Path, encoding: str) ->
     assert read_target(tmp_path / "target.toml").target.threads == 2
     (tmp_path / "known.csv").write_text("24:k3e1/40:k5e3,p1/80:k3e3,0.9\n", encoding=encoding)
     (known,) = read_accuracies(tmp_path / "known.csv", FASHION)
-    assert known.accuracy == 0.9
+    assert known.accuracies == (0.9,)
     planned = command("run", "--dry-run", "--json", cwd=tmp_path)
     assert planned.returncode == 0, planned.stderr
 
