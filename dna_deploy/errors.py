@@ -20,8 +20,6 @@ class DnaDeployError(Exception):
 class UsageError(DnaDeployError):
     """A flag, file, name or setting that cannot be used."""
 
-    exit_code = 2
-
 
 class InfeasibleError(DnaDeployError):
     """No architecture of the space meets the constraints."""
@@ -56,8 +54,6 @@ class ParityError(DnaDeployError):
 class DivergedError(DnaDeployError):
     """A loss is no longer a number: going on would only spoil what was learnt."""
 
-    exit_code = 2
-
 
 class CollapsedError(DivergedError):
     """What a self-supervised training learns no longer tells one image from another."""
@@ -71,5 +67,3 @@ class PromiseError(DnaDeployError):
 
 class OutOfMemoryError(DnaDeployError):
     """The work does not fit in memory as it was asked for."""
-
-    exit_code = 2

@@ -261,6 +261,19 @@ class ModelCard(HeadedRecord):
         return "kept" if is_kept(self.measured.quantile_s, self.asked.latency_s, self.measured.pace) else "missed"
 
     @property
+    def compared(self) -> tuple[Baseline, ...]:
+        """This network, then those beside it."""
+        predicted = self.predicted if isinstance(self.predicted, Absent) else self.predicted.latency_s
+        this = Baseline(
+            name="this network",
+            architecture=self.architecture,
+            parameters=self.parameters,
+            macs=self.macs,
+            predicted_s=predicted,
+        )
+        return (this, *self.baselines)
+
+    @property
     def verdict(self) -> str:
         """The promise in words; both numbers are in it where the machine goes at another pace than its table."""
         if isinstance(self.asked, Absent) or isinstance(self.measured, Absent):

@@ -12,27 +12,23 @@ from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.records.score import ACCURACY, Metric, Metrics, share
 from dna_deploy.tasks.task import Task
 
-
-@torch.no_grad()
-def right_answers(network: nn.Module, split: Split, data: ImageData, device: str = "cpu", batch: int = 250) -> torch.Tensor:
-    """For every image of a split whether ``network``, in inference mode, finds its class: ``(images,)``."""
-    was_training = network.training
-    network.to(device).eval()
-    right = [network(images.inputs).argmax(1) == images.labels() for images in in_order(split, data, batch, device)]
-    network.train(was_training)
-    return torch.cat(right).cpu()
+_BATCH = 250
 
 
 @torch.no_grad()
-def outputs_on(
-    network: nn.Module, split: Split, data: ImageData, device: str = "cpu", batch: int = 250
-) -> tuple[torch.Tensor, torch.Tensor]:
+def outputs_on(network: nn.Module, split: Split, data: ImageData, device: str = "cpu") -> tuple[torch.Tensor, torch.Tensor]:
     """What ``network`` gives in inference mode for every image of a split, and their labels; both on the CPU."""
     was_training = network.training
     network.to(device).eval()
-    pairs = [(network(images.inputs).float().cpu(), images.labels().cpu()) for images in in_order(split, data, batch, device)]
+    pairs = [(network(images.inputs).float().cpu(), images.labels().cpu()) for images in in_order(split, data, _BATCH, device)]
     network.train(was_training)
     return torch.cat([outputs for outputs, _ in pairs]), torch.cat([labels for _, labels in pairs])
+
+
+def right_answers(network: nn.Module, split: Split, data: ImageData, device: str = "cpu") -> torch.Tensor:
+    """For every image of a split whether ``network``, in inference mode, finds its class: ``(images,)``."""
+    outputs, labels = outputs_on(network, split, data, device)
+    return outputs.argmax(1) == labels
 
 
 def measure(network: nn.Module, split: Split, data: ImageData, task: Task, device: str = "cpu") -> Metrics:

@@ -165,15 +165,11 @@ def _baselines(card: ModelCard) -> Iterator[str]:
     if not card.baselines:
         yield "No other network was compared."
         return
-    predicted = card.predicted if isinstance(card.predicted, Absent) else card.predicted.latency_s
-    this = Baseline(
-        name="this network", architecture=card.architecture, parameters=card.parameters, macs=card.macs, predicted_s=predicted
-    )
     yield from _table(
         ("network", "predicted", "parameters", "MACs", "architecture"),
         [
             (other.name, _or_reason(other.predicted_s), Count(other.parameters), Count(other.macs), f"`{other.architecture}`")
-            for other in (this, *card.baselines)
+            for other in card.compared
         ],
     )
 

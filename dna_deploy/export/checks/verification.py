@@ -120,8 +120,6 @@ def verify_model(
     on_progress: OnProgress = silent,
     *,
     inputs: Sequence[GivenInput] = (),
-    waits_s: Sequence[float] = WAITS_S,
-    sleep: Callable[[float], object] = time.sleep,
 ) -> Verification:
     """Measures a file on this machine, as often as the asked quantile needs. ``inputs`` says what it leaves open.
 
@@ -146,7 +144,7 @@ def verify_model(
     def measure() -> Measurement:
         return measure_model(path, target, plan, on_progress, inputs=inputs, sentinels=sentinels)
 
-    return Verification(path, info, at_equal_pace(measure, promise, waits_s, sleep), promise)
+    return Verification(path, info, at_equal_pace(measure, promise, WAITS_S, time.sleep), promise)
 
 
 def at_equal_pace(

@@ -131,19 +131,9 @@ def _parity(parity: Parity) -> Table:
 
 
 def _baselines(card: ModelCard) -> Table:
-    predicted = card.predicted if isinstance(card.predicted, Absent) else card.predicted.latency_s
-    rows = (
-        ("this network", _time(predicted), str(Count(card.parameters)), str(Count(card.macs)), card.architecture),
-        *(
-            (
-                baseline.name,
-                _time(baseline.predicted_s),
-                str(Count(baseline.parameters)),
-                str(Count(baseline.macs)),
-                baseline.architecture,
-            )
-            for baseline in card.baselines
-        ),
+    rows = tuple(
+        (other.name, _time(other.predicted_s), str(Count(other.parameters)), str(Count(other.macs)), other.architecture)
+        for other in card.compared
     )
     headers = ("network", "predicted", "parameters", "MACs", "architecture")
     return Table("Beside it", headers, rows, frozenset({1, 2, 3}))
