@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dna_deploy.errors import UsageError
-from dna_deploy.records.files import make_folder, settle
+from dna_deploy.records.files import check_name, make_folder, settle
 
 
 @contextmanager
@@ -21,8 +21,9 @@ def staged(folder: Path, *, replace: bool = False) -> Iterator[Path]:
         replace: Allow ``folder`` to hold files already; those of the same names are replaced, one by one.
 
     Raises:
-        UsageError: the folder holds something, or cannot be written.
+        UsageError: the folder holds something, cannot be written, or has a name that is not UTF-8.
     """
+    check_name(folder)
     try:
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder} is a file", "choose a folder")

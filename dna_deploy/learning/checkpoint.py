@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 
 from dna_deploy.errors import UsageError
 from dna_deploy.learning.tensor_file import TensorFile
+from dna_deploy.records.files import check_name
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,9 @@ class Checkpoint:
 
     path: Path
     identity: str
+
+    def __post_init__(self) -> None:
+        check_name(self.path)  # before the training, not where its weights are read back
 
     def save(self, step: int, module: nn.Module, optimisers: Sequence[Optimizer], **facts: Any) -> None:
         """Writes the state after ``step`` steps."""

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from dna_deploy.errors import UsageError
-from dna_deploy.records.files import digest_of, read_bytes, write_atomically
+from dna_deploy.records.files import check_name, digest_of, read_bytes, write_atomically
 
 _FACTS = "dna-deploy"
 
@@ -38,6 +38,7 @@ class TensorFile:
             TableError: it cannot be read.
             UsageError: it is damaged, or no safetensors file (a pickle, for one, which could run code).
         """
+        check_name(path)
         if read_bytes(path, what)[:2] in (b"\x80\x02", b"PK"):
             raise UsageError(
                 f"{what} {path} is a pickle, which can run code when it is opened",

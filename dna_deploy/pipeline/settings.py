@@ -103,8 +103,13 @@ class Settings(Part):
         if (folder / self.dataset).is_dir():
             dataset = str(folder / self.dataset)
             changes |= {"dataset": dataset, "data": self.data.model_copy(update={"dataset": dataset})}
+        teacher: dict[str, object] = {}
         if (folder / self.teacher.name).is_file():
-            changes["teacher"] = self.teacher.model_copy(update={"name": str(folder / self.teacher.name)})
+            teacher["name"] = str(folder / self.teacher.name)
+        if self.teacher.weights is not None:
+            teacher["weights"] = folder / self.teacher.weights
+        if teacher:
+            changes["teacher"] = self.teacher.model_copy(update=teacher)
         return self.model_copy(update=changes)
 
     @property

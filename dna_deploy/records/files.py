@@ -57,6 +57,14 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise UsageError(f"cannot write {path}: {error.strerror or error}", hint) from error
 
 
+def check_name(path: Path) -> None:
+    """Raises `UsageError` where a name is not UTF-8: neither safetensors nor ONNX Runtime opens what lies there."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"the name {path} is not UTF-8, which weights and models need", "choose another name") from None
+
+
 def settle(file: Path, path: Path) -> None:
     """Moves a finished file, or a folder of files, to its place for good: first what it holds is on the disk, then its name."""
     for inside in file.iterdir() if file.is_dir() else ():

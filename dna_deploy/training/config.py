@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -23,9 +24,13 @@ LEAST_EPOCHS, LEAST_STEPS = 4, 250
 residual one on 67 %; with 250 (32 epochs) on 83 and 85 %."""
 
 
-def usual_epochs(images: int) -> int:
+def usual_epochs(images: int, batch: int) -> int:
     """Epochs of a teacher's training where nobody asks for others: more on few images, whose epochs have few steps."""
-    return max(LEAST_EPOCHS, -(-LEAST_STEPS * Recipe().batch // max(1, images)))
+    return max(LEAST_EPOCHS, math.ceil(LEAST_STEPS / _steps_per_epoch(images, batch)))
+
+
+def _steps_per_epoch(images: int, batch: int) -> int:
+    return max(1, images // batch)
 
 
 def _read_names(names: object) -> object:
@@ -73,7 +78,18 @@ class TeacherConfig(Part):
         """The config with as many epochs as so many images need, unless its recipe was told how many."""
         if "epochs" in self.recipe.model_fields_set:
             return self
-        return self.model_copy(update={"recipe": self.recipe.model_copy(update={"epochs": usual_epochs(count)})})
+        epochs = usual_epochs(count, self.recipe.batch)
+        return self.model_copy(update={"recipe": self.recipe.model_copy(update={"epochs": epochs})})
+
+    def epochs_notice(self, images: int) -> str:
+        """What is said where a teacher trained here sees few images more often than others do; else nothing."""
+        epochs, steps = self.for_images(images).recipe.epochs, _steps_per_epoch(images, self.recipe.batch)
+        if not self.is_trained_here or "epochs" in self.recipe.model_fields_set or epochs == LEAST_EPOCHS:
+            return ""
+        return (
+            f"the teacher learns for {epochs} epochs: {images:,} images are {steps} step(s) an epoch, "
+            f"and it takes {LEAST_STEPS} steps; say otherwise with teacher.recipe.epochs"
+        )
 
 
 class TrainingConfig(Part):

@@ -9,10 +9,11 @@ from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.errors import UsageError
 from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.batch_norm import recalibrate
+from dna_deploy.nets.teachers.checkpoints import read_checkpoint
 from dna_deploy.nets.teachers.cutting import cut_network
 from dna_deploy.nets.teachers.pretrained import Known, load_pretrained
 from dna_deploy.nets.teachers.teacher import is_teacher_file, load_teacher, write_pretrained
-from dna_deploy.progress import OnProgress, silent
+from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.training.config import LARGEST, RESIDUAL, TeacherConfig
 from dna_deploy.training.teacher import FILE_NAME, is_finished, teacher_identity, train_largest, train_residual
@@ -48,7 +49,7 @@ def make_teacher(
     if Path(config.name).is_file():
         load_teacher(Path(config.name)).check_fits(space)
         return Path(config.name)
-    return _take_pretrained(config, space, data, folder)
+    return _take_pretrained(config, space, data, folder, on_progress)
 
 
 def _check_file(config: TeacherConfig) -> None:
@@ -61,11 +62,14 @@ def _check_file(config: TeacherConfig) -> None:
         raise UsageError(words, f"{hint} (no need to save the weights as safetensors)" if "pickle" in kind else hint)
 
 
-def _take_pretrained(config: TeacherConfig, space: HeadedSpace, data: ImageData, folder: Path) -> Path:
+def _take_pretrained(config: TeacherConfig, space: HeadedSpace, data: ImageData, folder: Path, on_progress: OnProgress) -> Path:
     identity, path = teacher_identity(config, space, data), folder / FILE_NAME
     if is_finished(path, identity):
         return path
     pretrained = load_pretrained(config.name, config.weights or Known.PUBLISHED, space.input)
+    if config.weights is not None and (checkpoint := read_checkpoint(config.weights)).is_average:
+        words = f"{checkpoint.path}: its {checkpoint.place} is taken, the running mean of the weights, and not the last ones"
+        on_progress(Progress("take the teacher", 1, 1, notice=words))
     network = cut_network(pretrained.network, space, config.cuts)
     network.expect((data.normalisation.mean, data.normalisation.deviation), (pretrained.mean, pretrained.deviation))
     if config.calibration_images:

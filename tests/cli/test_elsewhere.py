@@ -61,6 +61,13 @@ def test_settings_seen_from_their_own_folder_are_as_they_were_written(project: P
     assert settings.seen_from(Path()) == settings
 
 
+def test_weights_of_a_teacher_are_relative_to_the_settings(project: Path) -> None:
+    seen = Settings.model_validate({"teacher": {"name": "timm:resnet18", "weights": "mine.pth"}}).seen_from(project)
+    assert seen.teacher.weights == project / "mine.pth"
+    absolute = Settings.model_validate({"teacher": {"name": "timm:resnet18", "weights": "/mine.pth"}})
+    assert absolute.seen_from(project) == absolute
+
+
 def test_in_a_folder_below_the_hint_names_the_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project / "notes")
     error = refused("run")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from dna_deploy.records.files import write_atomically
 from dna_deploy.spaces.catalog.fashion import FASHION
 from dna_deploy.targets.target_file import read_target
 from dna_deploy.texts import decode_text
+from tests.data.made import class_folders
 
 TABLE = Path(__file__).parents[2] / "latency_tables" / "fashion.cpu-1thread.json"
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16")
@@ -43,7 +45,7 @@ def test_files_with_a_byte_order_mark_are_read(tmp_path: Path, encoding: str) ->
     assert read_target(tmp_path / "target.toml").target.threads == 2
     (tmp_path / "known.csv").write_text("24:k3e1/40:k5e3,p1/80:k3e3,0.9\n", encoding=encoding)
     (known,) = read_accuracies(tmp_path / "known.csv", FASHION)
-    assert known.accuracy == 0.9
+    assert known.accuracies == (0.9,)
     planned = command("run", "--dry-run", "--json", cwd=tmp_path)
     assert planned.returncode == 0, planned.stderr
 
@@ -96,3 +98,27 @@ def test_a_full_temporary_folder_is_said_with_the_way_out(monkeypatch: pytest.Mo
     with pytest.raises(UsageError, match="cannot make a temporary folder: No space left") as caught, temporary_folder():
         pass
     assert "TMPDIR" in caught.value.hint
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("line", ["train 24:k3e1/40:k3e1/80:k3e1 --dataset photos --batch 4", "export 24:k3e1/40:k3e1/80:k3e1"])
+def test_a_folder_whose_name_is_not_utf_8_is_refused_by_name_before_work(tmp_path: Path, line: str) -> None:
+    class_folders(tmp_path / "photos", "cat", "dog")
+    folder = os.fsdecode(b"out\xff")
+    refused = command(*line.split(), "--space", "fashion", "--out", folder, "--quiet", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert refused.stdout == b""
+    first, hint = refused.stderr.decode("utf-8", "replace").splitlines()
+    assert first.startswith("error: the name out")
+    assert first.endswith(" is not UTF-8, which weights and models need")
+    assert hint == "hint: choose another name"
+
+
+@pytest.mark.torch
+def test_a_training_of_one_epoch_prints_its_result_and_no_words_of_a_library(tmp_path: Path) -> None:
+    class_folders(tmp_path / "photos", "cat", "dog")
+    line = "train 24:k3e1/40:k3e1/80:k3e1 --space fashion --dataset photos --batch 8 --epochs 1 --quiet --json"
+    trained = command(*line.split(), cwd=tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache"), PYTHONWARNINGS="always")
+    assert trained.returncode == 0, trained.stderr
+    assert trained.stderr == b""
+    assert json.loads(trained.stdout)["command"] == "train"

@@ -69,6 +69,7 @@ def test_weights_are_found_however_they_were_wrapped(tmp_path: Path, wrapping: s
     checkpoint.load_into(network)
     for name, tensor in own.state_dict().items():
         assert torch.equal(network.state_dict()[name], tensor), name
+    assert checkpoint.is_average == wrapping.startswith("average")
 
 
 @pytest.mark.parametrize("ending", ["safetensors", "bin"])

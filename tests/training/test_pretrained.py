@@ -60,3 +60,15 @@ def test_boundaries_may_be_set_by_hand(tmp_path: Path) -> None:
     assert load_teacher(path).network.cuts == cuts
     with pytest.raises(UsageError, match="no module 'layer9'"):
         make_teacher(config(tmp_path, cuts=("layer9",)), SPACE, data, tmp_path / "other")
+
+
+@pytest.mark.parametrize("key", ["model_ema", "model"])
+def test_it_is_said_once_where_the_running_mean_was_taken(tmp_path: Path, key: str) -> None:
+    state = timm.create_model("resnet18").state_dict()
+    torch.save({"model": state, key: state, "epoch": 3}, tmp_path / "mine.pth")
+    named = TeacherConfig(name="timm:resnet18", weights=tmp_path / "mine.pth", calibration_images=0)
+    notices, data = list[str](), photographs(tmp_path / "images")
+    for _ in range(2):  # the second finds what the first made
+        make_teacher(named, SPACE, data, tmp_path / "teacher", on_progress=lambda progress: notices.append(progress.notice))
+    said = [f"{tmp_path / 'mine.pth'}: its model_ema is taken, the running mean of the weights, and not the last ones"]
+    assert notices == (said if key == "model_ema" else [])

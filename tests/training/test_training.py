@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from dna_deploy.data.batches import TrainingBatches
+from dna_deploy.data.splits import Split
 from dna_deploy.errors import DivergedError, OutOfMemoryError, UsageError
 from dna_deploy.learning.compute import Compute
 from dna_deploy.learning.memory import Portions
@@ -180,8 +182,25 @@ def test_the_largest_network_of_a_space_teaches_it_and_resumes(tmp_path: Path) -
 
 
 def test_few_images_teach_for_more_epochs() -> None:
-    assert usual_epochs(20_000) == usual_epochs(4_000) == 4
-    assert [usual_epochs(images) * images // Recipe().batch for images in (64, 500, 1_000)] == [250, 250, 250]
+    assert usual_epochs(20_000, 64) == usual_epochs(4_032, 64) == 4
+    assert [usual_epochs(images, 64) for images in (1, 3, 64, 127, 640)] == [250, 250, 250, 250, 25]
+    for images, batch in ((3, 64), (100, 64), (500, 64), (500, 16), (1_000, 256)):
+        split = Split(toy_data().train.source, torch.zeros(images, dtype=torch.int64))
+        steps = TrainingBatches(split, toy_data().normalisation, lambda pixels, _: pixels, batch, 0).steps_per_epoch
+        epochs = TeacherConfig(recipe=Recipe(batch=batch)).for_images(images).recipe.epochs
+        assert 250 <= epochs * steps < 250 + steps
+
+
+def test_a_teacher_of_few_images_says_for_how_long_it_learns() -> None:
+    words = TeacherConfig().epochs_notice(3)
+    assert "250 epochs" in words
+    assert "3 images are 1 step(s)" in words
+    for config, images in (
+        (TeacherConfig(), 20_000),
+        (TeacherConfig(recipe=Recipe(epochs=7)), 3),
+        (TeacherConfig(name="t:x"), 3),
+    ):
+        assert config.epochs_notice(images) == ""
 
 
 def test_soft_targets_vanish_where_scores_agree_and_grow_with_disagreement() -> None:

@@ -169,6 +169,8 @@ def _print_plan(journey: Journey, start_from: str | None, only: str | None, *, j
     if (survey := journey.images.survey) is not None:
         for line in (survey.summary, *survey.notices):
             note(line)
+    if journey.teach and journey.teach.notice:
+        note(journey.teach.notice)
     steps = plan(journey.stages(), journey.folder, start_from=start_from, only=only)
     if json:
         stages = [

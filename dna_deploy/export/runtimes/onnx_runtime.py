@@ -15,7 +15,7 @@ import numpy as np
 from dna_deploy.errors import DependencyError, UsageError
 from dna_deploy.export.checks.judge import Array, Judge, in_batches
 from dna_deploy.export.formats.catalog import Conversion, Format
-from dna_deploy.records.files import write_atomically
+from dna_deploy.records.files import check_name, write_atomically
 
 CALIBRATION_IMAGES = 256
 
@@ -131,6 +131,7 @@ def _open(path: Path) -> Any:
         raise DependencyError("onnxruntime is not installed", "pip install onnxruntime") from error
     if not path.is_file():
         raise UsageError(f"there is no model {path}", "make one with: dna-deploy export")
+    check_name(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 4

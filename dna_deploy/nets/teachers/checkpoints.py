@@ -65,6 +65,11 @@ class Checkpoint:
     tensors: Mapping[str, torch.Tensor]
     place: str = ""
 
+    @property
+    def is_average(self) -> bool:
+        """Whether they are the running mean that the training kept."""
+        return any(key in AVERAGES for key in self.place.split("."))
+
     def classes_for(self, network: nn.Module) -> int | None:
         """The number of classes of the weights, where it is all in which they differ from the network."""
         own, tensors = network.state_dict(), self._named_for(network)

@@ -10,7 +10,7 @@ from dna_deploy.pipeline.images import ProjectImages
 from dna_deploy.pipeline.pace import LARGEST_TEACHER, SMALL_TEACHER, START_S, seconds_for
 from dna_deploy.pipeline.published import publish
 from dna_deploy.pipeline.runner import Computed, Inputs
-from dna_deploy.progress import OnProgress
+from dna_deploy.progress import OnProgress, Progress
 from dna_deploy.training.config import LARGEST, TeacherConfig
 
 
@@ -36,6 +36,11 @@ class Teach:
         images = self.images.count(self.images.config.teacher_images)
         pace = LARGEST_TEACHER if self.config.name == LARGEST else SMALL_TEACHER
         return seconds_for(self.config.for_images(images).recipe.epochs * images, pace, self.images.space)
+
+    @property
+    def notice(self) -> str:
+        """What a plan says of a teacher whose images are few; nothing where they are enough."""
+        return self.config.epochs_notice(self.images.count(self.images.config.teacher_images))
 
     def check_weights(self) -> None:
         """Raises `UsageError` where the weights that it is to take cannot be read, before anything takes long."""
@@ -79,6 +84,8 @@ class Teach:
         from dna_deploy.training.teachers import make_teacher
 
         images = self.images
+        if notice := self.config.epochs_notice(len(images.for_teacher.train)):
+            on_progress(Progress("teacher", 0, 1, notice=notice))
         return make_teacher(
             self.resolved, images.fitting_space, images.for_teacher, work, on_progress=on_progress, compute=self.compute
         )
