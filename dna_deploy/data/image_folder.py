@@ -25,6 +25,7 @@ from dna_deploy.data.survey import Survey, survey
 from dna_deploy.errors import UsageError
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import digest_of
+from dna_deploy.records.preprocessing import Shown
 from dna_deploy.spaces.shapes import FeatureMap
 
 
@@ -81,6 +82,7 @@ def _read_folder(folder: Path, shape: FeatureMap, reading: Reading, is_shards: b
         strata=strata_of(sound),
         notices=(*sound.notices, *remarks_on(sound, used, rendering, reading, broken)),
         skipped=len(broken),
+        shown=Shown(background=rendering.background, integers=rendering.integers, floats=rendering.floats),
     )
 
 

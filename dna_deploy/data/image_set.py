@@ -12,6 +12,7 @@ import torch
 
 from dna_deploy.data.strata import Strata
 from dna_deploy.records.files import digest_of
+from dna_deploy.records.preprocessing import Shown
 from dna_deploy.spaces.shapes import FeatureMap
 
 
@@ -87,3 +88,5 @@ class Dataset:
     """What was left out and why, and what is unusual about the images."""
     skipped: int = 0
     """Images that could not be read, and were left out as asked."""
+    shown: Shown | None = None
+    """How images that are transparent or deep become bytes, where they come from files."""

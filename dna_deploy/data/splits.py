@@ -21,6 +21,7 @@ from dna_deploy.data.strata import Strata
 from dna_deploy.errors import UsageError
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import digest_of
+from dna_deploy.records.preprocessing import Shown
 from dna_deploy.spaces.shapes import FeatureMap
 
 
@@ -61,6 +62,8 @@ class ImageData:
     """What was left out and why, and what is unusual."""
     skipped: int = 0
     """Images that could not be read, and were left out as asked."""
+    shown: Shown | None = None
+    """How images that are transparent or deep become bytes, where they come from files."""
 
     @property
     def summary(self) -> str:
@@ -100,6 +103,7 @@ def divide(dataset: Dataset, config: DataConfig) -> ImageData:
         Split(dataset.test, torch.arange(len(dataset.test))),
         (*dataset.notices, *_absent_classes(dataset, parts)),
         dataset.skipped,
+        dataset.shown,
     )
 
 

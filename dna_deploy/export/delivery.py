@@ -108,7 +108,8 @@ def deliver(
     with staged(folder, replace=replace) as work:
         result = export_architecture(
             source.space, source.architecture, source.weights, work,
-            task=source.task, labels=source.labels, mean=source.mean, deviation=source.deviation, batch=batch, seed=seed,
+            task=source.task, labels=source.labels, mean=source.mean, deviation=source.deviation, shown=source.shown,
+            batch=batch, seed=seed,
         )  # fmt: skip
         made = [(result, _compare(result, evidence, ONNX_JUDGES))]
         for name, kind in chosen.items():

@@ -13,6 +13,7 @@ from dna_deploy.records.files import read_bytes
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.model_card import Absent, AskedLatency, Baseline, DatasetFacts, PredictedLatency
 from dna_deploy.records.pace import PaceReference
+from dna_deploy.records.preprocessing import Shown
 from dna_deploy.records.samples import Quantile
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.trained_network import TrainedNetwork
@@ -38,6 +39,7 @@ class Source:
     labels: tuple[str, ...] = ()
     mean: tuple[float, ...] = ()
     deviation: tuple[float, ...] = ()
+    shown: Shown | None = None
     asked: AskedLatency | Absent = NOT_ASKED
     predicted: PredictedLatency | Absent = NOT_PREDICTED
     predicted_in: Precision = "fp32"
@@ -86,9 +88,11 @@ class Source:
             digests=digests,
         )
 
-    def with_labels(self, labels: tuple[str, ...], mean: tuple[float, ...], deviation: tuple[float, ...]) -> Source:
+    def with_labels(
+        self, labels: tuple[str, ...], mean: tuple[float, ...], deviation: tuple[float, ...], shown: Shown | None = None
+    ) -> Source:
         """Names of classes and what is done to images, where the weights do not say it themselves."""
-        return self if self.labels else replace(self, labels=labels, mean=mean, deviation=deviation)
+        return self if self.labels else replace(self, labels=labels, mean=mean, deviation=deviation, shown=shown)
 
     def with_table(self, table: LatencyTable) -> Source:
         """What a latency table predicts, with the error it had on networks that it was not fitted on."""
@@ -129,6 +133,7 @@ def source_of_trained(trained: TrainedNetwork, folder: Path) -> Source:
         labels=trained.classes,
         mean=trained.mean,
         deviation=trained.deviation,
+        shown=trained.shown,
         dataset=DatasetFacts(name=trained.dataset, splits=trained.images, digest=trained.data_digest),
         seeds={"training": seed} if isinstance(seed := trained.recipe.get("seed"), int) else {},
         digests={**digests, "teacher": trained.teacher} if trained.teacher else digests,

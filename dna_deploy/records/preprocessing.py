@@ -10,6 +10,20 @@ from pydantic import Field
 from dna_deploy.records.files import Part
 
 
+def _is_absent(value: object) -> bool:
+    return value is None
+
+
+class Shown(Part):
+    """How the images of a data set became bytes, for pictures that are not opaque, or deeper than 8 bits."""
+
+    background: tuple[int, int, int] = Field(description="red, green and blue behind transparent places")
+    integers: tuple[float, float] | None = Field(
+        None, description="black and white of deep whole numbers; none were seen: None"
+    )
+    floats: tuple[float, float] | None = Field(None, description="black and white of fractions; none were seen: None")
+
+
 class Preprocessing(Part):
     """The whole recipe, step by step; sizes are height and width."""
 
@@ -20,6 +34,7 @@ class Preprocessing(Part):
         description="what shows where a picture is transparent",
     )
     bits: int = Field(default=8, description="of a channel; deeper pictures are scaled by one range of the data set")
+    shown: Shown | None = Field(None, exclude_if=_is_absent, description="the background and the range, where they are known")
     canvas: tuple[int, int] = Field(description="the largest centred part of the picture with this aspect is resized to this")
     interpolation: Literal["bilinear, antialiased"] = Field(
         default="bilinear, antialiased", description="as Pillow's Resampling.BILINEAR, on bytes"
@@ -33,7 +48,12 @@ class Preprocessing(Part):
         """The recipe in words."""
         height, width = self.canvas
         yield f"Decode the picture to {self.colours}, {self.bits} bits a channel, turned {self.orientation} as its EXIF says;"
-        yield f"  transparent places {self.transparency}."
+        behind = f"before #{bytes(self.shown.background).hex()}" if self.shown else self.transparency
+        yield f"  transparent places {behind}."
+        ranges = {"whole numbers": self.shown.integers, "fractions": self.shown.floats} if self.shown else {}
+        for kind, ends in ranges.items():
+            if ends is not None:
+                yield f"  Of deep pictures, {kind} go from {ends[0]:g} (black) to {ends[1]:g} (white)."
         yield f"Take its largest centred part of {width}:{height} (width to height) and resize it to {width}x{height} pixels,"
         yield f"  {self.interpolation} (Pillow: ImageOps.fit(picture, ({width}, {height}), Image.Resampling.BILINEAR))."
         if self.crop != self.canvas:

@@ -115,6 +115,7 @@ def _record(
         images=data.counts | ({"skipped": data.skipped} if data.skipped else {}),
         mean=data.normalisation.mean,
         deviation=data.normalisation.deviation,
+        shown=data.shown,
         teacher=taught_by,
         task=config.task,
         recipe=config.recipe.model_dump(mode="json"),

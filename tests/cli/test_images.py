@@ -66,6 +66,7 @@ def test_a_plan_lists_files_and_opens_none(
     code, words = ran("run --dry-run", capsys, monkeypatch)
     assert code == 0, words
     assert "photos: 2 classes; images: 23 to learn from, 2 to test on" in words
+    assert words.count("the teacher learns for 250 epochs") == 1
     assert "left out hidden files" in words
     assert not (project / "cache" / "dna-deploy" / "images").exists()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from dna_deploy.data.splits import ImageData
 from dna_deploy.errors import CollapsedError, DivergedError, DnaDeployError, UsageError
 from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.supernets.twins import Population, centre_of, on_sphere
@@ -17,18 +18,25 @@ from dna_deploy.rating.raters.dna_pp.collapse import FILE_NAME
 from dna_deploy.rating.raters.dna_pp.config import CollapseLimits, PopulationConfig
 from dna_deploy.rating.raters.dna_pp.draws import TwoViews, draw_paths
 from dna_deploy.rating.raters.dna_pp.embedding import Spread, distance, divergence
-from dna_deploy.rating.raters.dna_pp.population import PopulationWork, population_work
+from dna_deploy.rating.raters.dna_pp.population import PopulationWork
 from dna_deploy.rating.raters.dna_pp.rating import population_of, rate_all_blocks, rate_batch, rating_views
 from dna_deploy.rating.raters.dna_pp.stitched import rate_chained
 from dna_deploy.rating.raters.dna_pp.training import build_population, momentum_at, train_population
 from dna_deploy.records.embedding_history import EmbeddingHistory
 from dna_deploy.search import search
+from dna_deploy.spaces.chain import ChainSpace
 from tests.toy import SPACE, toy_data
 
 CONFIG = PopulationConfig(
     epochs=2, batch=16, rating_batch=20, hidden=16, size=8, rating_ensemble=4, limits=CollapseLimits(every=2, patience=3)
 )
 NETWORKS = [SPACE.sample(random.Random(seed)) for seed in range(6)]
+
+
+def population_work(
+    space: ChainSpace, data: ImageData, config: PopulationConfig, folder: Path, compute: Compute | None = None
+) -> PopulationWork:
+    return PopulationWork.of("dna++", space, None, data, config, folder, compute)
 
 
 def work(folder: Path, **changes: object) -> PopulationWork:
@@ -228,9 +236,7 @@ def test_two_views_differ_and_are_the_same_every_time(tmp_path: Path) -> None:
     assert TwoViews(CONFIG.views)(torch.zeros(3, 1, 12, 12, dtype=torch.uint8), torch.Generator()).shape == (6, 1, 12, 12)
 
 
-def test_several_processes_and_too_small_ensembles_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="trains all blocks together"):
-        population_work(SPACE, toy_data(), CONFIG, tmp_path, Compute(jobs=2))
+def test_too_small_ensembles_are_refused() -> None:
     with pytest.raises(UsageError, match="an ensemble of 2 paths cannot hold 3 draws"):
         PopulationConfig(draws=3)
 

@@ -19,7 +19,6 @@ from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.rater import make_rater
 from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.raters.dna_pp.collapse import FILE_NAME as EMBEDDINGS
-from dna_deploy.rating.raters.dna_pp.population import population_work
 from dna_deploy.rating.raters.dna_pp.rating import _rate_views, population_of, rate_all_blocks, rate_batch, rating_views
 from dna_deploy.rating.raters.dna_pp.stitched import ChainedStage
 from dna_deploy.rating.raters.dna_pp.training import build_population, train_population
@@ -253,7 +252,7 @@ def test_a_population_is_rated_in_portions_where_memory_is_short(tmp_path: Path,
 
     monkeypatch.setattr("dna_deploy.rating.raters.dna_pp.rating.rate_batch", large)
     heard: list[Progress] = []
-    table = rate_all_blocks(population_work(SPACE, toy_data(), test_population.CONFIG, tmp_path), heard.append)
+    table = rate_all_blocks(test_population.population_work(SPACE, toy_data(), test_population.CONFIG, tmp_path), heard.append)
     (notice,) = (progress.notice for progress in heard if progress.notice)
     assert notice.startswith("memory is short: batches of 20 are run in portions of 10")
     table.check_space(SPACE)
@@ -274,16 +273,18 @@ def test_ratings_of_a_population_in_portions_are_means_over_portions(tmp_path: P
 
 @pytest.mark.parametrize(("field", "what"), [("method", "method"), ("dataset", "images")])
 def test_ratings_of_another_method_or_data_set_are_refused_by_a_population(tmp_path: Path, field: str, what: str) -> None:
-    work = population_work(SPACE, toy_data(), test_population.CONFIG, tmp_path)
-    table = rate_all_blocks(population_work(SPACE, work.data, work.config, tmp_path))
+    work = test_population.population_work(SPACE, toy_data(), test_population.CONFIG, tmp_path)
+    table = rate_all_blocks(test_population.population_work(SPACE, work.data, work.config, tmp_path))
     with pytest.raises(TableError, match=f"the {what} of the ratings, another, are not those of the supernets") as caught:
         ChainedStage(work, table.model_copy(update={field: "another"}))
     assert caught.value.hint == "rate again"
 
 
 def test_without_a_teacher_three_ranks_are_averaged_and_the_distance_is_from_the_centre(tmp_path: Path) -> None:
-    work = population_work(SPACE, toy_data(is_labelled=False), test_population.CONFIG, tmp_path)
-    refined = ChainedStage(work, rate_all_blocks(population_work(SPACE, work.data, work.config, tmp_path))).refine(NETWORKS)
+    work = test_population.population_work(SPACE, toy_data(is_labelled=False), test_population.CONFIG, tmp_path)
+    refined = ChainedStage(
+        work, rate_all_blocks(test_population.population_work(SPACE, work.data, work.config, tmp_path))
+    ).refine(NETWORKS)
     assert (refined.divergence_from, refined.ranked_by) == ("centre", ("divergence", "rating", "parameters"))
     assert {network.agreement for network in refined.networks} == {None}
 

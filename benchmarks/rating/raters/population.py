@@ -9,7 +9,7 @@ from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.supernets.twins import Population
 from dna_deploy.rating.raters.dna_pp.config import PopulationConfig
 from dna_deploy.rating.raters.dna_pp.embedding import distance
-from dna_deploy.rating.raters.dna_pp.population import PopulationWork, population_work
+from dna_deploy.rating.raters.dna_pp.population import PopulationWork
 from dna_deploy.rating.raters.dna_pp.rating import population_of, rating_views
 from dna_deploy.rating.raters.dna_pp.stitched import rate_chained
 from dna_deploy.rating.raters.dna_pp.training import train_population
@@ -19,7 +19,7 @@ from dna_deploy.spaces.architecture import Architecture
 def rate(bench: Bench) -> Scores:
     """As `dna-deploy rate --method dna++` does, for the networks of the list alone."""
     config = PopulationConfig(epochs=bench.experiment.epochs, batch=bench.experiment.batch, seed=bench.seed)
-    work = population_work(bench.space, bench.data, config, bench.folder, bench.compute)
+    work = PopulationWork.of("dna++", bench.space, None, bench.data, config, bench.folder, bench.compute)
     with bench.compute.limited_threads():
         population = train_population(work)
         ratings = rate_choices(work, population, bench.architectures)

@@ -113,7 +113,7 @@ def export(
     source = _source(network, settings.space, origin)
     data = _data(source, judging.dataset, settings.data)
     if data is not None:
-        source = source.with_labels(data.classes, data.normalisation.mean, data.normalisation.deviation)
+        source = source.with_labels(data.classes, data.normalisation.mean, data.normalisation.deviation, data.shown)
     note(f"exporting {source.architecture}")
     delivery = deliver(
         source, out, formats=form.names, data=data, images=judging.images, batch=_batch(form.batch, source),

@@ -17,7 +17,7 @@ from dna_deploy.export.formats.onnx_names import name_after_layers
 from dna_deploy.export.kits.weights import load_network
 from dna_deploy.nets.network import Network
 from dna_deploy.records.files import digest_of, write_atomically
-from dna_deploy.records.preprocessing import Preprocessing
+from dna_deploy.records.preprocessing import Preprocessing, Shown
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.shapes import FeatureMap
@@ -52,6 +52,7 @@ def export_architecture(
     labels: Sequence[str] = (),
     mean: Sequence[float] = (),
     deviation: Sequence[float] = (),
+    shown: Shown | None = None,
     batch: int | None = 1,
     seed: int = 0,
 ) -> ExportResult:
@@ -68,6 +69,7 @@ def export_architecture(
         labels: The names of the classes; numbers where none are given.
         mean: What is taken from each channel of an image whose values go from 0 to 1, for whoever runs the model.
         deviation: By what each channel is divided then.
+        shown: What stands behind transparent images, and which values of deep ones are black and white.
         batch: Images at once; None leaves it open.
         seed: For random weights.
 
@@ -89,7 +91,7 @@ def export_architecture(
         mean=tuple(mean),
         deviation=tuple(deviation),
         weights=digest,
-        preprocessing=recipe_of(space.input, mean, deviation),
+        preprocessing=recipe_of(space.input, mean, deviation, shown),
     )
     path = folder / MODEL_NAME
     weights_bytes = 4 * sum(layer.deployed_parameters for layer in space.place(architecture))
@@ -135,12 +137,15 @@ def _check(model: onnx.ModelProto | str) -> None:
         raise UsageError(f"the exported model is not valid ONNX: {error}") from error
 
 
-def recipe_of(shape: FeatureMap, mean: Sequence[float], deviation: Sequence[float]) -> Preprocessing | None:
+def recipe_of(
+    shape: FeatureMap, mean: Sequence[float], deviation: Sequence[float], shown: Shown | None = None
+) -> Preprocessing | None:
     """The recipe for pictures of a shape; None where nothing says how they were normalised."""
     if not mean:
         return None
     return Preprocessing(
         colours="grey" if shape.channels == 1 else "RGB",
+        shown=shown,
         canvas=canvas_of(shape),
         crop=(shape.height, shape.width),
         mean=tuple(mean),
