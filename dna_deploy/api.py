@@ -25,7 +25,7 @@ _PLACES = {
     "nets.teachers.teacher": ("Teacher", "load_teacher"),
     "notebook": ("NotebookProgress",),
     "progress": ("OnProgress", "Progress", "silent"),
-    "rating.configs": ("Needs",),
+    "rating.needs": ("Needs",),
     "rating.rater": ("AdditiveRater", "Rater", "load_rater", "make_rater", "open_rater"),
     "rating.raters.dna.config": ("RatingConfig",),
     "rating.raters.one_shot.config": ("OneShotConfig",),

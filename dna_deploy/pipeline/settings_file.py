@@ -91,11 +91,18 @@ def _config_at(tables: Sequence[str], method: str) -> type[BaseModel]:
 
 def _from_file(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(decode_text(path.read_bytes()))
+        return {key: _without_empty(value) for key, value in tomllib.loads(decode_text(path.read_bytes())).items()}
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}", "write one with: dna-deploy init") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML: {error}", "mend it, or move it out of this folder") from error
+
+
+def _without_empty(value: Any) -> Any:
+    """A table without tables that hold nothing: `init` writes those of the usual method, and another has others."""
+    if not isinstance(value, dict):
+        return value
+    return {key: _without_empty(inner) for key, inner in value.items() if inner != {}}
 
 
 def _moved(values: dict[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from dna_deploy.search.solver.problem import Problem
 from dna_deploy.search.strategies import STRATEGIES, Strategy, StrategyFactory
 from dna_deploy.search.tables import Tables
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.chain import HeadedSpace
+from dna_deploy.spaces.chain import HeadedSpace, with_usual_head
 from dna_deploy.spaces.heads import head_of
 from dna_deploy.spaces.space import SearchSpace
 
@@ -76,6 +76,7 @@ def search_black_box(
     asked_for, latency_tables = tuple(constraints), tuple(tables)
     if any(isinstance(constraint.quantity, Rating) for constraint in asked_for):
         raise UsageError("a black-box rating cannot be constrained", "leave the bound on the rating out")
+    space = with_usual_head(space)
     resolved = Tables.of(space, latency_tables)
     axis = resolved.resolve(first_axis(asked_for, latency_tables, Rating()))
     question = _Question(space, resolved, resolved.resolved(asked_for), axis, name)

@@ -31,7 +31,7 @@ SMALL = {
     "export": ("--images", "20"),
     "train": ("--epochs", "1", "--images", "200"),
     "rate": ("--epochs", "1", "--images", "64", "--rating-images", "16", "--teacher-epochs", "1", "--teacher-images", "64"),
-    "calibrate": ("--networks", "6"),
+    "calibrate": ("--networks", "6", "--epochs", "8"),  # until not all of them guess
     "evolve": (
         "--dataset", "photos", "--rounds", "1", "--epochs", "1", "--images", "100",
         "--train-epochs", "1", "--train-images", "100", "--teacher-epochs", "1", "--teacher-images", "100",
@@ -41,6 +41,7 @@ SMALL = {
 """What is appended to a command of a page, so that it ends soon; the last of two equal flags counts."""
 
 SMALL_JOURNEY = {
+    "DNA_DEPLOY_KEEP_PROMISE": "false",  # other tests slow the machine down
     "DNA_DEPLOY_PROFILE_ROUNDS": "24",
     "DNA_DEPLOY_PROFILE_VALIDATION_NETWORKS": "2",
     "DNA_DEPLOY_DATA_TEACHER_IMAGES": "100",

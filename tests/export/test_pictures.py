@@ -109,9 +109,11 @@ def test_pictures_beyond_the_limits_leave_no_file(tmp_path: Path, monkeypatch: p
 
 
 def test_without_a_normalisation_there_is_nothing_to_put_inside(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="how training images were normalised") as caught:
-        deliver(Source(SPACE, next(SPACE.architectures())), tmp_path / "out", formats=("onnx-pictures",))
-    assert "--dataset" in caught.value.hint
+    delivery = deliver(Source(SPACE, next(SPACE.architectures())), tmp_path / "out", formats=("onnx-pictures",))
+    (refused,) = delivery.refused
+    assert isinstance(refused.error, UsageError)
+    assert "how training images were normalised" in str(refused.error)
+    assert "--dataset" in refused.error.hint
 
 
 @pytest.mark.parametrize("text", ["0x10", "480", "x", "any size", "480X640", "-1x5"])

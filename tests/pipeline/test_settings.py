@@ -32,6 +32,13 @@ def test_the_written_file_explains_every_key_and_reads_back(tmp_path: Path) -> N
     assert all("  # " in line and line.partition("  # ")[2].strip() for line in assignments)
 
 
+@pytest.mark.parametrize("method", ["dna", "dna++", "one-shot", "cream-top1"])
+def test_the_written_file_holds_for_every_method(tmp_path: Path, method: str) -> None:
+    path = written(tmp_path, settings_text(Settings()))
+    settings = read_settings(path, given={"method": method}, environment={})
+    assert settings.rate == rater_config(method)()
+
+
 def test_every_default_in_the_written_file_is_the_one_that_holds(tmp_path: Path) -> None:
     shown = settings_text(Settings())
     live = re.sub(r"^# (?=\w+ = [^\s#])", "", shown, flags=re.MULTILINE)
