@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from dna_deploy.contracts.rater import Unlabelled
 from dna_deploy.data.config import DataConfig
 from dna_deploy.data.image_set import Dataset, ImageSet, Normalisation, StoredImages
 from dna_deploy.data.splits import ImageData, divide
@@ -34,22 +35,6 @@ SPACE = ChainSpace(
 ).with_head()
 
 CONFIG = RatingConfig(epochs=2, batch=16, rating_batch=20)
-
-
-class Unlabelled:
-    """Images whose labels must not be asked for."""
-
-    def __init__(self, images: ImageSet) -> None:
-        self._images = images
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    def images(self, indices: torch.Tensor) -> torch.Tensor:
-        return self._images.images(indices)
-
-    def labels(self, indices: torch.Tensor) -> torch.Tensor:
-        raise AssertionError("labels were asked for")
 
 
 def toy_dataset(images: int = 120, *, is_labelled: bool = True) -> Dataset:

@@ -128,7 +128,7 @@ class RaterContract:
         if load_rater(self.name).needs.labels:
             return
         data = self._data
-        parts = {name: replace(part, source=_Unlabelled(part.source)) for name, part in _splits(data).items()}
+        parts = {name: replace(part, source=Unlabelled(part.source)) for name, part in _splits(data).items()}
         self._rater("unlabelled", replace(data, **parts)).score(self._networks[:1])
 
     def test_its_histories_are_drawn_in_the_report(self) -> None:
@@ -233,7 +233,7 @@ class RaterContract:
         )  # fmt: skip
 
 
-class _Unlabelled:
+class Unlabelled:
     """Images whose labels must not be asked for."""
 
     def __init__(self, images: ImageSet) -> None:

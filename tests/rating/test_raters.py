@@ -30,7 +30,7 @@ class Broken:
     folder_name: ClassVar[str] = "broken"
 
     def train(self, on_progress: OnProgress = silent) -> None:
-        raise NotImplementedError
+        raise AssertionError("a rater that is refused was used")
 
 
 class Unsettled(Broken):
@@ -38,7 +38,7 @@ class Unsettled(Broken):
     needs = Needs()
 
     def score(self) -> None:
-        raise NotImplementedError
+        raise AssertionError("a rater that is refused was used")
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,10 @@ from dna_deploy.targets.target import Precision
 _WOBBLE = 0.4
 """How far choices of one network are from its size, as a share of all that there are."""
 
+_DRAWS_EACH = 100
+"""Draws for a network of each size, of a space that cannot count itself."""
+
 _AT_ONCE = 32
-_DRAWS_EACH = 100  # of a space that cannot count itself
 """Layers an export: enough to share its fixed cost of seconds, few enough to show progress."""
 
 

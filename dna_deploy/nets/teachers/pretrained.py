@@ -7,9 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
+from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 from torch import nn
 
@@ -185,18 +188,25 @@ def _asked_once(is_asked: bool) -> Iterator[None]:
     if not is_asked or find_spec("huggingface_hub") is None:
         yield
         return
-    from huggingface_hub import constants, get_session
+    from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE
-    if not before:
-        try:
-            get_session().head(constants.ENDPOINT, timeout=_PATIENCE_S)
-        except Exception:  # of whichever HTTP client it has
-            constants.HF_HUB_OFFLINE = True
+    constants.HF_HUB_OFFLINE = before or not _answers(constants.ENDPOINT)
     try:
         yield
     finally:
         constants.HF_HUB_OFFLINE = before
+
+
+def _answers(address: str) -> bool:
+    """Whether somebody answers there, be it with a refusal. Asked without the hub's client, whose kind changes by version."""
+    try:
+        with urlopen(Request(address, method="HEAD"), timeout=_PATIENCE_S):
+            return True
+    except HTTPError:
+        return True
+    except (OSError, HTTPException):
+        return False
 
 
 def _no_weights(name: str, error: Exception) -> DependencyError:
