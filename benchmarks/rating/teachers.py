@@ -17,10 +17,11 @@ from dna_deploy.nets.teachers.teacher import Teacher, load_teacher
 from dna_deploy.spaces.scaling import Scaling, largest, scaled
 from dna_deploy.training.config import RESIDUAL, TeacherConfig
 from dna_deploy.training.recipe import Recipe
-from dna_deploy.training.teacher import train_largest, train_residual
+from dna_deploy.training.teacher import train_teacher
 
 RECIPE = Recipe(epochs=20)
-RESIDUALS = {
+TRAINED = {
+    "largest": TeacherConfig(recipe=RECIPE),
     "residual": TeacherConfig(name=RESIDUAL, recipe=RECIPE),
     "wide": TeacherConfig(name=RESIDUAL, width_factor=2.0, depth=2, recipe=RECIPE),
 }
@@ -36,10 +37,7 @@ def teacher_of(bench: Bench) -> Teacher:
 def trained(bench: Bench, kind: str) -> Teacher:
     """One teacher serves all seeds. Whoever comes first trains it, others wait."""
     with waiting(bench.work / f"{kind}-teacher") as folder:
-        if kind == "largest":
-            path = train_largest(RECIPE, bench.space, bench.data, folder, compute=bench.compute)
-        else:
-            path = train_residual(RESIDUALS[kind], bench.space, bench.data, folder, compute=bench.compute)
+        path = train_teacher(TRAINED[kind], bench.space, bench.data, folder, compute=bench.compute)
     return bench.judge(load_teacher(path))
 
 
@@ -48,7 +46,7 @@ def untrained(bench: Bench, kind: str) -> Teacher:
     label = kind.replace("-", " ")
     with seeded(bench.seed, f"{label} teacher"):
         if kind == "random":
-            config = RESIDUALS["residual"]
+            config = TRAINED["residual"]
             network: nn.Module = ResidualNetwork(ResidualConfig.for_space(bench.space, config.width_factor, config.depth))
         else:
             network = ScaledNetwork(ScaledConfig.for_space(bench.space, scaled(bench.space, largest(bench.space), Scaling())))

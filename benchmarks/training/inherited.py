@@ -33,7 +33,7 @@ from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.training.config import RESIDUAL, TeacherConfig, TrainingConfig
 from dna_deploy.training.network import Start, train_architecture
 from dna_deploy.training.recipe import Recipe
-from dna_deploy.training.teacher import train_residual
+from dna_deploy.training.teacher import train_teacher
 
 NETWORKS = ("24:k3e1/40:k3e1/80:k3e1", "24:k3e3/40:k5e3,p1/80:k3e3", "24:k5e3,k3e3/40:k5e6,k3e3/80:k5e6,k3e3")
 SEEDS, EPOCHS = (0, 1), (1, 2, 4)
@@ -66,7 +66,7 @@ def main() -> None:
 def trained_supernets(data: ImageData, folder: Path) -> dict[int, SupernetBlock]:
     compute = Compute(checkpoint_seconds=30)
     config = TeacherConfig(name=RESIDUAL, recipe=RECIPE.model_copy(update={"epochs": TEACHER_EPOCHS}))
-    teacher = load_teacher(train_residual(config, SPACE, data, folder / "teacher", compute=compute))
+    teacher = load_teacher(train_teacher(config, SPACE, data, folder / "teacher", compute=compute))
     rating = RatingConfig(epochs=SUPERNET_EPOCHS)
     work = block_work(SPACE, teacher, data, rating, folder / "supernets", compute)
     return train_blocks(work, range(len(SPACE.blocks)), silent)

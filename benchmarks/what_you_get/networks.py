@@ -31,7 +31,7 @@ from dna_deploy.spaces.chain import ChainSpace, HeadedSpace
 from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv
 from dna_deploy.training.config import RESIDUAL, TeacherConfig
 from dna_deploy.training.recipe import Recipe
-from dna_deploy.training.teacher import train_residual
+from dna_deploy.training.teacher import train_teacher
 
 SPACE, TABLE = "fashion", Path(__file__).parents[2] / "latency_tables" / "fashion.cpu-1thread.json"
 DATA = DataConfig(dataset="distorted-fashion-mnist", train_images=4000, rating_images=1000, validation_images=500)
@@ -84,7 +84,7 @@ class Workshop:
     @cached_property
     def blocks(self) -> BlockWork:
         """The block supernets, by the settings of the rating evidence."""
-        path = train_residual(TEACHER, self.space, self.data, self.folder / "teacher", compute=self.compute)
+        path = train_teacher(TEACHER, self.space, self.data, self.folder / "teacher", compute=self.compute)
         teacher, config = load_teacher(path), RatingConfig(epochs=EPOCHS, batch=BATCH)
         return block_work(self.space, teacher, self.data, config, self.folder / "blocks", self.compute)
 

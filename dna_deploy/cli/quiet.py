@@ -1,4 +1,4 @@
-"""``--quiet``: one flag that every command has, also those that are yet to be written."""
+"""Flags of groups: ``--quiet``, which every command has, and those that stand where a subcommand does not see them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from dna_deploy.cli.console import be_quiet
+from dna_deploy.errors import UsageError
 
 
 class QuietableGroup(TyperGroup):
@@ -18,6 +19,14 @@ class QuietableGroup(TyperGroup):
         super().__init__(**attributes)
         for command in self.commands.values():
             command.params.append(_quiet_option())
+
+
+def refuse_flags_before(context: typer.Context, subcommand: str) -> None:
+    """Raises `UsageError` for a flag of a group that nobody would hear of before ``subcommand``."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.expose_value and source is not None and source.name == "COMMANDLINE":
+            raise UsageError(f"{parameter.opts[0]} stands before {subcommand!r}, which does not see it", "write it behind")
 
 
 def _hear(wanted: bool) -> None:

@@ -26,9 +26,7 @@ from dna_deploy.search.quantities import Latency, Macs, Parameters, PeakMemory, 
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.space import SearchSpace
-from dna_deploy.targets.target import Precision
-
-BYTES_OF: Mapping[Precision, int] = {"fp32": 4, "fp16": 2, "int8": 1}
+from dna_deploy.targets.target import BYTES_OF
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -11,6 +12,8 @@ from dna_deploy.plugins import suggest
 
 Precision = Literal["fp32", "fp16", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
+BYTES_OF: Mapping[Precision, int] = {"fp32": 4, "fp16": 2, "int8": 1}
+"""Of a weight or an activation."""
 
 PROVIDERS = {"onnxruntime": "CPUExecutionProvider", "openvino": "CPU", "tensorrt": "cuda:0", "tensorrt_rtx": "cuda:0"}
 """What a target runs on that names its runtime and no provider."""

@@ -19,14 +19,14 @@ from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import digest_of
 from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.scaling import Scaling, largest, scaled
-from dna_deploy.training.config import TeacherConfig
+from dna_deploy.training.config import LARGEST, TeacherConfig
 from dna_deploy.training.fit import Run, fit
 from dna_deploy.training.recipe import Recipe
 
 FILE_NAME = "teacher.safetensors"
 
 
-def train_residual(
+def train_teacher(
     config: TeacherConfig,
     space: HeadedSpace,
     data: ImageData,
@@ -35,26 +35,16 @@ def train_residual(
     on_progress: OnProgress = silent,
     compute: Compute | None = None,
 ) -> Path:
-    """The file of a residual teacher; see `train_scaled`."""
-    shape = ResidualConfig.for_space(space, config.width_factor, config.depth)
+    """The file of a teacher trained here: the largest network of ``space``, or a residual one; see `train_scaled`."""
+    if config.name == LARGEST:
+        shape, name = ScaledConfig.for_space(space, scaled(space, largest(space), Scaling())), f"the largest of {space.name}"
+        return train_scaled(
+            shape, config.recipe, data, folder, name=f"{name} on {data.name}", on_progress=on_progress, compute=compute
+        )
+    residual = ResidualConfig.for_space(space, config.width_factor, config.depth)
     run = Run("teacher", teacher_identity(config, space, data), folder, compute or Compute(), subject="teacher")
     name = f"residual on {data.name}"
-    return _train(lambda: ResidualNetwork(shape), "teacher", name, config.recipe, data, run, on_progress)
-
-
-def train_largest(
-    recipe: Recipe,
-    space: HeadedSpace,
-    data: ImageData,
-    folder: Path,
-    *,
-    on_progress: OnProgress = silent,
-    compute: Compute | None = None,
-) -> Path:
-    """The file of a teacher that is the largest network of ``space``; see `train_scaled`."""
-    shape = ScaledConfig.for_space(space, scaled(space, largest(space), Scaling()))
-    name = f"the largest of {space.name} on {data.name}"
-    return train_scaled(shape, recipe, data, folder, name=name, on_progress=on_progress, compute=compute)
+    return _train(lambda: ResidualNetwork(residual), "teacher", name, config.recipe, data, run, on_progress)
 
 
 def train_scaled(

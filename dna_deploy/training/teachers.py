@@ -15,8 +15,8 @@ from dna_deploy.nets.teachers.pretrained import Known, load_pretrained
 from dna_deploy.nets.teachers.teacher import is_teacher_file, load_teacher, write_pretrained
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.spaces.chain import HeadedSpace
-from dna_deploy.training.config import LARGEST, RESIDUAL, TeacherConfig
-from dna_deploy.training.teacher import FILE_NAME, is_finished, teacher_identity, train_largest, train_residual
+from dna_deploy.training.config import TeacherConfig
+from dna_deploy.training.teacher import FILE_NAME, is_finished, teacher_identity, train_teacher
 
 _BATCH = 64
 _WEIGHT_ENDINGS = frozenset({".pth", ".pt", ".bin", ".ckpt", ".tar", ".safetensors", ".pth.tar"})
@@ -42,10 +42,8 @@ def make_teacher(
     """
     config.check()
     _check_file(config)
-    if config.name == RESIDUAL:
-        return train_residual(config, space, data, folder, on_progress=on_progress, compute=compute)
-    if config.name == LARGEST:
-        return train_largest(config.recipe, space, data, folder, on_progress=on_progress, compute=compute)
+    if config.is_trained_here:
+        return train_teacher(config, space, data, folder, on_progress=on_progress, compute=compute)
     if Path(config.name).is_file():
         load_teacher(Path(config.name)).check_fits(space)
         return Path(config.name)

@@ -55,6 +55,8 @@ NEEDS_TORCH = ("rate", "train", "export")
 MISTAKES = [
     ("search --space fasion --latency 20ms", 2, "unknown space 'fasion'", "did you mean 'fashion'?"),
     ("search --latency 20ms promise", 2, "--latency stands before 'promise'", "write it behind"),
+    ("search -q promise --macs 4M", 2, "a promise is one latency budget, not 0", "--latency 20ms"),
+    ("tables --json show notes.txt", 2, "--json stands before 'show'", "write it behind"),
     ("search promise --macs 4M", 2, "a promise is one latency budget, not 0", "--latency 20ms"),
     ("portfolio --macs 4M", 2, "0 devices cannot be grouped", "give 1 to 12 latency budgets"),
     ("search --space fashion --latency 20", 2, "duration '20' has no unit", "write it like 20ms"),

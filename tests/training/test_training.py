@@ -33,7 +33,7 @@ from dna_deploy.training.config import TeacherConfig, TrainingConfig, usual_epoc
 from dna_deploy.training.fit import Run, begin, fit
 from dna_deploy.training.network import train_architecture
 from dna_deploy.training.recipe import Recipe
-from dna_deploy.training.teacher import train_residual
+from dna_deploy.training.teacher import train_teacher
 from dna_deploy.training.teachers import make_teacher
 from tests.learning.gradients import check_portions
 from tests.toy import SPACE, toy_data, toy_teacher
@@ -164,8 +164,8 @@ def test_processes_take_no_portions_since_others_would_wait_elsewhere(tmp_path: 
 
 def test_a_teacher_trained_here_resumes_and_loads(tmp_path: Path) -> None:
     config = TeacherConfig(name="residual", recipe=Recipe(epochs=2, batch=16))
-    path = train_residual(config, SPACE, toy_data(), tmp_path)
-    assert train_residual(config, SPACE, toy_data(), tmp_path) == path
+    path = train_teacher(config, SPACE, toy_data(), tmp_path)
+    assert train_teacher(config, SPACE, toy_data(), tmp_path) == path
     teacher = load_teacher(path)
     teacher.check_fits(SPACE)
     assert make_teacher(TeacherConfig(name=str(path)), SPACE, toy_data(), tmp_path) == path

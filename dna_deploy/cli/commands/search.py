@@ -14,12 +14,11 @@ from dna_deploy.cli.options.constraints import Constraints
 from dna_deploy.cli.options.general import SPACE_AND_QUANTILE, Json
 from dna_deploy.cli.options.groups import spread
 from dna_deploy.cli.options.tables import LatencyTables, Ratings
-from dna_deploy.cli.quiet import QuietableGroup
+from dna_deploy.cli.quiet import QuietableGroup, refuse_flags_before
 from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.cli.views.prediction import network_line, network_values
 from dna_deploy.cli.views.refinement import refinement_view
 from dna_deploy.cli.views.search import search_view
-from dna_deploy.errors import UsageError
 from dna_deploy.pipeline.settings import Settings
 
 app = typer.Typer(cls=QuietableGroup, invoke_without_command=True)
@@ -50,7 +49,7 @@ def search(
     Example: dna-deploy search --latency 20ms --shortlist 64 --refine runs/rate-1a2b3c4d
     """
     if context.invoked_subcommand is not None:
-        _refuse_flags_before(context, context.invoked_subcommand)
+        refuse_flags_before(context, context.invoked_subcommand)
         return
     space, latency_tables = tables.read_chain(settings.space)
     table = ratings.read(space.name)
@@ -64,11 +63,3 @@ def search(
     changed = refinement_view(found.refinement, found.by_sum) if found.refinement else ""
     print_result("\n\n".join(filter(None, [search_view(found.outcome), network_line(*predicted), changed])))
     note(f"wrote {output} · next: dna-deploy train {output}")
-
-
-def _refuse_flags_before(context: typer.Context, subcommand: str) -> None:
-    """Raises `UsageError` for a flag that stands where nobody would hear of it."""
-    for parameter in context.command.params:
-        source = context.get_parameter_source(parameter.name or "")
-        if source is not None and source.name == "COMMANDLINE":
-            raise UsageError(f"{parameter.opts[0]} stands before {subcommand!r}, which does not see it", "write it behind")

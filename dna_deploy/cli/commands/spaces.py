@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.options.general import Json
 
 if TYPE_CHECKING:
     from dna_deploy.spaces.space import SearchSpace
 
 
-def spaces(json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+def spaces(json: Json = False) -> None:
     """List the search spaces: what can be chosen, and how many networks that makes.
 
     Example: dna-deploy spaces --json

@@ -10,9 +10,10 @@ import typer
 from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.options.general import Json
 from dna_deploy.cli.options.groups import Knobs, spread
-from dna_deploy.cli.quiet import QuietableGroup
+from dna_deploy.cli.quiet import QuietableGroup, refuse_flags_before
 from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.pipeline.settings import Settings
+from dna_deploy.targets.target import BYTES_OF
 
 if TYPE_CHECKING:
     from dna_deploy.latency.oddities import Oddity
@@ -36,6 +37,7 @@ def tables(
     Example: dna-deploy tables
     """
     if context.invoked_subcommand is not None:
+        refuse_flags_before(context, context.invoked_subcommand)
         return
     from dna_deploy.errors import DnaDeployError
     from dna_deploy.records.latency_table import LatencyTable
@@ -241,7 +243,7 @@ def _kit_of(table: LatencyTable) -> ProbeKit:
 
 
 def _row_values(row: LatencyRow, table: LatencyTable) -> dict[str, object]:
-    layer, width = row.placed, _bytes_each(table)
+    layer, width = row.placed, BYTES_OF[table.target.precision]
     return {
         **row.model_dump(),
         "parameters": layer.parameters,
@@ -254,15 +256,11 @@ def _row_values(row: LatencyRow, table: LatencyTable) -> dict[str, object]:
 def _row_cells(row: LatencyRow, table: LatencyTable) -> tuple[object, ...]:
     from dna_deploy.units import Bytes, Count, Duration
 
-    layer, width = row.placed, _bytes_each(table)
+    layer, width = row.placed, BYTES_OF[table.target.precision]
     return (
         layer, Duration(row.latency_s), f"{row.standard_error_s / row.latency_s:.1%}", Count(layer.macs),
         Bytes(layer.deployed_parameters * width), Bytes(layer.peak_activation_elements * width * table.target.batch),
     )  # fmt: skip
-
-
-def _bytes_each(table: LatencyTable) -> int:
-    return {"fp32": 4, "fp16": 2, "int8": 1}[table.target.precision]
 
 
 def _oddity(oddity: Oddity) -> dict[str, object]:

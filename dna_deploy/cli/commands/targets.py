@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.options.general import Json
 
 
 def targets(
     profiles: Annotated[Path, typer.Option(help="The folder of targets.")] = Path("profiles"),
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """List the targets of this project and the runtimes of this machine, and say why some cannot be used here.
 

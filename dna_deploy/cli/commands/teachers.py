@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated
-
-import typer
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.options.general import Json
 
 _PACKAGES = {
     "timm": ("timm",),
@@ -23,7 +21,7 @@ _WEIGHTS = {
 _TRAINED_HERE = {"largest": "the largest network of the space", "residual": "a small residual network (quicker)"}
 
 
-def teachers(json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+def teachers(json: Json = False) -> None:
     """List the teachers: what there is, and what cannot be loaded here and why.
 
     Example: dna-deploy teachers

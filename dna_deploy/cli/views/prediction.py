@@ -16,12 +16,12 @@ def prediction_values(rating: float, kind: ScoreKind) -> dict[str, object]:
     """The key of JSON about what a rating predicts; none where it predicts nothing but itself."""
     from dna_deploy.records.score import RATING
 
-    return {} if kind == RATING else {_key(kind): kind.of_rating(rating)}
+    return {} if kind == RATING else {kind.key: kind.of_rating(rating)}
 
 
 def network_values(best: FoundNetwork, table: RatingTable, path: Path) -> dict[str, object]:
     """The keys of JSON about what is predicted of a network; none where its ratings are not calibrated."""
-    values, key = prediction_values(best.rating, table.score), _key(table.score)
+    values, key = prediction_values(best.rating, table.score), table.score.key
     if not values:
         return {}
     values[f"{key}_standard_error"] = _error(best, table.score)
@@ -44,10 +44,6 @@ def network_line(best: FoundNetwork, table: RatingTable, path: Path) -> str:
         f"{line}, 95 % interval {low} to {high}\n"
         f"networks left out of the fit were predicted {kind.text(calibration.error, decimals)} off (root mean square)"
     )
-
-
-def _key(kind: ScoreKind) -> str:
-    return kind.name.replace(" ", "_")
 
 
 def _error(best: FoundNetwork, kind: ScoreKind) -> float:
