@@ -29,8 +29,8 @@ from dna_deploy.latency.table import table_from_runs
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.model_card import Absent, ModelCard
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.scaling import of_size
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import default_target
@@ -56,7 +56,7 @@ def demos(count: int, folder: Path, arguments: list[str]) -> Iterator[tuple[str,
         yield str(number + 1), str(code), card.promise, card.verdict, looks
 
 
-def unseen(space: ChainSpace, each: int, seed: int) -> dict[str, list[Architecture]]:
+def unseen(space: HeadedSpace, each: int, seed: int) -> dict[str, list[Architecture]]:
     """Networks of every size, drawn by a seed that no kit uses."""
     rng = random.Random(f"unseen {seed}")
     return {
@@ -65,7 +65,7 @@ def unseen(space: ChainSpace, each: int, seed: int) -> dict[str, list[Architectu
     }
 
 
-def coverage(space: ChainSpace, table: LatencyTable, plan: SamplingPlan, each: int, seed: int) -> Iterator[tuple[str, ...]]:
+def coverage(space: HeadedSpace, table: LatencyTable, plan: SamplingPlan, each: int, seed: int) -> Iterator[tuple[str, ...]]:
     """One size a row: the share of intervals that cover, how wide they are, and how far off predictions are."""
     for name, networks in unseen(space, each, seed).items():
         errors, widths, twice = [], [], []
@@ -98,7 +98,7 @@ def main() -> None:
             print(tabulate(rows, ("demo", "exit code", "promise", "verdict", "pace"), disable_numparse=True))
             print(f"\n{sum(row[2] == 'kept' for row in rows)} of {len(rows)} kept")
             return
-        bare, target = find_space(asked.space), default_target()
+        bare, target = find_chain(asked.space), default_target()
         space = bare.with_head(bare.head_for(CLASSES))
         plan = SamplingPlan(rounds=asked.rounds, steady=asked.steady)
         run = profile_kit(cached_kit(space), target, plan, Path(name) / "journal")

@@ -39,7 +39,7 @@ from dna_deploy.records.samples import Samples
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.placed import PlacedLayer
+from dna_deploy.spaces.placed import PlacedLayer, in_a_row
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import default_target
 
@@ -64,8 +64,9 @@ class Models:
 
 
 def parts_of(content: bytes) -> GraphParts:
+    """The graph of a kit's layer, to be joined with others."""
     graph = onnx.load_from_string(content).graph
-    return GraphParts(tuple(graph.node), tuple(graph.initializer), graph.input[0], graph.output[0])
+    return GraphParts(tuple(graph.node), tuple(graph.initializer), tuple(graph.input), graph.output[0])
 
 
 def single_operators(content: bytes) -> list[bytes]:
@@ -103,7 +104,7 @@ def build(space: ChainSpace, kit: ProbeKit, folder: Path) -> Models:
         layer = PlacedLayer.parse(probe.key)
         if layer.output == layer.input:
             part = parts_of(kit.graphs[probe.file])
-            models.add(f"repeated-{probe.file}", GraphParts.chained([part] * REPEATS).as_model())
+            models.add(f"repeated-{probe.file}", GraphParts.joined([part] * REPEATS, in_a_row([layer] * REPEATS)).as_model())
     return models
 
 
@@ -168,7 +169,8 @@ def interpolation_over_macs(of: Evidence) -> Predict:
         return float(sum(layer.macs for layer in of.space.place(architecture)))
 
     chosen = sorted((macs(of.fitted[place][0]), median(of.fitted[place][1])) for place in (0, len(of.fitted) // 2, -1))
-    return lambda architecture: float(np.interp(macs(architecture), *zip(*chosen, strict=True)))
+    costs, seconds = zip(*chosen, strict=True)
+    return lambda architecture: float(np.interp(macs(architecture), costs, seconds))
 
 
 def regression(of: Evidence, networks: int) -> Predict:

@@ -17,8 +17,6 @@ from tabulate import tabulate
 
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.profile_run import ProfileRun
-from dna_deploy.spaces.catalog import find_space
-from dna_deploy.spaces.heads import parse_head
 
 TERMS = {"sum of rows": (0,), "+ layers": (0, 1), "+ bytes of weights": (0, 2), "+ both": (0, 1, 2)}
 FITTED, TRIES = (10, 16, 25), 200
@@ -44,7 +42,7 @@ def main() -> None:
     table = LatencyTable.read(asked.table)
     records = map(ProfileRun.read, (asked.profiles / table.target.name / "runs").glob("*.json"))
     run = {record.digest: record for record in records}[table.runs[-1]]
-    space = find_space(table.space).with_head(parse_head(table.head))
+    space = table.find_networks()
     features, taken, twice = [], [], []
     for probe in run.of("calibration", "validation"):
         layers = space.place(space.parse(probe.key))

@@ -39,7 +39,7 @@ from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.search import Constraint, Latency, search
 from dna_deploy.spaces.catalog import find_chain
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.units import Duration
 
@@ -96,7 +96,7 @@ def spread(fastest_s: float, slowest_s: float, count: int) -> list[Duration]:
 
 
 def find(
-    space: ChainSpace, ratings: RatingTable, table: LatencyTable, budget: Duration, reference: str, plan: SamplingPlan
+    space: HeadedSpace, ratings: RatingTable, table: LatencyTable, budget: Duration, reference: str, plan: SamplingPlan
 ) -> Found:
     def best(with_table: LatencyTable) -> SearchOutcome:
         limit = Constraint(Latency(), at_most=budget.seconds)
@@ -111,7 +111,7 @@ def find(
     return Found(budget.seconds, first, chosen, rounds, took[first], took[chosen] if chosen else None, took[reference])
 
 
-def measured_again(space: ChainSpace, table: LatencyTable, architectures: list[str], plan: SamplingPlan) -> dict[str, float]:
+def measured_again(space: HeadedSpace, table: LatencyTable, architectures: list[str], plan: SamplingPlan) -> dict[str, float]:
     networks = list(dict.fromkeys(architectures))
     with tempfile.TemporaryDirectory() as folder:
         files = {

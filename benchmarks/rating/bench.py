@@ -13,7 +13,7 @@ from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.work import BlockWork, block_work
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.training.accuracy import measure_accuracy
 
 Scores = dict[str, list[float]]
@@ -45,7 +45,7 @@ class Bench:
         return self.work / f"{experiment}-{self.seed}"
 
     @property
-    def space(self) -> ChainSpace:
+    def space(self) -> HeadedSpace:
         return self.listed.search_space
 
     @property

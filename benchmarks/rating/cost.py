@@ -56,7 +56,7 @@ def block_row(space: ChainSpace, index: int, teacher: Teacher, features: list[to
         optimiser.zero_grad(set_to_none=True)
 
     step(0)
-    step_s = seconds(lambda: [step(number) for number in range(1, STEPS + 1)]) / STEPS
+    step_s = seconds(lambda: list(map(step, range(1, STEPS + 1)))) / STEPS
     before, after = features[index][:RATED], features[index + 1][:RATED]
     with torch.no_grad():
         image_s = seconds(lambda: rate_batch(supernet, before, after)) / RATED

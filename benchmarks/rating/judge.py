@@ -133,8 +133,8 @@ def ceilings(truth: Truth) -> dict[str, float]:
         "given MACs": tau_given(first, second, (truth.macs,)),
         "given MACs and parameters": tau_given(first, second, (truth.macs, truth.parameters)),
         "within bands": tau_within(first, second, bands),
-        "top 1, points": 100 * np.mean([gain_within(first, second, bands, 1), gain_within(second, first, bands, 1)]),
-        "top 5, points": 100 * np.mean([gain_within(first, second, bands, 5), gain_within(second, first, bands, 5)]),
+        "top 1, points": 100 * float(np.mean([gain_within(first, second, bands, 1), gain_within(second, first, bands, 1)])),
+        "top 5, points": 100 * float(np.mean([gain_within(first, second, bands, 5), gain_within(second, first, bands, 5)])),
     }
 
 

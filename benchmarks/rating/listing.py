@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-import onnx
 
+from benchmarks.latency.fidelity import parts_of
 from benchmarks.rating.drawing import PLANS, WIDTH, draw_bands, draw_far_apart
 from benchmarks.rating.truth import TRUTHS, ListedNetwork, NetworkList
 from dna_deploy.data.config import DataConfig
@@ -83,14 +83,14 @@ def measure(
 ) -> tuple[dict[Architecture, Samples], Fingerprint]:
     """Timed runs of networks made of the very layers that profiling measures, all of them interleaved."""
     kit = cached_kit(space)
-    parts = {probe.key: _parts_of(kit.graphs[probe.file]) for probe in kit.probes("layer")}
+    parts = {probe.key: parts_of(kit.graphs[probe.file]) for probe in kit.probes("layer")}
     visits: dict[str, list[tuple[int, ...]]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         kit.unpack(folder)
-        files = {}
+        files = dict[str, Path]()
         for architecture in architectures:
-            chain = GraphParts.chained([parts[layer.key] for layer in space.place(architecture)])
+            chain = GraphParts.joined([parts[layer.key] for layer in space.place(architecture)], space.wires(architecture))
             files[str(architecture)] = folder / f"network-{len(files)}.onnx"
             files[str(architecture)].write_bytes(chain.as_model())
         with IsolatedBench(default_target(), plan, files) as bench:
@@ -100,8 +100,3 @@ def measure(
                 visits.setdefault(visit.name, []).append(visit.samples_ns)
             fingerprint = bench.fingerprint
     return {space.parse(name): Samples(visits_ns=tuple(seen)) for name, seen in visits.items()}, fingerprint
-
-
-def _parts_of(content: bytes) -> GraphParts:
-    graph = onnx.load_from_string(content).graph
-    return GraphParts(tuple(graph.node), tuple(graph.initializer), graph.input[0], graph.output[0])

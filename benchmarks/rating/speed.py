@@ -63,7 +63,7 @@ def deep_block() -> tuple[ChainSpace, Teacher]:
         input=FeatureMap(16, 14, 14),
         stem=(),
         blocks=(Block(1, (Cell.uniform(16, DEPTH, OPERATIONS),)),),
-        head=find_chain("fashion").with_head().head,
+        usual_head=find_chain("fashion").usual_head,
     )
     config = ResidualConfig(in_channels=16, stem_width=16, stem_stride=1, widths=(32,), strides=(1,), depth=1, classes=10)
     return space, Teacher.freeze("random", "random", ResidualNetwork(config), space.input)
@@ -169,7 +169,7 @@ def memory() -> dict[str, float]:
     space, teacher = deep_block()
     supernet = build_supernet(space, 0, teacher, RatingConfig())
     alive: list[weakref.ref[torch.Tensor]] = []
-    for operations in supernet.trunks[0].layers:
+    for operations in supernet.trunks[0].layers:  # type: ignore[union-attr]
         for operation in operations:
             operation.register_forward_hook(lambda _module, _input, output: alive.append(weakref.ref(output)))
     most = 0

@@ -17,7 +17,7 @@ from dna_deploy.data.splits import ImageData, load_data
 from dna_deploy.records.files import Part, Provenance, Record
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog import find_chain
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.training.recipe import Recipe
 
@@ -51,7 +51,7 @@ class NetworkList(Record):
     networks: tuple[ListedNetwork, ...]
 
     @cached_property
-    def search_space(self) -> ChainSpace:
+    def search_space(self) -> HeadedSpace:
         space = find_chain(self.space).with_head()
         if space.digest != self.space_digest:
             raise SystemExit(f"the space {self.space!r} is no longer that of the ground truth")

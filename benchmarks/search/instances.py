@@ -15,7 +15,7 @@ from dna_deploy.records.files import Provenance
 from dna_deploy.records.latency_table import Calibration, LatencyRow, LatencyTable
 from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import ChainSpace, HeadedSpace
 from dna_deploy.spaces.heads import describe_head
 from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv
 from dna_deploy.spaces.placed import PlacedLayer
@@ -26,12 +26,12 @@ from dna_deploy.targets.target import Target
 PROVENANCE = Provenance(created_at="2026-01-01T00:00:00+00:00", tool_version="0", python_version="3", host="h", command="c")
 
 
-def latency_table(space: ChainSpace, seed: int, target: str = "device") -> LatencyTable:
+def latency_table(space: HeadedSpace, seed: int, target: str = "device") -> LatencyTable:
     """A plausible table: 4 GMAC/s, 2 G elements/s, 15 us a layer, 20 % spread."""
     rng = random.Random(seed)
 
     def row(layer: PlacedLayer) -> LatencyRow:
-        moved = sum(conv.input.elements + conv.output.elements for conv in layer.convolutions)
+        moved = sum(shape.elements for step in layer.steps for shape in (*step.inputs, step.output))
         latency = (15e-6 + layer.macs / 40e9 + moved / 2e9) * math.exp(rng.gauss(0, 0.2))
         return LatencyRow(layer=layer.key, latency_s=latency, standard_error_s=0.005 * latency, samples=60)
 
@@ -73,7 +73,7 @@ def rating_table(space: ChainSpace, seed: int, noise: float = 0.01) -> RatingTab
     )  # fmt: skip
 
 
-def long_space(blocks: int, candidates: int) -> ChainSpace:
+def long_space(blocks: int, candidates: int) -> HeadedSpace:
     """A space with this many blocks and about this many candidates a block; every fourth block has two widths."""
     operations = tuple(MBConv(kernel, expansion) for kernel in (3, 5, 7, 9, 11, 13, 15) for expansion in (2, 3, 4, 6))
     depth = 3 if candidates > 500 else 2

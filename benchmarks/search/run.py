@@ -20,9 +20,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -33,7 +34,7 @@ from dna_deploy.search.front import trade_off
 from dna_deploy.search.solver.exact import solve
 from dna_deploy.spaces.block import Block
 from dna_deploy.spaces.catalog import find_chain
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 
 HERE, BENCHMARKS = Path(__file__).parent, Path(__file__).parents[1]
 ENVIRONMENTS = {
@@ -43,8 +44,10 @@ ENVIRONMENTS = {
 COSTS = (Latency("one"), Latency("two"), Macs())
 PATIENCE_S, IMPORTING_S = 20, 180
 
+Result = TypeVar("Result")
 
-def simple_space() -> ChainSpace:
+
+def simple_space() -> HeadedSpace:
     space = find_chain("mbconv").with_head()
     wanted = ((2, 24), (4, 40), (4, 80), (4, 112), (4, 192), (1, 320))
     blocks = zip(space.blocks, wanted, strict=True)
@@ -54,7 +57,7 @@ def simple_space() -> ChainSpace:
     return replace(space, name="mbconv-simple", blocks=tuple(cells))
 
 
-def model_of(space: ChainSpace, seed: int) -> CostModel:
+def model_of(space: HeadedSpace, seed: int) -> CostModel:
     tables = [latency_table(space, 10 * seed + 1, "one"), latency_table(space, 10 * seed + 2, "two")]
     return CostModel.build(space, rating_table(space, seed), tables, COSTS)
 
@@ -105,11 +108,11 @@ def peer(name: str, path: Path) -> tuple[float | None, float | None]:
     return body["rating"], body["seconds"]
 
 
-def timed(call: object, repeats: int = 5) -> tuple[object, float]:
+def timed(call: Callable[[], Result], repeats: int = 5) -> tuple[Result, float]:
     times = []
     for _ in range(repeats):
         began = time.perf_counter()
-        result = call()  # type: ignore[operator]
+        result = call()
         times.append(time.perf_counter() - began)
     return result, statistics.median(times)
 
@@ -130,8 +133,8 @@ def compare(title: str, cases: list[tuple[CostModel, list[Constraint], int]]) ->
     print(f"{'dna-deploy':14} {gap:>9} {worst:>9} {1e3 * median:8.2f} ms   1x", flush=True)
     for name in ENVIRONMENTS:
         answers = [peer(name, path) for path in files]
-        seconds = [took for _, took in answers if took is not None]
-        if not seconds:
+        times = [took for _, took in answers if took is not None]
+        if not times:
             print(f"{name:14} never returned in {PATIENCE_S} s", flush=True)
             continue
         pairs = [
@@ -139,7 +142,7 @@ def compare(title: str, cases: list[tuple[CostModel, list[Constraint], int]]) ->
         ]
         gaps = [100 * (rating / best - 1) for rating, best in pairs]
         missed = len(answers) - len(gaps)
-        took = statistics.median(seconds)
+        took = statistics.median(times)
         shown = (f"{statistics.mean(gaps):7.2f} %", f"{max(gaps):7.2f} %") if gaps else ("none", "found")
         note = f", none found in {missed}" if missed and gaps else ""
         print(f"{name:14} {shown[0]:>9} {shown[1]:>9} {1e3 * took:8.1f} ms   {took / median:,.0f}x{note}", flush=True)

@@ -66,7 +66,7 @@ def main() -> None:
 
 def report(settings: Sequence[Setting], seeds: range, folder: Path) -> Setting:
     """Prints the accuracies of some settings; the best one."""
-    found = {setting: [] for setting in settings}
+    found: dict[Setting, list[float]] = {setting: [] for setting in settings}
     for seed, setting, number in product(seeds, settings, range(len(NETWORKS))):  # a seed at a time: a stop leaves a whole grid
         found[setting].append(accuracy(setting, number, seed, folder))
     best = max(found, key=lambda setting: float(np.mean(found[setting])))

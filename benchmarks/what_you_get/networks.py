@@ -27,7 +27,7 @@ from dna_deploy.search.black_box import search_black_box
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.catalog import find_chain
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import ChainSpace, HeadedSpace
 from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv
 from dna_deploy.training.config import RESIDUAL, TeacherConfig
 from dna_deploy.training.recipe import Recipe
@@ -59,7 +59,7 @@ class Network:
     role: str
     budget_s: float | None
     """None: hand-made, for whichever budget its measured latency fits."""
-    space: ChainSpace
+    space: HeadedSpace
     architecture: Architecture
 
 
@@ -70,7 +70,7 @@ class Workshop:
     folder: Path
 
     @cached_property
-    def space(self) -> ChainSpace:
+    def space(self) -> HeadedSpace:
         return find_chain(SPACE).with_head()
 
     @cached_property
@@ -126,7 +126,7 @@ def _within(workshop: Workshop, budget_s: float, tell: Callable[[str], None]) ->
     outcome = search(space, workshop.ratings, [table], limits, top=SHORTLIST, prefer_cheaper=False)
     yield "searched by block ratings", outcome.network(space)
     shortlist = [space.parse(network.architecture) for network in (outcome.best, *outcome.others)]
-    yield "searched and refined", space.parse(refine(workshop.blocks, workshop.ratings, shortlist).networks[0].architecture)
+    yield "searched and refined", space.parse(refine([workshop.blocks], workshop.ratings, shortlist).networks[0].architecture)
     assert outcome.largest is not None
     yield "largest that fits", space.parse(outcome.largest.architecture)
     yield "chosen by SPOS", _by_one_shot(workshop, limits, budget_s, tell).network(space)
@@ -157,7 +157,7 @@ def _by_chance(workshop: Workshop, budget_s: float) -> list[Architecture]:
     return list(found)
 
 
-def hand_made(like: ChainSpace, width: float) -> ChainSpace:
+def hand_made(like: HeadedSpace, width: float) -> HeadedSpace:
     """MobileNetV3-Small (arXiv 1905.02244) for small pictures, a space of one network: its kernels, its expansions rounded
     to whole numbers, squeeze-excitation and hard-swish from the second stage on; its later stages as deep as three strides
     allow. ``width`` multiplies all channels, in steps of 4."""

@@ -31,7 +31,7 @@ from dna_deploy.latency.isolation import IsolatedBench
 from dna_deploy.latency.sampling import sample
 from dna_deploy.records.samples import Samples
 from dna_deploy.spaces.catalog import find_chain
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import default_target
 from dna_deploy.training.config import TrainingConfig
@@ -60,7 +60,7 @@ def networks() -> list[Network]:
     """All networks; chosen once, and exported without training, since latency does not depend on weights."""
 
     def make() -> dict[str, Any]:
-        rows = []
+        rows = list[dict[str, Any]]()
         for network in choose(Workshop(WORK), tell):
             folder = WORK / "untrained" / f"{len(rows):02}"
             export_architecture(network.space, network.architecture, None, folder)
@@ -76,7 +76,7 @@ def networks() -> list[Network]:
     ]
 
 
-def space_called(name: str) -> ChainSpace:
+def space_called(name: str) -> HeadedSpace:
     """A space of the catalogue, or one of the hand-made networks."""
     kind, _, width = name.partition("-")
     return (

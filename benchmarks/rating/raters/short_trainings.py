@@ -68,7 +68,7 @@ def calibrated(bench: Bench) -> Scores:
         reached = short_accuracies(judged, chosen, bench)
         model = CalibratedModel.fit(features, positions(bench.space, chosen), reached)
         parts = model.of_candidates()
-        scores[f"calibrated by {size}"] = sum(part[places[:, block]] for block, (part, _) in enumerate(parts)).tolist()
+        scores[f"calibrated by {size}"] = np.sum([part[places[:, block]] for block, (part, _) in enumerate(parts)], 0).tolist()
         scores[f"calibrated by {size}, with neighbours"] = model.predict(places).mean.tolist()
         drawn = drawn_networks(bench, size)
         fresh = fresh_accuracies(judged, drawn, bench)
@@ -92,7 +92,7 @@ def fresh_accuracies(judged: BlockWork, networks: Sequence[Architecture], bench:
     """The same from fresh weights."""
     recipe, folder = SHORT.model_copy(update={"seed": bench.seed}), bench.folder / "fresh"
     trained = [
-        train_shortly(judged.space, network, {}, judged.data, recipe, folder, "fresh weights", compute=bench.compute)
+        train_shortly(bench.space, network, {}, judged.data, recipe, folder, "fresh weights", compute=bench.compute)
         for network in networks
     ]
     return np.array([training.reached.value for training in trained])
