@@ -118,7 +118,7 @@ def _names(root: Path, numbers: set[int]) -> tuple[dict[int, str], tuple[str, ..
     path = root / CLASSES_FILE
     if not path.exists():
         return {number: str(number) for number in numbers}, ()
-    names: Sequence[str] = [class_name(line.strip()) for line in read_lines(path)]
+    names: Sequence[str] = [class_name(line.strip()) for line in read_lines(path) if line.strip()]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise UsageError(f"{path} names the class {twice!r} twice", "give every class a name of its own")
