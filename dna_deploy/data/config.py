@@ -8,13 +8,17 @@ from pydantic import Field
 
 from dna_deploy.records.files import Part
 
+MOST_MEGAPIXELS = 250.0
+
 
 class Reading(Part):
     """How image files of a folder or of shards become pixels, and what is done about those that cannot be read."""
 
     skip_broken: bool = Field(False, description="leave out images that cannot be read, instead of refusing the data set")
     background: str = Field("white", description="what shows through transparent images: a colour's name, or #rrggbb")
-    most_megapixels: float = Field(250.0, gt=0, description="larger images are refused: they may be made to fill memory")
+    most_megapixels: float = Field(
+        MOST_MEGAPIXELS, gt=0, description="larger images are refused: they may be made to fill memory"
+    )
 
 
 class DataConfig(Reading):

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
+from dna_deploy.data.config import MOST_MEGAPIXELS
 from dna_deploy.data.rendering import Mode, Rendering, as_mode, upright
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.shapes import FeatureMap
@@ -29,8 +30,6 @@ RESIZE_RATIO = 256 / 224
 
 LARGE_PIXELS = 89_478_485
 """Where Pillow begins to warn. Larger JPEG files are decoded at a fraction of their size, and large images one at a time."""
-
-MOST_MEGAPIXELS = 250.0
 
 UNREADABLE = (
     OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError, RuntimeError, MemoryError,
@@ -55,7 +54,9 @@ class ImageFile(Protocol):
     def read_bytes(self) -> bytes: ...
 
 
-def decode(file: ImageFile, shape: FeatureMap, rendering: Rendering | None = None) -> npt.NDArray[np.uint8]:
+def decode(
+    file: ImageFile, shape: FeatureMap, rendering: Rendering | None = None, most_megapixels: float = MOST_MEGAPIXELS
+) -> npt.NDArray[np.uint8]:
     """The image in a file, resized and centre-cropped, ``(channels, height, width)``.
 
     Raises:
@@ -63,7 +64,7 @@ def decode(file: ImageFile, shape: FeatureMap, rendering: Rendering | None = Non
     """
     mode = mode_of(shape)
     try:
-        with opened(file.read_bytes()) as image:
+        with opened(file.read_bytes(), most_megapixels) as image:
             return fitted(as_mode(upright(image), mode, rendering or Rendering()), shape)
     except UNREADABLE as error:
         raise UsageError(f"{file} {reason(error)}", "repair or remove the file") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,22 +13,28 @@ import torch
 from dna_deploy.data.decoding import ImageFile, decode
 from dna_deploy.data.rendering import Rendering
 from dna_deploy.spaces.shapes import FeatureMap
+from dna_deploy.targets.machine import usable_processors
 
 STORED_BYTES = 2 << 30
 """Of sets up to this size each image is decoded once; larger ones are decoded whenever they are seen."""
 
 
 class EncodedImages:
-    """Images that are decoded by as many threads as there are processors.
+    """Images that are decoded by as many threads as there are processors for this process.
 
     What nobody asks for is never decoded and takes no memory. Another process is sent what was decoded so far.
     """
 
     def __init__(
-        self, files: Sequence[ImageFile], classes: npt.NDArray[np.int64], shape: FeatureMap, rendering: Rendering
+        self,
+        files: Sequence[ImageFile],
+        classes: npt.NDArray[np.int64],
+        shape: FeatureMap,
+        rendering: Rendering,
+        most_megapixels: float,
     ) -> None:
         self._files, self._classes = tuple(files), classes
-        self._shape, self._rendering = shape, rendering
+        self._shape, self._rendering, self._most_megapixels = shape, rendering, most_megapixels
         self._pixels: npt.NDArray[np.uint8] | None = None
         if len(files) * shape.elements <= STORED_BYTES:
             self._pixels = np.empty((len(files), shape.channels, shape.height, shape.width), np.uint8)  # touched when filled
@@ -58,8 +63,9 @@ class EncodedImages:
         return torch.from_numpy(self._classes[indices.numpy()])
 
     def _decode(self, positions: npt.NDArray[np.int64]) -> list[npt.NDArray[np.uint8]]:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return list(pool.map(lambda index: decode(self._files[index], self._shape, self._rendering), positions))
+        files = [self._files[position] for position in positions]
+        with ThreadPoolExecutor(len(usable_processors())) as pool:
+            return list(pool.map(lambda file: decode(file, self._shape, self._rendering, self._most_megapixels), files))
 
     def __getstate__(self) -> dict[str, Any]:
         decoded = None if self._pixels is None else self._pixels[self._is_decoded]

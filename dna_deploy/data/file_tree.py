@@ -54,13 +54,17 @@ def read_tree(root: Path, left_out: LeftOut) -> Tree:
     """Lists a folder; links are followed, but never in circles.
 
     Raises:
-        UsageError: it is no folder, or a folder in it cannot be read.
+        UsageError: it is no folder, or what lies in it cannot be read.
     """
     if not root.is_dir():
         raise UsageError(f"there is no folder {readable(str(root))}", "give a folder with one folder of images a class")
     files: list[TreeFile] = []
     folders: list[str] = []
-    _collect(str(root), "", (os.path.realpath(root),), (files, folders), left_out)
+    try:
+        _collect(str(root), "", (os.path.realpath(root),), (files, folders), left_out)
+    except OSError as error:
+        place = readable(str(Path(error.filename or root)))
+        raise UsageError(f"cannot read {place}: {error.strerror or error}", "make it readable, or move it away") from error
     return Tree(root, tuple(files), tuple(folders))
 
 
@@ -98,9 +102,5 @@ NOWHERE: Stamp = (-1, 0, 0, 0)
 
 
 def _entries(root: str, below: str) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(os.path.join(root, below)) as entries:  # noqa: PTH118 - strings: Path would double the time
-            return sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        place = readable(str(Path(root, below)))
-        raise UsageError(f"cannot read {place}: {error.strerror or error}", "make it readable, or move it away") from error
+    with os.scandir(os.path.join(root, below)) as entries:  # noqa: PTH118 - strings: Path would double the time
+        return sorted(entries, key=lambda entry: entry.name)

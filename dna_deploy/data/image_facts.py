@@ -17,6 +17,7 @@ from dna_deploy.data.listing import Sample
 from dna_deploy.data.rendering import Rendering, as_mode, deep_values, is_deep, is_transparent, turn_of
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.cache import cache_folder
+from dna_deploy.targets.machine import usable_processors
 
 TURNED, TRANSPARENT, INTEGERS, FLOATS, PLAIN = "turned", "transparent", "integers", "floats", "plain"
 """Remarks: an orientation other than upright, transparency, deep values, and one that shows (nearly) nothing."""
@@ -28,11 +29,11 @@ _PLAIN_SPAN, _NEARLY_BLACK, _NEARLY_WHITE = 2, 8, 247
 
 def image_facts(root: Path, samples: Sequence[Sample], most_megapixels: float, on_progress: OnProgress = silent) -> list[Facts]:
     """The facts of all images, in their order; those that were not touched since they were read are not read again."""
-    memory = ImageMemory(cache_folder("images") / f"{_name_of(root)}.npz")
+    memory = ImageMemory(cache_folder("images") / f"{_name_of(root, most_megapixels)}.npz")
     facts = memory.recall(samples)
     unread = [index for index, fact in enumerate(facts) if fact is None]
     saved = time.monotonic()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(len(usable_processors())) as pool:
         for start in range(0, len(unread), _CHUNK):
             chunk = unread[start : start + _CHUNK]
             for index, fact in zip(chunk, pool.map(partial(_read, samples, most_megapixels), chunk), strict=True):
@@ -44,8 +45,9 @@ def image_facts(root: Path, samples: Sequence[Sample], most_megapixels: float, o
     return [fact for fact in facts if fact is not None]
 
 
-def _name_of(root: Path) -> str:
-    return hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()[:24]
+def _name_of(root: Path, most_megapixels: float) -> str:
+    """Names what facts follow from besides the bytes: under another limit other images are too large."""
+    return hashlib.sha256(os.fsencode(f"{os.path.realpath(root)} {most_megapixels:g}")).hexdigest()[:24]
 
 
 def _read(samples: Sequence[Sample], most_megapixels: float, index: int) -> Facts:
@@ -67,8 +69,7 @@ def _read(samples: Sequence[Sample], most_megapixels: float, index: int) -> Fact
                 remarks.append(FLOATS if image.mode == "F" else INTEGERS)
             low, high = as_mode(image, "L", Rendering()).getextrema()
     except UNREADABLE as error:
-        is_by_limit = "the limit" in str(error)
-        return Facts(digest, reason(error), is_lasting=not (is_by_limit or isinstance(error, MemoryError)))
+        return Facts(digest, reason(error), is_lasting=not isinstance(error, MemoryError))
     if high - low <= _PLAIN_SPAN or high <= _NEARLY_BLACK or low >= _NEARLY_WHITE:  # type: ignore[operator]
         remarks.append(PLAIN)
     return Facts(digest, "", tuple(remarks), lowest, highest)

@@ -6,6 +6,7 @@ import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -71,14 +72,15 @@ def _read_folder(folder: Path, shape: FeatureMap, reading: Reading, is_shards: b
     sound.check_parts()
     used = {name: fact for name, fact in facts.items() if not fact.problem}
     rendering = Rendering(colour, _range(used, INTEGERS), _range(used, FLOATS))
+    images = partial(_images, sound, shape=shape, rendering=rendering, most_megapixels=reading.most_megapixels)
     return Dataset(
         name=readable(folder.resolve().name),
         digest=_digest(sound, used, shape, rendering),
         shape=shape,
         classes=sound.listing.classes,
         normalisation=usual_normalisation(shape),
-        training=_images(sound, (*sound.training, *sound.validation), shape, rendering),
-        test=_images(sound, sound.test, shape, rendering),
+        training=images(samples=(*sound.training, *sound.validation)),
+        test=images(samples=sound.test),
         strata=strata_of(sound),
         notices=(*sound.notices, *remarks_on(sound, used, rendering, reading, broken)),
         skipped=len(broken),
@@ -124,8 +126,10 @@ def strata_of(sound: Survey) -> Strata:
     )
 
 
-def _images(sound: Survey, samples: Sequence[Sample], shape: FeatureMap, rendering: Rendering) -> EncodedImages:
-    return EncodedImages(samples, _labels(sound, samples), shape, rendering)
+def _images(
+    sound: Survey, samples: Sequence[Sample], shape: FeatureMap, rendering: Rendering, most_megapixels: float
+) -> EncodedImages:
+    return EncodedImages(samples, _labels(sound, samples), shape, rendering, most_megapixels)
 
 
 def _labels(sound: Survey, samples: Sequence[Sample]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -63,6 +63,8 @@ def read_groups(root: Path) -> dict[str, str]:
         return {}
     groups = {}
     for number, row in enumerate(csv.reader(read_lines(path)), 1):
+        if not "".join(row).strip():
+            continue
         if len(row) != 2:
             raise UsageError(f"line {number} of {path} has {len(row)} values", "write IMAGE,GROUP such as cat/1.png,photo-7")
         groups[row[0].strip()] = row[1].strip()
@@ -70,17 +72,16 @@ def read_groups(root: Path) -> dict[str, str]:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a text file that are not empty: UTF-8, or what its byte-order mark says.
+    """The lines of a text file: UTF-8, or what its byte-order mark says.
 
     Raises:
         UsageError: it cannot be read, or is neither.
     """
     try:
         content = path.read_bytes()
-        lines = decode_text(content).splitlines()
+        return decode_text(content).splitlines()
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}", "make it readable, or move it away") from error
     except UnicodeDecodeError as error:
         number = content[: error.start].count(b"\n") + 1
         raise UsageError(f"line {number} of {path} is not UTF-8", "save the file as UTF-8") from error
-    return [line for line in lines if line.strip()]

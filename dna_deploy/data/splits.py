@@ -14,10 +14,10 @@ import torch
 
 from dna_deploy.data.catalog import load_dataset
 from dna_deploy.data.config import DataConfig
-from dna_deploy.data.file_tree import enumerated
 from dna_deploy.data.image_set import Dataset, ImageSet, Normalisation
 from dna_deploy.data.randomness import generator
 from dna_deploy.data.strata import Strata
+from dna_deploy.data.survey import absent_classes
 from dna_deploy.errors import UsageError
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import digest_of
@@ -101,7 +101,7 @@ def divide(dataset: Dataset, config: DataConfig) -> ImageData:
         Split(dataset.training, parts.rating),
         Split(dataset.training, parts.validation),
         Split(dataset.test, torch.arange(len(dataset.test))),
-        (*dataset.notices, *_absent_classes(dataset, parts)),
+        tuple(dict.fromkeys((*dataset.notices, *_absent_classes(dataset, parts)))),
         dataset.skipped,
         dataset.shown,
     )
@@ -126,18 +126,19 @@ def positions_of_parts(name: str, total: int, strata: Strata | None, config: Dat
     if strata:
         few = max(few, min(len(np.unique(strata.classes)), (total - meant) // 3))
     for_rating, for_validation = config.rating_images or few, config.validation_images or min(meant, 2000) or few
-    needed = for_rating + for_validation + (config.train_images or 1)
-    if needed > total or for_validation > (meant or total):
-        raise UsageError(
-            f"{name} has {total} training images; {needed} are asked for "
-            f"({config.train_images or 1} train, {for_rating} rating, {for_validation} validation)",
-            "ask for fewer",
-        )
     order = torch.randperm(total, generator=generator(config.seed, "splits"))
     if strata:
         train, rating, validation = strata.divide(order, for_rating, for_validation)
     else:
         validation, rating, train = order.tensor_split([for_validation, for_validation + for_rating])
+    for_training, free = config.train_images or 1, total - (meant or for_validation)
+    if for_rating >= free or 0 < meant < for_validation or for_training > len(train):
+        images = f"{free} training and {meant} validation images" if meant else f"{total} training images"
+        raise UsageError(
+            f"{name} has {images}; {for_training + for_rating + for_validation} are asked for "
+            f"({for_training} train, {for_rating} rating, {for_validation} validation)",
+            "ask for fewer",
+        )
     parts = Positions(train[: config.train_images], rating, validation)
     if empty := [part for part, positions in parts._asdict().items() if not len(positions)]:
         raise UsageError(
@@ -158,10 +159,9 @@ def _absent_classes(dataset: Dataset, parts: Positions) -> Iterator[str]:
     """What is said where a part has no image of a class."""
     if dataset.strata is None:
         return
-    for part, positions in parts._asdict().items():
-        present = set(dataset.strata.classes[positions.numpy()].tolist())
-        if absent := [label for number, label in enumerate(dataset.classes) if number not in present]:
-            yield f"classes without {part} images: {enumerated(absent)}"
+    numbers = {part: dataset.strata.classes[positions.numpy()].tolist() for part, positions in parts._asdict().items()}
+    present = {part: {dataset.classes[number] for number in own} for part, own in numbers.items()}
+    yield from absent_classes(dataset.classes, present)
 
 
 def divide_up_to(dataset: Dataset, config: DataConfig, most: int | None) -> ImageData:

@@ -1,21 +1,20 @@
 """A folder or shards read by one rule: which images train, which test, which classes there are, and what was left out.
 
-Test images are those of the part ``test``, else those of ``val``, else every tenth image, with one at least of
-a class. Where both parts are
-there, those of ``val`` validate. Classes are those of the training images.
+Test images are those of the part ``test``, else those of ``val``, else every tenth image, with one at least of a class.
+Where both parts are there, those of ``val`` validate. Classes are those of the training images.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dna_deploy.data.file_names import IMAGE_ENDINGS, Part, ending_of, readable
 from dna_deploy.data.file_tree import LeftOut, Tree, enumerated, read_tree
 from dna_deploy.data.folder_listing import LAYOUT, list_folder
-from dna_deploy.data.listing import Listing, Sample
+from dna_deploy.data.listing import GROUPS_FILE, Listing, Sample
 from dna_deploy.data.shard_listing import SHARD_ENDING, list_shards
 from dna_deploy.errors import UsageError
 from dna_deploy.records.files import digest_of
@@ -31,7 +30,14 @@ class Survey:
     training: tuple[Sample, ...]
     validation: tuple[Sample, ...]
     test: tuple[Sample, ...]
-    notices: tuple[str, ...]
+    remarks: tuple[str, ...]
+    """What was left out and why, and what is unusual about the files."""
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """The remarks, and which classes a part lacks."""
+        present = {"test": {sample.label for sample in self.test}, "validation": {sample.label for sample in self.validation}}
+        return (*self.remarks, *absent_classes(self.listing.classes, present))
 
     @property
     def samples(self) -> tuple[Sample, ...]:
@@ -85,16 +91,23 @@ def survey(root: Path, *, is_shards: bool | None = None) -> Survey:
     if not test:
         training, test = _every_tenth(training, listing)
         notices.append("every tenth image is a test image, and one at least of each class")
-    for part, samples in (("test", test), ("validation", validation)):
-        if samples and (missing := set(listing.classes) - {sample.label for sample in samples}):
-            notices.append(f"classes without {part} images: {enumerated(sorted(missing))}")
+    names = {sample.name for samples in listing.parts.values() for sample in samples}
+    if nowhere := [name for name in listing.groups if name not in names]:
+        notices.append(f"doubt: {GROUPS_FILE} names images that are not there: {enumerated(nowhere)}")
     parts = (tuple(training), tuple(validation), tuple(test))
     return Survey(listing, *parts, (*notices, *left_out.lines()))
 
 
+def absent_classes(classes: Sequence[str], present: Mapping[str, Collection[str]]) -> Iterator[str]:
+    """What is said where a part that has images has none of a class."""
+    for part, labels in present.items():
+        if labels and (absent := [label for label in classes if label not in labels]):
+            yield f"classes without {part} images: {enumerated(absent)}"
+
+
 def _has_shards(tree: Tree) -> bool:
     """Archives are shards, unless folders of images lie beside them."""
-    if not any(file.name.lower().endswith(SHARD_ENDING) for file in tree.files):
+    if not any(ending_of(file.name) == SHARD_ENDING for file in tree.files):
         return False
     return not any("/" in file.name and ending_of(file.name) in IMAGE_ENDINGS for file in tree.files)
 

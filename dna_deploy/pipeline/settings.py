@@ -99,18 +99,20 @@ class Settings(Part):
 
     def seen_from(self, folder: Path) -> Self:
         """The settings with their paths, which are relative to ``folder``, as they are reached from the current folder."""
-        changes: dict[str, object] = {}
-        if (folder / self.dataset).is_dir():
-            dataset = str(folder / self.dataset)
-            changes |= {"dataset": dataset, "data": self.data.model_copy(update={"dataset": dataset})}
+
+        def place(name: str) -> str:
+            return str(folder / name) if (folder / name).is_dir() else name
+
+        data: dict[str, object] = {"dataset": place(self.data.dataset)}
         teacher: dict[str, object] = {}
+        if self.data.folder is not None:
+            data["folder"] = folder / self.data.folder
         if (folder / self.teacher.name).is_file():
             teacher["name"] = str(folder / self.teacher.name)
         if self.teacher.weights is not None:
             teacher["weights"] = folder / self.teacher.weights
-        if teacher:
-            changes["teacher"] = self.teacher.model_copy(update=teacher)
-        return self.model_copy(update=changes)
+        tables = {"data": self.data.model_copy(update=data), "teacher": self.teacher.model_copy(update=teacher)}
+        return self.model_copy(update={"dataset": place(self.dataset), **tables})
 
     @property
     def budget(self) -> Duration | float:

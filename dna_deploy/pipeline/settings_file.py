@@ -39,12 +39,15 @@ def read_settings(
     Raises:
         UsageError: not TOML, an unknown key (the nearest is named), or a wrong value.
     """
-    values = _moved(_from_file(path) if path.exists() else {})
+    values, given = _moved(_from_file(path) if path.exists() else {}), given or {}
     names: dict[str, str] = {}
-    for name, key in _environment_names(environment.get(f"{ENVIRONMENT_PREFIX}METHOD") or method_of(values)):
+    method = str(given.get("method") or environment.get(f"{ENVIRONMENT_PREFIX}METHOD") or method_of(values))
+    for name, key in _environment_names(method):
         if name in environment:
             _put(values, key, environment[name])
             names[key] = name
+    if method != method_of(values):  # whose settings the file and the environment are read as
+        values["method"] = method
     settings = _parsed(values, str(path), names)
     return _with_given(values, given, flags or {}) if given else settings
 
@@ -130,7 +133,10 @@ def _with_given(values: dict[str, Any], given: Mapping[str, object], flags: Mapp
 def _put(values: dict[str, Any], key: str, value: object) -> None:
     *tables, name = key.split(".")
     for table in tables:
-        values = values.setdefault(table, {})
+        inside: object = values.setdefault(table, {})
+        if not isinstance(inside, dict):  # the config refuses it, and says where it stands
+            return
+        values = inside
     values[name] = value
 
 

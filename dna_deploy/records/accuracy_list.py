@@ -41,7 +41,7 @@ def read_accuracies(path: Path, space: SearchSpace) -> tuple[KnownNetwork, ...]:
 
     Raises:
         TableError: the file cannot be read.
-        UsageError: a line is not what it should be, or networks differ in their number of trainings.
+        UsageError: a line is not what it should be, or networks differ in their number of trainings or their metric.
     """
     try:
         text = decode_text(read_bytes(path, "accuracies"))
@@ -60,8 +60,8 @@ def read_accuracies(path: Path, space: SearchSpace) -> tuple[KnownNetwork, ...]:
         if not names or not accuracies or values[: len(names)] != [None] * len(names):
             raise UsageError(f"{path}, line {number}: {','.join(fields)!r} is no architecture with accuracies", _FORMAT)
         rows.append(KnownNetwork(space.parse(",".join(names)), accuracies, kind))
-    if len({len(network.accuracies) for network in rows}) > 1:
-        raise UsageError(f"{path} has networks with different numbers of trainings", _FORMAT)
+    if len({(len(network.accuracies), network.kind) for network in rows}) > 1:
+        raise UsageError(f"{path} has networks with different numbers of trainings, or different metrics", _FORMAT)
     return tuple(rows)
 
 

@@ -6,12 +6,11 @@ layers take longer beside the model, and say by how much.
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from dna_deploy.records.files import Part
 from dna_deploy.targets.fingerprint import Fingerprint
+from dna_deploy.targets.plan import Statistic
 from dna_deploy.units import Duration
 
 EQUAL_PACE = 0.015
@@ -22,7 +21,7 @@ class Sentinel(Part):
     """A layer of a table that is timed again beside a model."""
 
     layer: str = Field(description="PlacedLayer.key")
-    statistic: Literal["p25", "p50", "p10", "min"] = "p50"
+    statistic: Statistic = "p50"
     latency_s: float = Field(gt=0, description="that statistic of whole runs when the table was made, fixed overhead included")
 
 

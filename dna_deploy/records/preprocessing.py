@@ -7,11 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dna_deploy.records.files import Part
-
-
-def _is_absent(value: object) -> bool:
-    return value is None
+from dna_deploy.records.files import Part, equal_to
 
 
 class Shown(Part):
@@ -34,7 +30,9 @@ class Preprocessing(Part):
         description="what shows where a picture is transparent",
     )
     bits: int = Field(default=8, description="of a channel; deeper pictures are scaled by one range of the data set")
-    shown: Shown | None = Field(None, exclude_if=_is_absent, description="the background and the range, where they are known")
+    shown: Shown | None = Field(
+        None, exclude_if=equal_to(None), description="the background and the range, where they are known"
+    )
     canvas: tuple[int, int] = Field(description="the largest centred part of the picture with this aspect is resized to this")
     interpolation: Literal["bilinear, antialiased"] = Field(
         default="bilinear, antialiased", description="as Pillow's Resampling.BILINEAR, on bytes"

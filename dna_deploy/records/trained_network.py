@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from dna_deploy.records.files import Migration, Provenance
+from dna_deploy.records.files import Migration, Provenance, equal_to
 from dna_deploy.records.preprocessing import Shown
 from dna_deploy.records.score import Metrics, of_accuracy
 from dna_deploy.records.space_record import HeadedRecord, with_head
@@ -37,7 +37,7 @@ class TrainedNetwork(HeadedRecord):
     mean: tuple[float, ...] = Field(description="inputs are (byte / 255 - mean) / deviation, a number a channel")
     deviation: tuple[float, ...]
     shown: Shown | None = Field(
-        None, exclude_if=lambda shown: shown is None, description="how images that are transparent or deep became bytes"
+        None, exclude_if=equal_to(None), description="how images that are transparent or deep became bytes"
     )
     teacher: str | None = Field(description="digest of the teacher whose soft targets it learnt; None: labels alone")
     task: str = Field("classification", description="what the network is for")

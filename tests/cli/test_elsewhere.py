@@ -68,6 +68,12 @@ def test_weights_of_a_teacher_are_relative_to_the_settings(project: Path) -> Non
     assert absolute.seen_from(project) == absolute
 
 
+def test_where_a_data_set_lies_is_relative_to_the_settings(project: Path) -> None:
+    named = Settings.model_validate({"data": {"folder": "sets"}}).seen_from(project)
+    assert (named.data.dataset, named.data.folder) == ("fashion-mnist", project / "sets")
+    assert Settings.model_validate({"data": {"dataset": "photos"}}).seen_from(project).data.dataset == str(project / "photos")
+
+
 def test_in_a_folder_below_the_hint_names_the_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project / "notes")
     error = refused("run")

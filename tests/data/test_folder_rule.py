@@ -166,6 +166,13 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     assert "left out links to a folder that they lie in: 1 (cat/up)" in said(found)
 
 
+def test_what_the_system_refuses_to_look_at_is_named(tmp_path: Path) -> None:
+    tree(tmp_path, images("cat/*.png", "dog/*.png"))
+    (tmp_path / "cat" / "self").symlink_to("self")
+    with pytest.raises(UsageError, match=r"cannot read .*/cat/self: "):
+        survey(tmp_path)
+
+
 def test_names_that_are_not_utf8_are_read_and_can_be_printed(tmp_path: Path) -> None:
     tree(tmp_path, images("dog/*.png"))
     label, name = b"caf\xe9", b"cr\xe8me.png"
@@ -210,13 +217,19 @@ def test_groups_stay_together_when_every_tenth_tests(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"cat/1.png\n", "line 1 of .*groups.csv has 1 values"), (b"cat/\xe9.png,a\n", "line 1 .* not UTF-8")],
+    [(b"\n \ncat/1.png\n", "line 3 of .*groups.csv has 1 values"), (b"cat/\xe9.png,a\n", "line 1 .* not UTF-8")],
 )
 def test_a_groups_file_that_cannot_be_used_is_named(tmp_path: Path, content: bytes, message: str) -> None:
     tree(tmp_path, images("cat/*.png", "dog/*.png"))
     (tmp_path / "groups.csv").write_bytes(content)
     with pytest.raises(UsageError, match=message):
         survey(tmp_path)
+
+
+def test_groups_of_images_that_are_not_there_are_doubted(tmp_path: Path) -> None:
+    tree(tmp_path, images("cat/*.png", "dog/*.png"))
+    (tmp_path / "groups.csv").write_text("cat/1.png,a\n./cat/2.png,a\n")
+    assert "doubt: groups.csv names images that are not there: 1 (./cat/2.png)" in survey(tmp_path).notices
 
 
 @pytest.mark.parametrize("per_class", [2, 3, 5, 9, 10, 11, 25])

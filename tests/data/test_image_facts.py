@@ -172,6 +172,24 @@ def test_the_limit_of_pixels_is_named_and_a_key_raises_it(photos: Path) -> None:
         load(photos, Reading(most_megapixels=0.2))
     assert "--most-megapixels" in caught.value.hint
     assert len(load(photos, Reading(most_megapixels=0.4)).training) == 23
+    with pytest.raises(UsageError, match=r"the limit of 0\.2 megapixels"):
+        load(photos, Reading(most_megapixels=0.2))
+
+
+def test_the_limit_under_which_images_were_checked_holds_when_they_are_used(photos: Path) -> None:
+    images, low = load(photos).training, load(photos, Reading(most_megapixels=0.2)).training
+    (photos / "cat" / "0.png").write_bytes(pictures.noise(0, 600, 500))
+    assert images.images(torch.tensor([0])).shape == (1, 3, 32, 32)
+    with pytest.raises(UsageError, match=r"more than the limit of 0\.2 megapixels"):
+        low.images(torch.tensor([0]))
+
+
+def test_a_class_whose_test_images_are_all_broken_is_said(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        class_folders(tmp_path / part, "cat", "dog", images=4)
+    for broken in (tmp_path / "test" / "dog").iterdir():
+        broken.write_bytes(b"rubbish")
+    assert "classes without test images: 1 (dog)" in load(tmp_path, SKIP).notices
 
 
 def test_what_is_unusual_is_said_once_with_how_many(photos: Path) -> None:

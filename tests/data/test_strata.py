@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dna_deploy.data.config import DataConfig
-from dna_deploy.data.splits import load_data
+from dna_deploy.data.splits import load_data, positions_of_parts
 from dna_deploy.data.strata import Strata
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.shapes import FeatureMap
@@ -82,6 +82,22 @@ def test_classes_that_a_part_lacks_are_said(tmp_path: Path) -> None:
     assert "classes without validation images: 1 (c)" in words
 
 
+def test_a_class_that_a_validation_part_lacks_is_said_once(tmp_path: Path) -> None:
+    for part, names in (("train", "abc"), ("val", "ab"), ("test", "abc")):
+        class_folders(tmp_path / part, *names, images=6)
+    notices = load_data(DataConfig(dataset=str(tmp_path)), SHAPE).notices
+    assert [line for line in notices if "without" in line] == ["classes without validation images: 1 (c)"]
+
+
+def test_as_many_images_as_are_left_to_train_can_be_asked_for() -> None:
+    strata = Strata(np.repeat(np.arange(30), 2), np.arange(60))
+    parts = positions_of_parts("pairs", 60, strata, DataConfig())
+    again = positions_of_parts("pairs", 60, strata, DataConfig(train_images=len(parts.train)))
+    assert all(map(torch.equal, parts, again))
+    with pytest.raises(UsageError, match="has 60 training images; "):
+        positions_of_parts("pairs", 60, strata, DataConfig(train_images=len(parts.train) + 1))
+
+
 @pytest.mark.parametrize(("images", "message"), [(1, "leaves no test images"), (2, "has 2 training images; 3 are asked for")])
 def test_what_cannot_work_is_refused_when_it_is_loaded(tmp_path: Path, images: int, message: str) -> None:
     with pytest.raises(UsageError, match=message):
@@ -97,6 +113,9 @@ def test_a_validation_part_validates_and_nothing_else_does(tmp_path: Path) -> No
     fewer = load_data(DataConfig(dataset=str(tmp_path), validation_images=10), SHAPE)
     assert fewer.counts == {"train": 36, "rating": 4, "validation": 10, "test": 40}
     assert torch.equal(fewer.train.indices, data.train.indices)
+    for wrong in ({"validation_images": 41}, {"train_images": 37}, {"rating_images": 40}):
+        with pytest.raises(UsageError, match="has 40 training and 40 validation images; "):
+            load_data(DataConfig(dataset=str(tmp_path), **wrong), SHAPE)
 
 
 def test_one_line_says_what_was_loaded(tmp_path: Path) -> None:

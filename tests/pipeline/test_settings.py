@@ -56,6 +56,8 @@ def test_every_default_in_the_written_file_is_the_one_that_holds(tmp_path: Path)
         ("[train]\npreset = 'imagnet'", "there is no preset 'imagnet'", "did you mean 'imagenet'?"),
         pytest.param("method = 'one-shto'", "'one-shto'", "did you mean 'one-shot'?", marks=pytest.mark.torch),
         ("[train]\nepochs = 'many'", "train.epochs = 'many'", ""),
+        ("train = 3", "train = 3: Input should be a valid dictionary", ""),
+        ("[teacher]\nepochs = 3\nrecipe = 3", "teacher.recipe = 3: Input should be a valid dictionary", ""),
         ("latency = '20'", "duration '20' has no unit", "write it like 20ms"),
         ("latency = '-1ms'", "not positive", "write it like 20ms"),
         ("quantile = 'p95'", "quantile = 'p95'", ""),
@@ -78,6 +80,20 @@ def test_the_environment_is_above_the_file(tmp_path: Path) -> None:
     path = written(tmp_path, 'space = "fashion"\n[train]\nepochs = 3')
     settings = load_settings(path, {"DNA_DEPLOY_TRAIN_EPOCHS": "9", "DNA_DEPLOY_LATENCY": "1ms"})
     assert (settings.train.epochs, settings.latency, settings.space) == (9, "1ms", "fashion")
+
+
+def test_the_environment_speaks_to_a_table_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"dna-deploy\.toml: train = 3"):
+        load_settings(written(tmp_path, "train = 3"), {"DNA_DEPLOY_TRAIN_EPOCHS": "9"})
+
+
+def test_file_and_environment_are_read_for_the_method_of_the_flag(tmp_path: Path) -> None:
+    path, given = written(tmp_path, "[rate]\nhidden = 32"), {"method": "dna++"}
+    variables = {"DNA_DEPLOY_RATE_HIDDEN": "64", "DNA_DEPLOY_METHOD": "one-shot"}
+    assert read_settings(path, given=given, environment={}).rate == PopulationConfig(hidden=32)
+    assert read_settings(path, given=given, environment=variables).rate == PopulationConfig(hidden=64)
+    with pytest.raises(UsageError, match="DNA_DEPLOY_RATE_HIDDEN 'x'"):
+        read_settings(tmp_path / "none.toml", given=given, environment={**variables, "DNA_DEPLOY_RATE_HIDDEN": "x"})
 
 
 def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:

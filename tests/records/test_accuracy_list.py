@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dna_deploy.errors import UsageError
 from dna_deploy.records.accuracy_list import read_accuracies
 from dna_deploy.records.score import ACCURACY
 from tests.headed import FASHION
@@ -19,6 +20,13 @@ def test_a_list_without_another_metric_holds_accuracies(tmp_path: Path, head: st
     networks = read_accuracies(tmp_path / "known.csv", FASHION)
     assert [network.kind for network in networks] == [ACCURACY, ACCURACY]
     assert [network.merit for network in networks] == pytest.approx([0.6, 0.25])
+
+
+def test_a_list_of_two_metrics_is_refused(tmp_path: Path) -> None:
+    lists = (f"architecture,accuracy\n{LINES[0]}", f"architecture,loss (lower is better)\n{LINES[1]}")
+    (tmp_path / "known.csv").write_text("\n".join(lists))
+    with pytest.raises(UsageError, match="different metrics"):
+        read_accuracies(tmp_path / "known.csv", FASHION)
 
 
 def test_where_lower_is_better_the_lower_network_has_more_merit(tmp_path: Path) -> None:

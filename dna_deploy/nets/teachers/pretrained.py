@@ -16,6 +16,7 @@ from urllib.request import Request, urlopen
 
 from torch import nn
 
+from dna_deploy.data.image_set import IMAGENET_NORMALISATION as _USUAL
 from dna_deploy.errors import DependencyError, UsageError
 from dna_deploy.nets.teachers.checkpoints import read_checkpoint
 from dna_deploy.nets.teachers.sources import TEACHERS
@@ -50,9 +51,6 @@ class Pretrained:
     shape_name: str = ""
     """A teacher's name that gives a network of this shape wherever it is read again, where the own name does not."""
 
-
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-"""Mean and deviation that nearly every pretrained network expects."""
 
 LITE = ((127 / 255,) * 3, (128 / 255,) * 3)
 """Those of EfficientNet-Lite: its makers' ``(byte - 127) / 128``."""
@@ -99,7 +97,7 @@ def from_timm(model: str, weights: Weights, input: FeatureMap) -> Pretrained:
 
     network: Any = _with_weights(build, weights)
     expected: Any = network.pretrained_cfg
-    mean, deviation = tuple(expected.get("mean", IMAGENET[0])), tuple(expected.get("std", IMAGENET[1]))
+    mean, deviation = tuple(expected.get("mean", _USUAL.mean)), tuple(expected.get("std", _USUAL.deviation))
     shape = f"timm:{expected['architecture']}" if model.startswith(_HUBS) and "architecture" in expected else ""
     return Pretrained(network, mean[: input.channels], deviation[: input.channels], shape)
 
@@ -121,7 +119,7 @@ def from_torchvision(model: str, weights: Weights, input: FeatureMap) -> Pretrai
         return network
 
     network = _with_weights(build, weights)
-    return Pretrained(network, *IMAGENET)
+    return Pretrained(network, _USUAL.mean, _USUAL.deviation)
 
 
 def from_efficientnet_lite(model: str, weights: Weights, input: FeatureMap) -> Pretrained:
