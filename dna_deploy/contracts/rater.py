@@ -17,7 +17,7 @@ import numpy as np
 from dna_deploy.contracts.tiny import is_refused
 from dna_deploy.errors import DnaDeployError, UsageError
 from dna_deploy.progress import OnProgress, Progress, silent
-from dna_deploy.records.files import digest_of
+from dna_deploy.records.files import Part, digest_of
 from dna_deploy.records.values import read_values
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog import find_chain
@@ -56,7 +56,11 @@ class RaterContract:
 
         config = load_rater(self.name).config
         config()
-        assert type(config()).model_validate_json(config().model_dump_json()) == config(), "settings do not survive JSON"
+        assert config.model_validate_json(config().model_dump_json()) == config(), "settings do not survive JSON"
+        unsaid = [
+            name for name, field in config.model_fields.items() if not (field.description or isinstance(field.default, Part))
+        ]
+        assert not unsaid, f"no description says what is meant by {', '.join(unsaid)}"
 
     def test_it_says_numbers_of_one_kind_of_any_network(self) -> None:
         scores = self._whole().score(self._networks)

@@ -43,7 +43,7 @@ class RunnerContract:
             path.write_bytes(b"no model")
             assert is_refused(lambda: self._opened().load(path), Exception), "it loaded a file that is no model"
 
-    def test_a_provider_that_is_not_thereis_refused(self) -> None:
+    def test_a_provider_that_is_not_there_is_refused(self) -> None:
         target = self.target.model_copy(update={"provider": "no-such-provider"})
         assert is_refused(lambda: open_runner(target), DnaDeployError), "an unknown provider must be refused by name"
 

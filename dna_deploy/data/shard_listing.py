@@ -48,8 +48,9 @@ def list_shards(tree: Tree, left_out: LeftOut) -> Listing:
 
 
 def _by_part(tree: Tree, left_out: LeftOut) -> dict[Part, list[TreeFile]]:
-    shards = [file for file in tree.files if file.name.lower().endswith(SHARD_ENDING)]
-    others = [file.name for file in tree.files if file not in shards and file.name not in (CLASSES_FILE, GROUPS_FILE)]
+    shards = [file for file in tree.files if ending_of(file.name) == SHARD_ENDING]
+    used = {CLASSES_FILE, GROUPS_FILE, *(file.name for file in shards)}
+    others = [file.name for file in tree.files if file.name not in used]
     if packed := [name for name in others if SHARD_ENDING + "." in name.lower() or name.lower().endswith(".tgz")]:
         raise UsageError(f"{readable(str(tree.root / packed[0]))} is compressed", "shards are plain tar files: unpack it")
     if not shards:

@@ -107,7 +107,7 @@ def absent_classes(classes: Sequence[str], present: Mapping[str, Collection[str]
 
 def _has_shards(tree: Tree) -> bool:
     """Archives are shards, unless folders of images lie beside them."""
-    if not any(file.name.lower().endswith(SHARD_ENDING) for file in tree.files):
+    if not any(ending_of(file.name) == SHARD_ENDING for file in tree.files):
         return False
     return not any("/" in file.name and ending_of(file.name) in IMAGE_ENDINGS for file in tree.files)
 

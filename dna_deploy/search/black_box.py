@@ -31,7 +31,7 @@ from dna_deploy.search.solver.problem import Problem
 from dna_deploy.search.strategies import STRATEGIES, Strategy, StrategyFactory
 from dna_deploy.search.tables import Tables
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.chain import HeadedSpace, with_usual_head
+from dna_deploy.spaces.chain import HeadedSpace, identity_of, with_usual_head
 from dna_deploy.spaces.heads import head_of
 from dna_deploy.spaces.space import SearchSpace
 
@@ -83,7 +83,7 @@ def search_black_box(
     networks = question.networks()
     strategy = strategy or ("evolution" if isinstance(networks, Genomes) else "ageing")
     factory: StrategyFactory = load_plugin("strategy", strategy, STRATEGIES, Strategy)
-    about = {"space": getattr(space, "identity", space.digest), "rating": name, "strategy": strategy, "seed": seed}
+    about = {"space": identity_of(space), "rating": name, "strategy": strategy, "seed": seed}
     seen = _explore(factory(networks, seed), rate, RatingLog(log, about), evaluations, progress)
     return question.outcome(networks, seen, f"{strategy}, seed {seed}, {len(seen)} networks rated")
 

@@ -236,6 +236,11 @@ def with_usual_head(space: SearchSpace) -> SearchSpace:
     return space.with_head() if isinstance(space, ChainSpace) and not isinstance(space, HeadedSpace) else space
 
 
+def identity_of(space: SearchSpace) -> str:
+    """Names everything of a space that what is made of its networks depends on: of a chain, their head as well."""
+    return space.identity if isinstance(space, ChainSpace) else space.digest
+
+
 def as_headed(space: SearchSpace) -> HeadedSpace:
     """The networks of a chain; see `with_usual_head` and `as_chain`."""
     networks = with_usual_head(as_chain(space))

@@ -64,11 +64,11 @@ Shape: TypeAlias = FeatureMap | Tokens
 
 def parse_shape(text: str) -> Shape:
     """The shape that ``CxHxW`` (a feature map) or ``LxC`` (tokens) names."""
-    sizes = [int(size) for size in text.split("x") if size.isdecimal()]
-    match sizes:
-        case [channels, height, width]:
+    sizes = text.split("x")
+    match [int(size) for size in sizes if size.isdecimal()]:
+        case [channels, height, width] if len(sizes) == 3:
             return FeatureMap(channels, height, width)
-        case [length, channels]:
+        case [length, channels] if len(sizes) == 2:
             return Tokens(length, channels)
     raise UsageError(f"cannot read the shape {text!r}", "write 16x28x28 for a feature map, or 196x192 for tokens")
 

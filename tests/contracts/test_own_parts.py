@@ -25,6 +25,8 @@ from dna_deploy.latency.runners import RUNNERS
 from dna_deploy.nets.layers import MODULES
 from dna_deploy.nets.teachers.sources import TEACHERS
 from dna_deploy.rating.raters import RATERS
+from dna_deploy.rating.raters.one_shot.config import OneShotConfig
+from dna_deploy.rating.raters.one_shot.rater import OneShot
 from dna_deploy.search.strategies import STRATEGIES
 from dna_deploy.spaces.catalog import SPACES
 from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Pointwise
@@ -229,6 +231,15 @@ class TestEvolution(StrategyContract):
 
 NEED_A_GPU = {"tensorrt", "tensorrt_rtx"}
 JUDGES_OF_ENGINES = {"polygraphy"}
+
+
+def test_a_setting_without_a_description_breaks_the_contract_of_raters(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unsaid(OneShotConfig):
+        momentum: float = 0.9
+
+    monkeypatch.setattr(OneShot, "config", Unsaid)
+    with pytest.raises(AssertionError, match="no description says what is meant by momentum"):
+        TestOneShot().test_it_has_a_default_for_every_setting_and_says_what_each_means()
 
 
 def test_no_part_is_left_out() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from torch import nn
 
 from dna_deploy.data.config import DataConfig
 from dna_deploy.data.decoding import fitted
@@ -29,6 +31,7 @@ from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv
 from dna_deploy.spaces.shapes import FeatureMap
+from dna_deploy.tasks.classification import Classification
 
 SPACE = ChainSpace(
     name="photos",
@@ -106,6 +109,33 @@ def test_pictures_beyond_the_limits_leave_no_file(tmp_path: Path, monkeypatch: p
     assert isinstance(refused.error, ParityError)
     assert delivery.model.exists()
     assert not list((tmp_path / "out").glob("*pictures*"))
+
+
+class Constant(nn.Module):
+    """Says the same of every picture."""
+
+    def __init__(self, *outputs: float) -> None:
+        super().__init__()
+        self.outputs = nn.Parameter(torch.tensor(outputs))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.outputs.expand(len(x), -1)
+
+
+class Amount(Classification):
+    """Outputs are taken as they are."""
+
+    activation = "identity"
+
+
+@pytest.mark.parametrize(("off", "is_refused"), [(0.5, False), (5.0, True)])
+def test_outputs_below_zero_are_judged_by_their_size(monkeypatch: pytest.MonkeyPatch, off: float, is_refused: bool) -> None:
+    said = np.array([[-20.0, -10.0, -30.0 - off]], np.float32)
+    monkeypatch.setattr(picture_parity, "open_judges", lambda names, path: ({"onnxruntime": lambda pixels: said}, {}))
+    network, size = Constant(-20.0, -10.0, -30.0), PictureSize()
+    with pytest.raises(ParityError, match="differ by up to 5") if is_refused else nullcontext():
+        parity = picture_parity.check_pictures(network, Path("model.onnx"), photos(), Amount(), size, ("onnxruntime",))
+        assert parity.largest_score == 30
 
 
 def test_without_a_normalisation_there_is_nothing_to_put_inside(tmp_path: Path) -> None:

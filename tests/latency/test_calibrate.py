@@ -11,9 +11,11 @@ import pytest
 from dna_deploy.export.kits.kit import choose_networks
 from dna_deploy.latency.calibrate import calibrate, fit
 from dna_deploy.records.latency_table import Calibration
+from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog.fashion import FASHION
 from dna_deploy.spaces.scaling import largest, of_size
 from tests.latency.test_doubts import FITTED
+from tests.spaces.tied import TiedSpace
 
 LEAST, MOST = 10e-6, 300e-6
 Truth = Callable[[float], float]
@@ -98,6 +100,16 @@ def test_noise_does_not_make_networks_that_take_less_than_no_time() -> None:
 def test_older_calibrations_know_one_error_for_all_sizes() -> None:
     assert FITTED.error_at(1e-6) == FITTED.error_at(1.0) == FITTED.greatest_error == FITTED.relative_error
     assert set(FITTED.model_dump()) == {"quantile", "scale", "offset_s", "networks", "relative_error"}
+
+
+def test_networks_are_chosen_of_a_space_that_never_draws_most_of_what_it_counts() -> None:
+    class Stubborn(TiedSpace):
+        def sample(self, rng: random.Random) -> Architecture:
+            return self.parse(rng.choice(("w8/p1,p1,p1", "w16/p1,p1,p1", "w24/p1,p1,p1")))
+
+    (_, fitted), (_, judged) = choose_networks(Stubborn(), seed=0, calibration=3, validation=2)
+    assert Stubborn().size() == 81
+    assert (len(judged), len(fitted)) == (2, 1)
 
 
 def test_networks_to_fit_on_reach_from_the_smallest_to_the_largest() -> None:

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.catalog import find_chain, find_space, space_names
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import ChainSpace, identity_of
 from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Operation, Place, Pointwise
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.shapes import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap, Tokens, parse_shape
 from dna_deploy.spaces.step import Step
+from tests.spaces.tied import TiedSpace
 
 OPERATIONS = (MBConv(3, 1), Pointwise())
 TINY = ChainSpace(
@@ -92,9 +93,18 @@ def test_digests_follow_content() -> None:
     assert TINY.digest == TINY.with_head(TINY.head_for(3)).digest
     assert TINY.digest == TINY.with_head(TINY.head_for(4)).digest
     assert TINY.identity != TINY.with_head(TINY.head_for(4)).identity
+    assert identity_of(TINY) == TINY.identity
+    assert identity_of(TiedSpace()) == TiedSpace().digest
     assert find_space("mbconv@128").digest != find_space("mbconv").digest
     assert find_chain("mbconv@224").with_head() == find_chain("mbconv").with_head()
     assert find_space("mbconv@128").name == "mbconv@128"
+
+
+def test_shapes_are_read_whole_or_refused() -> None:
+    assert (parse_shape("16x28x7"), parse_shape("196x192")) == (FeatureMap(16, 28, 7), Tokens(196, 192))
+    for text in ("16", "16xax28", "16xax28x28", "1x2x3x4", ""):
+        with pytest.raises(UsageError, match="cannot read the shape"):
+            parse_shape(text)
 
 
 @pytest.mark.parametrize("name", ["mbcnov", "mbconv@", "mbconv@x", "mbconv@0", ""])

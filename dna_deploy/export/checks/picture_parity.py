@@ -58,7 +58,7 @@ def check_pictures(
     for number, (picture, truth) in enumerate(_pictures(data, size, count)):
         reference = _torch_probabilities(network, picture, data, task)
         own.add(reference, reference, truth)
-        largest = max(largest, float(reference.max()))
+        largest = max(largest, float(np.abs(reference).max()))
         for name, judge in opened.items():
             if number < SLOW_JUDGES.get(name, count):
                 tallies[name].add(judge(_as_array(picture)), reference, truth)

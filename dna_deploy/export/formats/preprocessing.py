@@ -18,7 +18,7 @@ from dna_deploy.export.formats.catalog import Conversion, Format
 from dna_deploy.export.formats.onnx_graph import INPUT_NAME, OUTPUT_NAME
 from dna_deploy.export.formats.picture_size import PictureSize
 from dna_deploy.records.files import write_atomically
-from dna_deploy.spaces.shapes import FeatureMap
+from dna_deploy.spaces.shapes import feature_map, parse_shape
 from dna_deploy.tasks import load_task
 from dna_deploy.tasks.task import Activation
 
@@ -64,7 +64,7 @@ def with_preprocessing(conversion: Conversion) -> onnx.ModelProto:
 
 
 def _before(model: onnx.ModelProto, pictures: PictureSize, batch: str, info: ModelInfo) -> str:
-    shape = input_of(info)
+    shape = feature_map(parse_shape(info.input))
     canvas_height, canvas_width = canvas_of(shape)
     size = f"{pictures.height or 'height'}, {pictures.width or 'width'}"
     scales = ", ".join(repr(1 / (255 * deviation)) for deviation in info.deviation)
@@ -112,9 +112,3 @@ def _dimension(value: onnx.ValueInfoProto, place: int) -> str:
     """A size of a tensor, as a number or by its name."""
     dimension = value.type.tensor_type.shape.dim[place]
     return dimension.dim_param or str(dimension.dim_value)
-
-
-def input_of(info: ModelInfo) -> FeatureMap:
-    """What the network itself takes."""
-    channels, height, width = map(int, info.input.split("x"))
-    return FeatureMap(channels, height, width)

@@ -29,7 +29,7 @@ _WOBBLE = 0.4
 """How far choices of one network are from its size, as a share of all that there are."""
 
 _DRAWS_EACH = 100
-"""Draws for a network of each size, of a space that cannot count itself."""
+"""Draws for each network: some spaces cannot count themselves, or hardly ever draw some of their networks."""
 
 _AT_ONCE = 32
 """Layers an export: enough to share its fixed cost of seconds, few enough to show progress."""
@@ -98,11 +98,12 @@ def choose_networks(
 ) -> tuple[tuple[Role, tuple[Architecture, ...]], ...]:
     """Different networks of the space: uniform ones to judge on, and ones from the smallest to the largest to fit on."""
     rng = random.Random(seed)
-    count, size = validation + max(20 * calibration, 1), space.size()
-    drawn, tries = dict[Architecture, None](), 0
-    while len(drawn) < (count if size is None else min(size, count)) and (size or tries < _DRAWS_EACH * count):
+    count, drawn = validation + max(20 * calibration, 1), dict[Architecture, None]()
+    most = min(count, space.size() or count)
+    for _ in range(_DRAWS_EACH * count):
+        if len(drawn) == most:
+            break
         drawn.setdefault(space.sample(rng))
-        tries += 1
     unseen, pool = tuple(drawn)[:validation], tuple(drawn)[validation:]
     pool += tuple(one for one in _from_smallest_to_largest(space, rng, 20 * calibration) if one not in unseen)
     fitted = _evenly_over_cost(space, tuple(dict.fromkeys(pool)), calibration)

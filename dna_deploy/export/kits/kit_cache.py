@@ -14,6 +14,7 @@ from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.cache import cache_folder
 from dna_deploy.records.files import digest_of
 from dna_deploy.records.probe_kit import KitManifest, ProbeKit
+from dna_deploy.spaces.chain import identity_of
 from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.target import Precision
 
@@ -33,8 +34,7 @@ def cached_kit(
     folder: Path | None = None,
 ) -> ProbeKit:
     """The kit of a space, from the cache where it is there and whole."""
-    identity = getattr(space, "identity", space.digest)
-    settings = (_CHOICE, identity, seed, calibration_networks, validation_networks, batch, precision)
+    settings = (_CHOICE, identity_of(space), seed, calibration_networks, validation_networks, batch, precision)
     versions = (__version__, KitManifest.SCHEMA_VERSION, torch.__version__, onnx.__version__)
     name = digest_of(repr((settings, versions)).encode()).partition(":")[2][:24]
     path = (folder or cache_folder("kits")) / f"{space.name}-{name}.kit"
