@@ -27,9 +27,16 @@ _BATCH = 2
 
 @dataclass(frozen=True)
 class Found:
-    """The units of a network, and the modules of several layers that are none, with the reason."""
+    """The units of a network.
+
+    Attributes:
+        network: Gives them out, and takes others in.
+        share: Of the network's work, roughly its multiply-accumulates, what is done in units.
+        refused: Modules of several layers that are no units, each with the reason.
+    """
 
     network: UnitNetwork
+    share: float
     refused: tuple[tuple[str, str], ...]
 
 
@@ -56,7 +63,8 @@ def find_units(network: nn.Module, input: FeatureMap) -> Found:
         )
     units = _staged([part.unit for part in ordered])
     found = {unit.path: (unit, part.call) for unit, part in zip(units, ordered, strict=True)}
-    return Found(UnitNetwork(network, found), tuple(finder.refused))
+    share = sum(map(finder.work_of, found)) / max(1, sum(finder.work_of(name) for name, _ in network.named_children()))
+    return Found(UnitNetwork(network, found), share, tuple(finder.refused))
 
 
 def check_answers(network: nn.Module, images: torch.Tensor, answers: object) -> None:
@@ -103,11 +111,11 @@ class _Finder:
         return parts
 
     def _stands_for(self, path: str, module: nn.Module, parts: list[_Part], *, is_row: bool) -> bool:
-        if self._work(path) * _SHARE > sum(self._work(part.path) for part in parts):
+        if self.work_of(path) * _SHARE > sum(self.work_of(part.path) for part in parts):
             return False
-        return is_row or len(parts) > 1 or self._work(parts[0].path) < self._work(path)
+        return is_row or len(parts) > 1 or self.work_of(parts[0].path) < self.work_of(path)
 
-    def _work(self, path: str) -> int:
+    def work_of(self, path: str) -> int:
         row, _, last = path.rpartition(".")
         first, is_row, end = last.partition(":")
         names = [f"{row}.{number}" for number in range(int(first), int(end))] if is_row else [path]
