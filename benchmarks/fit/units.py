@@ -19,11 +19,12 @@ from dna_deploy.spaces.shapes import FeatureMap
 
 TIMM = {
     96: """resnet50 regnety_002 densenet121 vgg11_bn hrnet_w18_small efficientnet_b0 mobilenetv3_large_100
-        mobilenetv4_conv_small convnext_atto repvit_m0_9 fastvit_t8 efficientvit_b0 edgenext_xx_small poolformer_s12 dm_nfnet_f0 ghostnet_100 dla34
-        inception_v3 hgnetv2_b0 dpn68 rexnet_100 repvgg_a0 pvt_v2_b0 coat_lite_tiny coat_tiny xcit_nano_12_p16_224""",
+        mobilenetv4_conv_small convnext_atto repvit_m0_9 fastvit_t8 efficientvit_b0 edgenext_xx_small poolformer_s12
+        dm_nfnet_f0 ghostnet_100 dla34 inception_v3 hgnetv2_b0 dpn68 rexnet_100 repvgg_a0 pvt_v2_b0 coat_lite_tiny
+        coat_tiny xcit_nano_12_p16_224""",
     224: """efficientformerv2_s0 efficientvit_m0 levit_128s vit_tiny_patch16_224 deit_tiny_patch16_224
-        swin_tiny_patch4_window7_224 beit_base_patch16_224 eva02_tiny_patch14_224 mixer_s32_224 pit_ti_224 twins_pcpvt_small hiera_tiny_224 cait_xxs24_224
-        mvitv2_tiny nest_tiny davit_tiny""",
+        swin_tiny_patch4_window7_224 beit_base_patch16_224 eva02_tiny_patch14_224 mixer_s32_224 pit_ti_224
+        twins_pcpvt_small hiera_tiny_224 cait_xxs24_224 mvitv2_tiny nest_tiny davit_tiny""",
     240: "crossvit_tiny_240",
     256: "swinv2_tiny_window8_256 maxvit_rmlp_pico_rw_256 mobilevit_xxs",
 }
