@@ -8,6 +8,7 @@ Weights are random; answers are compared on three images that the units were not
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import torch
 from tabulate import tabulate
@@ -18,17 +19,18 @@ from dna_deploy.fit.units import find_units
 from dna_deploy.spaces.shapes import FeatureMap
 
 TIMM = {
-    96: """resnet50 regnety_002 densenet121 vgg11_bn hrnet_w18_small efficientnet_b0 mobilenetv3_large_100
+    64: """resnet50 regnety_002 densenet121 vgg11_bn hrnet_w18_small efficientnet_b0 mobilenetv3_large_100
         mobilenetv4_conv_small convnext_atto repvit_m0_9 fastvit_t8 efficientvit_b0 edgenext_xx_small poolformer_s12
-        dm_nfnet_f0 ghostnet_100 dla34 inception_v3 hgnetv2_b0 dpn68 rexnet_100 repvgg_a0 pvt_v2_b0 coat_lite_tiny
-        coat_tiny xcit_nano_12_p16_224""",
+        dm_nfnet_f0 ghostnet_100 dla34 hgnetv2_b0 dpn68 rexnet_100 repvgg_a0 pvt_v2_b0 coat_lite_tiny
+        coat_tiny xcit_nano_12_p16_224 mobilevit_xxs""",
     224: """efficientformerv2_s0 efficientvit_m0 levit_128s vit_tiny_patch16_224 deit_tiny_patch16_224
         swin_tiny_patch4_window7_224 beit_base_patch16_224 eva02_tiny_patch14_224 mixer_s32_224 pit_ti_224
         twins_pcpvt_small hiera_tiny_224 cait_xxs24_224 mvitv2_tiny nest_tiny davit_tiny""",
+    96: "inception_v3",
     240: "crossvit_tiny_240",
-    256: "swinv2_tiny_window8_256 maxvit_rmlp_pico_rw_256 mobilevit_xxs",
+    256: "swinv2_tiny_window8_256 maxvit_rmlp_pico_rw_256",
 }
-TORCHVISION = {96: "squeezenet1_1 shufflenet_v2_x0_5", 224: "swin_t vit_b_16"}
+TORCHVISION = {64: "squeezenet1_1 shufflenet_v2_x0_5", 224: "swin_t vit_b_16"}
 TOLERANCE = 1e-5
 
 
@@ -41,8 +43,8 @@ def build(name: str, size: int) -> nn.Module:
         return models.get_model(name.partition(":")[2], weights=None, num_classes=10)
     import timm
 
-    sizes = {"img_size": size} if "xcit" in name or "coat" in name else {}
-    network: nn.Module = timm.create_model(name, num_classes=10, **sizes)
+    settings: dict[str, Any] = {"num_classes": 10, **({"img_size": size} if "xcit" in name or "coat" in name else {})}
+    network: nn.Module = timm.create_model(name, **settings)
     return network
 
 
