@@ -89,7 +89,7 @@ def least_module(unit: Unit) -> nn.Module | None:
 
 class _PooledPointwise(nn.Sequential):
     def __init__(self, received: FeatureMap | ChannelsLastMap, emitted: FeatureMap | ChannelsLastMap) -> None:
-        pool = nn.Identity() if received.extent == emitted.extent else nn.AdaptiveAvgPool2d(emitted.extent)  # type: ignore[arg-type]
+        pool = nn.Identity() if received.extent == emitted.extent else nn.AdaptiveAvgPool2d(emitted.extent)
         super().__init__(pool, nn.Conv2d(received.channels, emitted.channels, 1))
 
 
