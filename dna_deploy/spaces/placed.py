@@ -24,6 +24,7 @@ OPERATIONS = {
     "feed_forward": "dna_deploy.spaces.token_operations:FeedForward",
     "add": "dna_deploy.spaces.token_operations:Add",
     "concatenate": "dna_deploy.spaces.token_operations:Concatenate",
+    "own": "dna_deploy.spaces.own_unit:OwnUnit",
 }
 """Kind in files -> class. Further kinds come from the entry points ``dna_deploy.operations``."""
 
@@ -158,7 +159,7 @@ def place_chain(layers: Iterable[tuple[Operation, int, int]], input: Shape) -> t
     """Layers in a row behind ``input``, each from its operation, its output channels and its stride."""
     placed = []
     for operation, channels, stride in layers:
-        placed.append(PlacedLayer(operation, input, channels, stride))
+        placed.append(PlacedLayer(operation, operation.received(input), channels, stride))
         input = placed[-1].output
     return tuple(placed)
 
