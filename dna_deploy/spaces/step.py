@@ -46,7 +46,9 @@ def norm(input: FeatureMap) -> Step:
     return Step((input,), input, 2 * input.channels)
 
 
-def attention(queries: Shape, keys: Shape, values: Shape, heads: int, *, shared: bool = False) -> tuple[Step, Step]:
+def attention(
+    queries: FeatureMap | Tokens, keys: Shape, values: Shape, heads: int, *, shared: bool = False
+) -> tuple[Step, Step]:
     """Scores of queries and keys, then the means of values that they weigh.
 
     Args:
