@@ -15,7 +15,7 @@ from dna_deploy.records.cache import cache_folder, cache_places
 from dna_deploy.records.files import Part, Record
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.chain import HeadedSpace
-from dna_deploy.spaces.own_unit import OwnUnit
+from dna_deploy.spaces.operations.own import OwnUnit
 from dna_deploy.spaces.shapes import feature_map, parse_shape
 
 SUFFIX = ".space.json"
