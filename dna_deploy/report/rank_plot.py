@@ -12,7 +12,7 @@ from dna_deploy.records.accuracy_list import KnownNetwork
 from dna_deploy.records.files import write_atomically
 from dna_deploy.report.content import Plot
 from dna_deploy.report.render import png
-from dna_deploy.report.theme import WIDE, Shape, series
+from dna_deploy.report.theme import WIDE, PlotSize, series
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,7 +31,7 @@ def rank_plot(scores: Mapping[str, Sequence[float]], networks: Sequence[KnownNet
     return Plot("rank-check", f"Ratings and {metric}", f"{metric} over every score", partial(_draw, scores, networks))
 
 
-def _draw(scores: Mapping[str, Sequence[float]], networks: Sequence[KnownNetwork], figure: Figure, shape: Shape) -> None:
+def _draw(scores: Mapping[str, Sequence[float]], networks: Sequence[KnownNetwork], figure: Figure, shape: PlotSize) -> None:
     kind = networks[0].kind
     trained = [[kind.factor * value for value in network.accuracies] for network in networks]
     columns = min(3, len(scores))

@@ -168,7 +168,7 @@ def test_refined_networks_are_ordered_by_the_mean_of_four_ranks(tmp_path: Path) 
 
 def test_several_sets_of_supernets_are_averaged(tmp_path: Path) -> None:
     taught = load_teacher(teacher_file(tmp_path))
-    two = CONFIG.model_copy(update={"supernets": 2})
+    two = CONFIG.model_copy(update={"supernet_sets": 2})
     whole = rate_space(SPACE, taught, toy_data(), two, tmp_path / "run")
     works = sets_of(block_work(SPACE, taught, toy_data(), CONFIG, tmp_path / "run"), 2)
     assert [work.folder for work in works] == [tmp_path / "run", tmp_path / "run" / "set-2"]
@@ -194,7 +194,7 @@ def test_a_set_of_supernets_of_another_teacher_is_refused(tmp_path: Path, monkey
     monkeypatch.setattr("dna_deploy.records.space_record.find_space", lambda name: SPACE)
     monkeypatch.setattr("dna_deploy.rating.rater.load_data", lambda *_: toy_data())
     taught = load_teacher(teacher_file(tmp_path))
-    rate_space(SPACE, taught, toy_data(), CONFIG.model_copy(update={"supernets": 3}), tmp_path / "run")
+    rate_space(SPACE, taught, toy_data(), CONFIG.model_copy(update={"supernet_sets": 3}), tmp_path / "run")
     works = open_rater(tmp_path / "run", Dna).sets
     assert len({work.config.seed for work in works}) == len({work.identity for work in works}) == 3
     path = tmp_path / "run" / "set-3" / "rating-run.json"

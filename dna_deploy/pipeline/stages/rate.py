@@ -41,7 +41,7 @@ class Rate:
     @property
     def estimate_s(self) -> float:
         images = self.images.count(self.images.config.supernet_images) * getattr(self.config, "epochs", 1)
-        return getattr(self.config, "supernets", 1) * (START_S + seconds_for(images, SUPERNETS, self.images.space))
+        return getattr(self.config, "supernet_sets", 1) * (START_S + seconds_for(images, SUPERNETS, self.images.space))
 
     def inputs(self) -> Inputs:
         fields = type(self.config).model_fields
