@@ -44,9 +44,7 @@ class BootstrappedBlock(nn.Module):
     def __init__(self, work: BossWork, index: int) -> None:
         super().__init__()
         config = work.config
-        self.online = EmbeddedBlock(
-            work.space, index, share_depths=config.share_depths, hidden=config.hidden, size=config.size
-        )
+        self.online = EmbeddedBlock(work.space, index, share_depths=config.share_depths, hidden=config.hidden, size=config.size)
         self.predictor = perceptron(config.size, config.hidden, config.size)
         self.target = copy.deepcopy(self.online).requires_grad_(False)
 
