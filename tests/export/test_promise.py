@@ -22,8 +22,8 @@ from dna_deploy.targets.target_file import default_target
 from dna_deploy.units import Duration
 from tests.export.made import RATINGS, TABLE, measurement
 from tests.export.networks import tiny
-from tests.headed import FASHION
 from tests.search.instances import random_ratings
+from tests.spaces.chains import FASHION
 
 
 class Device:

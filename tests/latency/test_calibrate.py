@@ -14,7 +14,7 @@ from dna_deploy.records.latency_table import Calibration
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog.fashion import FASHION
 from dna_deploy.spaces.scaling import largest, of_size
-from tests.latency.test_doubts import FITTED
+from tests.latency.pretend import FITTED
 from tests.spaces.tied import TiedSpace
 
 LEAST, MOST = 10e-6, 300e-6

@@ -18,8 +18,7 @@ from dna_deploy.records.rating_calibration import RatingCalibration
 from dna_deploy.search import Constraint, search
 from dna_deploy.search.spread import spread
 from dna_deploy.training.recipe import Recipe
-from tests.rating.test_checks import work
-from tests.rating.test_stitched import identity_in
+from tests.rating.made import identity_in, work
 from tests.search.instances import random_ratings
 from tests.toy import CONFIG, SPACE, toy_data, toy_teacher
 

@@ -27,7 +27,7 @@ from dna_deploy.rating.raters.dna.work import block_work, sets_of
 from dna_deploy.rating.refine import by_mean_rank, refine
 from dna_deploy.records.rating_run import RatingRun, RunTeacher
 from dna_deploy.spaces.architecture import Architecture
-from tests.rating.test_checks import work
+from tests.rating.made import identity_in, work
 from tests.toy import CONFIG, SPACE, toy_data, toy_teacher
 
 NETWORKS = [SPACE.sample(random.Random(seed)) for seed in range(8)]
@@ -215,12 +215,6 @@ def teacher_file(folder: Path) -> Path:
     """An untrained teacher that a run can name."""
     write_teacher(folder / "teacher.safetensors", toy_teacher().network, SPACE.input, name="untrained", facts={})
     return folder / "teacher.safetensors"
-
-
-def identity_in(folder: Path) -> str:
-    from dna_deploy.learning.tensor_file import TensorFile
-
-    return str(TensorFile.read(folder / "supernet-1.safetensors").facts["identity"])
 
 
 def test_a_run_of_a_space_that_has_no_name_cannot_be_opened(tmp_path: Path) -> None:
