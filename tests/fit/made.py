@@ -5,7 +5,7 @@ from __future__ import annotations
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.own_space import OwnCandidate, OwnPart, OwnSpace
 
-PROVENANCE = Provenance(created_at="2026-11-29T00:00:00+00:00", tool_version="0", python_version="3", host="h", command="c")
+PROVENANCE = Provenance(created_at="2026-11-29T00:00:00+00:00", tool_version="0", python_version="3", host="laptop", command="c")
 
 
 def part(path: str, input: str, output: str, **macs: int) -> OwnPart:
