@@ -123,6 +123,7 @@ def main() -> None:
     parser.add_argument("--test-images", type=int, default=4000)
     parser.add_argument("--train-images", type=int, default=4000)
     parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--rated-images", type=int, default=512)
     options = parser.parse_args()
     torch.set_num_threads(1)
     config = DataConfig(
@@ -135,7 +136,7 @@ def main() -> None:
     network = find_units(original, INPUT).network
     target = Target(name="here")
     prepared = prepare(
-        network, network.units, data, target, options.out / "prepared", Counts(512, 512),
+        network, network.units, data, target, options.out / "prepared", Counts(options.rated_images, options.rated_images),
         on_progress=_tell,
     )  # fmt: skip
     print(*prepared.remarks, json.dumps(prepared.spent_s), sep="\n", flush=True)

@@ -53,20 +53,28 @@ class Candidates:
 
 
 @torch.no_grad()
-def candidates_of(unit: Unit, original: nn.Module, inputs: Sequence[torch.Tensor], *, repaired: bool = True) -> Candidates:
+def candidates_of(
+    unit: Unit,
+    original: nn.Module,
+    inputs: Sequence[torch.Tensor],
+    groups: Sequence[ChannelGroup] | None = None,
+    *,
+    repaired: bool = True,
+) -> Candidates:
     """Everything that may stand for a unit.
 
     Args:
         unit: Which changes are allowed.
         original: The unit as a module of one tensor, in inference mode.
         inputs: What it receives for images of its own, batch by batch.
+        groups: Its hidden channels, where they are known from a unit of the same structure.
         repaired: Whether their last maps are refitted.
     """
     makers: dict[str, Callable[[], nn.Module]] = {}
     if "skip" in unit.may:
         makers[SKIP] = nn.Identity
     if "width" in unit.may:
-        makers |= _widths(original, inputs)
+        makers |= _widths(original, inputs, channel_groups(original, inputs[0]) if groups is None else groups)
     if "operation" in unit.may:
         makers |= {f"kernel{size}": partial(_cropped, original, size) for size in (5, 3, 1) if _larger(original, size)}
         makers[STRAIGHT] = partial(straight, original, inputs)
@@ -82,9 +90,10 @@ def candidates_of(unit: Unit, original: nn.Module, inputs: Sequence[torch.Tensor
     return Candidates(unit, tuple(there), tuple(missing))
 
 
-def _widths(original: nn.Module, inputs: Sequence[torch.Tensor]) -> dict[str, Callable[[], nn.Module]]:
+def _widths(
+    original: nn.Module, inputs: Sequence[torch.Tensor], groups: Sequence[ChannelGroup]
+) -> dict[str, Callable[[], nn.Module]]:
     """Narrower copies: all kinds of hidden channels together, and where there are several, each alone."""
-    groups = channel_groups(original, inputs[0])
     ranks = {group.name: importance(original, group, inputs) for group in groups}
     makers: dict[str, Callable[[], nn.Module]] = {}
     seen: set[tuple[int, ...]] = set()

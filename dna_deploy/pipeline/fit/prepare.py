@@ -13,12 +13,13 @@ import torch
 from dna_deploy.data.splits import ImageData
 from dna_deploy.errors import UsageError
 from dna_deploy.fit.candidates import candidates_of
+from dna_deploy.fit.channels import ChannelGroup, channel_groups
 from dna_deploy.fit.judging import Judge
 from dna_deploy.fit.replacing import UnitNetwork
 from dna_deploy.fit.unit import Unit
 from dna_deploy.pipeline.fit.recovery import batches_of, settled
 from dna_deploy.pipeline.fit.space import OwnSpace
-from dna_deploy.pipeline.fit.timing import Stopwatch
+from dna_deploy.pipeline.fit.timing import Stopwatch, structure_of
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.targets.target import Target
 
@@ -76,10 +77,13 @@ def prepare(
     """
     fitting, judge = batches_of(data.train, data, counts.fitting), Judge(network, batches_of(data.rating, data, counts.judging))
     clock, spent = _Clock(), dict[str, float]()
-    candidates = {}
+    candidates, groups = {}, dict[str, tuple[ChannelGroup, ...]]()
     for number, unit in enumerate(units, 1):
-        inputs = Judge(network, fitting).inputs(unit.path)
-        candidates[unit.path] = candidates_of(unit, network.module(unit.path), inputs, repaired=repaired)
+        inputs, module = Judge(network, fitting).inputs(unit.path), network.module(unit.path)
+        structure = structure_of(module, unit.input)
+        if structure not in groups:
+            groups[structure] = channel_groups(module, inputs[0])
+        candidates[unit.path] = candidates_of(unit, module, inputs, groups[structure], repaired=repaired)
         on_progress(Progress("repairing candidates", number, len(units)))
     space = OwnSpace(network, data.shape, candidates)
     spent["candidates and repair"] = clock.lap()

@@ -25,7 +25,7 @@ from dna_deploy.spaces.shapes import FeatureMap
 
 ORIGINAL = "original"
 
-_MIXTURES = 7
+_MIXTURES = 5
 """Networks drawn at random that are timed as a whole, to tell how times of units add up."""
 
 Choice = Mapping[str, str]
