@@ -66,7 +66,7 @@ class Bench:
         measured = measure(self.prepared.space, {"it": assembled}, self.stopwatch)["it"]
         before = right_answers(assembled, self.data.test, self.data)
         agreement = standing(assembled, self.prepared.judge, None).agreement
-        recipe = Recipe(epochs=self.epochs, learning_rate=1e-3, batch=64, seed=seed, augmentation={"shift": 4})  # type: ignore[arg-type]
+        recipe = Recipe(epochs=self.epochs, learning_rate=1e-3, batch=64, seed=seed, augmentation={"shift": 4})
         tuned = recovered(assembled, self.original, self.data, recipe, self.rows.parent / "runs")
         after = right_answers(tuned, self.data.test, self.data)
         reference = right_answers(self.original, self.data.test, self.data)
@@ -105,7 +105,7 @@ def networks(bench: Bench, weights: Path) -> Iterator[tuple[str, float, int, Cal
 
                 yield name, share, seed, baseline
         for depth in (44, 32, 20):
-            yield f"ResNet-{depth}", 0.0, seed, lambda depth=depth: settled(trained(depth, weights), prepared.fitting)  # type: ignore[misc]
+            yield f"ResNet-{depth}", 0.0, seed, lambda depth=depth: settled(trained(depth, weights), prepared.fitting)
         yield "ResNet-56", 1.0, seed, lambda: settled(bench.original, prepared.fitting)
         yield "at 24x24", 0.0, seed, lambda: AtSize(settled(bench.original, prepared.fitting), (24, 24))
 

@@ -28,6 +28,11 @@ class BasicBlock(nn.Module):
         return F.relu(y + x)
 
 
+def _stage(channels: int, width: int, blocks: int) -> nn.Sequential:
+    first = BasicBlock(channels, width, width // channels)
+    return nn.Sequential(first, *(BasicBlock(width, width, 1) for _ in range(blocks - 1)))
+
+
 class CifarResNet(nn.Module):
     """Three stages of 16, 32 and 64 channels."""
 
@@ -36,11 +41,7 @@ class CifarResNet(nn.Module):
         self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
         blocks = (depth - 2) // 6
-        widths = (16, 16, 32, 64)
-        for number in range(1, 4):
-            first = BasicBlock(widths[number - 1], widths[number], 1 if number == 1 else 2)
-            others = [BasicBlock(widths[number], widths[number], 1) for _ in range(blocks - 1)]
-            setattr(self, f"layer{number}", nn.Sequential(first, *others))
+        self.layer1, self.layer2, self.layer3 = (_stage(*widths, blocks) for widths in ((16, 16), (16, 32), (32, 64)))
         self.linear = nn.Linear(64, 10)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

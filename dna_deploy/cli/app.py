@@ -13,6 +13,7 @@ from dna_deploy.cli.commands import (
     calibrate,
     evolve,
     export,
+    fit,
     front,
     kit,
     portfolio,
@@ -50,7 +51,7 @@ _COMMANDS: dict[str, typer.Typer | Callable[..., None]] = {
     "teachers": teachers.teachers, "rate": rate.rate, "calibrate": calibrate.calibrate, "evolve": evolve.evolve,
     "search": search.app, "front": front.front, "portfolio": portfolio.portfolio, "refine": refine.refine,
     "rank-check": rank_check.rank_check, "train": train.train, "profile": profile.profile, "kit": kit.kit,
-    "targets": targets.targets, "tables": tables.app, "export": export.export, "verify": verify.verify,
+    "targets": targets.targets, "fit": fit.fit, "tables": tables.app, "export": export.export, "verify": verify.verify,
 }  # fmt: skip
 for _name, _command in _COMMANDS.items():
     if isinstance(_command, typer.Typer):

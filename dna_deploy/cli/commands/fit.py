@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from dna_deploy.cli.console import note, print_json, print_result
-from dna_deploy.cli.options.general import Json
+from dna_deploy.cli.options.general import Json, Profiles
 from dna_deploy.cli.options.model import Classes, Freeze, Input, Model, ModelWeights, open_model
 from dna_deploy.cli.views.fit import fitted_view
 from dna_deploy.cli.views.journey import journey_view
+from dna_deploy.targets.target_file import DEFAULT_TARGET
 
 
 def fit(
@@ -26,7 +27,8 @@ def fit(
     labels: Annotated[bool, typer.Option(help="Whether classes of the images are the model's: learnt and judged by.")] = False,
     epochs: Annotated[int, typer.Option(help="Of fine-tuning, on the model's answers and labels; 0: none.", min=0)] = 0,
     rated_images: Annotated[int, typer.Option(help="To fit units to, and as many others to rate them by.", min=8)] = 512,
-    target: Annotated[str, typer.Option(help="The device, as profile knows it; by default this machine.")] = "",
+    target: Annotated[str, typer.Option("--target", "-t", help="How to run it; see: dna-deploy targets.")] = DEFAULT_TARGET,
+    profiles: Profiles = Path("profiles"),
     out: Annotated[Path, typer.Option("--out", "-o", help="A folder; the same command resumes in it.")] = Path("fitted"),
     json: Json = False,
 ) -> None:
@@ -40,7 +42,6 @@ def fit(
     from dna_deploy.data.splits import load_data
     from dna_deploy.pipeline.fit.fit import FitPlan, fit_model
     from dna_deploy.pipeline.fit.prepare import Counts
-    from dna_deploy.targets.target import Target
     from dna_deploy.targets.target_file import find_target
     from dna_deploy.training.recipe import Recipe
 
@@ -50,8 +51,7 @@ def fit(
     own = open_model(model, weights, input, classes)
     with journey_view() as view:
         data = load_data(DataConfig(dataset=images), own.input, on_progress=view)
-        chosen = find_target(target) if target else Target(name="here")
-        record = fit_model(own, data, chosen, plan, out, view)
+        record = fit_model(own, data, find_target(target, profiles).target, plan, out, view)
     if json:
         print_json("fit", folder=str(out), card=record.model_dump(mode="json"), is_kept=record.is_kept)
     else:

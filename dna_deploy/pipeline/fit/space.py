@@ -93,7 +93,7 @@ class OwnSpace:
 
     def _drawn(self, count: int) -> list[Choice]:
         """Networks from hardly changed to hardly anything left."""
-        rng, choices = random.Random(0), []
+        rng, choices = random.Random(0), list[Choice]()
         for number in range(count):
             share = (number + 1) / count
             choices.append(
