@@ -1,1 +1,1 @@
-"""Own models within a budget, against what somebody would do without a search."""
+"""What is claimed of fitting one's own network into a budget."""

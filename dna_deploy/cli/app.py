@@ -29,6 +29,7 @@ from dna_deploy.cli.commands import (
     targets,
     teachers,
     train,
+    units,
     verify,
 )
 from dna_deploy.cli.console import be_quiet, complain
@@ -51,7 +52,8 @@ _COMMANDS: dict[str, typer.Typer | Callable[..., None]] = {
     "teachers": teachers.teachers, "rate": rate.rate, "calibrate": calibrate.calibrate, "evolve": evolve.evolve,
     "search": search.app, "front": front.front, "portfolio": portfolio.portfolio, "refine": refine.refine,
     "rank-check": rank_check.rank_check, "train": train.train, "profile": profile.profile, "kit": kit.kit,
-    "targets": targets.targets, "fit": fit.fit, "tables": tables.app, "export": export.export, "verify": verify.verify,
+    "targets": targets.targets, "tables": tables.app, "export": export.export, "verify": verify.verify,
+    "units": units.units, "fit": fit.fit,
 }  # fmt: skip
 for _name, _command in _COMMANDS.items():
     if isinstance(_command, typer.Typer):
