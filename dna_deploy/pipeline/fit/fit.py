@@ -193,7 +193,7 @@ def _deliver(network: nn.Module, own: OwnModel, test: Judge, folder: Path) -> fl
     """
     model = export_onnx(network.cpu().eval(), (own.input,), 1)
     write_atomically(folder / MODEL_NAME, model.SerializeToString())
-    images = torch.cat(test.batches[:2]).contiguous().numpy()
+    images = torch.cat(list(test.batches[:2])).contiguous().numpy()
     parity = check_parity(network, folder / MODEL_NAME, images, source="test images", judges=("onnxruntime",))
     write_plain(network, own.input, folder, f"{own.name} as dna-deploy has fitted it into a budget.")
     return max(judge.max_absolute_error for judge in parity.judges) / parity.largest_score
