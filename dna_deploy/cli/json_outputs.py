@@ -33,6 +33,11 @@ OUTPUTS: Mapping[str, Mapping[str, str]] = {
         "models": "array: one object a written file: `model`, `card_file`, and the content of its model card",
         "refused": "array: formats that were not delivered: `format`, `reason`",
     },
+    "fit": {
+        "folder": "string: where the model, its plain code and its card lie",
+        "card": "fitted-model: what came of it",
+        "is_kept": "boolean: whether the budget is kept",
+    },
     "front": {
         "axes": "array: the costs, by name",
         "epsilon": "number: the front is exact up to this factor of a cost; 0 is exact",

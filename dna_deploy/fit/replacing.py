@@ -51,6 +51,10 @@ class UnitNetwork:
         """In the order in which they run."""
         return tuple(unit for unit, _ in self._units.values())
 
+    def call(self, path: str) -> Call:
+        """How the network calls a unit."""
+        return self._units[path][1]
+
     def module(self, path: str) -> nn.Module:
         """A copy of a unit as a module of ``(batch, *input.sizes)`` alone, with the weights of the network."""
         unit, call = self._units[path]

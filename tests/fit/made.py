@@ -1,31 +1,23 @@
-"""A space of an own model that takes no time to make: two units, the second of which changes the shape."""
+"""A small residual network that stands in for somebody's own."""
 
 from __future__ import annotations
 
-from dna_deploy.records.files import Provenance
-from dna_deploy.records.own_space import OwnCandidate, OwnPart, OwnSpace
-
-PROVENANCE = Provenance(created_at="2026-11-29T00:00:00+00:00", tool_version="0", python_version="3", host="laptop", command="c")
-
-
-def part(path: str, input: str, output: str, **macs: int) -> OwnPart:
-    """A part whose candidates have these costs and the same structure wherever they cost the same."""
-    candidates = (
-        OwnCandidate(code=code, structure=f"{cost:08x}", parameters=cost // 10, macs=cost) for code, cost in macs.items()
-    )
-    return OwnPart(path=path, input=input, output=output, candidates=tuple(candidates))
+import torch
+from torch import nn
+from torchvision.models.resnet import BasicBlock
 
 
-def own_space(second: str = "32x28x28") -> OwnSpace:
-    """Three units, of which the first two are alike; the third receives another shape than the second emits."""
-    return OwnSpace(
-        provenance=PROVENANCE,
-        model="my_net.py:build",
-        input="3x64x64",
-        rest=part("", "3x64x64", "16x32x32", rest=500),
-        units=(
-            part("a", "16x32x32", "16x32x32", keep=100, width50=50, skip=0),
-            part("b", "16x32x32", "16x32x32", keep=100, width50=50, skip=0),
-            part("c", second, "64x28x28", keep=300, width50=150),
-        ),
-    )
+class TinyResNet(nn.Module):
+    """Two stages of three and two units for images of any size, four classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU())
+        down = nn.Sequential(nn.Conv2d(8, 16, 1, 2, bias=False), nn.BatchNorm2d(16))
+        self.layer1 = nn.Sequential(*(BasicBlock(8, 8) for _ in range(3)))
+        self.layer2 = nn.Sequential(BasicBlock(8, 16, 2, down), BasicBlock(16, 16))
+        self.head = nn.Linear(16, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.head(self.layer2(self.layer1(self.stem(x))).mean((2, 3)))
+        return scores

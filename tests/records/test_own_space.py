@@ -10,7 +10,7 @@ from dna_deploy.errors import TableError, UsageError
 from dna_deploy.records.own_space import find_own_space, write_own_space
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.placed import PlacedLayer
-from tests.fit.made import own_space
+from tests.records.own_model import own_space
 
 
 @pytest.fixture(autouse=True)
