@@ -136,6 +136,7 @@ def _walk(journey: Journey, start_from: str | None, only: str | None, *, json: b
     if journey.teach:
         journey.teach.config.check()
         journey.teach.check_weights()
+    journey.settings.compute.check_answers()
     with journey_view() as view:
         journey.images.tell(view)
         run_stages(journey.stages(), journey.folder, view, start_from=start_from, only=only)
