@@ -55,7 +55,7 @@ class Rate:
         }
 
     def check(self) -> None:
-        """Raises `UsageError` where the method gives no table cannot be run so, or where nobody answers, before anything takes long."""
+        """Raises `UsageError` where the method gives no table, cannot be run so, or nobody answers, before anything else."""
         from dna_deploy.rating.rater import AdditiveRater, check_needs, load_rater
 
         kind = load_rater(self.method)
