@@ -38,6 +38,7 @@ SMALL = {
         "--train-epochs", "1", "--train-images", "100", "--teacher-epochs", "1", "--teacher-images", "100",
     ),
     "report": ("--no-png",),
+    "units": ("--seconds", "0.2"),
 }  # fmt: skip
 """What is appended to a command of a page, so that it ends soon; the last of two equal flags counts."""
 
