@@ -19,11 +19,16 @@ OPERATIONS = {
     "pointwise": "dna_deploy.spaces.operations:Pointwise",
     "mbconv": "dna_deploy.spaces.operations:MBConv",
     "head": "dna_deploy.spaces.operations:ClassifierHead",
-    "patches": "dna_deploy.spaces.token_operations:Patches",
-    "attention": "dna_deploy.spaces.token_operations:SelfAttention",
-    "feed_forward": "dna_deploy.spaces.token_operations:FeedForward",
-    "add": "dna_deploy.spaces.token_operations:Add",
-    "concatenate": "dna_deploy.spaces.token_operations:Concatenate",
+    "patches": "dna_deploy.spaces.operations.tokens:Patches",
+    "attention": "dna_deploy.spaces.operations.tokens:SelfAttention",
+    "feed_forward": "dna_deploy.spaces.operations.tokens:FeedForward",
+    "add": "dna_deploy.spaces.operations.tokens:Add",
+    "concatenate": "dna_deploy.spaces.operations.tokens:Concatenate",
+    "token_head": "dna_deploy.spaces.operations.heads:TokenHead",
+    "uib": "dna_deploy.spaces.operations.uib:UIB",
+    "fused_mbconv": "dna_deploy.spaces.operations.fused_mbconv:FusedMBConv",
+    "mobile_attention": "dna_deploy.spaces.operations.mobile_attention:MobileAttention",
+    "pooled_head": "dna_deploy.spaces.operations.heads:PooledHead",
 }
 """Kind in files -> class. Further kinds come from the entry points ``dna_deploy.operations``."""
 
