@@ -11,7 +11,7 @@ import typer
 from dna_deploy.cli.console import aligned, note, note_new, print_json, print_result
 from dna_deploy.cli.options.constraints import Constraints
 from dna_deploy.cli.options.general import DATASET, SEED, SPACE, Json
-from dna_deploy.cli.options.learning import EVOLUTION, METHOD, PROCESSES, SUPERNETS, TEACHER
+from dna_deploy.cli.options.learning import EVOLUTION, METHOD, SPREADING, SUPERNETS, TEACHER
 from dna_deploy.cli.options.tables import LatencyTables
 from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.pipeline.settings import Settings
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def evolve(
-    settings: Annotated[Settings, SPACE, DATASET, SEED, EVOLUTION, METHOD, SUPERNETS, TEACHER, PROCESSES],
+    settings: Annotated[Settings, SPACE, DATASET, SEED, EVOLUTION, METHOD, SUPERNETS, TEACHER, SPREADING],
     constraints: Constraints,
     tables: LatencyTables,
     folder: Annotated[Path, typer.Option(help="Where everything is kept; the same command resumes.")] = Path("runs/evolve"),
