@@ -29,7 +29,7 @@ from dna_deploy.spaces.shapes import FeatureMap
 Modules = Mapping[str, Mapping[str, nn.Module]]
 """Path of a unit -> code -> what may stand in its place; the first keeps it."""
 
-_AT_ONCE = 16
+_AT_ONCE = 32
 """Candidates an export: enough to share its fixed cost of seconds, few enough to show progress."""
 
 
@@ -72,7 +72,7 @@ def make_own_kit(
     weights = WeightSpace()
     units = [unit for unit in network.units if unit.path in modules]
     exported = _Exported(weights, batch)
-    parts = [exported.part(unit, modules[unit.path]) for unit in _told(units, on_progress)]
+    parts = exported.parts(units, modules, on_progress)
     rest = Rest(network, [unit.path for unit in units], torch.zeros(batch, *input.sizes))
     skeleton = Skeleton.of(rest.exported(), weights, rest.sources)
     around = _rest_part(network, units, input, skeleton, exported)
@@ -89,12 +89,6 @@ def make_own_kit(
     return OwnKit(record, kit_of_graphs(record.space, seed, batch, "fp32", weights, graphs))
 
 
-def _told(units: Sequence[Unit], on_progress: OnProgress) -> Iterator[Unit]:
-    for number, unit in enumerate(units, 1):
-        yield unit
-        on_progress(Progress("exporting units", number, len(units)))
-
-
 class _Exported:
     """Graphs of candidates: those of one code and structure once."""
 
@@ -104,46 +98,54 @@ class _Exported:
         self.absent: list[AbsentCandidate] = []
         self._weights, self._batch = weights, batch
 
-    def part(self, unit: Unit, modules: Mapping[str, nn.Module]) -> OwnPart:
-        """A unit with those of its candidates that can be exported."""
-        candidates = []
-        for code, exported in self._models(unit, modules):
-            if isinstance(exported, UsageError):
-                self.absent.append(AbsentCandidate(path=unit.path, code=code, reason=exported.message))
-                continue
-            candidates.append(exported)
-        if not candidates or candidates[0].code != next(iter(modules)):
-            raise UsageError(
-                f"{unit.path} cannot be exported as it is: {self.absent[0].reason}", f"keep it out with --freeze {unit.path}"
-            )
-        return OwnPart(path=unit.path, input=str(unit.input), output=str(unit.output), candidates=tuple(candidates))
-
-    def _models(self, unit: Unit, modules: Mapping[str, nn.Module]) -> Iterator[tuple[str, OwnCandidate | UsageError]]:
-        items = list(modules.items())
+    def parts(self, units: Sequence[Unit], modules: Modules, on_progress: OnProgress) -> list[OwnPart]:
+        """Units with those of their candidates that can be exported."""
+        items = [_Item(unit, code, module) for unit in units for code, module in modules[unit.path].items()]
+        candidates: dict[str, list[OwnCandidate]] = {unit.path: [] for unit in units}
         for start in range(0, len(items), _AT_ONCE):
-            group = items[start : start + _AT_ONCE]
-            try:
-                yield from self._group(unit, group)
-            except UsageError as error:
-                if len(group) == 1:
-                    yield group[0][0], error
-                    continue
-                for item in group:  # which of them it is
-                    yield from self._models(unit, dict([item]))
+            for item, candidate in self._tried(items[start : start + _AT_ONCE]):
+                candidates[item.unit.path].append(candidate)
+            on_progress(Progress("exporting candidates", min(start + _AT_ONCE, len(items)), len(items)))
+        for unit in units:
+            as_it_is = (unit.path, next(iter(modules[unit.path])))
+            if reason := next((each.reason for each in self.absent if (each.path, each.code) == as_it_is), ""):
+                raise UsageError(f"{unit.path} cannot be exported as it is: {reason}", f"keep it out: --freeze {unit.path}")
+        return [
+            OwnPart(path=unit.path, input=str(unit.input), output=str(unit.output), candidates=tuple(candidates[unit.path]))
+            for unit in units
+        ]
 
-    def _group(self, unit: Unit, group: Sequence[tuple[str, nn.Module]]) -> list[tuple[str, OwnCandidate | UsageError]]:
-        copies = [copy.deepcopy(module).eval() for _, module in group]
-        model = export_side_by_side(copies, [(unit.input,)] * len(group), self._batch)
-        candidates: list[tuple[str, OwnCandidate | UsageError]] = []
-        for index, (code, module) in enumerate(group):
+    def _tried(self, items: Sequence[_Item]) -> Iterator[tuple[_Item, OwnCandidate]]:
+        """Exported together or, where that fails, halved until it is clear which of them cannot be exported."""
+        try:
+            yield from self._exported(items)
+        except UsageError as error:
+            if len(items) == 1:
+                self.absent.append(AbsentCandidate(path=items[0].unit.path, code=items[0].code, reason=error.message))
+                return
+            for half in (items[: len(items) // 2], items[len(items) // 2 :]):
+                yield from self._tried(half)
+
+    def _exported(self, items: Sequence[_Item]) -> list[tuple[_Item, OwnCandidate]]:
+        copies = [copy.deepcopy(item.module).eval() for item in items]
+        model = export_side_by_side(copies, [(item.unit.input,) for item in items], self._batch)
+        candidates = []
+        for index, item in enumerate(items):
             structure = GraphParts.of_output(model, index, WeightSpace()).structure
-            if (code, structure) not in self.graphs:
-                self.graphs[code, structure] = GraphParts.of_output(model, index, self._weights)
-                self.macs[code, structure] = macs_of(module, torch.zeros(1, *unit.input.sizes))
-            parameters = self.graphs[code, structure].parameters
-            macs = self.macs[code, structure]
-            candidates.append((code, OwnCandidate(code=code, structure=structure, parameters=parameters, macs=macs)))
+            name = item.code, structure
+            if name not in self.graphs:
+                self.graphs[name] = GraphParts.of_output(model, index, self._weights)
+                self.macs[name] = macs_of(item.module, torch.zeros(1, *item.unit.input.sizes))
+            parameters, macs = self.graphs[name].parameters, self.macs[name]
+            candidates.append((item, OwnCandidate(code=item.code, structure=structure, parameters=parameters, macs=macs)))
         return candidates
+
+
+@dataclass(frozen=True)
+class _Item:
+    unit: Unit
+    code: str
+    module: nn.Module
 
 
 @torch.no_grad()
