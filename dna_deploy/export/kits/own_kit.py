@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +17,7 @@ from dna_deploy.export.formats.splicing import Skeleton
 from dna_deploy.export.kits.kit import choose_networks, kit_of_graphs
 from dna_deploy.export.kits.rest import Rest
 from dna_deploy.fit.replacing import UnitNetwork
+from dna_deploy.fit.structure import structure_of
 from dna_deploy.fit.unit import Unit
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.files import Provenance
@@ -94,18 +95,25 @@ class _Exported:
 
     def __init__(self, weights: WeightSpace, batch: int) -> None:
         self.graphs: dict[tuple[str, str], GraphParts] = {}
-        self.macs: dict[tuple[str, str], int] = {}
         self.absent: list[AbsentCandidate] = []
         self._weights, self._batch = weights, batch
 
     def parts(self, units: Sequence[Unit], modules: Modules, on_progress: OnProgress) -> list[OwnPart]:
         """Units with those of their candidates that can be exported."""
         items = [_Item(unit, code, module) for unit in units for code, module in modules[unit.path].items()]
+        names = [(item.code, structure_of(item.module, item.unit.input)) for item in items]
+        firsts = list(dict[tuple[str, str], _Item](zip(names, items, strict=True)).items())
+        exported = dict[tuple[str, str], OwnCandidate | str]()
+        for start in range(0, len(firsts), _AT_ONCE):
+            exported |= self._tried(dict(firsts[start : start + _AT_ONCE]))
+            on_progress(Progress("exporting candidates", min(start + _AT_ONCE, len(firsts)), len(firsts)))
         candidates: dict[str, list[OwnCandidate]] = {unit.path: [] for unit in units}
-        for start in range(0, len(items), _AT_ONCE):
-            for item, candidate in self._tried(items[start : start + _AT_ONCE]):
-                candidates[item.unit.path].append(candidate)
-            on_progress(Progress("exporting candidates", min(start + _AT_ONCE, len(items)), len(items)))
+        for item, name in zip(items, names, strict=True):
+            match exported[name]:
+                case OwnCandidate() as candidate:
+                    candidates[item.unit.path].append(candidate)
+                case reason:
+                    self.absent.append(AbsentCandidate(path=item.unit.path, code=item.code, reason=reason))
         for unit in units:
             as_it_is = (unit.path, next(iter(modules[unit.path])))
             if reason := next((each.reason for each in self.absent if (each.path, each.code) == as_it_is), ""):
@@ -115,29 +123,28 @@ class _Exported:
             for unit in units
         ]
 
-    def _tried(self, items: Sequence[_Item]) -> Iterator[tuple[_Item, OwnCandidate]]:
-        """Exported together or, where that fails, halved until it is clear which of them cannot be exported."""
+    def _tried(self, items: Mapping[tuple[str, str], _Item]) -> dict[tuple[str, str], OwnCandidate | str]:
+        """Exported together or, where that fails, halved until it is clear which of them cannot be, and why."""
         try:
-            yield from self._exported(items)
+            return self._exported(items)
         except UsageError as error:
-            if len(items) == 1:
-                self.absent.append(AbsentCandidate(path=items[0].unit.path, code=items[0].code, reason=error.message))
-                return
-            for half in (items[: len(items) // 2], items[len(items) // 2 :]):
-                yield from self._tried(half)
+            names = list(items)
+            if len(names) == 1:
+                return {names[0]: error.message}
+            halves = names[: len(names) // 2], names[len(names) // 2 :]
+            first, second = (self._tried({name: items[name] for name in half}) for half in halves)
+            return first | second
 
-    def _exported(self, items: Sequence[_Item]) -> list[tuple[_Item, OwnCandidate]]:
-        copies = [copy.deepcopy(item.module).eval() for item in items]
-        model = export_side_by_side(copies, [(item.unit.input,) for item in items], self._batch)
-        candidates = []
-        for index, item in enumerate(items):
+    def _exported(self, items: Mapping[tuple[str, str], _Item]) -> dict[tuple[str, str], OwnCandidate | str]:
+        copies = [copy.deepcopy(item.module).eval() for item in items.values()]
+        model = export_side_by_side(copies, [(item.unit.input,) for item in items.values()], self._batch)
+        candidates = dict[tuple[str, str], OwnCandidate | str]()
+        for index, (name, item) in enumerate(items.items()):
             structure = GraphParts.of_output(model, index, WeightSpace()).structure
-            name = item.code, structure
-            if name not in self.graphs:
-                self.graphs[name] = GraphParts.of_output(model, index, self._weights)
-                self.macs[name] = macs_of(item.module, torch.zeros(1, *item.unit.input.sizes))
-            parameters, macs = self.graphs[name].parameters, self.macs[name]
-            candidates.append((item, OwnCandidate(code=item.code, structure=structure, parameters=parameters, macs=macs)))
+            graph = self.graphs.get((item.code, structure)) or GraphParts.of_output(model, index, self._weights)
+            self.graphs[item.code, structure] = graph
+            macs = macs_of(item.module, torch.zeros(1, *item.unit.input.sizes))
+            candidates[name] = OwnCandidate(code=item.code, structure=structure, parameters=graph.parameters, macs=macs)
         return candidates
 
 
