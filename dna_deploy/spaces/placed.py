@@ -25,6 +25,7 @@ OPERATIONS = {
     "add": "dna_deploy.spaces.operations.tokens:Add",
     "concatenate": "dna_deploy.spaces.operations.tokens:Concatenate",
     "token_head": "dna_deploy.spaces.operations.heads:TokenHead",
+    "window_attention": "dna_deploy.spaces.operations.window_attention:WindowAttention",
     "uib": "dna_deploy.spaces.operations.uib:UIB",
     "fused_mbconv": "dna_deploy.spaces.operations.fused_mbconv:FusedMBConv",
     "mobile_attention": "dna_deploy.spaces.operations.mobile_attention:MobileAttention",

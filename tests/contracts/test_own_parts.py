@@ -35,6 +35,7 @@ from dna_deploy.spaces.operations.heads import PooledHead, TokenHead
 from dna_deploy.spaces.operations.mobile_attention import MobileAttention
 from dna_deploy.spaces.operations.tokens import Add, Concatenate, FeedForward, Patches, SelfAttention
 from dna_deploy.spaces.operations.uib import UIB
+from dna_deploy.spaces.operations.window_attention import WindowAttention
 from dna_deploy.spaces.placed import OPERATIONS, PlacedLayer
 from dna_deploy.spaces.shapes import FeatureMap, Shape, Tokens
 from dna_deploy.targets.target import Target
@@ -60,6 +61,14 @@ class TestFashionSpace(ChainContract):
 
 class TestMobileSpace(ChainContract):
     name = "mobile"
+
+
+class TestVisionTransformers(ChainContract):
+    name = "vit"
+
+
+class TestWindowedTransformers(ChainContract):
+    name = "windowed@112"
 
 
 class OnTokens(ModuleContract):
@@ -158,6 +167,12 @@ class TestFusedMBConv(ModuleContract):
 class TestMobileAttention(ModuleContract):
     operation = MobileAttention(3, 4, reduction=2)
     strides = (1,)
+
+
+@pytest.mark.slow
+class TestWindowAttention(ModuleContract):
+    operation = WindowAttention(2, 3)
+    widths, strides = (8,), (1,)
 
 
 @pytest.mark.slow

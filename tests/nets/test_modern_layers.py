@@ -18,6 +18,7 @@ from dna_deploy.spaces.operations.heads import PooledHead, TokenHead
 from dna_deploy.spaces.operations.mobile_attention import MobileAttention
 from dna_deploy.spaces.operations.tokens import Patches
 from dna_deploy.spaces.operations.uib import UIB
+from dna_deploy.spaces.operations.window_attention import WindowAttention
 from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.shapes import FeatureMap, Shape, Tokens
 from tests.nets.made import counted_by_fvcore, told_by_onnx
@@ -32,6 +33,8 @@ LAYERS = [
     PlacedLayer(FusedMBConv(3, 4), MAP, 16, 2),
     PlacedLayer(MobileAttention(4, 8), MAP, 16),
     PlacedLayer(MobileAttention(4, 8, 2), MAP, 24),
+    PlacedLayer(WindowAttention(4, 7), MAP, 16),
+    PlacedLayer(WindowAttention(2), MAP, 16),
     PlacedLayer(PooledHead(32), MAP, 10),
     PlacedLayer(TokenHead("mean"), Tokens(9, 8), 10),
     PlacedLayer(TokenHead(), Tokens(9, 8), 10),
@@ -73,6 +76,8 @@ def test_a_layer_computes_what_the_block_of_timm_computes(layer: PlacedLayer, bl
         (UIB(0, 0, 2), MAP, 2, "u00e2 has no depthwise convolution for a stride of 2"),
         (MobileAttention(4, 8), MAP, 2, "does not reduce"),
         (MobileAttention(4, 8), Tokens(9, 8), 1, "a feature map is needed"),
+        (WindowAttention(3, 7), MAP, 1, "3 heads cannot map 16x14x14 to 16 channels"),
+        (WindowAttention(4, 5), MAP, 1, "windows of 5x5 do not divide 14x14"),
         (Patches(5), MAP, 1, "patches of 5 pixels do not divide images of 14x14"),
     ],
 )
