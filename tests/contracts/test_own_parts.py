@@ -270,6 +270,12 @@ class TestDnaPlusPlus(RaterContract):
 
 
 @pytest.mark.slow
+class TestBoss(RaterContract):
+    name = "boss"
+    settings: ClassVar = {"epochs": 1, "batch": 8, "ensemble": 2, "hidden": 8, "size": 8}
+
+
+@pytest.mark.slow
 class TestOneShot(RaterContract):
     name = "one-shot"
     settings: ClassVar = {"epochs": 1, "batch": 8, "calibration_images": 16}

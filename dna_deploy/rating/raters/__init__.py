@@ -5,12 +5,14 @@ from __future__ import annotations
 RATERS = {
     "dna": "dna_deploy.rating.raters.dna.rater:Dna",
     "dna++": "dna_deploy.rating.raters.dna_pp.rater:DnaPlusPlus",
+    "boss": "dna_deploy.rating.raters.boss.rater:Boss",
     "cream-top1": "dna_deploy.rating.raters.cream.rater:CreamTop1",
     "one-shot": "dna_deploy.rating.raters.one_shot.rater:OneShot",
 }
 """Name -> class, called with a `RatingWork`; see `dna_deploy.rating.rater`."""
 
 CONFIGS = {
+    "boss": "dna_deploy.rating.raters.boss.config:BossConfig",
     "cream-top1": "dna_deploy.rating.raters.cream.config:CreamConfig",
     "dna": "dna_deploy.rating.raters.dna.config:RatingConfig",
     "dna++": "dna_deploy.rating.raters.dna_pp.config:PopulationConfig",
