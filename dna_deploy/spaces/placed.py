@@ -29,6 +29,13 @@ OPERATIONS = {
     "uib": "dna_deploy.spaces.operations.uib:UIB",
     "fused_mbconv": "dna_deploy.spaces.operations.fused_mbconv:FusedMBConv",
     "mobile_attention": "dna_deploy.spaces.operations.mobile_attention:MobileAttention",
+    "grouped_conv": "dna_deploy.spaces.operations.simple:GroupedConv",
+    "pool": "dna_deploy.spaces.operations.simple:Pool",
+    "convnext": "dna_deploy.spaces.operations.convnext:ConvNeXt",
+    "levit_attention": "dna_deploy.spaces.operations.map_attention:LevitAttention",
+    "linear_attention": "dna_deploy.spaces.operations.map_attention:LinearAttention",
+    "rep_conv": "dna_deploy.spaces.operations.reparameterised:RepConv",
+    "rep_mixer": "dna_deploy.spaces.operations.reparameterised:RepMixer",
     "pooled_head": "dna_deploy.spaces.operations.heads:PooledHead",
 }
 """Kind in files -> class. Further kinds come from the entry points ``dna_deploy.operations``."""

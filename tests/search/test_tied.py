@@ -24,7 +24,7 @@ from tests.search.test_against_highs import solved_by_highs
 MIXERS, FEEDS = (SelfAttention(1), SelfAttention(2)), (FeedForward(1), FeedForward(2))
 
 
-def tied_space(blocks: int = 3) -> HeadedSpace:
+def tied_space(blocks: int) -> HeadedSpace:
     """Tokens of 8, 12 or 16 channels; a block has one layer of attention and feed-forward, or two."""
     pairs = [(width, depth) for width in (8, 12, 16) for depth in (1, 2)]
     body = Block(1, tuple(Cell(width, (MIXERS, FEEDS) * depth) for width, depth in pairs))
@@ -48,12 +48,12 @@ def all_that_fit_together(space: HeadedSpace) -> list[Architecture]:
 
 
 def test_a_tied_space_holds_the_networks_of_one_width_and_no_others() -> None:
-    space = tied_space()
+    space = tied_space(2)
     networks = all_that_fit_together(space)
     assert set(space.architectures()) == set(networks)
-    assert len(networks) == space.size() == 3 * 2 * 20**2
+    assert len(networks) == space.size() == 3 * 2 * 20
     rng = random.Random(0)
-    drawn = [space.sample(rng) for _ in range(600)]
+    drawn = [space.sample(rng) for _ in range(60)]
     assert {network.parts[0].partition(":")[0] for network in drawn} == {"8", "12", "16"}
     assert all(space.parse(str(space.mutate(network, rng))) for network in drawn)
     assert set(space.rows()) == {layer for network in networks for layer in space.place(network)}
@@ -70,19 +70,15 @@ def test_blocks_without_as_many_widths_cannot_be_tied() -> None:
         replace(space, blocks=(space.blocks[0], Block(1, (Cell(8, (MIXERS,)),))))
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(20))
 def test_the_best_tied_network_equals_brute_force(seed: int) -> None:
-    instance = instance_of(seed, tied_space())
-    networks, rng = all_that_fit_together(instance.space), random.Random(seed)
-    latency = sorted(map(instance.latency, networks))[rng.randrange(20, 400)]
-    macs = sorted(sum(layer.macs for layer in instance.space.place(network)) for network in networks)[rng.randrange(400, 1200)]
-    fitting = [
-        network
-        for network in networks
-        if instance.latency(network) <= latency and sum(layer.macs for layer in instance.space.place(network)) <= macs
-    ]
-    if not fitting:
-        pytest.skip("nothing fits")
+    instance = instance_of(seed, tied_space(2))
+    costs = {
+        network: (instance.latency(network), sum(layer.macs for layer in instance.space.place(network)))
+        for network in all_that_fit_together(instance.space)
+    }
+    latency, macs = costs[random.Random(seed).choice(list(costs))]
+    fitting = [network for network, cost in costs.items() if cost[0] <= latency and cost[1] <= macs]
     limits = [Constraint(Latency("device-0"), at_most=latency), Constraint(Macs(), at_most=macs)]
     outcome = search(instance.space, instance.ratings, instance.tables, limits)
     assert outcome.best.rating == pytest.approx(min(map(instance.rating, fitting)), rel=1e-12)
@@ -102,7 +98,7 @@ def test_the_front_of_a_tied_space_equals_brute_force(seed: int) -> None:
             best = rating
             front.append((parameters, rating))
     answer = pareto_front(instance.space, instance.ratings, instance.tables, (Parameters(),))
-    assert [(point.costs[0], pytest.approx(point.rating)) for point in answer.points] == front
+    assert list(zip(answer.costs[0], answer.ratings, strict=True)) == [pytest.approx(point) for point in front]
 
 
 @pytest.mark.slow
@@ -111,7 +107,7 @@ def test_the_best_vision_transformer_equals_highs(seed: int) -> None:
     vit = find_chain("vit")
     few = tuple(replace(block, cells=tuple(cell for cell in block.cells if cell.depth < 6)) for block in vit.blocks)
     instance = instance_of(seed, replace(vit, blocks=few).with_head())
-    latencies = sorted(instance.latency(instance.space.sample(random.Random(number))) for number in range(50))
-    budget = latencies[10]
+    latencies = sorted(instance.latency(instance.space.sample(random.Random(number))) for number in range(20))
+    budget = latencies[5]
     outcome = search(instance.space, instance.ratings, instance.tables, [Constraint(Latency("device-0"), at_most=budget)])
     assert outcome.best.rating == pytest.approx(solved_by_highs(instance, {Latency("device-0"): budget}), rel=1e-7)

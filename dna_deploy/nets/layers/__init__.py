@@ -27,6 +27,13 @@ MODULES = {
     "uib": "dna_deploy.nets.layers.mobile:uib",
     "fused_mbconv": "dna_deploy.nets.layers.mobile:fused_mbconv",
     "mobile_attention": "dna_deploy.nets.layers.mobile:MobileAttentionLayer",
+    "grouped_conv": "dna_deploy.nets.layers.maps:grouped_conv",
+    "pool": "dna_deploy.nets.layers.maps:pool",
+    "convnext": "dna_deploy.nets.layers.maps:ConvNeXtLayer",
+    "levit_attention": "dna_deploy.nets.layers.maps:levit_attention",
+    "linear_attention": "dna_deploy.nets.layers.maps:linear_attention",
+    "rep_conv": "dna_deploy.nets.layers.reparameterised:RepConvLayer",
+    "rep_mixer": "dna_deploy.nets.layers.reparameterised:RepMixerLayer",
     "pooled_head": "dna_deploy.nets.layers.mobile:pooled_head",
 }
 """Kind of operation -> what builds its module from a `PlacedLayer`. Others: entry points ``dna_deploy.modules``."""
