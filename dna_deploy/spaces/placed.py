@@ -37,6 +37,7 @@ OPERATIONS = {
     "rep_conv": "dna_deploy.spaces.operations.reparameterised:RepConv",
     "rep_mixer": "dna_deploy.spaces.operations.reparameterised:RepMixer",
     "pooled_head": "dna_deploy.spaces.operations.heads:PooledHead",
+    "own": "dna_deploy.spaces.operations.own:OwnUnit",
 }
 """Kind in files -> class. Further kinds come from the entry points ``dna_deploy.operations``."""
 
@@ -171,7 +172,7 @@ def place_chain(layers: Iterable[tuple[Operation, int, int]], input: Shape) -> t
     """Layers in a row behind ``input``, each from its operation, its output channels and its stride."""
     placed = []
     for operation, channels, stride in layers:
-        placed.append(PlacedLayer(operation, input, channels, stride))
+        placed.append(PlacedLayer(operation, operation.received(input), channels, stride))
         input = placed[-1].output
     return tuple(placed)
 
