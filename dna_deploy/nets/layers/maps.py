@@ -101,5 +101,4 @@ class _LinearMixer(nn.Module):
         summed = keys.relu().transpose(-2, -1) @ F.pad(values, (0, 1), value=1.0)
         mixed = queries.relu() @ summed
         mixed = mixed[..., :-1] / (mixed[..., -1:] + 1e-5)
-        y: torch.Tensor = mixed.transpose(-2, -1).flatten(1, 2).unflatten(2, x.shape[2:])
-        return y
+        return mixed.transpose(-2, -1).flatten(1, 2).reshape(len(x), -1, *x.shape[2:])
