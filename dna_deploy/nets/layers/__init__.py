@@ -75,6 +75,11 @@ def conv_bn(
     return nn.Sequential(*layers)
 
 
+def layer_norm(channels: int) -> nn.LayerNorm:
+    """Over the last dimension, eps 1e-6, as vision transformers have it."""
+    return nn.LayerNorm(channels, eps=1e-6)
+
+
 def conv(layer: PlacedLayer) -> nn.Module:
     """A dense convolution, batch norm and activation."""
     assert isinstance(layer.operation, Conv)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dna_deploy.nets.layers import Residual, activation, conv_bn
+from dna_deploy.nets.layers import Residual, activation, conv_bn, layer_norm
 from dna_deploy.spaces.operations.convnext import ConvNeXt
 from dna_deploy.spaces.operations.map_attention import LevitAttention, LinearAttention
 from dna_deploy.spaces.operations.simple import GroupedConv, Pool, groups_of
@@ -40,7 +40,7 @@ class ConvNeXtLayer(nn.Module):
         assert isinstance(operation, ConvNeXt)
         size, hidden = operation.kernel_size, channels * operation.expansion
         self.depthwise = nn.Conv2d(channels, channels, size, padding=size // 2, groups=channels)
-        self.mix = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, hidden), nn.GELU(), nn.Linear(hidden, channels))
+        self.mix = nn.Sequential(layer_norm(channels), nn.Linear(channels, hidden), nn.GELU(), nn.Linear(hidden, channels))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y: torch.Tensor = x + self.mix(self.depthwise(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from dna_deploy.nets.layers import Residual, conv_bn
+from dna_deploy.nets.layers import Residual, conv_bn, layer_norm
 from dna_deploy.spaces.operations.heads import TokenHead
 from dna_deploy.spaces.operations.tokens import Concatenate, FeedForward, Patches, SelfAttention
 from dna_deploy.spaces.operations.window_attention import WindowAttention
@@ -54,7 +54,7 @@ def self_attention(layer: PlacedLayer) -> nn.Module:
     """Tokens ``(batch, length, channels)`` to tokens of the same shape."""
     assert isinstance(layer.operation, SelfAttention)
     channels = layer.input.channels
-    return Residual(layer, nn.LayerNorm(channels), MultiHead(channels, layer.operation.heads))
+    return Residual(layer, layer_norm(channels), MultiHead(channels, layer.operation.heads))
 
 
 class WindowAttentionLayer(nn.Module):
@@ -64,7 +64,7 @@ class WindowAttentionLayer(nn.Module):
         super().__init__()
         assert isinstance(layer.operation, WindowAttention)
         self.size = layer.operation.size(layer.place)
-        self.norm = nn.LayerNorm(layer.input.channels)
+        self.norm = layer_norm(layer.input.channels)
         self.mix = MultiHead(layer.input.channels, layer.operation.heads)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -82,7 +82,7 @@ def feed_forward(layer: PlacedLayer) -> nn.Module:
     assert isinstance(layer.operation, FeedForward)
     inside = channels * layer.operation.expansion
     linear = nn.Linear(channels, inside), nn.GELU(), nn.Linear(inside, layer.out_channels)
-    return Residual(layer, nn.LayerNorm(channels), *linear)
+    return Residual(layer, layer_norm(channels), *linear)
 
 
 class TokenHeadLayer(nn.Module):
@@ -92,7 +92,7 @@ class TokenHeadLayer(nn.Module):
         super().__init__()
         assert isinstance(layer.operation, TokenHead)
         self.is_mean = layer.operation.token == "mean"
-        self.norm = nn.LayerNorm(layer.input.channels)
+        self.norm = layer_norm(layer.input.channels)
         self.classifier = nn.Linear(layer.input.channels, layer.out_channels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
