@@ -68,9 +68,9 @@ class ExecutorContract:
         assert sorted(heard) == [(0, 0), (1, 3), (2, 6), (3, 9)], "a driver that is killed would have lost results"
 
     def test_what_tasks_tell_adds_up(self) -> None:
-        told: list[Progress] = []
-        self._run(scaled, 3, range(5), told)
-        last = [progress for progress in told if progress.step == "counting"][-1]
+        heard: list[Progress] = []
+        self._run(scaled, 3, range(5), heard)
+        last = [progress for progress in heard if progress.step == "counting"][-1]
         assert (last.done, last.total) == (last.total, last.total), f"it ended at {last.done} of {last.total}"
 
     def test_an_error_arrives_as_it_was(self) -> None:
@@ -106,6 +106,6 @@ class ExecutorContract:
             else:
                 raise AssertionError("two drivers worked in one folder")
 
-    def _run(self, task: Any, shared: Any, items: Sequence[int], told: list[Progress] | None = None) -> list[Any]:
+    def _run(self, task: Any, shared: Any, items: Sequence[int], heard: list[Progress] | None = None) -> list[Any]:
         folder = shared if isinstance(shared, Path) and shared.is_absolute() else None
-        return carry_out(self.executor, Job("tiny task", task, shared, folder), items, ([] if told is None else told).append)
+        return carry_out(self.executor, Job("tiny task", task, shared, folder), items, ([] if heard is None else heard).append)

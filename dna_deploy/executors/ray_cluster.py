@@ -78,8 +78,8 @@ class RayCluster:
 
 
 def _way(job: Job[Any, Any, Any], slots: int, place: str) -> str:
-    kept = f", what they make in {job.folder.resolve()}" if job.folder else ""
-    return f"{slots} tasks at once on the cluster {place}: inputs travel in Ray's object store{kept}"
+    files = f", what they make in {job.folder.resolve()}" if job.folder else ""
+    return f"{slots} tasks at once on the cluster {place}: inputs travel in Ray's object store{files}"
 
 
 def _gather(
