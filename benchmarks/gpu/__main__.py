@@ -102,7 +102,7 @@ def attend(part: str, check: Check, deadline: float) -> str:
     try:
         ran = subprocess.run(
             [*command, *(["--dry-run"] if check.is_dry else [])],
-            capture_output=True, text=True, check=False, timeout=min(LIMITS_S[part], left),
+            capture_output=True, text=True, check=False, timeout=left if check.is_dry else min(LIMITS_S[part], left),
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return f"cut off after {time.monotonic() - began:.0f} s; call again, it goes on from {check.folder(part)}"

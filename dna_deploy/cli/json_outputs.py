@@ -105,6 +105,7 @@ OUTPUTS: Mapping[str, Mapping[str, str]] = {
         "card?": "model-card: its card",
         "dry_run?": "boolean: true with --dry-run",
         "stages?": "array: with --dry-run, one object a stage: `stage`, `due`, `why`, `estimate_s`",
+        "on_workers_s?": "object: with --dry-run --workers N, about how long N workers take, by N",
     },
     "search": {"outcome": "search-outcome: the answer", **_ACCURACY},
     "search promise": {
