@@ -36,6 +36,7 @@ class Pretended(Remote):
     slower: float = 0.0
     runtime: str = "pretend 1"
     lasts: int = 99
+    created_at: str = ""
     profiles: list[int] = field(default_factory=list, compare=False)
 
     def profile(self, kit: ProbeKit, target: Target, plan: SamplingPlan, validation_networks: int) -> ProfileRun:
@@ -45,9 +46,10 @@ class Pretended(Remote):
         run = profile_kit(kit, target, plan, self.folder / f"{self.login}.journal", validation_networks=validation_networks)
         (self.folder / f"{self.login}.journal").unlink()
         probes = tuple(self._slowed(probe) for probe in run.probes)
-        return run.model_copy(
-            update={"probes": probes, "fingerprint": run.fingerprint.model_copy(update={"runtime_version": self.runtime})}
-        )
+        clock = {"created_at": self.created_at} if self.created_at else {}
+        fingerprint = run.fingerprint.model_copy(update={"runtime_version": self.runtime})
+        provenance = run.provenance.model_copy(update=clock)
+        return run.model_copy(update={"probes": probes, "fingerprint": fingerprint, "provenance": provenance})
 
     def _slowed(self, probe):  # type: ignore[no-untyped-def]
         visits = tuple(tuple(round(ns * (1 + self.slower)) for ns in visit) for visit in probe.samples.visits_ns)
@@ -100,12 +102,14 @@ def test_a_device_that_drops_out_loses_its_own_rows_which_its_twin_times(place: 
 @pytest.mark.slow
 def test_a_runtime_of_another_version_makes_no_twin_but_a_table_of_its_own(place: Path) -> None:
     heard: list[Progress] = []
-    old = Pretended("pi-2", folder=place, runtime="pretend 0")
+    old = Pretended("pi-2", folder=place, runtime="pretend 0", created_at="2026-01-01T00:00:00+00:00")
     result = fleet(place, Pretended("pi-1", folder=place), old, heard=heard).profile()
     tables = {profiled.table.target.name: profiled.table for _, profiled in result.profiled}
     assert tables.keys() == {"pretended-pi-1", "pretended-pi-2"}
     assert {len(table.rows) for table in tables.values()} == {len(FASHION.rows())}
-    assert "pi-2 has no twin" in [progress.notice for progress in heard]
+    notices = [progress.notice for progress in heard if progress.notice]
+    assert "pi-2 has no twin" in notices
+    assert any(notice.startswith("the clock of pi-2 is -") for notice in notices), notices
 
 
 def test_a_fleet_of_nobody_says_who_failed_first_and_why(place: Path) -> None:
