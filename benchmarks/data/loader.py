@@ -32,7 +32,7 @@ BATCH, TURNS = 32, 3
 def ours(folder: Path, size: int, workers: int, images: int) -> Iterator[torch.Tensor]:
     """As supernets are trained; read anew, so that nothing is remembered."""
     data = load_dataset(str(folder), None, FeatureMap(3, size, size))
-    split = Split(data.train, torch.arange(min(images, len(data.train))))
+    split = Split(data.training, torch.arange(min(images, len(data.training))))
     batches = TrainingBatches(split, data.normalisation, Augmentation(), BATCH, 0)
     for batch in prefetched(batches.at, range(batches.steps_per_epoch), workers):
         yield batch.inputs

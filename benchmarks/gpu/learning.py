@@ -25,7 +25,7 @@ from dna_deploy.rating.raters.dna.work import block_work
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.training_history import TrainingHistory
 from dna_deploy.spaces.catalog import find_chain
-from dna_deploy.spaces.chain import ChainSpace, HeadedSpace
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.scaling import largest
 from dna_deploy.statistics.ranks import tau
 from dna_deploy.training.config import TrainingConfig
@@ -47,7 +47,7 @@ def run(check: Check) -> str:
     return "\n\n".join(parts)
 
 
-def images_of(space: ChainSpace, count: int) -> ImageData:
+def images_of(space: HeadedSpace, count: int) -> ImageData:
     """Noise of ten brightnesses, of which something can be learnt."""
     rng = np.random.default_rng(0)
     classes, shape = rng.integers(0, 10, 2 * count), space.input
@@ -58,7 +58,7 @@ def images_of(space: ChainSpace, count: int) -> ImageData:
     return divide(dataset, DataConfig(dataset="noise", rating_images=count // 4, validation_images=count // 4))
 
 
-def teacher_of(space: ChainSpace) -> Teacher:
+def teacher_of(space: HeadedSpace) -> Teacher:
     torch.manual_seed(0)
     network = ResidualNetwork(ResidualConfig.for_space(space, 2.0, 1))
     with torch.no_grad():
@@ -66,7 +66,7 @@ def teacher_of(space: ChainSpace) -> Teacher:
     return Teacher.freeze("random", "sha256:" + "0" * 64, network, space.input)
 
 
-def equality(check: Check, space: ChainSpace, data: ImageData, teacher: Teacher) -> str:
+def equality(check: Check, space: HeadedSpace, data: ImageData, teacher: Teacher) -> str:
     """Supernets that the CPU has trained are rated on both; then both train from equal seeds."""
     config, folder = RatingConfig(epochs=1, batch=16, rating_batch=32, settled_top=0), check.folder("learning") / "equality"
     shutil.rmtree(folder, ignore_errors=True)
@@ -101,7 +101,7 @@ def losses_of(folder: Path, number: int) -> tuple[float, ...]:
     return tuple(point.loss for point in TrainingHistory.read(folder / f"history-{number + 1}.json").losses)
 
 
-def precisions(check: Check, space: ChainSpace, data: ImageData, teacher: Teacher) -> str:
+def precisions(check: Check, space: HeadedSpace, data: ImageData, teacher: Teacher) -> str:
     """Images a second of supernet training, and the last loss, by precision and with a compiled teacher."""
     ways: list[tuple[str, TrainingPrecision, bool]] = [("float32", "float32", False), ("bfloat16", "bfloat16", False)]
     if not check.is_dry:
@@ -119,7 +119,7 @@ def precisions(check: Check, space: ChainSpace, data: ImageData, teacher: Teache
 
 
 def training_speed(
-    space: ChainSpace, teacher: Teacher, data: ImageData, config: RatingConfig, folder: Path, compute: Compute
+    space: HeadedSpace, teacher: Teacher, data: ImageData, config: RatingConfig, folder: Path, compute: Compute
 ) -> tuple[float, str]:
     """Without the first step, which loads and compiles."""
     marks: list[tuple[float, Progress]] = []

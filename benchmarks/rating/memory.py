@@ -24,22 +24,23 @@ from dna_deploy.rating.raters.dna.block_rating import rate_batch
 from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.training import build_supernet
 from dna_deploy.spaces.catalog import find_chain
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.scaling import Scaling, largest, scaled
 
 SIZES, BLOCK = (1_000, 4_000, 16_848), 4
 IMAGES, BATCHES = 2, 2
 
 
-def space_of(candidates: int) -> ChainSpace:
+def space_of(candidates: int) -> HeadedSpace:
     """mbconv, with so many cells of its fifth block as have that many candidates, or a few more."""
-    space = find_chain("mbconv").with_head()
+    space = find_chain("mbconv")
     block = space.blocks[BLOCK]
     cells = next(
         block.cells[:count] for count in range(1, len(block.cells) + 1)
         if replace(block, cells=block.cells[:count]).count() >= candidates
     )  # fmt: skip
-    return replace(space, blocks=(*space.blocks[:BLOCK], replace(block, cells=cells), *space.blocks[BLOCK + 1 :]))
+    blocks = (*space.blocks[:BLOCK], replace(block, cells=cells), *space.blocks[BLOCK + 1 :])
+    return replace(space, blocks=blocks).with_head()
 
 
 def row(candidates: int) -> str:

@@ -133,8 +133,8 @@ class Fleet:
                 names = tuple(dict.fromkeys(run.provenance.host for run in run_list))
                 profiled.append((names, self._table(group, run_list, is_alone=len(groups) == 1)))
         if not profiled:
-            device, why = next(iter(self._lost.items()))
-            raise TableError(f"no device could be profiled; {device}: {why}", "try one by hand: ssh DEVICE dna-deploy targets")
+            name, why = next(iter(self._lost.items()))
+            raise TableError(f"no device could be profiled; {name}: {why}", "try one by hand: ssh DEVICE dna-deploy targets")
         return FleetProfile(tuple(profiled), self._lost)
 
     def _runs(self, groups: Sequence[Sequence[Remote]]) -> list[list[ProfileRun]]:

@@ -31,9 +31,8 @@ def table_from_runs(runs: Sequence[ProfileRun], space: SearchSpace | None = None
         raise TableError("there is no profile run to make a table of", "make one with: dna-deploy profile")
     last = runs[-1]
     check_mergeable(runs, are_twins=are_twins)
-    digests, doubts_of_twins = tuple(run.digest for run in runs), ()
-    if are_twins:
-        runs, doubts_of_twins = as_one_device(runs)
+    digests = tuple(run.digest for run in runs)
+    runs, doubts_of_twins = as_one_device(runs) if are_twins else (runs, ())
     space = space or last.find_networks()
     last.check_networks(space, "profile it again")
     probes = _merged(runs)
