@@ -27,9 +27,9 @@ from dna_deploy.records.rating_run import RatingRun
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.refinement import Refinement
 from dna_deploy.records.score import Score
-from dna_deploy.records.values import read_values
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.chain import ChainSpace, as_chain
+from dna_deploy.values import read_values
 
 
 @runtime_checkable

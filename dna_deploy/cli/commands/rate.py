@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.console import aligned, note, note_new, print_json, print_result
 from dna_deploy.cli.options.general import DATASET, SEED, SPACE, Json
 from dna_deploy.cli.options.groups import Further
 from dna_deploy.cli.options.learning import COMPUTE, METHOD, SUPERNETS, TEACHER
@@ -65,6 +65,7 @@ def rate(
     images = ProjectImages(settings.data, find_chain(settings.space))
     path = out or Path("ratings") / f"{images.space.name}.json"
     stage = Rate(settings.method, settings.rate, images, None, path, settings.compute)
+    note_new(folder)
     with journey_view() as view:
         images.tell(view)
         if needs.teacher:
