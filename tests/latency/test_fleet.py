@@ -59,7 +59,7 @@ class Pretended(Remote):
 def fleet(tmp_path: Path, *devices: Remote, heard: list[Progress] | None = None) -> Fleet:
     folders = Folders(tmp_path / "profiles", tmp_path / "tables")
     told = [] if heard is None else heard
-    file = TargetFile(TARGET, PLAN.model_copy(update={"rounds": 12}))
+    file = TargetFile(TARGET, PLAN.model_copy(update={"rounds": 6}))
     return Fleet(devices, make_kit(), FASHION, file, folders, 2, accepts_noise=True, on_progress=told.append)
 
 

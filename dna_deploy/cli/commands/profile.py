@@ -75,7 +75,9 @@ def profile(
             return
         remote = Remote.parse(kit, remote_command) if kit.startswith(SCHEME) else None
         profiled = stage.measure_remotely(remote, probes) if remote else stage.measure(probes, on_progress)
-    judged = validate(profiled.table, profiled.run, stage.source.space) if settings.profile.validation_networks else None
+    is_whole = len(probes.probes("layer")) >= len(stage.source.space.rows())  # a twin's part predicts no network
+    validates = is_whole and settings.profile.validation_networks
+    judged = validate(profiled.table, profiled.run, stage.source.space) if validates else None
     if json:
         print_json("profile", **_as_json(profiled, judged))
     else:
