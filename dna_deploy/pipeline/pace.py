@@ -15,6 +15,11 @@ START_S = 20.0
 """What a training takes besides its images."""
 
 
+def training_s(images: float, pace: float, space: ChainSpace) -> float:
+    """About how long a training of so many images takes, its start included."""
+    return START_S + seconds_for(images, pace, space)
+
+
 def seconds_for(images: float, pace: float, space: ChainSpace) -> float:
     """About how long so many images take, at a pace in `fashion`."""
     return images / pace * sum(layer.macs for layer in space.with_head().place(largest(space))) / FASHION_MACS

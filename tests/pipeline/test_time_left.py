@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dna_deploy.pipeline.runner import StageEvent
@@ -32,6 +34,13 @@ def test_a_stage_that_is_kept_takes_no_time(clock: Clock) -> None:
     assert left.seconds == 90
     left(StageEvent(RATE, "skipped", "unchanged after all"))
     assert left.seconds == 0
+
+
+def test_what_kept_stages_took_says_how_fast_the_machine_is(clock: Clock) -> None:
+    left, profile, rate = TimeLeft(clock), *planned(PROFILE, RATE, kept=("profile",))
+    left((replace(profile, took_s=3 * PROFILE.estimate_s), rate))
+    assert left.pace == pytest.approx((30 + 3 * 30) / (30 + 30))
+    assert left.seconds == pytest.approx(RATE.estimate_s * left.pace)
 
 
 def test_the_stage_at_work_uses_up_its_estimate_and_never_owes_time(clock: Clock, left: TimeLeft) -> None:

@@ -31,16 +31,15 @@ def kit(
 
     Example: dna-deploy kit --space mbconv -o mbconv.kit
     """
+    from dna_deploy.export.kits.kit import KitPlan
     from dna_deploy.export.kits.kit_cache import cached_kit
     from dna_deploy.spaces.catalog import find_space
     from dna_deploy.spaces.chain import with_usual_head
     from dna_deploy.targets.target import as_precision
 
+    plan = KitPlan(settings.seed, calibration, validation, batch, as_precision(precision))
     with journey_view() as on_progress:
-        made = cached_kit(
-            with_usual_head(find_space(settings.space)), settings.seed, calibration, validation,
-            batch=batch, precision=as_precision(precision), on_progress=on_progress,
-        )  # fmt: skip
+        made = cached_kit(with_usual_head(find_space(settings.space)), plan, on_progress)
     made.write(output)
     _show(made, output, json=json)
     note(f"next, on the device: dna-deploy profile {output}")
