@@ -15,6 +15,7 @@ from dna_deploy.export.cards.card_text import card_markdown
 from dna_deploy.records.model_card import (
     Absent,
     AskedLatency,
+    Baseline,
     JudgeParity,
     MeasuredLatency,
     ModelCard,
