@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dna_deploy.errors import UsageError
 from dna_deploy.learning.compute import Compute
 from dna_deploy.pipeline.images import ProjectImages
-from dna_deploy.pipeline.pace import SUPERNETS, training_s
+from dna_deploy.pipeline.pace import SUPERNETS, rating_s, training_s
 from dna_deploy.pipeline.published import published_digest
 from dna_deploy.pipeline.runner import Inputs, computed, work_folder
 from dna_deploy.plugins import missing_members
@@ -40,8 +40,12 @@ class Rate:
 
     @property
     def estimate_s(self) -> float:
-        images = self.images.count(self.images.config.supernet_images) * getattr(self.config, "epochs", 1)
-        return getattr(self.config, "supernet_sets", 1) * training_s(images, SUPERNETS, self.images.space)
+        images, space = (
+            self.images.count(self.images.config.supernet_images) * getattr(self.config, "epochs", 1),
+            self.images.space,
+        )
+        rating = rating_s(self.images.config.rating_images or 2_000, space)
+        return getattr(self.config, "supernet_sets", 1) * (training_s(images, SUPERNETS, space) + rating)
 
     def inputs(self) -> Inputs:
         fields = type(self.config).model_fields
