@@ -40,12 +40,10 @@ class Rate:
 
     @property
     def estimate_s(self) -> float:
-        images, space = (
-            self.images.count(self.images.config.supernet_images) * getattr(self.config, "epochs", 1),
-            self.images.space,
-        )
-        rating = rating_s(self.images.config.rating_images or 2_000, space)
-        return getattr(self.config, "supernet_sets", 1) * (training_s(images, SUPERNETS, space) + rating)
+        config, space = self.images.config, self.images.space
+        images = self.images.count(config.supernet_images) * getattr(self.config, "epochs", 1)
+        seconds = training_s(images, SUPERNETS, space) + rating_s(config.rating_images or 2_000, space)
+        return getattr(self.config, "supernet_sets", 1) * seconds
 
     def inputs(self) -> Inputs:
         fields = type(self.config).model_fields
