@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dna_deploy.errors import UsageError
 from dna_deploy.learning.compute import Compute
 from dna_deploy.pipeline.images import ProjectImages
-from dna_deploy.pipeline.pace import SUPERNETS, rating_s, training_s
+from dna_deploy.pipeline.pace import START_S, SUPERNETS, rating_s, training_s
 from dna_deploy.pipeline.published import published_digest
 from dna_deploy.pipeline.runner import Inputs, computed, work_folder
 from dna_deploy.plugins import missing_members
@@ -52,7 +52,7 @@ class Rate:
         if not rater_needs(self.method).processes or workers == 1:
             return self.estimate_s
         costs = block_costs(self.images.space, share_depths=getattr(self.config, "share_depths", True))
-        return START_S + self.estimate_s / spread_gain(costs, getattr(self.config, "supernets", 1), workers)
+        return START_S + self.estimate_s / spread_gain(costs, getattr(self.config, "supernet_sets", 1), workers)
 
     def inputs(self) -> Inputs:
         fields = type(self.config).model_fields
