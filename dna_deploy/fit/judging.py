@@ -91,11 +91,11 @@ class Judge:
         """Each candidate in the place of a unit of the original."""
         inputs, original = self.inputs(path), self.network.module(path)
         expected = [original(x.clone()) for x in inputs]
-        spread = _spread(expected)
+        spread = spread_of(expected)
         is_cut = self._follows(path, expected)
         for candidate in candidates:
             outputs = [candidate.module(x.clone()) for x in inputs]
-            errors = [_error(output, target, spread) for output, target in zip(outputs, expected, strict=True)]
+            errors = [relative_error(output, target, spread) for output, target in zip(outputs, expected, strict=True)]
             if is_cut:
                 answers = [self._answers_behind(path, output) for output in outputs]
             else:
@@ -140,12 +140,13 @@ def divergence(answers: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
     return (others - answers).square().flatten(1).mean(1) / answers.var().clamp_min(1e-12)
 
 
-def _spread(outputs: Sequence[torch.Tensor]) -> torch.Tensor:
+def spread_of(outputs: Sequence[torch.Tensor]) -> torch.Tensor:
     """The variance of each channel, shaped to divide by."""
     joined = torch.cat(list(outputs))
     dims = (0, 2, 3) if joined.ndim == 4 else tuple(range(joined.ndim - 1))
     return joined.var(dims, keepdim=True).clamp_min(1e-12)
 
 
-def _error(output: torch.Tensor, target: torch.Tensor, spread: torch.Tensor) -> torch.Tensor:
+def relative_error(output: torch.Tensor, target: torch.Tensor, spread: torch.Tensor) -> torch.Tensor:
+    """Squared, an image, ``(images,)``."""
     return ((output - target).square() / spread).flatten(1).mean(1)
