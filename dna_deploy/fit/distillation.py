@@ -139,7 +139,7 @@ def _state(
     compute: Compute,
 ) -> TrainingState:
     """The candidates of a unit under training, as they were saved."""
-    modules.to(compute.device).train().requires_grad_(True)
+    modules.to(compute.device).eval().requires_grad_(True)  # statistics of a batch would undo what least squares have fitted
     weights = b"".join(tensor.contiguous().cpu().numpy().tobytes() for tensor in modules.state_dict().values())
     facts = f"{path} {training} {batches.seed} {batches.size} {batches.augmentation} {len(batches.split)}"
     phase = Phase(

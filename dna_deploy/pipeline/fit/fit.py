@@ -158,7 +158,7 @@ def fit_model(
         UsageError: the model, the images or the budget cannot be used.
     """
     data = replace(data, normalisation=Normalisation(own.mean, own.deviation))
-    plan.budget_s(1.0)
+    _check(own, data, target, plan)
     network = find_units(own.network, own.input).network
     units, began = frozen(network.units, plan.freeze), time.monotonic()
     prepared = prepare(network, units, data, target, folder / "work", plan.counts, on_progress=on_progress)
@@ -174,7 +174,7 @@ def fit_model(
     test = Judge(network, batches_of(data.test, data))
     work = _Work(own, data, plan, prepared, test, stopwatch, folder / "work", on_progress)
     stands, tuned = work.stand(chosen.network, chosen.measured_s)
-    parity = _deliver(tuned, own, test, folder)
+    parity = _deliver(tuned, own, test, folder, target.batch)
     baselines = []
     for number, name in enumerate(plan.baselines, 1):
         baselines.append(work.baseline(name, budget_s))
@@ -185,13 +185,28 @@ def fit_model(
     return record
 
 
-def _deliver(network: nn.Module, own: OwnModel, test: Judge, folder: Path) -> float:
+@torch.no_grad()
+def _check(own: OwnModel, data: ImageData, target: Target, plan: FitPlan) -> None:
+    """Raises `UsageError` before any work where model, images, device and budget do not fit together."""
+    plan.budget_s(1.0)
+    if target.precision != "fp32":
+        raise UsageError(f"{target.name!r} runs {target.precision}; units are timed in fp32", "take a target of precision fp32")
+    answers = own.network(torch.zeros(2, *own.input.sizes))
+    if plan.recipe is not None and answers.ndim != 2:
+        raise UsageError(f"the model gives {tuple(answers.shape[1:])} an image, which is not fine-tuned", "leave out --epochs")
+    if plan.has_labels and answers.shape[1:] != (len(data.classes),):
+        raise UsageError(
+            f"the model tells {answers.shape[-1]} classes apart, the images have {len(data.classes)}", "leave out --labels"
+        )
+
+
+def _deliver(network: nn.Module, own: OwnModel, test: Judge, folder: Path, batch: int) -> float:
     """Writes the network as ONNX and as plain code; the largest difference of the ONNX file's scores, a share of the largest.
 
     Raises:
         ParityError: the file does not compute what the network does.
     """
-    model = export_onnx(network.cpu().eval(), (own.input,), 1)
+    model = export_onnx(network.cpu().eval(), (own.input,), batch)
     write_atomically(folder / MODEL_NAME, model.SerializeToString())
     images = torch.cat(list(test.batches[:2])).contiguous().numpy()
     parity = check_parity(network, folder / MODEL_NAME, images, source="test images", judges=("onnxruntime",))

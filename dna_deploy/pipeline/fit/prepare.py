@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.data.batches import TrainingBatches
@@ -19,6 +20,7 @@ from dna_deploy.fit.channels import ChannelGroup, channel_groups
 from dna_deploy.fit.distillation import UnitTraining, distil
 from dna_deploy.fit.judging import Judge
 from dna_deploy.fit.replacing import UnitNetwork
+from dna_deploy.fit.slicing import is_close, permuted
 from dna_deploy.fit.unit import Unit
 from dna_deploy.pipeline.fit.recovery import BATCH, batches_of, settled
 from dna_deploy.pipeline.fit.space import OwnSpace
@@ -88,7 +90,8 @@ def prepare(
         inputs, module = Judge(network, fitting).inputs(unit.path), network.module(unit.path)
         structure = structure_of(module, unit.input)
         if structure not in groups:
-            groups[structure] = channel_groups(module, inputs[0])
+            groups[structure] = channel_groups(module, inputs[0]) if "width" in unit.may else ()
+            check_permuted(unit.path, module, groups[structure], inputs[0])
         candidates[unit.path] = candidates_of(unit, module, inputs, groups[structure], repaired=repaired)
         on_progress(Progress("repairing candidates", number, len(units)))
     space, begun = OwnSpace(network, data.shape, candidates), _digest(network, units, data, counts, repaired=repaired)
@@ -125,6 +128,22 @@ def check_kept(space: OwnSpace, judge: Judge) -> str:
             "please report it with the model's name: one of its units is more than its module",
         )
     return f"check: all units in their places change answers by {worst:.0e} of the largest"
+
+
+@torch.no_grad()
+def check_permuted(path: str, module: nn.Module, groups: Sequence[ChannelGroup], x: torch.Tensor) -> None:
+    """Puts the hidden channels of a unit into another order: its output must stay.
+
+    Raises:
+        UsageError: it does not; its channels are not what they were taken for.
+    """
+    for group in groups:
+        order = torch.randperm(group.atoms, generator=torch.Generator().manual_seed(0))
+        if not is_close(permuted(module, group, order)(x[:2].clone()), module(x[:2].clone())):
+            raise UsageError(
+                f"{path} computes something else when the channels of {group.name} change places",
+                f"leave it as it is: --freeze {path}; and please report it with the model's name",
+            )
 
 
 def check_settled(space: OwnSpace, judge: Judge, fitting: list[torch.Tensor]) -> str:
