@@ -93,7 +93,7 @@ class Cell:
         placed = []
         for depth, operations in enumerate(self.layers, 1):
             width = self.width if out_channels is None or depth < self.depth else out_channels
-            layers = tuple(PlacedLayer(operation, input, width, stride) for operation in operations)
+            layers = tuple(PlacedLayer(operation, operation.received(input), width, stride) for operation in operations)
             if len({layer.output for layer in layers}) != 1:
                 raise UsageError(f"operations of one layer emit different shapes: {', '.join(map(str, layers))}")
             placed.append(layers)

@@ -29,6 +29,7 @@ OPERATIONS = {
     "fused_mbconv": "dna_deploy.spaces.operations.fused_mbconv:FusedMBConv",
     "mobile_attention": "dna_deploy.spaces.operations.mobile_attention:MobileAttention",
     "pooled_head": "dna_deploy.spaces.operations.heads:PooledHead",
+    "own": "dna_deploy.spaces.operations.own:OwnUnit",
 }
 """Kind in files -> class. Further kinds come from the entry points ``dna_deploy.operations``."""
 
@@ -163,7 +164,7 @@ def place_chain(layers: Iterable[tuple[Operation, int, int]], input: Shape) -> t
     """Layers in a row behind ``input``, each from its operation, its output channels and its stride."""
     placed = []
     for operation, channels, stride in layers:
-        placed.append(PlacedLayer(operation, input, channels, stride))
+        placed.append(PlacedLayer(operation, operation.received(input), channels, stride))
         input = placed[-1].output
     return tuple(placed)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.console import WIDTH, aligned, note, print_json, print_result
 from dna_deploy.cli.options.general import Json
 from dna_deploy.cli.options.model import Classes, Freeze, Input, Model, ModelWeights, open_model
 from dna_deploy.cli.views.journey import journey_view
@@ -57,7 +58,8 @@ def units(
         print_json("units", **_as_json(own.name, str(own.input), listed, found, times))
         return
     print_result(aligned([_row(unit, times) for unit in listed], ("unit", "class", "shapes", "ms", "share", "may change")))
-    print_result("\n".join((*_reasons(listed), _timing(times), "", *_summary(listed, found, times))))
+    lines = (*_reasons(listed), _timing(times), *_summary(listed, found, times))
+    print_result("\n".join(fill(line, WIDTH, break_on_hyphens=False, subsequent_indent="  ") for line in lines))
 
 
 def _row(unit: Unit, times: UnitTimes) -> tuple[str, ...]:
@@ -76,19 +78,18 @@ def _reasons(units: Sequence[Unit]) -> list[str]:
 
 
 def _timing(times: UnitTimes) -> str:
-    return f"timed by torch on this machine, {times.threads} thread(s), medians of {times.rounds} rounds"
+    how = f"timed by torch on this machine, {times.threads} thread(s), medians of {times.rounds} rounds"
+    return f"{how}: {times.rest} outside units"
 
 
 def _summary(units: Sequence[Unit], found: Found, times: UnitTimes) -> list[str]:
     free = [unit.path for unit in units if unit.may]
-    share, lines = times.share(free), [f"outside units {times.rest} are spent"]
+    share, lines = times.share(free), list[str]()
     if share < _LITTLE:
         lines += [f"{path} is no unit: {reason}" for path, reason in found.refused[:_REFUSED]]
         lines.append("what stands in the way becomes units if its blocks are modules that take and return one tensor")
-    lines.append(
-        f"{share:.0%} of its {times.whole} is in {len(free)} replaceable units; the fastest reachable took {times.fastest}"
-    )
-    return lines
+    reach = f"{share:.0%} of its {times.whole} is in {len(free)} replaceable units"
+    return [*lines, f"{reach}; the fastest reachable took {times.fastest}"]
 
 
 def _as_json(name: str, input: str, units: Sequence[Unit], found: Found, times: UnitTimes) -> dict[str, object]:
