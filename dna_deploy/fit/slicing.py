@@ -78,7 +78,8 @@ def permuted(unit: nn.Module, group: ChannelGroup, order: torch.Tensor) -> nn.Mo
     ):
         for name, indices in side.items():
             layer = copied.get_submodule(name)
-            moved = torch.arange(layer.weight.shape[dim])  # type: ignore[union-attr]
+            sizes = [tensor.shape[dim] for tensor in (getattr(layer, kind, None) for kind in names) if tensor is not None]
+            moved = torch.arange(sizes[0])
             moved[indices.flatten()] = indices[order].flatten()
             _take(layer, names, moved, dim)
     return copied

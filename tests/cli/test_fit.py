@@ -18,6 +18,7 @@ from torch import nn
 
 from dna_deploy.cli.json_outputs import output_schema
 from dna_deploy.errors import InfeasibleError, UsageError
+from dna_deploy.pipeline.fit.precision import INT8
 from dna_deploy.pipeline.fit.timing import EMPTY, Stopwatch, Timed
 from dna_deploy.records.fitted_model import FittedModel
 from dna_deploy.records.model_card import Absent
@@ -53,6 +54,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                 Image.fromarray(pixels).save(folder / f"{number}.png")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Stopwatch, "time", _by_size)
+    monkeypatch.setattr(Stopwatch, "time_files", lambda _watch, files: dict.fromkeys(files, Timed(1e-3, 1e-5)))
 
 
 @pytest.mark.slow
@@ -67,8 +69,10 @@ def test_a_model_comes_out_within_its_budget_with_its_files_its_card_and_its_bas
     assert any(unit.choice != "keep" for unit in card.units)
     assert all(unit.divergence == pytest.approx(0, abs=1e-6) for unit in card.units if unit.choice == "keep")
     names = [baseline.name for baseline in card.baselines]
-    assert names == ["uniform width", "greedy drop", "all skips, uniform width", "random feasible", "lower resolution"]
-    reached = [baseline.standing for baseline in card.baselines if not isinstance(baseline.standing, Absent)]
+    assert names == ["uniform width", "greedy drop", "all skips, uniform width", "random feasible", "lower resolution", INT8]
+    rounded = card.baselines[-1].standing
+    assert not isinstance(rounded, Absent) and rounded.before and rounded.agreement > 0.5 and rounded.after is None
+    reached = [baseline.standing for baseline in card.baselines[:-1] if not isinstance(baseline.standing, Absent)]
     assert reached and all(standing.measured_s <= card.asked_s * 1.2 and standing.after for standing in reached)
     session = onnxruntime.InferenceSession(tmp_path / "out" / "model.onnx")
     image = np.random.default_rng(1).standard_normal((1, 3, 16, 16), np.float32)

@@ -24,6 +24,7 @@ from dna_deploy.fit.model import OwnModel
 from dna_deploy.fit.units import find_units
 from dna_deploy.pipeline.fit.baselines import BASELINES, AtSize
 from dna_deploy.pipeline.fit.choose import Chosen, choose, measure
+from dna_deploy.pipeline.fit.precision import INT8, int8_standing
 from dna_deploy.pipeline.fit.prepare import Counts, Prepared, prepare
 from dna_deploy.pipeline.fit.recovery import batches_of, recovered, settled, standing
 from dna_deploy.pipeline.fit.timing import Stopwatch
@@ -55,7 +56,7 @@ class FitPlan:
     """Of the fine-tuning; None: none is wanted."""
     counts: Counts = field(default_factory=Counts)
     top: int = 16
-    baselines: tuple[str, ...] = (*BASELINES, "lower resolution")
+    baselines: tuple[str, ...] = (*BASELINES, "lower resolution", INT8)
 
     def budget_s(self, original_s: float) -> float:
         """In seconds.
@@ -111,6 +112,10 @@ class _Work:
     def baseline(self, name: str, budget_s: float) -> FittedBaseline:
         """One of them, or why there is none."""
         try:
+            if name == INT8:
+                labelled = self.data if self.plan.has_labels else None
+                stands = int8_standing(self.prepared, self.test, labelled, self.stopwatch, self.folder)
+                return FittedBaseline(name=name, standing=stands)
             network, shape = (
                 self._at_lower_resolution(budget_s) if name == "lower resolution" else self._replaced(name, budget_s)
             )
