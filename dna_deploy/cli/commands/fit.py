@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from dna_deploy.cli.console import note, print_json, print_result
+from dna_deploy.cli.options.fitting import Fitting
 from dna_deploy.cli.options.general import Json, Profiles
 from dna_deploy.cli.options.model import Classes, Freeze, Input, Model, ModelWeights, open_model
 from dna_deploy.cli.views.fit import fitted_view
@@ -24,12 +25,7 @@ def fit(
     input: Input = "",
     classes: Classes = None,
     freeze: Freeze = None,
-    labels: Annotated[bool, typer.Option(help="Whether classes of the images are the model's: learnt and judged by.")] = False,
-    epochs: Annotated[int, typer.Option(help="Of fine-tuning, on the model's answers and labels; 0: none.", min=0)] = 0,
-    rated_images: Annotated[int, typer.Option(help="To fit units to, and as many others to rate them by.", min=8)] = 512,
-    unit_steps: Annotated[
-        int, typer.Option(help="In which units learn from the model before they are rated; 0: least squares alone.", min=0)
-    ] = 0,
+    fitting: Fitting,
     target: Annotated[str, typer.Option("--target", "-t", help="How to run it; see: dna-deploy targets.")] = DEFAULT_TARGET,
     profiles: Profiles = Path("profiles"),
     out: Annotated[Path, typer.Option("--out", "-o", help="A folder; the same command resumes in it.")] = Path("fitted"),
@@ -43,14 +39,10 @@ def fit(
     """
     from dna_deploy.data.config import DataConfig
     from dna_deploy.data.splits import load_data
-    from dna_deploy.pipeline.fit.fit import FitPlan, fit_model
-    from dna_deploy.pipeline.fit.prepare import Counts
+    from dna_deploy.pipeline.fit.fit import fit_model
     from dna_deploy.targets.target_file import find_target
-    from dna_deploy.training.recipe import Recipe
 
-    recipe = Recipe(epochs=epochs, learning_rate=1e-3, teacher_weight=0.5 if labels else 1.0) if epochs else None
-    plan = FitPlan(latency, tuple(freeze or ()), labels, recipe, Counts(rated_images, rated_images, unit_steps))
-    plan.budget_s(1.0)
+    plan = fitting.plan(latency, tuple(freeze or ()))
     own = open_model(model, weights, input, classes)
     with journey_view() as view:
         data = load_data(DataConfig(dataset=images), own.input, on_progress=view)
