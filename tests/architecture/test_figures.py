@@ -23,7 +23,7 @@ ROOMS = {
     "contracts": 1_320,
     "data": 2_400,
     "export": 3_900,
-    "latency": 3_000,
+    "latency": 3_360,
     "learning": 1_420,
     "nets": 1_700,
     "pipeline": 3_700,

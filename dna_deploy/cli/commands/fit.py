@@ -10,7 +10,7 @@ import typer
 from dna_deploy.cli.console import note, print_json, print_result
 from dna_deploy.cli.options.fitting import Fitting
 from dna_deploy.cli.options.general import Json, Profiles
-from dna_deploy.cli.options.model import Classes, Freeze, Input, Model, ModelWeights, open_model
+from dna_deploy.cli.options.model import ModelOptions
 from dna_deploy.cli.views.fit import fitted_view
 from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.targets.target_file import DEFAULT_TARGET
@@ -18,13 +18,9 @@ from dna_deploy.targets.target_file import DEFAULT_TARGET
 
 def fit(
     *,
-    model: Model,
+    model: ModelOptions,
     images: Annotated[str, typer.Option(help="A folder of images by class, shards, or a data set by name.")],
     latency: Annotated[str, typer.Option(help="The budget: a share of what the model takes, such as 60%, or a time.")],
-    weights: ModelWeights = None,
-    input: Input = "",
-    classes: Classes = None,
-    freeze: Freeze = None,
     fitting: Fitting,
     target: Annotated[str, typer.Option("--target", "-t", help="How to run it; see: dna-deploy targets.")] = DEFAULT_TARGET,
     profiles: Profiles = Path("profiles"),
@@ -42,8 +38,8 @@ def fit(
     from dna_deploy.pipeline.fit.fit import fit_model
     from dna_deploy.targets.target_file import find_target
 
-    plan = fitting.plan(latency, tuple(freeze or ()))
-    own = open_model(model, weights, input, classes)
+    plan = fitting.plan(latency, model.frozen)
+    own = model.open()
     with journey_view() as view:
         data = load_data(DataConfig(dataset=images), own.input, on_progress=view)
         record = fit_model(own, data, find_target(target, profiles).target, plan, out, view)

@@ -10,15 +10,12 @@ import typer
 from dna_deploy.cli.console import note, print_json, print_result
 from dna_deploy.cli.options.general import SPACE, Json
 from dna_deploy.cli.options.groups import Knob, Knobs
-from dna_deploy.cli.options.model import Classes, Freeze, Input, open_model
+from dna_deploy.cli.options.model import ModelOptions
 from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from dna_deploy.export.kits.own_kit import OwnKit
-    from dna_deploy.fit.model import OwnModel
     from dna_deploy.progress import OnProgress
     from dna_deploy.records.probe_kit import ProbeKit
 
@@ -26,15 +23,12 @@ if TYPE_CHECKING:
 def kit(
     *,
     settings: Annotated[Settings, SPACE, Knobs("Options", Knob("seed", help="Draws whole networks and random weights"))],
+    model: ModelOptions,
     output: Annotated[Path, typer.Option("--output", "-o", help="The kit to write, such as mbconv.kit.")],
     calibration: Annotated[int, typer.Option(help="Whole networks to fit the table on.", min=3)] = 10,
     validation: Annotated[int, typer.Option(help="Whole networks to judge the table on.", min=0)] = 40,
     batch: Annotated[int, typer.Option(help="Images at once.", min=1)] = 1,
     precision: Annotated[str, typer.Option(help="fp32, fp16 or int8.")] = "fp32",
-    model: Annotated[str, typer.Option("--model", "-m", help="One's own instead of a space; see: dna-deploy units.")] = "",
-    input: Input = "",
-    classes: Classes = None,
-    freeze: Freeze = None,
     json: Json = False,
 ) -> None:
     """Write a probe kit: the layers of a space as weightless ONNX graphs, to be profiled on a device without torch.
@@ -52,10 +46,10 @@ def kit(
 
     numbers, also = (settings.seed, calibration, validation), ""
     with journey_view() as on_progress:
-        if model:
+        if model.model:
             if precision != "fp32":
                 raise UsageError(f"a kit of one's own model in {precision} cannot be made", "leave out --precision")
-            own = _own_kit(open_model(model, None, input, classes, trained=False), freeze or (), numbers, batch, on_progress)
+            own = _own_kit(model, numbers, batch, on_progress)
             made, also = own.kit, f", with {write_own_space(own.space, output.parent)} beside it"
         else:
             space = with_usual_head(find_space(settings.space))
@@ -65,17 +59,16 @@ def kit(
     note(f"next, on the device: dna-deploy profile {output}{also}")
 
 
-def _own_kit(
-    own: OwnModel, freeze: Sequence[str], numbers: tuple[int, int, int], batch: int, on_progress: OnProgress
-) -> OwnKit:
+def _own_kit(model: ModelOptions, numbers: tuple[int, int, int], batch: int, on_progress: OnProgress) -> OwnKit:
     """The kit and the space of somebody's own model, with every candidate that needs no images."""
     from dna_deploy.export.kits.own_kit import make_own_kit
     from dna_deploy.fit.freezing import frozen
     from dna_deploy.fit.units import find_units
     from dna_deploy.fit.unrated import unrated_candidates
 
+    own = model.open(trained=False)
     network = find_units(own.network, own.input).network
-    candidates = unrated_candidates(network, frozen(network.units, freeze), own.input)
+    candidates = unrated_candidates(network, frozen(network.units, model.frozen), own.input)
     return make_own_kit(own.name, own.input, network, candidates, *numbers, batch=batch, on_progress=on_progress)
 
 

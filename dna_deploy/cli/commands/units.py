@@ -10,7 +10,7 @@ import typer
 
 from dna_deploy.cli.console import WIDTH, aligned, note, print_json, print_result
 from dna_deploy.cli.options.general import Json
-from dna_deploy.cli.options.model import Classes, Freeze, Input, Model, ModelWeights, open_model
+from dna_deploy.cli.options.model import ModelOptions
 from dna_deploy.cli.views.journey import journey_view
 
 if TYPE_CHECKING:
@@ -28,11 +28,7 @@ _REFUSED = 5
 
 def units(
     *,
-    model: Model,
-    weights: ModelWeights = None,
-    input: Input = "",
-    classes: Classes = None,
-    freeze: Freeze = None,
+    model: ModelOptions,
     threads: Annotated[int, typer.Option(help="Of the processor, to time with.", min=1)] = 1,
     seconds: Annotated[float, typer.Option(help="About how long to time.", min=0.1)] = 5.0,
     json: Json = False,
@@ -47,9 +43,9 @@ def units(
     from dna_deploy.fit.timing import time_units
     from dna_deploy.fit.units import find_units
 
-    own = open_model(model, weights, input, classes, trained=False)
+    own = model.open(trained=False)
     found = find_units(own.network, own.input)
-    listed = frozen(found.network.units, freeze or ())
+    listed = frozen(found.network.units, model.frozen)
     with journey_view() as on_progress:
         times = time_units(found.network, listed, own.input, seconds=seconds, threads=threads, on_progress=on_progress)
     for remark in own.remarks:
