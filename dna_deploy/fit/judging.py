@@ -7,7 +7,7 @@ with standard errors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -111,10 +111,6 @@ class Judge:
         """For every image whether the class is the original's, ``(images,)``."""
         pairs = zip(self.answers, answers, strict=True)
         return torch.cat([own.argmax(1) == other.argmax(1) for own, other in pairs])
-
-    def divergence_of(self, modules: Mapping[str, nn.Module]) -> Mean:
-        """Of the original with some units replaced at once."""
-        return self.divergence(self.answers_of(self.network.replaced(modules)))
 
     def _follows(self, path: str, outputs: Sequence[torch.Tensor]) -> bool:
         """Whether answers follow from a unit's output alone, so that what is before it need not run."""

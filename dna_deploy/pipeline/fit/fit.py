@@ -126,7 +126,7 @@ class _Work:
 
     def _replaced(self, name: str, budget_s: float) -> tuple[nn.Module, float]:
         space = self.prepared.space
-        choice = BASELINES[name](space, self.prepared.judge, budget_s, 0)
+        choice = BASELINES[name](self.prepared, budget_s, 0)
         return settled(space.assembled(choice), self.prepared.fitting), 0.0
 
     def _at_lower_resolution(self, budget_s: float) -> tuple[nn.Module, float]:

@@ -104,7 +104,7 @@ def prepare(
         spent["unit training"] = clock.lap()
     remarks = [check_kept(space, judge), check_settled(space, judge, fitting)]
     spent["checks"] = clock.lap()
-    space.rate(judge, folder / f"ratings-{begun}", on_progress)
+    space.rate(judge, fitting, folder / f"ratings-{begun}", on_progress)
     spent["rating"] = clock.lap()
     space.time(Stopwatch(folder / "times", target, on_progress=on_progress))
     spent["timing"] = clock.lap()
