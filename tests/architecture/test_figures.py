@@ -19,14 +19,14 @@ LIMITS = {
 
 ROOMS = {
     ".": 500,
-    "cli": 4_500,
+    "cli": 4_540,
     "contracts": 1_320,
     "data": 2_400,
     "export": 3_900,
     "latency": 3_360,
     "learning": 1_420,
     "nets": 1_700,
-    "pipeline": 3_700,
+    "pipeline": 3_720,
     "rating": 800,
     "records": 2_800,
     "report": 3_100,
