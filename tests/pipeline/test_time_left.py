@@ -87,3 +87,11 @@ def test_without_a_plan_nothing_is_left(clock: Clock) -> None:
 )  # fmt: skip
 def test_a_time_is_said_as_roughly_as_it_is_known(seconds: float, words: str) -> None:
     assert in_words(seconds) == words
+
+
+def test_a_step_without_stages_says_what_is_left_of_it() -> None:
+    clock = iter((0.0, 0.0, 10.0, 20.0, 20.0))
+    left = TimeLeft(lambda: next(clock))
+    left(Progress("share of blocks", 0, 100))
+    left(Progress("share of blocks", 25, 100))
+    assert left.seconds == pytest.approx(30)
