@@ -47,7 +47,9 @@ class OneShotSupernet(nn.Module):
         return nn.Sequential(*layers, *self.heads[str(channels)])  # type: ignore[misc]
 
     def _add(self, index: int, number: int, trunk: Trunk) -> None:
-        placed = [self.space.index.place_trunk(index, trunk, input) for input in self.space.index.inputs[index]]
+        spaces = self.space.index
+        inputs = (input for input in spaces.inputs[index] if spaces.may_follow(index, trunk.cell.width, input))
+        placed = [spaces.place_trunk(index, trunk, input) for input in inputs]
         for depth, behind in enumerate(zip(*placed, strict=True)):
             for layers in behind:
                 key = _key(index, number, depth, layers[0].input.channels)
