@@ -22,6 +22,9 @@ MODULES = {
     "feed_forward": "dna_deploy.nets.token_layers:FeedForwardLayer",
     "add": "dna_deploy.nets.token_layers:AddLayer",
     "concatenate": "dna_deploy.nets.token_layers:ConcatenateLayer",
+    "dense_cell": "dna_deploy.nets.preactivated_layers:DenseCellLayer",
+    "preactivated": "dna_deploy.nets.preactivated_layers:PreactivatedLayer",
+    "norm_head": "dna_deploy.nets.preactivated_layers:NormHeadLayer",
 }
 """Kind of operation -> what builds its module from a `PlacedLayer`. Others: entry points ``dna_deploy.modules``."""
 

@@ -39,7 +39,7 @@ class ChainIndex:
         """`BlockChoice.layer_names` of all candidates of a block, each once."""
         for cell in self.blocks[block].cells:
             for number, operations in enumerate(cell.layers, 1):
-                yield from (f"{cell.width}x{cell.depth} layer {number}: {operation.code}" for operation in operations)
+                yield from (f"{cell.name} layer {number}: {operation.code}" for operation in operations)
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -110,7 +110,7 @@ class ChainIndex:
         """Every shape that a block can receive, by ascending width, a tuple a block; the last is what the head receives."""
         inputs: list[tuple[Shape, ...]] = [(self.entry,)]
         for block in self.blocks:
-            places = [cell.place(input, block.stride) for input in inputs[-1] for cell in block.cells]
+            places = [block.place(cell, input) for input in inputs[-1] for cell in block.cells]
             emitted = {placed[-1][0].output for placed in places}
             inputs.append(tuple(sorted(emitted, key=lambda shape: (shape.channels, shape.sizes))))
         return tuple(inputs)
@@ -133,16 +133,13 @@ class ChainIndex:
     def cells(self) -> tuple[tuple[tuple[PlacedCell, ...], ...], ...]:
         """``[block][input][cell]``: every layer that may stand anywhere."""
         return tuple(
-            tuple(tuple(cell.place(input, block.stride) for cell in block.cells) for input in inputs)
+            tuple(tuple(block.place(cell, input) for cell in block.cells) for input in inputs)
             for block, inputs in zip(self.blocks, self.inputs, strict=False)
         )
 
     def place(self, block: int, choice: BlockChoice, input: Shape) -> tuple[PlacedLayer, ...]:
         """The layers that a candidate puts behind ``input``."""
-        strides = (self.blocks[block].stride, *(1,) * (choice.depth - 1))
-        return place_chain(
-            ((operation, choice.width, stride) for operation, stride in zip(choice.operations, strides, strict=True)), input
-        )
+        return place_chain(zip(choice.operations, choice.widths, self.blocks[block].strides(choice.depth), strict=True), input)
 
     def trunks(self, block: int, *, share_depths: bool) -> tuple[Trunk, ...]:
         """The trunks of a block; see `Block.trunks`."""
@@ -158,5 +155,9 @@ class ChainIndex:
         return tuple(self.path_of(block, choice) for block, choice in enumerate(self.choices(architecture)))
 
     def place_trunk(self, block: int, trunk: Trunk, input: Shape, out_channels: int | None = None) -> PlacedCell:
-        """Every layer that a trunk of a block puts behind ``input``."""
-        return trunk.cell.place(input, self.blocks[block].stride, out_channels)
+        """Every layer that a trunk of a block puts behind ``input``, up to the last of its first cell."""
+        return self.blocks[block].place(trunk.cell, input, out_channels)
+
+    def place_ends(self, block: int, trunk: Trunk, input: Shape) -> tuple[tuple[PlacedLayer, ...], ...]:
+        """The last layer of every cell that ends a trunk of a block."""
+        return tuple(self.blocks[block].place(cell, input)[-1] for cell in trunk.ends)

@@ -24,6 +24,9 @@ OPERATIONS = {
     "feed_forward": "dna_deploy.spaces.token_operations:FeedForward",
     "add": "dna_deploy.spaces.token_operations:Add",
     "concatenate": "dna_deploy.spaces.token_operations:Concatenate",
+    "dense_cell": "dna_deploy.spaces.preactivated:DenseCell",
+    "preactivated": "dna_deploy.spaces.preactivated:PreactivatedBlock",
+    "norm_head": "dna_deploy.spaces.preactivated:NormHead",
 }
 """Kind in files -> class. Further kinds come from the entry points ``dna_deploy.operations``."""
 

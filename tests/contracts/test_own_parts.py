@@ -31,6 +31,7 @@ from dna_deploy.search.strategies import STRATEGIES
 from dna_deploy.spaces.catalog import SPACES
 from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Pointwise
 from dna_deploy.spaces.placed import OPERATIONS, PlacedLayer
+from dna_deploy.spaces.preactivated import DenseCell, NormHead, PreactivatedBlock
 from dna_deploy.spaces.shapes import FeatureMap, Shape, Tokens
 from dna_deploy.spaces.token_operations import Add, Concatenate, FeedForward, Patches, SelfAttention
 from dna_deploy.targets.target import Target
@@ -52,6 +53,10 @@ class TestMBConvSpaceAtAnotherSize(ChainContract):
 
 class TestFashionSpace(ChainContract):
     name = "fashion"
+
+
+class TestNatsSizeSpace(ChainContract):
+    name = "nats-size"
 
 
 class OnTokens(ModuleContract):
@@ -98,6 +103,23 @@ class TestConcatenate(ModuleContract):
     operation = Concatenate()
     inputs = (FeatureMap(8, 9, 9), FeatureMap(3, 9, 9))
     strides = (1,)
+
+
+@pytest.mark.slow
+class TestDenseCell(ModuleContract):
+    operation = DenseCell()
+    strides = (1,)
+
+
+@pytest.mark.slow
+class TestPreactivatedBlock(ModuleContract):
+    operation = PreactivatedBlock()
+
+
+@pytest.mark.slow
+class TestNormHead(ModuleContract):
+    operation = NormHead()
+    reduces_to_one = True
 
 
 @pytest.mark.slow
