@@ -15,25 +15,9 @@ from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.records.files import digest_of
-from dna_deploy.spaces.block import Block, Cell, FixedLayer
-from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Pointwise
-from dna_deploy.spaces.shapes import FeatureMap
+from tests.spaces.chains import TOY
 
-OPERATIONS = (MBConv(3, 1), MBConv(5, 2), Pointwise())
-
-SPACE = ChainSpace(
-    name="toy",
-    input=FeatureMap(1, 12, 12),
-    stem=(FixedLayer(Conv(3), 8),),
-    blocks=(
-        Block(2, (Cell.uniform(8, 1, OPERATIONS), Cell.uniform(8, 2, OPERATIONS))),
-        Block(2, (Cell.uniform(12, 1, OPERATIONS), Cell.uniform(16, 3, OPERATIONS))),
-        Block(1, (Cell.uniform(16, 2, OPERATIONS),)),
-    ),
-    usual_head=(FixedLayer(ClassifierHead(16), 3),),
-).with_head()
-
+SPACE = TOY
 CONFIG = RatingConfig(epochs=2, batch=16, rating_batch=20)
 
 

@@ -30,7 +30,7 @@ from tabulate import tabulate
 
 from dna_deploy.export.formats.graph_parts import GraphParts
 from dna_deploy.export.kits.kit_cache import cached_kit
-from dna_deploy.latency.calibrate import fit
+from dna_deploy.latency.calibrate import fit_sums
 from dna_deploy.latency.fidelity import Fidelity
 from dna_deploy.latency.isolation import IsolatedBench
 from dna_deploy.latency.sampling import sample
@@ -206,7 +206,7 @@ def ours(of: Evidence, networks: int) -> Predict:
     step = (len(of.fitted) - 1) / max(1, networks - 1)
     chosen = [of.fitted[round(number * step)] for number in range(networks)]
     sums = [sum(row[layer] for layer in of.layers(architecture)) for architecture, _ in chosen]
-    scale, offset = fit(sums, [median(seen) for _, seen in chosen])
+    scale, offset = fit_sums(sums, [median(seen) for _, seen in chosen])
     return lambda architecture: offset + scale * sum(row[layer] for layer in of.layers(architecture))
 
 

@@ -10,7 +10,7 @@ from benchmarks.rows import waiting
 from dna_deploy.data.batches import in_order
 from dna_deploy.data.randomness import seeded
 from dna_deploy.data.splits import Split
-from dna_deploy.nets.batch_norm import recalibrate
+from dna_deploy.nets.batch_norm import estimate_statistics
 from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.nets.teachers.scaled import ScaledConfig, ScaledNetwork
 from dna_deploy.nets.teachers.teacher import Teacher, load_teacher
@@ -51,7 +51,7 @@ def untrained(bench: Bench, kind: str) -> Teacher:
         else:
             network = ScaledNetwork(ScaledConfig.for_space(bench.space, scaled(bench.space, largest(bench.space), Scaling())))
     some = Split(bench.data.train.source, bench.data.train.indices[:256])
-    recalibrate(network, (batch.inputs for batch in in_order(some, bench.data, 64)))
+    estimate_statistics(network, (batch.inputs for batch in in_order(some, bench.data, 64)))
     return Teacher.freeze(label, f"{label} {bench.seed}", network, bench.space.input)
 
 

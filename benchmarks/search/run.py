@@ -74,10 +74,10 @@ def budgets(model: CostModel, share: float, count: int) -> list[Constraint]:
 
 def write_problem(model: CostModel, constraints: Sequence[Constraint], seed: int, path: Path) -> None:
     problem = model.problem
-    ratings = [(stage.values[0, 0] / problem.columns[0].ticks_per_unit).tolist() for stage in problem.stages[:-1]]
+    ratings = [(level.values[0, 0] / problem.columns[0].ticks_per_unit).tolist() for level in problem.levels[:-1]]
     columns = [model.column(constraint.quantity) for constraint in constraints]
-    costs = [stage.values[columns, 0].tolist() for stage in problem.stages[:-1]]
-    fixed = problem.start[columns] + problem.stages[-1].values[columns, 0, 0]
+    costs = [level.values[columns, 0].tolist() for level in problem.levels[:-1]]
+    fixed = problem.start[columns] + problem.levels[-1].values[columns, 0, 0]
     limits = {criterion.column: criterion.limit for criterion in model.criteria((), constraints)}
     body = {
         "ratings": ratings, "costs": costs, "seed": seed, "depths": [block.cells[0].depth for block in model.space.blocks],

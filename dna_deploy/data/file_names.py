@@ -6,9 +6,9 @@ import re
 import unicodedata
 from typing import Literal, TypeAlias
 
-Part: TypeAlias = Literal["train", "validation", "test"]
+SplitName: TypeAlias = Literal["train", "validation", "test"]
 
-_PARTS: dict[str, Part] = {
+_PARTS: dict[str, SplitName] = {
     "train": "train", "training": "train",
     "val": "validation", "valid": "validation", "validation": "validation",
     "test": "test", "testing": "test",
@@ -38,7 +38,7 @@ _SIGNATURES = (
 SIGNATURE_BYTES = 12
 
 
-def part_of(name: str) -> Part | None:
+def part_of(name: str) -> SplitName | None:
     """The part that a name speaks of, by one of its words: ``Val``, ``seg_test``, ``imagenet1k-validation-07.tar``.
 
     None where no word or several parts are named.

@@ -13,7 +13,7 @@ from pathlib import Path
 from dna_deploy.data.file_names import (
     IMAGE_ENDINGS,
     SIGNATURE_BYTES,
-    Part,
+    SplitName,
     begins_as_image,
     class_name,
     ending_of,
@@ -29,7 +29,7 @@ LAYOUT = "the layout is train/CLASS/*.jpg and val/CLASS/*.jpg, or CLASS/*.jpg"
 _TEXTS = frozenset({".txt", ".xml", ".json", ".csv", ".md", ".html", ".yaml", ".yml", ".npy", ".npz", ".mat", ".pkl", ".py"})
 """Endings that are common beside images and are not worth a look inside."""
 
-Folders = Mapping[str, list[TreeFile]]
+ClassFolders = Mapping[str, list[TreeFile]]
 
 
 def list_folder(tree: Tree, left_out: LeftOut) -> Listing:
@@ -95,7 +95,7 @@ def _by_first_name(files: Iterable[TreeFile]) -> dict[str, list[TreeFile]]:
     return dict(folders)
 
 
-def _parts(root: Path, folders: Folders, left_out: LeftOut) -> dict[Part, list[TreeFile]] | None:
+def _parts(root: Path, folders: ClassFolders, left_out: LeftOut) -> dict[SplitName, list[TreeFile]] | None:
     """The parts where folders are parts, None where they are classes."""
     named = {name: part for name in folders if (part := part_of(name)) is not None}
     nested = [name for name in named if any(file.name.count("/") > 1 for file in folders[name])]

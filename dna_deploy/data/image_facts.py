@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dna_deploy.data.decoding import UNREADABLE, opened, reason
 from dna_deploy.data.file_tree import NOWHERE
-from dna_deploy.data.image_memory import DIGEST_DIGITS, Facts, ImageMemory
+from dna_deploy.data.image_memory import DIGEST_DIGITS, ImageFacts, ImageMemory
 from dna_deploy.data.listing import Sample
 from dna_deploy.data.rendering import Rendering, as_mode, deep_values, is_deep, is_transparent, turn_of
 from dna_deploy.progress import OnProgress, Progress, silent
@@ -27,7 +27,9 @@ _SAVE_SECONDS = 20
 _PLAIN_SPAN, _NEARLY_BLACK, _NEARLY_WHITE = 2, 8, 247
 
 
-def image_facts(root: Path, samples: Sequence[Sample], most_megapixels: float, on_progress: OnProgress = silent) -> list[Facts]:
+def image_facts(
+    root: Path, samples: Sequence[Sample], most_megapixels: float, on_progress: OnProgress = silent
+) -> list[ImageFacts]:
     """The facts of all images, in their order; those that were not touched since they were read are not read again."""
     memory = ImageMemory(cache_folder("images") / f"{_name_of(root, most_megapixels)}.npz")
     facts = memory.recall(samples)
@@ -50,14 +52,14 @@ def _name_of(root: Path, most_megapixels: float) -> str:
     return hashlib.sha256(os.fsencode(f"{os.path.realpath(root)} {most_megapixels:g}")).hexdigest()[:24]
 
 
-def _read(samples: Sequence[Sample], most_megapixels: float, index: int) -> Facts:
+def _read(samples: Sequence[Sample], most_megapixels: float, index: int) -> ImageFacts:
     sample = samples[index]
     if sample.stamp == NOWHERE:
-        return Facts("", "is a link that leads nowhere", is_lasting=False)
+        return ImageFacts("", "is a link that leads nowhere", is_lasting=False)
     try:
         content = sample.read_bytes()
     except OSError as error:
-        return Facts("", f"cannot be read ({error.strerror or error})", is_lasting=False)
+        return ImageFacts("", f"cannot be read ({error.strerror or error})", is_lasting=False)
     digest = hashlib.sha256(content).hexdigest()[:DIGEST_DIGITS]
     try:
         with opened(content, most_megapixels, is_reduced=True) as image:
@@ -69,7 +71,7 @@ def _read(samples: Sequence[Sample], most_megapixels: float, index: int) -> Fact
                 remarks.append(FLOATS if image.mode == "F" else INTEGERS)
             low, high = as_mode(image, "L", Rendering()).getextrema()
     except UNREADABLE as error:
-        return Facts(digest, reason(error), is_lasting=not isinstance(error, MemoryError))
+        return ImageFacts(digest, reason(error), is_lasting=not isinstance(error, MemoryError))
     if high - low <= _PLAIN_SPAN or high <= _NEARLY_BLACK or low >= _NEARLY_WHITE:  # type: ignore[operator]
         remarks.append(PLAIN)
-    return Facts(digest, "", tuple(remarks), lowest, highest)
+    return ImageFacts(digest, "", tuple(remarks), lowest, highest)

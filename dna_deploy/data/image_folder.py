@@ -16,7 +16,7 @@ from dna_deploy.data.config import Reading
 from dna_deploy.data.encoded_images import EncodedImages
 from dna_deploy.data.file_names import readable
 from dna_deploy.data.image_facts import FLOATS, INTEGERS, TRANSPARENT, image_facts
-from dna_deploy.data.image_memory import Facts
+from dna_deploy.data.image_memory import ImageFacts
 from dna_deploy.data.image_remarks import broken_images, remarks_on
 from dna_deploy.data.image_set import IMAGENET_NORMALISATION, Dataset, Normalisation
 from dna_deploy.data.listing import Sample
@@ -137,7 +137,7 @@ def _labels(sound: Survey, samples: Sequence[Sample]) -> np.ndarray[tuple[int], 
     return np.array([numbers[sample.label] for sample in samples], np.int64)
 
 
-def _range(facts: Mapping[str, Facts], kind: str) -> Range | None:
+def _range(facts: Mapping[str, ImageFacts], kind: str) -> Range | None:
     """Black and white of the deep images of one kind; None where there are none."""
     deep = [fact for fact in facts.values() if kind in fact.remarks]
     if not deep:
@@ -146,7 +146,7 @@ def _range(facts: Mapping[str, Facts], kind: str) -> Range | None:
     return full_range(lowest, highest, is_float=kind == FLOATS)
 
 
-def _digest(sound: Survey, facts: Mapping[str, Facts], shape: FeatureMap, rendering: Rendering) -> str:
+def _digest(sound: Survey, facts: Mapping[str, ImageFacts], shape: FeatureMap, rendering: Rendering) -> str:
     """Names what pixels and labels follow from, and nothing else: bytes, parts, classes, and how they are shown."""
     has_transparent = any(TRANSPARENT in fact.remarks for fact in facts.values())
     shown = rendering if has_transparent else replace(rendering, background=(0, 0, 0))

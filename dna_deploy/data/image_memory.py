@@ -29,7 +29,7 @@ _SETTLED_NS = 2_000_000_000
 DIGEST_DIGITS = 32
 
 
-class Facts(NamedTuple):
+class ImageFacts(NamedTuple):
     """Of one image: ``problem`` is empty where it can be read; the range is that of deep values."""
 
     digest: str
@@ -56,7 +56,7 @@ class ImageMemory:
                 self._details = {int(place): (row[0], tuple(row[1]), *row[2:]) for place, row in about["details"].items()}
                 self._places = {name: place for place, name in enumerate(names)}
 
-    def recall(self, samples: Sequence[Sample]) -> list[Facts | None]:
+    def recall(self, samples: Sequence[Sample]) -> list[ImageFacts | None]:
         """What is remembered of images, None for those that were never read, or were touched since."""
         if not self._places:
             return [None] * len(samples)
@@ -64,7 +64,7 @@ class ImageMemory:
         is_same = (places >= 0) & (self._stamps[places] == _stamps(samples)).all(axis=1)
         return [self._facts(place) if same else None for place, same in zip(places.tolist(), is_same.tolist(), strict=True)]
 
-    def save(self, samples: Sequence[Sample], facts: Sequence[Facts | None]) -> None:
+    def save(self, samples: Sequence[Sample], facts: Sequence[ImageFacts | None]) -> None:
         """Remembers images instead of what was remembered. A disk that is full costs a reading next time."""
         now = time.time_ns()
         rows = [
@@ -86,10 +86,10 @@ class ImageMemory:
         with suppress(UsageError):
             write_atomically(self._path, content.getvalue())
 
-    def _facts(self, place: int) -> Facts:
+    def _facts(self, place: int) -> ImageFacts:
         digest = self._digests[place * DIGEST_DIGITS : (place + 1) * DIGEST_DIGITS]
         details = self._details.get(place)
-        return Facts(digest, *details) if details else Facts(digest)
+        return ImageFacts(digest, *details) if details else ImageFacts(digest)
 
 
 def _stamps(samples: Sequence[Sample]) -> npt.NDArray[np.int64]:

@@ -11,7 +11,7 @@ from dna_deploy.data.decoding import READS_HEIC
 from dna_deploy.data.file_names import ending_of, readable
 from dna_deploy.data.file_tree import enumerated
 from dna_deploy.data.image_facts import FLOATS, INTEGERS, PLAIN, TRANSPARENT, TURNED
-from dna_deploy.data.image_memory import Facts
+from dna_deploy.data.image_memory import ImageFacts
 from dna_deploy.data.rendering import Rendering
 from dna_deploy.data.survey import Survey
 from dna_deploy.errors import UsageError
@@ -41,7 +41,7 @@ def broken_images(folder: Path, problems: Mapping[str, str], images: int) -> Usa
 
 
 def remarks_on(
-    survey: Survey, facts: Mapping[str, Facts], rendering: Rendering, reading: Reading, broken: Mapping[str, str]
+    survey: Survey, facts: Mapping[str, ImageFacts], rendering: Rendering, reading: Reading, broken: Mapping[str, str]
 ) -> tuple[str, ...]:
     """One line for each thing that a user would want to know, with how many images it concerns."""
     remarks = {
@@ -68,7 +68,7 @@ def _span(ends: tuple[float, float] | None) -> str:
     return "" if ends is None else f"from {ends[0]:g} (black) to {ends[1]:g} (white)"
 
 
-def _repeated(survey: Survey, facts: Mapping[str, Facts]) -> list[str]:
+def _repeated(survey: Survey, facts: Mapping[str, ImageFacts]) -> list[str]:
     trained_on = {facts[sample.name].digest for sample in (*survey.training, *survey.validation)}
     return [sample.name for sample in survey.test if facts[sample.name].digest in trained_on]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from dna_deploy.data.file_names import Part, readable
+from dna_deploy.data.file_names import SplitName, readable
 from dna_deploy.data.file_tree import LeftOut, Stamp
 from dna_deploy.errors import UsageError
 from dna_deploy.texts import decode_text
@@ -45,7 +45,7 @@ class Listing:
 
     root: Path
     classes: tuple[str, ...]
-    parts: Mapping[Part, Sequence[Sample]]
+    parts: Mapping[SplitName, Sequence[Sample]]
     left_out: LeftOut
     notices: tuple[str, ...] = ()
     groups: dict[str, str] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from dna_deploy.data.file_names import IMAGE_ENDINGS, Part, class_name, ending_of, is_leftover, part_of, readable
+from dna_deploy.data.file_names import IMAGE_ENDINGS, SplitName, class_name, ending_of, is_leftover, part_of, readable
 from dna_deploy.data.file_tree import LEFTOVER, LeftOut, Tree, TreeFile, enumerated
 from dna_deploy.data.listing import CLASSES_FILE, GROUPS_FILE, Listing, Sample, read_groups, read_lines
 from dna_deploy.errors import UsageError
@@ -47,7 +47,7 @@ def list_shards(tree: Tree, left_out: LeftOut) -> Listing:
     return Listing(tree.root, tuple(labels.values()), parts, left_out, notices, read_groups(tree.root))
 
 
-def _by_part(tree: Tree, left_out: LeftOut) -> dict[Part, list[TreeFile]]:
+def _by_part(tree: Tree, left_out: LeftOut) -> dict[SplitName, list[TreeFile]]:
     shards = [file for file in tree.files if ending_of(file.name) == SHARD_ENDING]
     used = {CLASSES_FILE, GROUPS_FILE, *(file.name for file in shards)}
     others = [file.name for file in tree.files if file.name not in used]
@@ -56,7 +56,7 @@ def _by_part(tree: Tree, left_out: LeftOut) -> dict[Part, list[TreeFile]]:
     if not shards:
         raise UsageError(f"there are no shards (*.tar) in {readable(str(tree.root))}", LAYOUT)
     left_out.add("files beside shards", *others)
-    parts: dict[Part | None, list[TreeFile]] = defaultdict(list)
+    parts: dict[SplitName | None, list[TreeFile]] = defaultdict(list)
     for file in shards:
         folder, _, name = file.name.rpartition("/")
         parts[part_of(name) or part_of(folder)].append(file)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dna_deploy.data.file_names import IMAGE_ENDINGS, Part, ending_of, readable
+from dna_deploy.data.file_names import IMAGE_ENDINGS, SplitName, ending_of, readable
 from dna_deploy.data.file_tree import LeftOut, Tree, enumerated, read_tree
 from dna_deploy.data.folder_listing import LAYOUT, list_folder
 from dna_deploy.data.listing import GROUPS_FILE, Listing, Sample
@@ -112,7 +112,7 @@ def _has_shards(tree: Tree) -> bool:
     return not any("/" in file.name and ending_of(file.name) in IMAGE_ENDINGS for file in tree.files)
 
 
-def _of_known_classes(listing: Listing, part: Part) -> list[Sample]:
+def _of_known_classes(listing: Listing, part: SplitName) -> list[Sample]:
     """The images of a part, without those of classes that have no training images."""
     samples = listing.parts[part]
     labels = sorted({sample.label for sample in samples} - set(listing.classes))

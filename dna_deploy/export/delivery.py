@@ -57,7 +57,7 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class _Evidence:
+class _JudgedImages:
     """Images to compare on, and what they are."""
 
     images: Images
@@ -104,21 +104,19 @@ def deliver(
         if kind.needs_images and (data is None or not len(data.train)):
             raise UsageError(f"{kind.precision} needs training images to calibrate on", "say which with --dataset")
     refused: list[Refused] = []
-    evidence = _evidence(source, data, images)
+    judged = _judged_images(source, data, images)
     with staged(folder, replace=replace) as work:
         result = export_architecture(
             source.space, source.architecture, source.weights, work,
             task=source.task, labels=source.labels, mean=source.mean, deviation=source.deviation, shown=source.shown,
             batch=batch, seed=seed,
         )  # fmt: skip
-        made = [(result, _compare(result, evidence, ONNX_JUDGES))]
+        made = [(result, _compare(result, judged, ONNX_JUDGES))]
         for name, kind in chosen.items():
             size = (pictures or PictureSize()) if kind.takes_pictures else None
             with _leaving_out(name, refused, work):
                 converted = _converted(result, kind, data, size)
-                compared = (
-                    _compare_pictures(converted, kind, data, size) if size else _compare(converted, evidence, kind.judges)
-                )
+                compared = _compare_pictures(converted, kind, data, size) if size else _compare(converted, judged, kind.judges)
                 made.append((converted, compared))
         cards = [_card(source, file, parity, data, reproduce) for file, parity in made]
         for card in cards:
@@ -162,13 +160,13 @@ def _converted(result: ExportResult, kind: Format, data: ImageData | None, size:
     return ExportResult(path, digest_of(path.read_bytes()), info, result.network)
 
 
-def _compare(result: ExportResult, evidence: _Evidence, judges: Sequence[str]) -> Parity | Absent:
+def _compare(result: ExportResult, judged: _JudgedImages, judges: Sequence[str]) -> Parity | Absent:
     if not judges:
         return Absent(reason="the engine needs an NVIDIA GPU to run")
     try:
         return check_parity(
-            result.network, result.path, evidence.images, evidence.labels, task=load_task(result.info.task),
-            source=evidence.source, precision=result.info.precision, judges=judges,
+            result.network, result.path, judged.images, judged.labels, task=load_task(result.info.task),
+            source=judged.source, precision=result.info.precision, judges=judges,
         )  # fmt: skip
     except DependencyError as error:
         if result.path.suffix != ".engine":
@@ -182,15 +180,15 @@ def _compare_pictures(result: ExportResult, kind: Format, data: ImageData | None
     return check_pictures(result.network, result.path, data, load_task(result.info.task), size, kind.judges)
 
 
-def _evidence(source: Source, data: ImageData | None, limit: int | None) -> _Evidence:
+def _judged_images(source: Source, data: ImageData | None, limit: int | None) -> _JudgedImages:
     if data is None:
         shape = source.space.input
         rng = np.random.default_rng(0)
         noise = rng.standard_normal((_NOISE_IMAGES, shape.channels, shape.height, shape.width), dtype=np.float32)
-        return _Evidence(noise, None, f"{_NOISE_IMAGES} images of noise, since no data set was given")
+        return _JudgedImages(noise, None, f"{_NOISE_IMAGES} images of noise, since no data set was given")
     images, labels = images_and_labels(data, data.test, limit)
     part = "all" if len(images) == len(data.test) else "the first"
-    return _Evidence(images, labels, f"{part} {len(images):,} test images of {data.name}")
+    return _JudgedImages(images, labels, f"{part} {len(images):,} test images of {data.name}")
 
 
 def _card(source: Source, result: ExportResult, parity: Parity | Absent, data: ImageData | None, reproduce: str) -> ModelCard:

@@ -21,7 +21,7 @@ _NEGATIVE_SHARE = 0.5
 _NORMAL_975 = 1.96
 
 
-def fit(sums_s: Sequence[float], latencies_s: Sequence[float]) -> tuple[float, float]:
+def fit_sums(sums_s: Sequence[float], latencies_s: Sequence[float]) -> tuple[float, float]:
     """``(scale, offset_s)`` with the least sum of squared relative errors."""
     sums, latencies = np.asarray(sums_s), np.asarray(latencies_s)
     (scale, offset), *_ = np.linalg.lstsq(_design(sums, latencies), np.ones(len(sums)), rcond=None)
@@ -35,14 +35,14 @@ def fit(sums_s: Sequence[float], latencies_s: Sequence[float]) -> tuple[float, f
     return float(scale), float(offset)
 
 
-def calibrate(quantile: Quantile, sums_s: Sequence[float], latencies_s: Sequence[float]) -> Calibration:
+def calibrate_sums(quantile: Quantile, sums_s: Sequence[float], latencies_s: Sequence[float]) -> Calibration:
     """The calibration of a quantile, with its leave-one-out errors and how sure the two numbers are."""
     errors = []
     for left_out in range(len(sums_s)):
         others = [index for index in range(len(sums_s)) if index != left_out]
-        scale, offset = fit([sums_s[index] for index in others], [latencies_s[index] for index in others])
+        scale, offset = fit_sums([sums_s[index] for index in others], [latencies_s[index] for index in others])
         errors.append((offset + scale * sums_s[left_out]) / latencies_s[left_out] - 1)
-    scale, offset = fit(sums_s, latencies_s)
+    scale, offset = fit_sums(sums_s, latencies_s)
     order = sorted(range(len(sums_s)), key=lambda index: sums_s[index])
     return Calibration(
         quantile=quantile,

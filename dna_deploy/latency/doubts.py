@@ -24,13 +24,13 @@ from dna_deploy.targets.target import Target
 _STEADY_GOVERNORS = ("performance", "unknown", "userspace")
 _QUIET = "stop other programs, or measure when the machine is idle, or with --steady"
 
-Limits = tuple[float, float, float]
-HALVES: Limits = (0.02, 0.04, 0.08)
-MEDIAN_HALVES: Limits = (0.03, 0.06, 0.12)
-DRIFT: Limits = (0.03, 0.06, 0.12)
-CALIBRATION: Limits = (0.03, 0.06, 0.12)
+GradeLimits = tuple[float, float, float]
+HALVES: GradeLimits = (0.02, 0.04, 0.08)
+MEDIAN_HALVES: GradeLimits = (0.03, 0.06, 0.12)
+DRIFT: GradeLimits = (0.03, 0.06, 0.12)
+CALIBRATION: GradeLimits = (0.03, 0.06, 0.12)
 # The number of processors that others keep busy. D is for those who compete for the measurement's own.
-OTHER_LOAD: Limits = (0.15, 0.5, math.inf)
+OTHER_LOAD: GradeLimits = (0.15, 0.5, math.inf)
 SHARED = 0.1
 """Of the time."""
 
@@ -96,14 +96,14 @@ def _surroundings(conditions: Sequence[Conditions], fingerprint: Fingerprint, ta
     yield _quota(last.quota, sum(each.quota_stops for each in conditions), target)
 
 
-def _grade(value: float, limits: Limits) -> Grade | None:
+def _grade(value: float, limits: GradeLimits) -> Grade | None:
     """The best grade that a value beyond its limits leaves; None within them."""
     grades: tuple[Grade, Grade, Grade] = ("B", "C", "D")
     beyond = [grade for grade, limit in zip(grades, limits, strict=True) if value > limit]
     return beyond[-1] if beyond else None
 
 
-def _halves(samples: Sequence[Samples], statistic: Statistic | Quantile, limits: Limits) -> Doubt | None:
+def _halves(samples: Sequence[Samples], statistic: Statistic | Quantile, limits: GradeLimits) -> Doubt | None:
     difference = float(np.median([sample.split_half(statistic) for sample in samples]))
     grade = _grade(difference, limits)
     if grade is None:

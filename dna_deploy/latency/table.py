@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dna_deploy.errors import TableError
-from dna_deploy.latency.calibrate import LEAST_NETWORKS, calibrate
+from dna_deploy.latency.calibrate import LEAST_NETWORKS, calibrate_sums
 from dna_deploy.latency.doubts import doubts_about
 from dna_deploy.records.doubt import worst_grade
 from dna_deploy.records.latency_table import AbsentRow, Calibration, LatencyRow, LatencyTable, spread_rows
@@ -125,7 +125,7 @@ def _calibrations(
     if len(networks) < LEAST_NETWORKS:
         return ()
     return tuple(
-        calibrate(quantile, [total for total, _ in networks], [samples.statistic(quantile) for _, samples in networks])
+        calibrate_sums(quantile, [total for total, _ in networks], [samples.statistic(quantile) for _, samples in networks])
         for quantile in quantiles
         if all(samples.can_tell(quantile) for _, samples in networks)
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Precision = Literal["float32", "bfloat16", "float16"]
+TrainingPrecision = Literal["float32", "bfloat16", "float16"]
 
 
 def _read_bytes(size: object) -> object:
@@ -34,7 +34,9 @@ class Compute(Part):
     jobs: int = Field(1, ge=1, description="processes over which blocks are spread; with cuda, over all GPUs as well")
     threads: int = Field(1, ge=1, description="a process; two or more are slower than one on a busy machine")
     workers: int = Field(0, ge=0, description="threads that prepare batches ahead; 0 prepares each when it is needed")
-    precision: Precision = Field("float32", description="of training; bfloat16 is autocast: fast on GPUs and dense layers")
+    precision: TrainingPrecision = Field(
+        "float32", description="of training; bfloat16 is autocast: fast on GPUs and dense layers"
+    )
     compile: bool = Field(False, description="compile the teacher: a slow start, then faster steps on GPUs")
     feature_cache_bytes: Annotated[int, BeforeValidator(_read_bytes)] = Field(
         0, ge=0, description="room on disk for features of the teacher, such as 4GiB; it rounds them to 16 bits; 0: none"

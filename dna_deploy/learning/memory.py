@@ -11,7 +11,7 @@ import torch
 
 from dna_deploy.errors import OutOfMemoryError
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 _ON_CPU = "can't allocate memory"
 _SMALLEST = 2
@@ -44,7 +44,7 @@ class Portions:
     smallest: int = _SMALLEST
     _said: str = field(default="", init=False)
 
-    def run(self, work: Callable[[int], Found]) -> Found:
+    def run(self, work: Callable[[int], Result]) -> Result:
         """What ``work`` returns, which is given the number of portions. It is called again where memory was short.
 
         Raises:

@@ -29,7 +29,7 @@ def batch_statistics(module: nn.Module) -> Iterator[None]:
 
 
 @torch.no_grad()
-def recalibrate(network: nn.Module, batches: Iterable[torch.Tensor]) -> None:
+def estimate_statistics(network: nn.Module, batches: Iterable[torch.Tensor]) -> None:
     """Gathers the running statistics of all batch norms anew, as plain means over ``batches``; weights stay."""
     norms = [norm for norm in network.modules() if isinstance(norm, _BatchNorm) and norm.track_running_stats]
     momenta = [norm.momentum for norm in norms]

@@ -32,7 +32,7 @@ class Calibrated:
     model: CalibratedModel
 
 
-def calibrate(
+def calibrate_rating(
     rater: BlockRater,
     ratings: RatingTable,
     architectures: Sequence[Architecture],

@@ -14,7 +14,7 @@ import torch
 from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.nets.network import Network
 from dna_deploy.nets.teachers.teacher import Teacher, load_teacher
-from dna_deploy.pipeline.round import Evolution, Round
+from dna_deploy.pipeline.round import EvolutionRun, Round
 from dna_deploy.pipeline.runner import OnEvent, run_stages, seconds_of
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.lineage import Lineage, LineageHeir, LineageRound, LineageTeacher, LineageWinner, MeasuredGain
@@ -28,7 +28,7 @@ from dna_deploy.training.accuracy import Gain, right_answers
 FILE_NAME = "lineage.json"
 
 
-def evolve(evolution: Evolution, teacher: Path, on_event: OnEvent) -> Lineage:
+def evolve(evolution: EvolutionRun, teacher: Path, on_event: OnEvent) -> Lineage:
     """The rounds that begin with a teacher's file. The lineage is written after every round; the same folder resumes.
 
     Another round follows only if the heir is more accurate than its teacher, and a round's winner more accurate than the
@@ -92,7 +92,7 @@ class _Answers:
     round: Round
 
     @property
-    def _evolution(self) -> Evolution:
+    def _evolution(self) -> EvolutionRun:
         return self.round.evolution
 
     @property
@@ -156,7 +156,7 @@ class _Answers:
         )
 
 
-def _lineage(evolution: Evolution, rounds: list[LineageRound], stopped: str) -> Lineage:
+def _lineage(evolution: EvolutionRun, rounds: list[LineageRound], stopped: str) -> Lineage:
     settings, images = evolution.settings, evolution.images
     recipes = {"rating": settings.rate, "winner": settings.train, "teacher": settings.teacher.recipe}
     return Lineage(

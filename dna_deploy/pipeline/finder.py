@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BUDGET_DIGITS = 3
 
 
-class Promise(NamedTuple):
+class PromisedBudget(NamedTuple):
     """A latency that a network has to keep, and the table that predicts it."""
 
     budget: Duration
@@ -33,7 +33,7 @@ class Promise(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Found:
+class Answer:
     """What search answered, and what its second stage made of it, if it has one."""
 
     by_sum: SearchOutcome
@@ -66,7 +66,7 @@ class Finder:
     prefer_cheaper: bool = True
     second: SecondStage | None = None
 
-    def find(self, tables: Sequence[LatencyTable], on_progress: OnProgress = silent) -> Found:
+    def find(self, tables: Sequence[LatencyTable], on_progress: OnProgress = silent) -> Answer:
         """The best network that the tables predict to be within the constraints, and the next best.
 
         Raises:
@@ -77,9 +77,9 @@ class Finder:
             differences=self.differences, confidence=self.confidence, prefer_cheaper=self.prefer_cheaper,
         )  # fmt: skip
         if self.second is None:
-            return Found(outcome)
+            return Answer(outcome)
         networks = [self.space.parse(line) for line in outcome.shortlist]
-        return Found(outcome, self.second.refine(networks, on_progress))
+        return Answer(outcome, self.second.refine(networks, on_progress))
 
     def keep(
         self,
@@ -109,7 +109,7 @@ class Finder:
             on_attempt=on_attempt,
         )
 
-    def promise(self, tables: Sequence[LatencyTable]) -> Promise:
+    def promise(self, tables: Sequence[LatencyTable]) -> PromisedBudget:
         """The one bound that can be kept by measuring here: budget, quantile, and the table it is predicted with.
 
         Raises:
@@ -127,7 +127,7 @@ class Finder:
         if len(of_target) != 1:
             names = ", ".join(table.target.name for table in tables) or "none"
             raise UsageError(f"a promise needs one latency table, not {len(of_target)}", f"name its target; tables: {names}")
-        return Promise(Duration(seconds), quantity.quantile, of_target[0])
+        return PromisedBudget(Duration(seconds), quantity.quantile, of_target[0])
 
 
 def budget_at(share: float, space: HeadedSpace, ratings: RatingTable, table: LatencyTable, quantile: Quantile) -> Duration:

@@ -27,10 +27,10 @@ from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.units import Duration
 
-Search: TypeAlias = Callable[[LatencyTable], SearchOutcome]
+SearchTable: TypeAlias = Callable[[LatencyTable], SearchOutcome]
 """Searches under every constraint, the budget among them, with a table in the place of the target's."""
 
-Measure: TypeAlias = Callable[[Architecture], Measurement]
+MeasureNetwork: TypeAlias = Callable[[Architecture], Measurement]
 
 MOST_ROUNDS = 5
 SLACK = 0.03
@@ -104,11 +104,11 @@ OnAttempt: TypeAlias = Callable[[Attempt], None]
 
 def keep_promise(
     space: HeadedSpace,
-    search: Search,
+    search: SearchTable,
     table: LatencyTable,
     budget: Duration,
     quantile: Quantile,
-    measure: Measure,
+    measure: MeasureNetwork,
     *,
     rounds: int = MOST_ROUNDS,
     on_attempt: OnAttempt | None = None,
@@ -177,7 +177,7 @@ def recalibrated(table: LatencyTable, quantile: Quantile, factor: float) -> Late
 
 def measure_untrained(
     space: HeadedSpace, table: LatencyTable, plan: SamplingPlan, quantile: Quantile, on_progress: OnProgress = silent
-) -> Measure:
+) -> MeasureNetwork:
     """Exports a network with random weights into a folder that vanishes, and measures it beside layers of the table."""
     target = table.target
     reference = table.pace_reference
@@ -191,7 +191,7 @@ def measure_untrained(
     return measure
 
 
-def _measure_fairly(measure: Measure, architecture: Architecture, quantile: Quantile) -> Measurement:
+def _measure_fairly(measure: MeasureNetwork, architecture: Architecture, quantile: Quantile) -> Measurement:
     """Looks until two looks agree, since other work on the machine only ever adds; of these the slower one.
 
     The faster one would be chosen for its luck, and the next measurement has none.

@@ -20,7 +20,7 @@ from dna_deploy.training.config import TrainingConfig
 
 
 @dataclass(frozen=True)
-class Evolution:
+class EvolutionRun:
     """The inputs of an evolution: settings, images, constraints of winners, and where files lie."""
 
     settings: Settings
@@ -33,7 +33,7 @@ class Evolution:
 class Round:
     """A round with its number, counted from 1, and its teacher's file."""
 
-    evolution: Evolution
+    evolution: EvolutionRun
     number: int
     teacher: Path
 

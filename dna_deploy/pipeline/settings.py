@@ -34,6 +34,7 @@ MOVED = {
     "rate.images": "data.supernet_images",
     "rate.rating_images": "data.rating_images",
     "rate.jobs": "compute.jobs",
+    "rate.supernets": "rate.supernet_sets",
     "train.images": "data.train_images",
     "train.validation_images": "data.validation_images",
 }

@@ -46,11 +46,11 @@ def refine(
         TableError: the ratings are for another space, teacher or data set than the supernets.
         UsageError: an architecture is not in the space.
     """
-    return SecondStage(works, table, with_labels).refine(architectures, on_progress)
+    return StitchedStage(works, table, with_labels).refine(architectures, on_progress)
 
 
 @dataclass
-class SecondStage:
+class StitchedStage:
     """The second stage of searches that ask again and again, as the promise loop does: a network is rated once."""
 
     works: Sequence[BlockWork]

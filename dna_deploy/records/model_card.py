@@ -193,7 +193,7 @@ class DatasetFacts(Part):
     digest: str = ""
 
 
-Promise: TypeAlias = Literal["kept", "missed", "not checked"]
+PromiseVerdict: TypeAlias = Literal["kept", "missed", "not checked"]
 
 
 def _of_version_2(body: dict[str, Any]) -> dict[str, Any]:
@@ -254,7 +254,7 @@ class ModelCard(HeadedRecord):
     reproduce: str = Field(description="the command that makes it again")
 
     @property
-    def promise(self) -> Promise:
+    def promise(self) -> PromiseVerdict:
         """Whether the latency meets the budget: as measured at the pace of the table, else as it is at that pace."""
         if isinstance(self.asked, Absent) or isinstance(self.measured, Absent):
             return "not checked"

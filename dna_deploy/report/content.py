@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
-from dna_deploy.report.theme import Shape
-
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Draw: TypeAlias = "Callable[[Figure, Shape], None]"
+    from dna_deploy.report.theme import PlotSize
+
+Draw: TypeAlias = "Callable[[Figure, PlotSize], None]"
 """Draws on an empty figure that has the width of the shape; it may set the figure's height."""
 
 

@@ -33,7 +33,7 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 
 @dataclass(frozen=True)
-class Found:
+class NamedRecord:
     """A record, and the name of its file as a reader would say it."""
 
     name: str
@@ -41,7 +41,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class UnusedFile:
     """A file that was looked at and not used, and why."""
 
     name: str
@@ -53,8 +53,8 @@ class Findings:
     """Everything that was found, the newest first."""
 
     places: tuple[str, ...]
-    found: tuple[Found, ...]
-    left_out: tuple[LeftOut, ...]
+    found: tuple[NamedRecord, ...]
+    left_out: tuple[UnusedFile, ...]
 
     def of(self, kind: type[AnyRecord]) -> tuple[AnyRecord, ...]:
         """The records of a kind, the newest first."""
@@ -75,18 +75,18 @@ def gather(paths: Sequence[Path]) -> Findings:
     Raises:
         TableError: a named path does not exist, or there is no record in any of them.
     """
-    readable: list[Found] = []
-    left_out: list[LeftOut] = []
+    readable: list[NamedRecord] = []
+    left_out: list[UnusedFile] = []
     seen: set[str] = set()
     for path, name, is_named in _files(paths):
         try:
             record = _record(path, name, is_named)
         except TableError as error:
-            left_out.append(LeftOut(name, error.message.replace(str(path), name)))
+            left_out.append(UnusedFile(name, error.message.replace(str(path), name)))
             continue
         if record is not None and record.digest not in seen:
             seen.add(record.digest)
-            readable.append(Found(name, record))
+            readable.append(NamedRecord(name, record))
     places = tuple(dict.fromkeys(map(str, paths)))
     if not readable:
         hint = f"{left_out[0].name}: {left_out[0].reason}" if left_out else "walk the journey first: dna-deploy run"

@@ -13,13 +13,13 @@ from markupsafe import Markup
 
 from dna_deploy import __version__
 from dna_deploy.report.content import Plot, Section
-from dna_deploy.report.findings import LeftOut
+from dna_deploy.report.findings import UnusedFile
 from dna_deploy.report.overview import Overview
 from dna_deploy.report.render import svg
 from dna_deploy.report.theme import DARK, LIGHT, SHAPES, css_variables
 
 
-def page(overview: Overview, sections: tuple[Section, ...], left_out: tuple[LeftOut, ...], made_at: str) -> str:
+def page(overview: Overview, sections: tuple[Section, ...], left_out: tuple[UnusedFile, ...], made_at: str) -> str:
     """The whole page."""
     template = _environment().get_template("report.html.j2")
     return template.render(

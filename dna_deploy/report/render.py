@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dna_deploy.report.content import Plot
-from dna_deploy.report.theme import LIGHT, RC, Shape
+from dna_deploy.report.theme import LIGHT, RC, PlotSize
 
 _POINTS_AN_INCH = 72
 _PNG_PIXELS_AN_INCH = 2 * _POINTS_AN_INCH
@@ -30,7 +30,7 @@ def role(name: str) -> str:
     return _ROLE + name
 
 
-def drawn(plot: Plot, shape: Shape) -> Figure:
+def drawn(plot: Plot, shape: PlotSize) -> Figure:
     """The plot as a matplotlib figure, for a notebook or a file."""
     with matplotlib.rc_context({**RC, "svg.hashsalt": f"{plot.name}-{shape.name}"}):
         width = shape.width / _POINTS_AN_INCH
@@ -39,12 +39,12 @@ def drawn(plot: Plot, shape: Shape) -> Figure:
     return figure
 
 
-def png(plot: Plot, shape: Shape) -> bytes:
+def png(plot: Plot, shape: PlotSize) -> bytes:
     """The plot as a picture, twice as fine as the page shows it."""
     return _saved(drawn(plot, shape), plot, shape, "png", dpi=_PNG_PIXELS_AN_INCH)
 
 
-def svg(plot: Plot, shape: Shape) -> str:
+def svg(plot: Plot, shape: PlotSize) -> str:
     """The plot as an element of the page."""
     prefix, figure = f"{plot.name}-{shape.name}", drawn(plot, shape)
     text = _saved(figure, plot, shape, "svg").decode()
@@ -64,7 +64,7 @@ def svg(plot: Plot, shape: Shape) -> str:
     return re.sub(r"<svg\b[^>]*>", lambda _: start, text.strip(), count=1)
 
 
-def _saved(figure: Figure, plot: Plot, shape: Shape, kind: str, dpi: int = _POINTS_AN_INCH) -> bytes:
+def _saved(figure: Figure, plot: Plot, shape: PlotSize, kind: str, dpi: int = _POINTS_AN_INCH) -> bytes:
     buffer = io.BytesIO()
     metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Title": plot.title, "Software": "dna-deploy"}
     with matplotlib.rc_context({**RC, "svg.hashsalt": f"{plot.name}-{shape.name}"}):

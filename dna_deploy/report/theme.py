@@ -43,7 +43,7 @@ def series(index: int) -> tuple[str, str]:
 
 
 @dataclass(frozen=True)
-class Shape:
+class PlotSize:
     """The room a plot has: width in CSS pixels. A point of the plot is a pixel of the page."""
 
     name: str
@@ -54,7 +54,7 @@ class Shape:
         return self.width < 600
 
 
-WIDE, NARROW = Shape("wide", 860), Shape("narrow", 330)
+WIDE, NARROW = PlotSize("wide", 860), PlotSize("narrow", 330)
 SHAPES = (WIDE, NARROW)
 
 RC: dict[RcKeyType, Any] = {

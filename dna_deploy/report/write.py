@@ -11,9 +11,7 @@ from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.files import write_atomically
 from dna_deploy.report.content import Missing, Plot, Section, Slider
 from dna_deploy.report.evidence import Evidence, select
-from dna_deploy.report.findings import LeftOut, gather
-
-Sections = tuple[Section, ...]
+from dna_deploy.report.findings import UnusedFile, gather
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class Written:
     pictures: tuple[Path, ...]
     records: int
     missing: tuple[tuple[str, Missing], ...]
-    left_out: tuple[LeftOut, ...]
+    left_out: tuple[UnusedFile, ...]
 
 
 def write_report(paths: Sequence[Path], html: Path, pictures: Path | None = None, on_progress: OnProgress = silent) -> Written:
@@ -55,7 +53,7 @@ def write_report(paths: Sequence[Path], html: Path, pictures: Path | None = None
     return Written(html, tuple(drawn), len(evidence.findings.found), missing, evidence.findings.left_out)
 
 
-def sections_of(evidence: Evidence) -> Sections:
+def sections_of(evidence: Evidence) -> tuple[Section, ...]:
     """Every section of the report, in the order of the page."""
     from dna_deploy.report.sections.accuracy import accuracy_section
     from dna_deploy.report.sections.card import card_section
@@ -75,14 +73,14 @@ def sections_of(evidence: Evidence) -> Sections:
     return tuple(section for make in makers if (section := make(evidence)) is not None)
 
 
-def plots_of(sections: Sections) -> tuple[Plot, ...]:
+def plots_of(sections: tuple[Section, ...]) -> tuple[Plot, ...]:
     """Every plot of some sections."""
     pieces = [piece for section in sections for piece in section.pieces]
     plots = [piece.plot if isinstance(piece, Slider) else piece for piece in pieces]
     return tuple(plot for plot in plots if isinstance(plot, Plot))
 
 
-def _made(evidence: Evidence) -> tuple[Sections, str]:
+def _made(evidence: Evidence) -> tuple[tuple[Section, ...], str]:
     try:
         from dna_deploy.report.overview import overview
         from dna_deploy.report.page import page

@@ -35,7 +35,7 @@ from dna_deploy.spaces.chain import HeadedSpace, identity_of, with_usual_head
 from dna_deploy.spaces.heads import head_of
 from dna_deploy.spaces.space import SearchSpace
 
-Rate = Callable[[Architecture], float]
+RateNetwork = Callable[[Architecture], float]
 
 _IDLE_ROUNDS = 20
 """Rounds without a network that was not rated before, after which the search has seen all it will see."""
@@ -43,7 +43,7 @@ _IDLE_ROUNDS = 20
 
 def search_black_box(
     space: SearchSpace,
-    rate: Rate,
+    rate: RateNetwork,
     tables: Iterable[LatencyTable] = (),
     constraints: Iterable[Constraint] = (),
     *,
@@ -89,7 +89,7 @@ def search_black_box(
 
 
 def _explore(
-    strategy: Strategy, rate: Rate, log: RatingLog, evaluations: int, progress: Callable[[int, float], None]
+    strategy: Strategy, rate: RateNetwork, log: RatingLog, evaluations: int, progress: Callable[[int, float], None]
 ) -> dict[Architecture, float]:
     """Rates what the strategy asks for; a network that the log knows is not rated again."""
     seen: dict[Architecture, float] = {}
@@ -111,7 +111,7 @@ def _explore(
     return seen
 
 
-def _rating(architecture: Architecture, rate: Rate, log: RatingLog) -> float:
+def _rating(architecture: Architecture, rate: RateNetwork, log: RatingLog) -> float:
     line = str(architecture)
     if line not in log.ratings:
         log.add(line, float(rate(architecture)))

@@ -101,7 +101,7 @@ class CostModel:
     def fixed(self, quantity: Quantity) -> float:
         """What stem, the smallest head and overhead alone have of a quantity."""
         index, column, scale = self._place(quantity)
-        least = float(self.problem.start[index] + self.problem.stages[-1].values[index].min())
+        least = float(self.problem.start[index] + self.problem.levels[-1].values[index].min())
         return scale.offset + scale.factor * least / column.ticks_per_unit
 
     def share(self, quantity: Quantity, choices: Sequence[int]) -> tuple[float, ...] | None:
@@ -109,7 +109,7 @@ class CostModel:
         index, column, scale = self._place(quantity)
         if column.is_maximum:
             return None
-        parts = zip(self.problem.stages, self.problem.states(choices), choices, strict=False)
+        parts = zip(self.problem.levels, self.problem.states(choices), choices, strict=False)
         return tuple(
             scale.factor * float(stage.values[index, state, choice]) / column.ticks_per_unit for stage, state, choice in parts
         )

@@ -31,7 +31,7 @@ OPERATIONS = {
 """Kind in files -> class. Further kinds come from the entry points ``dna_deploy.operations``."""
 
 _KEY = re.compile(
-    r"(?P<kind>[a-z][a-z0-9_]*)\((?P<fields>[^()]*)\) (?P<shapes>\d+(x\d+)+(\+\d+(x\d+)+)*)->(?P<out>\d+)/(?P<stride>\d+)"
+    r"(?P<kind>[a-z][a-z0-9_]*)\((?P<fields>[^()]*)\) (?P<shapes>\d+(x\d+)+c?(\+\d+(x\d+)+c?)*)->(?P<out>\d+)/(?P<stride>\d+)"
 )
 
 

@@ -17,7 +17,7 @@ from scipy.stats import kendalltau, pearsonr, spearmanr
 from dna_deploy.errors import UsageError
 
 Values: TypeAlias = npt.NDArray[np.float64]
-Statistic: TypeAlias = Callable[[Values, Values], float]
+RankStatistic: TypeAlias = Callable[[Values, Values], float]
 Drawn: TypeAlias = npt.NDArray[np.intp]
 """Which networks a resample holds."""
 

@@ -8,7 +8,7 @@ from dna_deploy.data.batches import in_order
 from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.errors import UsageError
 from dna_deploy.learning.compute import Compute
-from dna_deploy.nets.batch_norm import recalibrate
+from dna_deploy.nets.batch_norm import estimate_statistics
 from dna_deploy.nets.teachers.checkpoints import read_checkpoint
 from dna_deploy.nets.teachers.cutting import cut_network
 from dna_deploy.nets.teachers.pretrained import Known, load_pretrained
@@ -72,6 +72,6 @@ def _take_pretrained(config: TeacherConfig, space: HeadedSpace, data: ImageData,
     network.expect((data.normalisation.mean, data.normalisation.deviation), (pretrained.mean, pretrained.deviation))
     if config.calibration_images:
         first = Split(data.train.source, data.train.indices[: config.calibration_images])
-        recalibrate(network, (batch.inputs for batch in in_order(first, data, _BATCH)))
+        estimate_statistics(network, (batch.inputs for batch in in_order(first, data, _BATCH)))
     write_pretrained(path, config.name, network, facts={"identity": identity, "shape_name": pretrained.shape_name})
     return path

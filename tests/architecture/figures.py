@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -21,6 +22,8 @@ OF_A_CHAIN = {"BlockChoice", "CellChoice", "path_of", "Block", "Cell"}
 """Names by which a file knows that a space is a chain of blocks of cells."""
 SPACES = ("space", "chain", "block", "sections", "index", "like")
 """How names of spaces and of their parts end; a record or a torch module that has blocks of its own is no space."""
+PARTS = ("fit", "nets/layers", "rating/raters", "search/strategies", "spaces/catalog", "spaces/operations")
+"""Folders of parts: each new one is a file more, so that they are counted apart from the room around them."""
 WITHOUT_CONTENT = {"found", "one", "of", "asked", "kept", "told", "done", "known", "wanted"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -189,9 +192,19 @@ def import_circles() -> Figure:
     return Figure("import circles, benchmarks included", len(rings), tuple(" <-> ".join(ring) for ring in rings))
 
 
+def room_lines() -> dict[str, int]:
+    """Lines of every room, without the parts of it that grow by a file with everything that is offered."""
+    counts: Counter[str] = Counter()
+    for source in sources(PACKAGE):
+        place = source.path.relative_to(PACKAGE)
+        part = "/".join(place.parts[:2])
+        counts[part if part in PARTS else place.parts[0] if len(place.parts) > 1 else "."] += source.lines
+    return dict(sorted(counts.items()))
+
+
 def package_lines() -> Figure:
-    files = sources(PACKAGE)
-    return Figure("lines of the package", sum(source.lines for source in files), (f"{len(files)} files",))
+    rooms = room_lines()
+    return Figure("lines of the package", sum(rooms.values()), tuple(f"{room} {count:,}" for room, count in rooms.items()))
 
 
 def names_without_content() -> Figure:

@@ -11,7 +11,7 @@ from benchmarks.search.instances import latency_table, long_space, rating_table
 from dna_deploy.export.formats.graph_parts import GraphParts
 from dna_deploy.export.kits.kit import make_kit
 from dna_deploy.search import Constraint, Latency, search
-from tests.toy import SPACE
+from tests.spaces.chains import TOY as SPACE
 
 
 @pytest.mark.slow

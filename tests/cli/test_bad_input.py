@@ -78,7 +78,7 @@ MISTAKES = [
     ("rate --method dna++ --dataset ./photos", 2, "photos", ""),
     ("rate --method dna++ --dataset ./tiny", 2, "cat/1.png has 4x4 pixels", "remove the file"),
     ("rate --method one-shot --dataset ./photos", 2, "photos", ""),
-    ("rate --method dna++ --supernets 2", 2, "method 'dna++' has no setting --supernets", "known: epochs, batch"),
+    ("rate --method dna++ --supernet-sets 2", 2, "method 'dna++' has no setting --supernet-sets", "known: epochs, batch"),
     ("rate --method one-shot --dataset ./tiny", 2, "cat/1.png has 4x4 pixels", "remove the file"),
     ("rate --space fashion --dataset ./shards", 2, "shards/train-0.tar is no tar archive", "plain tar files"),
     ("rate --space fashion --precision float8", 2, "--precision 'float8'", "autocast"),

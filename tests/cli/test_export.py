@@ -17,7 +17,7 @@ from dna_deploy.search import Constraint, Latency, search
 from dna_deploy.spaces.heads import describe_head
 from tests.export.made import RATINGS, TABLE
 from tests.export.networks import TINY, lively_weights
-from tests.headed import FASHION
+from tests.spaces.chains import FASHION
 
 pytestmark = pytest.mark.slow
 

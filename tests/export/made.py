@@ -21,8 +21,8 @@ from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
 from tests.export.networks import TINY, tiny
-from tests.headed import FASHION
 from tests.search.instances import random_ratings, random_table
+from tests.spaces.chains import FASHION
 
 
 def made_up_data(images: int = 40) -> ImageData:

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from dna_deploy.nets.network import Network
 from dna_deploy.spaces.architecture import Architecture
-from tests.headed import FASHION
+from tests.spaces.chains import FASHION
 
 TINY = "24:k3e1/40:k5e3,p1/80:k3e3"
 

@@ -31,7 +31,7 @@ from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import default_target
 from tests.export.made import made_up_data
 from tests.export.networks import TINY, tiny
-from tests.headed import FASHION
+from tests.spaces.chains import FASHION
 
 
 class Airy(nn.Module):

@@ -24,7 +24,7 @@ from dna_deploy.records.model_card import (
 from dna_deploy.records.score import ACCURACY, share
 from dna_deploy.spaces.catalog.mbconv import PUBLISHED
 from tests.export.made import WHY, card, measurement
-from tests.headed import FASHION, MBCONV
+from tests.spaces.chains import FASHION, MBCONV
 
 
 def test_interval_of_an_accuracy_holds_the_shares_that_could_have_given_it() -> None:

@@ -22,7 +22,7 @@ from dna_deploy.records.model_card import Absent, AskedLatency, ModelCard
 from dna_deploy.targets.target import Precision, Target
 from tests.export.made import made_up_data
 from tests.export.networks import TINY, lively_weights, tiny
-from tests.headed import FASHION
+from tests.spaces.chains import FASHION
 
 
 @pytest.mark.slow

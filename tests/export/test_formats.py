@@ -22,7 +22,7 @@ from dna_deploy.export.source import Source
 from dna_deploy.records.model_card import Absent, ModelCard, PredictedLatency
 from tests.export.made import made_up_data
 from tests.export.networks import images, lively_weights, tiny
-from tests.headed import FASHION
+from tests.spaces.chains import FASHION
 
 pytestmark = pytest.mark.slow
 

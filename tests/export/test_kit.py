@@ -26,7 +26,7 @@ from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.placed import in_a_row
-from tests.toy import SPACE
+from tests.spaces.chains import TOY as SPACE
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,7 @@ from dna_deploy.export.cards.metadata import ModelInfo
 from dna_deploy.export.formats.model_file import export_architecture
 from dna_deploy.spaces.catalog.mbconv import PUBLISHED
 from tests.export.networks import TINY, lively_weights, tiny
-from tests.headed import FASHION, MBCONV
+from tests.spaces.chains import FASHION, MBCONV
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ from dna_deploy.export.checks.parity import check_parity
 from dna_deploy.export.formats.model_file import ExportResult, export_architecture
 from dna_deploy.records.model_card import Absent
 from tests.export.networks import images, lively_weights, tiny
-from tests.headed import FASHION
+from tests.spaces.chains import FASHION
 
 pytestmark = pytest.mark.slow
 

@@ -27,19 +27,8 @@ from dna_deploy.export.runtimes.onnx_runtime import read_notes
 from dna_deploy.export.source import Source
 from dna_deploy.nets.network import Network
 from dna_deploy.records.model_card import Parity
-from dna_deploy.spaces.block import Block, Cell, FixedLayer
-from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv
-from dna_deploy.spaces.shapes import FeatureMap
 from dna_deploy.tasks.classification import Classification
-
-SPACE = ChainSpace(
-    name="photos",
-    input=FeatureMap(3, 64, 64),
-    stem=(FixedLayer(Conv(3), 8, 2),),
-    blocks=(Block(2, (Cell.uniform(8, 1, (MBConv(3, 1), MBConv(3, 3))),)),),
-    usual_head=(FixedLayer(ClassifierHead(16), 3),),
-).with_head()
+from tests.spaces.chains import PHOTOS
 
 
 def photos(count: int = 24) -> ImageData:
@@ -54,21 +43,21 @@ def photos(count: int = 24) -> ImageData:
         classes.append(number % 3)
     stored = StoredImages(np.stack(pictures), np.array(classes))
     normal = Normalisation((0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
-    dataset = Dataset("photos", stored.digest, SPACE.input, ("red", "green", "blue"), normal, stored, stored)
+    dataset = Dataset("photos", stored.digest, PHOTOS.input, ("red", "green", "blue"), normal, stored, stored)
     return divide(dataset, DataConfig(rating_images=4, validation_images=4))
 
 
 def source(folder: Path, data: ImageData) -> Source:
     """A network whose batch norms saw the pictures, so that its answers differ."""
-    architecture = next(SPACE.architectures())
+    architecture = next(PHOTOS.architectures())
     torch.manual_seed(0)
-    network = Network(SPACE, architecture).train()
+    network = Network(PHOTOS, architecture).train()
     with torch.no_grad():
         for _ in range(30):
             network(data.normalisation(data.test.images(torch.arange(len(data.test)))))
         network.head[0].classifier.weight.mul_(4)  # type: ignore[index, union-attr, operator]
     save_file(network.state_dict(), folder / "w.safetensors")
-    labelled = Source(SPACE, architecture, folder / "w.safetensors")
+    labelled = Source(PHOTOS, architecture, folder / "w.safetensors")
     return labelled.with_labels(data.classes, data.normalisation.mean, data.normalisation.deviation)
 
 
@@ -139,7 +128,7 @@ def test_outputs_below_zero_are_judged_by_their_size(monkeypatch: pytest.MonkeyP
 
 
 def test_without_a_normalisation_there_is_nothing_to_put_inside(tmp_path: Path) -> None:
-    delivery = deliver(Source(SPACE, next(SPACE.architectures())), tmp_path / "out", formats=("onnx-pictures",))
+    delivery = deliver(Source(PHOTOS, next(PHOTOS.architectures())), tmp_path / "out", formats=("onnx-pictures",))
     (refused,) = delivery.refused
     assert isinstance(refused.error, UsageError)
     assert "how training images were normalised" in str(refused.error)
@@ -158,7 +147,7 @@ def test_the_reference_shows_the_middle_of_a_picture(size: tuple[int, int]) -> N
     height, width = size
     picture = np.zeros((height, width, 3), np.uint8)
     picture[:, width // 2 :] = 255
-    seen = fitted(Image.fromarray(picture), SPACE.input)
+    seen = fitted(Image.fromarray(picture), PHOTOS.input)
     assert seen.shape == (3, 64, 64)
     assert seen[:, :, :28].max() == 0
     assert seen[:, :, 36:].min() == 255

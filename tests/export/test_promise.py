@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dna_deploy.errors import InfeasibleError, PromiseError, TableError
-from dna_deploy.pipeline.promise import RESERVE, SLACK, Attempt, Measure, keep_promise, measure_untrained, recalibrated
+from dna_deploy.pipeline.promise import RESERVE, SLACK, Attempt, MeasureNetwork, keep_promise, measure_untrained, recalibrated
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.pace import MeasuredPace
@@ -22,8 +22,8 @@ from dna_deploy.targets.target_file import default_target
 from dna_deploy.units import Duration
 from tests.export.made import RATINGS, TABLE, measurement
 from tests.export.networks import tiny
-from tests.headed import FASHION
 from tests.search.instances import random_ratings
+from tests.spaces.chains import FASHION
 
 
 class Device:
@@ -48,7 +48,7 @@ def find(budget: float) -> tuple[SearchOutcome, float]:
     return search(FASHION, RATINGS, [TABLE], [Constraint(Latency(), at_most=seconds)]), seconds
 
 
-def keep(device: Measure, seconds: float, **options: int) -> tuple[list[Attempt], Attempt]:
+def keep(device: MeasureNetwork, seconds: float, **options: int) -> tuple[list[Attempt], Attempt]:
     heard: list[Attempt] = []
 
     def search_with(table: LatencyTable) -> SearchOutcome:

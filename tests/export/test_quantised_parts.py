@@ -16,7 +16,7 @@ from dna_deploy.export.kits.kit import make_kit
 from dna_deploy.export.kits.weights import load_network
 from dna_deploy.export.runtimes.onnx_runtime import quantised
 from dna_deploy.records.probe_kit import ProbeKit
-from tests.toy import SPACE
+from tests.spaces.chains import TOY as SPACE
 
 pytestmark = pytest.mark.slow
 

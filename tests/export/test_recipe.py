@@ -21,7 +21,7 @@ from dna_deploy.records.model_card import ModelCard
 from dna_deploy.records.preprocessing import Preprocessing
 from dna_deploy.spaces.shapes import FeatureMap
 from tests.export.networks import tiny
-from tests.headed import FASHION
+from tests.spaces.chains import FASHION
 
 
 class Encoded:

@@ -21,7 +21,7 @@ from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
 from tests.export.made import card, measurement
 from tests.export.networks import tiny
-from tests.headed import FASHION
+from tests.spaces.chains import FASHION
 
 TARGET = Target(name="device", pin=(0,))
 PLAN = SamplingPlan(rounds=2, runs=1)

@@ -21,7 +21,7 @@ from dna_deploy.targets.target_file import default_target
 from dna_deploy.units import Duration
 from tests.export.made import card, measurement
 from tests.export.networks import TINY, tiny
-from tests.headed import FASHION
+from tests.spaces.chains import FASHION
 
 BASE_INSTALL = """
 import sys

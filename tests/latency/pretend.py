@@ -9,6 +9,7 @@ import pytest
 
 from dna_deploy import plugins
 from dna_deploy.records.files import Provenance, digest_of
+from dna_deploy.records.latency_table import Calibration
 from dna_deploy.records.probe_kit import KitManifest, KitProbe, KitTensor, ProbeKit, Role
 from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.chain import ChainSpace
@@ -16,6 +17,7 @@ from dna_deploy.spaces.heads import describe_head
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
 
+FITTED = Calibration(quantile="p50", scale=1.0, offset_s=0.0, networks=10, relative_error=0.01)
 RUNTIME = """
 import os, random, signal, time
 from dna_deploy.errors import UsageError

@@ -22,9 +22,9 @@ from dna_deploy.records.samples import Samples
 from dna_deploy.targets.machine import fingerprint
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.units import Duration
-from tests.export.test_card import card, measurement
-from tests.headed import FASHION
+from tests.export.made import card, measurement
 from tests.latency.pretend import PLAN, TARGET, make_kit, offer_runtime
+from tests.spaces.chains import FASHION
 
 LAYERS = ("a", "b", "c", "d", "e")
 HERE = fingerprint("pretend 1", {})

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from dna_deploy.export.kits.kit import choose_networks
-from dna_deploy.latency.calibrate import calibrate, fit
+from dna_deploy.latency.calibrate import calibrate_sums, fit_sums
 from dna_deploy.records.latency_table import Calibration
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog.fashion import FASHION
 from dna_deploy.spaces.scaling import largest, of_size
-from tests.latency.test_doubts import FITTED
+from tests.latency.pretend import FITTED
 from tests.spaces.tied import TiedSpace
 
 LEAST, MOST = 10e-6, 300e-6
@@ -38,7 +38,7 @@ def jumping(total: float) -> float:
 def calibrated(truth: Truth, noise: float, seed: int, networks: int = 10) -> tuple[Calibration, random.Random]:
     rng = random.Random(seed)
     sums = [LEAST * (MOST / LEAST) ** (index / (networks - 1)) for index in range(networks)]
-    return calibrate("p50", sums, [truth(total) * rng.gauss(1, noise) for total in sums]), rng
+    return calibrate_sums("p50", sums, [truth(total) * rng.gauss(1, noise) for total in sums]), rng
 
 
 def coverage(truth: Truth, noise: float, low: float, high: float) -> float:
@@ -80,7 +80,7 @@ def test_the_table_of_a_busy_neighbour_does_not_claim_four_percent() -> None:
     # As it was met: ten networks of middle size, and a smallest network of twice what they said.
     sums = [26e-6 + 12e-6 * index for index in range(10)]
     rng = random.Random(1)
-    fitted = calibrate("p50", sums, [(44.5e-6 + 1.6 * (total - sums[0])) * rng.gauss(1, 0.03) for total in sums])
+    fitted = calibrate_sums("p50", sums, [(44.5e-6 + 1.6 * (total - sums[0])) * rng.gauss(1, 0.03) for total in sums])
     smallest = 13e-6
     predicted = fitted.offset_s + fitted.scale * smallest
     assert predicted > 0
@@ -90,10 +90,10 @@ def test_the_table_of_a_busy_neighbour_does_not_claim_four_percent() -> None:
 
 def test_noise_does_not_make_networks_that_take_less_than_no_time() -> None:
     sums = [1e-3, 1.1e-3, 1.2e-3, 1.3e-3]
-    scale, offset = fit(sums, [0.3e-3, 0.8e-3, 1.1e-3, 1.5e-3])
+    scale, offset = fit_sums(sums, [0.3e-3, 0.8e-3, 1.1e-3, 1.5e-3])
     assert offset == 0.0
     assert scale > 0
-    scale, offset = fit(sums, [2.2e-3, 2.4e-3, 2.6e-3, 2.8e-3])
+    scale, offset = fit_sums(sums, [2.2e-3, 2.4e-3, 2.6e-3, 2.8e-3])
     assert (scale, offset) == pytest.approx((2.0, 0.2e-3))
 
 

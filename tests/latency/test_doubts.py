@@ -15,11 +15,10 @@ from dna_deploy.records.profile_run import AbsentProbe, Conditions, ProbeSamples
 from dna_deploy.records.samples import Samples
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.plan import SamplingPlan
-from tests.latency.pretend import TARGET
+from tests.latency.pretend import FITTED, TARGET
 
 ROUNDS = 30
 MACHINE = Fingerprint(processor="p", logical_processors=4, system="s", governor="performance", runtime_version="pretend 1")
-FITTED = Calibration(quantile="p50", scale=1.0, offset_s=0.0, networks=10, relative_error=0.01)
 ROW = LatencyRow(layer="a", latency_s=1e-3, standard_error_s=1e-6, samples=60)
 
 

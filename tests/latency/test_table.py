@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dna_deploy.errors import TableError, UnstableMeasurementError, UsageError
-from dna_deploy.latency.calibrate import calibrate, fit
+from dna_deploy.latency.calibrate import calibrate_sums, fit_sums
 from dna_deploy.latency.difference import difference
 from dna_deploy.latency.fidelity import Fidelity, validate
 from dna_deploy.latency.oddities import cliffs, dominated
@@ -91,8 +91,8 @@ def test_calibration_is_relative_least_squares_and_its_error_is_leave_one_out() 
     rng = random.Random(0)
     sums = [rng.uniform(1e-3, 1e-2) for _ in range(8)]
     truth = [2e-4 + 1.3 * total for total in sums]
-    assert fit(sums, truth) == pytest.approx((1.3, 2e-4))
-    assert calibrate("p50", sums, truth).relative_error == pytest.approx(0.0, abs=1e-9)
+    assert fit_sums(sums, truth) == pytest.approx((1.3, 2e-4))
+    assert calibrate_sums("p50", sums, truth).relative_error == pytest.approx(0.0, abs=1e-9)
     noisy = [latency * rng.uniform(0.95, 1.05) for latency in truth]
     # numpy's own weighted fit, weights 1/y, network by network left out
     errors = []
@@ -101,11 +101,11 @@ def test_calibration_is_relative_least_squares_and_its_error_is_leave_one_out() 
         y = np.array(noisy)[keep]
         slope, offset = np.polyfit(np.array(sums)[keep], y, 1, w=1 / y)
         errors.append((offset + slope * sums[out]) / noisy[out] - 1)
-    assert calibrate("p50", sums, noisy).relative_error == pytest.approx(float(np.sqrt(np.mean(np.square(errors)))))
+    assert calibrate_sums("p50", sums, noisy).relative_error == pytest.approx(float(np.sqrt(np.mean(np.square(errors)))))
 
 
 def test_networks_that_hardly_differ_do_not_turn_the_table_upside_down() -> None:
-    assert fit([1.0, 1.0001, 1.0002], [2.0, 1.9, 1.8])[0] == 1.0
+    assert fit_sums([1.0, 1.0001, 1.0002], [2.0, 1.9, 1.8])[0] == 1.0
 
 
 def test_fidelity_says_bias_shares_and_the_worst_with_its_sign() -> None:

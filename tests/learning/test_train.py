@@ -17,7 +17,7 @@ from dna_deploy.data.batches import TrainingBatches
 from dna_deploy.data.randomness import generator
 from dna_deploy.errors import DivergedError, UsageError
 from dna_deploy.learning.checkpoint import Checkpoint
-from dna_deploy.learning.compute import Compute, Precision
+from dna_deploy.learning.compute import Compute, TrainingPrecision
 from dna_deploy.learning.memory import Portions
 from dna_deploy.learning.phase import Callback, Phase, StepView
 from dna_deploy.learning.schedule import adam, cosine_rate
@@ -86,7 +86,7 @@ class Count(Callback):
 Begun = tuple[TrainingState, Count]
 
 
-def begin(folder: Path, identity: str = "it", precision: Precision = "float32", rate: float = 0.01) -> Begun:
+def begin(folder: Path, identity: str = "it", precision: TrainingPrecision = "float32", rate: float = 0.01) -> Begun:
     experts, data, count = Experts(), toy_data(), Count()
     batches = [
         TrainingBatches(s, data.normalisation, Augmentation(shift=0, flip=False), 16, 0) for s in (data.train, data.validation)
@@ -119,7 +119,7 @@ def kill(progress: Progress) -> None:
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
-def test_two_phases_resume_to_the_very_weights_histories_and_facts(tmp_path: Path, precision: Precision) -> None:
+def test_two_phases_resume_to_the_very_weights_histories_and_facts(tmp_path: Path, precision: TrainingPrecision) -> None:
     whole, _ = run(tmp_path / "whole", precision=precision)
     with pytest.raises(KilledError):
         run(tmp_path / "killed", kill, precision=precision)

@@ -12,7 +12,7 @@ from torch import nn
 from torchvision import models
 
 from dna_deploy.errors import DependencyError, UsageError
-from dna_deploy.nets.batch_norm import recalibrate
+from dna_deploy.nets.batch_norm import estimate_statistics
 from dna_deploy.nets.teachers.checkpoints import read_checkpoint
 from dna_deploy.nets.teachers.cutting import cut_network
 from dna_deploy.nets.teachers.pretrained import Known, load_pretrained
@@ -118,7 +118,7 @@ def test_a_teachers_file_holds_it_without_its_makers_weights(tmp_path: Path) -> 
 
 def test_recalibrated_statistics_are_those_of_the_images() -> None:
     norm = nn.BatchNorm2d(3)
-    recalibrate(nn.Sequential(norm), IMAGES.split(1))
+    estimate_statistics(nn.Sequential(norm), IMAGES.split(1))
     torch.testing.assert_close(norm.running_mean, IMAGES.mean((0, 2, 3)))
     assert norm.momentum == 0.1
 

@@ -10,7 +10,7 @@ from dna_deploy.nets.network import Network
 from dna_deploy.nets.teachers.scaled import ScaledConfig, ScaledNetwork
 from dna_deploy.nets.teachers.teacher import Teacher, load_teacher, write_teacher
 from dna_deploy.spaces.scaling import Scaling, scaled
-from tests.toy import SPACE
+from tests.spaces.chains import TOY as SPACE
 
 NETWORK = SPACE.parse("8:k3e1,p1/12:k5e2/16:k5e2,k3e1")
 IMAGES = torch.rand(2, 1, 12, 12, generator=torch.Generator().manual_seed(0))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dna_deploy.errors import TableError
-from dna_deploy.pipeline.calibrate import calibrate
+from dna_deploy.pipeline.calibrate import calibrate_rating
 from dna_deploy.progress import Progress
 from dna_deploy.rating.raters.dna.candidate_features import positions
 from dna_deploy.rating.raters.dna.rater import Dna
@@ -18,8 +18,7 @@ from dna_deploy.records.rating_calibration import RatingCalibration
 from dna_deploy.search import Constraint, search
 from dna_deploy.search.spread import spread
 from dna_deploy.training.recipe import Recipe
-from tests.rating.test_checks import work
-from tests.rating.test_stitched import identity_in
+from tests.rating.made import identity_in, work
 from tests.search.instances import random_ratings
 from tests.toy import CONFIG, SPACE, toy_data, toy_teacher
 
@@ -31,7 +30,7 @@ def test_a_calibrated_table_adds_up_to_wrong_answers_in_percent(tmp_path: Path) 
     table = rate_space(SPACE, toy_teacher(), toy_data(), config, tmp_path / "run")
     done = work(tmp_path / "run", config=config, identity=identity_in(tmp_path / "run"))
     networks = spread(SPACE, table, 8)
-    found = calibrate(Dna(done), table, networks, RECIPE, tmp_path / "short")
+    found = calibrate_rating(Dna(done), table, networks, RECIPE, tmp_path / "short")
     found.record.write(tmp_path / "calibration.json")
     assert RatingCalibration.read(tmp_path / "calibration.json") == found.record
     assert (found.table.method, found.record.calibrated, len(found.record.networks)) == (
@@ -52,7 +51,7 @@ def test_a_calibrated_table_adds_up_to_wrong_answers_in_percent(tmp_path: Path) 
     assert found.table.of(SPACE, SPACE.parse(best.architecture)) == pytest.approx(best.rating)
 
     heard: list[Progress] = []
-    again = calibrate(Dna(done), table, networks, RECIPE, tmp_path / "short", on_progress=heard.append)
+    again = calibrate_rating(Dna(done), table, networks, RECIPE, tmp_path / "short", on_progress=heard.append)
     assert (again.record.networks, heard) == (found.record.networks, [])
 
 
@@ -62,4 +61,4 @@ def test_ratings_of_another_teacher_or_data_set_are_refused(tmp_path: Path, fiel
     made = {"method": "dna", "teacher": done.teacher_label, "dataset": done.data_label, field: "another"}
     table = random_ratings(SPACE, random.Random(0)).model_copy(update=made)
     with pytest.raises(TableError, match=f"the {what} of the ratings, another, are not those of the supernets"):
-        calibrate(Dna(done), table, [], RECIPE, tmp_path)
+        calibrate_rating(Dna(done), table, [], RECIPE, tmp_path)

@@ -15,7 +15,7 @@ from dna_deploy.nets.teachers.teacher import load_teacher, write_teacher
 from dna_deploy.pipeline.evolution import EvolutionConfig, Growth
 from dna_deploy.pipeline.evolve import FILE_NAME, evolve
 from dna_deploy.pipeline.images import ImagesConfig, ProjectImages
-from dna_deploy.pipeline.round import Evolution, Round
+from dna_deploy.pipeline.round import EvolutionRun, Round
 from dna_deploy.pipeline.runner import StageEvent
 from dna_deploy.pipeline.settings import Settings
 from dna_deploy.pipeline.stages.search import Bounds
@@ -53,10 +53,10 @@ class ToyImages(ProjectImages):
         return toy_data()
 
 
-def evolution_in(folder: Path, settings: Settings = SETTINGS) -> Evolution:
+def evolution_in(folder: Path, settings: Settings = SETTINGS) -> EvolutionRun:
     """The evolution of the toy space under a bound."""
     bounds = Bounds((Constraint.parse("macs", "60k"),), ())
-    return Evolution(settings, ToyImages(ImagesConfig(), SPACE), bounds, folder)
+    return EvolutionRun(settings, ToyImages(ImagesConfig(), SPACE), bounds, folder)
 
 
 def changed(**changes: object) -> Settings:

@@ -35,7 +35,7 @@ TINY = settings_of(
             "validation_images": 60,
         },
         "teacher": {"recipe": {"epochs": 1}},
-        "rate": {"epochs": 1, "supernets": 2},
+        "rate": {"epochs": 1, "supernet_sets": 2},
         "train": {"epochs": 1},
     }
 )

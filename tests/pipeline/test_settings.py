@@ -63,8 +63,8 @@ def test_every_default_in_the_written_file_is_the_one_that_holds(tmp_path: Path)
         ("quantile = 'p95'", "quantile = 'p95'", ""),
         ("space = ", "is not TOML", ""),
         (
-            "method = 'dna++'\n[rate]\nsupernets = 3",
-            "method 'dna++' has no setting rate.supernets",
+            "method = 'dna++'\n[rate]\nsupernet_sets = 3",
+            "method 'dna++' has no setting rate.supernet_sets",
             "",
         ),
     ],

@@ -25,7 +25,7 @@ from dna_deploy.rating.raters.dna.work import BlockWork, block_work
 from dna_deploy.records.training_history import TrainingHistory
 from dna_deploy.report.findings import gather
 from tests.learning.gradients import check_portions
-from tests.rating.test_checks import KilledError, some_features, work
+from tests.rating.made import KilledError, some_features, work
 from tests.toy import CONFIG, SPACE, toy_data, toy_teacher
 
 SAVING = Compute(checkpoint_seconds=0)

@@ -12,31 +12,11 @@ from dna_deploy.errors import TableError, UsageError
 from dna_deploy.rating.calibration import calibrated
 from dna_deploy.rating.calibration.calibrated import CalibratedModel, leave_one_out
 from dna_deploy.rating.raters.dna.candidate_features import CandidateFeatures, positions
-from dna_deploy.records.files import Provenance
-from dna_deploy.records.rating_table import BlockRatings, CellRatings, RatingTable
 from dna_deploy.spaces.catalog import find_chain
-from tests.toy import SPACE
+from tests.search.instances import random_ratings
+from tests.spaces.chains import TOY as SPACE
 
-
-def random_table(seed: int = 0) -> RatingTable:
-    """Ratings of the toy space, drawn at random."""
-    rng = np.random.default_rng(seed)
-    blocks = []
-    for block in SPACE.blocks:
-        cells = []
-        for cell in block.cells:
-            ratings = tuple(rng.uniform(0.3, 0.9, cell.count()).tolist())
-            cells.append(
-                CellRatings(width=cell.width, depth=cell.depth, ratings=ratings, standard_errors=(0.01,) * len(ratings))
-            )
-        blocks.append(BlockRatings(cells=tuple(cells)))
-    return RatingTable(
-        provenance=Provenance.now(), space=SPACE.name, space_digest=SPACE.digest, method="dna", teacher="none",
-        dataset="none", images=1, blocks=tuple(blocks),
-    )  # fmt: skip
-
-
-TABLE = random_table()
+TABLE = random_ratings(SPACE, random.Random(0), 0.01)
 FEATURES = CandidateFeatures.of(SPACE, TABLE)
 NETWORKS = tuple(dict.fromkeys(SPACE.sample(random.Random(seed)) for seed in range(300)))
 CHOSEN = positions(SPACE, NETWORKS)

@@ -26,30 +26,8 @@ from dna_deploy.rating.raters.dna.block_rating import BatchRatings, rate_batch, 
 from dna_deploy.rating.raters.dna.processes import run_blocks
 from dna_deploy.rating.raters.dna.rating import rate_space
 from dna_deploy.rating.raters.dna.training import build_supernet, train_blocks
-from dna_deploy.rating.raters.dna.work import BlockWork
+from tests.rating.made import KilledError, some_features, work
 from tests.toy import CONFIG, SPACE, toy_data, toy_teacher
-
-
-def work(folder: Path, **changes: object) -> BlockWork:
-    values = {
-        "method": "dna",
-        "space": SPACE,
-        "teacher": toy_teacher(),
-        "data": toy_data(),
-        "config": CONFIG,
-        "folder": folder,
-        "identity": "toy",
-        "compute": Compute(),
-    }
-    return BlockWork(**{**values, **changes})  # type: ignore[arg-type]
-
-
-def some_features(block: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """A teacher's features before and after a block; before block 0 are images."""
-    data = toy_data()
-    batch = next(in_order(data.rating, data, 40))
-    features = [batch.inputs, *toy_teacher().features(batch.inputs)]
-    return features[block], features[block + 1]
 
 
 def operations_of(cell: torch.nn.Module) -> list[torch.nn.Module]:
@@ -215,10 +193,6 @@ def test_processes_rate_like_one_process(tmp_path: Path) -> None:
     assert one.blocks == two.blocks
     for name in ("supernet-1.safetensors", "supernet-3.safetensors", "ratings-2.safetensors"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
-
-
-class KilledError(Exception):
-    """Stands for a kill: nothing after it runs."""
 
 
 @pytest.mark.parametrize("events", [1, 3, 5, 7, 9, 11])

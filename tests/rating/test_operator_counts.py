@@ -9,7 +9,7 @@ import pytest
 
 from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.statistics.operator_counts import left_one_out, operator_counts
-from tests.toy import SPACE
+from tests.spaces.chains import TOY as SPACE
 
 FASHION = find_chain("fashion").with_head()
 

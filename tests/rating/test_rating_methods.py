@@ -32,7 +32,7 @@ from dna_deploy.report.write import plots_of
 from dna_deploy.spaces.architecture import Architecture
 from tests.learning.gradients import check_portions
 from tests.rating import test_cream, test_one_shot, test_population
-from tests.rating.test_checks import work as block_work
+from tests.rating.made import work as block_work
 from tests.toy import CONFIG, SPACE, toy_data
 
 SAVING = Compute(checkpoint_seconds=0)

@@ -27,7 +27,7 @@ from dna_deploy.rating.raters.dna.work import block_work, sets_of
 from dna_deploy.rating.refine import by_mean_rank, refine
 from dna_deploy.records.rating_run import RatingRun, RunTeacher
 from dna_deploy.spaces.architecture import Architecture
-from tests.rating.test_checks import work
+from tests.rating.made import identity_in, work
 from tests.toy import CONFIG, SPACE, toy_data, toy_teacher
 
 NETWORKS = [SPACE.sample(random.Random(seed)) for seed in range(8)]
@@ -168,7 +168,7 @@ def test_refined_networks_are_ordered_by_the_mean_of_four_ranks(tmp_path: Path) 
 
 def test_several_sets_of_supernets_are_averaged(tmp_path: Path) -> None:
     taught = load_teacher(teacher_file(tmp_path))
-    two = CONFIG.model_copy(update={"supernets": 2})
+    two = CONFIG.model_copy(update={"supernet_sets": 2})
     whole = rate_space(SPACE, taught, toy_data(), two, tmp_path / "run")
     works = sets_of(block_work(SPACE, taught, toy_data(), CONFIG, tmp_path / "run"), 2)
     assert [work.folder for work in works] == [tmp_path / "run", tmp_path / "run" / "set-2"]
@@ -194,7 +194,7 @@ def test_a_set_of_supernets_of_another_teacher_is_refused(tmp_path: Path, monkey
     monkeypatch.setattr("dna_deploy.records.space_record.find_space", lambda name: SPACE)
     monkeypatch.setattr("dna_deploy.rating.rater.load_data", lambda *_: toy_data())
     taught = load_teacher(teacher_file(tmp_path))
-    rate_space(SPACE, taught, toy_data(), CONFIG.model_copy(update={"supernets": 3}), tmp_path / "run")
+    rate_space(SPACE, taught, toy_data(), CONFIG.model_copy(update={"supernet_sets": 3}), tmp_path / "run")
     works = open_rater(tmp_path / "run", Dna).sets
     assert len({work.config.seed for work in works}) == len({work.identity for work in works}) == 3
     path = tmp_path / "run" / "set-3" / "rating-run.json"
@@ -215,12 +215,6 @@ def teacher_file(folder: Path) -> Path:
     """An untrained teacher that a run can name."""
     write_teacher(folder / "teacher.safetensors", toy_teacher().network, SPACE.input, name="untrained", facts={})
     return folder / "teacher.safetensors"
-
-
-def identity_in(folder: Path) -> str:
-    from dna_deploy.learning.tensor_file import TensorFile
-
-    return str(TensorFile.read(folder / "supernet-1.safetensors").facts["identity"])
 
 
 def test_a_run_of_a_space_that_has_no_name_cannot_be_opened(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from dna_deploy.errors import UsageError
 from dna_deploy.records.accuracy_list import read_accuracies
 from dna_deploy.records.score import ACCURACY
-from tests.headed import FASHION
+from tests.spaces.chains import FASHION
 
 LINES = ("24:k3e1/40:k3e1/80:k3e1,0.5,0.7", "24:p1/32:p1,p1/80:p1,0.2,0.3")
 

@@ -17,9 +17,9 @@ from dna_deploy.cli.app import app
 from dna_deploy.errors import TableError, UsageError
 from dna_deploy.report.evidence import select
 from dna_deploy.report.findings import KINDS, gather
+from dna_deploy.report.reported_front import ReportedFront, find_front
 from dna_deploy.report.sections.curves import curves_section
 from dna_deploy.report.shares import shares_of
-from dna_deploy.report.trade_off import TradeOff, find_trade_off
 from dna_deploy.report.write import Written, plots_of, sections_of, write_report
 from dna_deploy.spaces.catalog import find_chain
 from tests.report.story import card_of, outcome_of, provenance, ratings_of, table_of, write_story
@@ -29,9 +29,9 @@ NOT_IN_EVERY_STORY = {"rating-run", "embedding-history", "rating-calibration"}
 """Kinds of records that only some methods leave."""
 
 
-def front_of(folder: Path) -> TradeOff:
-    front = find_trade_off(select(gather([folder])))
-    assert isinstance(front, TradeOff), front
+def front_of(folder: Path) -> ReportedFront:
+    front = find_front(select(gather([folder])))
+    assert isinstance(front, ReportedFront), front
     return front
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 from scipy.stats import kendalltau
@@ -10,8 +12,10 @@ from dna_deploy.errors import UsageError
 from dna_deploy.search.example import RATINGS, SPACE
 from dna_deploy.search.spread import spread
 from dna_deploy.spaces.architecture import Architecture
-from tests.rating.test_calibrated import TABLE
-from tests.toy import SPACE as TOY
+from tests.search.instances import random_ratings
+from tests.spaces.chains import TOY
+
+TABLE = random_ratings(TOY, random.Random(0), 0.01)
 
 
 def macs(architecture: Architecture) -> int:

@@ -10,26 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dna_deploy.errors import UsageError
-from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.catalog import find_chain, find_space, space_names
-from dna_deploy.spaces.chain import ChainSpace, identity_of
-from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Operation, Place, Pointwise
+from dna_deploy.spaces.chain import identity_of
+from dna_deploy.spaces.operations import Operation, Place
 from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.shapes import FeatureMap, Tokens, parse_shape
 from dna_deploy.spaces.step import Step
+from tests.spaces.chains import TINY
 from tests.spaces.tied import TiedSpace
-
-OPERATIONS = (MBConv(3, 1), Pointwise())
-TINY = ChainSpace(
-    name="tiny",
-    input=FeatureMap(1, 9, 9),
-    stem=(FixedLayer(Conv(3), 4),),
-    blocks=(
-        Block(2, (Cell.uniform(4, 1, OPERATIONS), Cell.uniform(6, 2, OPERATIONS))),
-        Block(2, (Cell.uniform(8, 1, OPERATIONS),)),
-    ),
-    usual_head=(FixedLayer(ClassifierHead(8), 3),),
-).with_head()
 
 
 def test_enumeration_holds_every_network_once() -> None:

@@ -13,12 +13,9 @@ import torch
 
 from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.errors import UsageError
-from dna_deploy.learning.compute import Compute
 from dna_deploy.learning.schedule import warm_cosine
 from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.nets.network import Network
-from dna_deploy.progress import Progress
-from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.records.training_history import TrainingHistory
 from dna_deploy.training.accuracy import measure_accuracy
 from dna_deploy.training.batches import recipe_batches
@@ -29,33 +26,13 @@ from dna_deploy.training.presets import IMAGENET, SHORT, FinalRecipe
 from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.schedule import learning_rates
 from tests.toy import SPACE, toy_data
+from tests.training.made import ARCHITECTURE, SAVING, TWO_PIECES, train_recipe
 
-ARCHITECTURE = SPACE.parse("8:k3e1,p1/12:k5e2/16:k5e2,k3e1")
-SAVING = Compute(checkpoint_seconds=0)
 EVERYTHING = Recipe(
     epochs=2, batch=16, optimiser="rmsproptf", schedule="step", decay_epochs=1, label_smoothing=0.1, ema=0.9, rand_augment=9,
     mixup=0.2, cutmix=1.0, dropout=0.2, drop_path=0.2, amp="fp16", accumulate=2, learning_rate=0.01,
     augmentation=Augmentation(crop=0.5),
 )  # fmt: skip
-TWO_PIECES = Recipe(epochs=2, batch=16, accumulate=2, mixup=0.2, ema=0.9)
-
-
-def train(folder: Path, recipe: Recipe, stop_at: int = 0) -> TrainedNetwork | None:
-    """The toy network, trained in a folder; None where it was stopped."""
-
-    class StoppedError(Exception):
-        pass
-
-    def stop(progress: Progress) -> None:
-        if progress.done == stop_at:
-            raise StoppedError
-
-    try:
-        return train_architecture(
-            SPACE, ARCHITECTURE, toy_data(), TrainingConfig(recipe=recipe), folder, on_progress=stop, compute=SAVING
-        )
-    except StoppedError:
-        return None
 
 
 def history_of(folder: Path) -> dict[str, object]:
@@ -65,13 +42,13 @@ def history_of(folder: Path) -> dict[str, object]:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*lr_scheduler")
 def test_a_resumed_training_with_everything_on_ends_with_the_same_weights_and_history(tmp_path: Path) -> None:
-    whole = train(tmp_path / "whole", EVERYTHING)
+    whole = train_recipe(tmp_path / "whole", EVERYTHING)
     assert whole is not None
-    assert train(tmp_path / "stopped", EVERYTHING, stop_at=4) is None
+    assert train_recipe(tmp_path / "stopped", EVERYTHING, stop_at=4) is None
     kept = TensorFile.read(tmp_path / "stopped" / "checkpoint.safetensors")
     assert kept.facts["scaler"]["scale"] > 0
     assert any(name.startswith("module.average.") for name in kept.tensors)
-    resumed = train(tmp_path / "stopped", EVERYTHING)
+    resumed = train_recipe(tmp_path / "stopped", EVERYTHING)
     assert resumed is not None
     assert resumed.weights_digest == whole.weights_digest
     assert history_of(tmp_path / "stopped") == history_of(tmp_path / "whole")
@@ -92,7 +69,7 @@ def test_the_history_tells_every_loss_rate_and_score(tmp_path: Path) -> None:
 
 
 def test_the_running_mean_of_the_weights_is_what_is_judged_and_kept(tmp_path: Path) -> None:
-    trained = train(tmp_path, Recipe(epochs=2, batch=16, ema=0.9))
+    trained = train_recipe(tmp_path, Recipe(epochs=2, batch=16, ema=0.9))
     assert trained is not None
     network = Network(SPACE, ARCHITECTURE)
     network.load_state_dict(dict(TensorFile.read(tmp_path / trained.weights).tensors))
@@ -119,15 +96,15 @@ def test_a_training_begins_where_it_is_told_to_and_says_so(tmp_path: Path) -> No
 TORCHRUN = """
 import sys
 from pathlib import Path
-from tests.training.test_recipes import TWO_PIECES, train
+from tests.training.made import TWO_PIECES, train_recipe
 
-train(Path(sys.argv[1]), TWO_PIECES.model_copy(update={"accumulate": 1}))
+train_recipe(Path(sys.argv[1]), TWO_PIECES.model_copy(update={"accumulate": 1}))
 """
 
 
 @pytest.mark.slow
 def test_two_processes_learn_what_one_does_from_the_same_batches(tmp_path: Path) -> None:
-    train(tmp_path / "one", TWO_PIECES)
+    train_recipe(tmp_path / "one", TWO_PIECES)
     script = tmp_path / "script.py"
     script.write_text(TORCHRUN)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]

@@ -37,7 +37,7 @@ def calibrate(
 
     Example: dna-deploy calibrate runs/rate-1a2b3c4d --networks 16
     """
-    from dna_deploy.pipeline.calibrate import calibrate as calibrate_ratings
+    from dna_deploy.pipeline.calibrate import calibrate_rating
     from dna_deploy.rating.rater import BlockRater, open_rater
     from dna_deploy.records.rating_calibration import calibration_beside
     from dna_deploy.search.spread import spread
@@ -49,7 +49,7 @@ def calibrate(
     table = ratings.read(work.space.name)
     chosen = spread(as_headed(work.space), table, networks, seed=settings.seed)
     with journey_view() as view:
-        calibration = calibrate_ratings(rater, table, chosen, Recipe(epochs=epochs), run / "short-trainings", on_progress=view)
+        calibration = calibrate_rating(rater, table, chosen, Recipe(epochs=epochs), run / "short-trainings", on_progress=view)
     path = out or Path("ratings") / f"{work.space.name}.calibrated.json"
     beside = calibration_beside(path)
     calibration.table.write(path)

@@ -38,7 +38,7 @@ def evolve(
     """
     from dna_deploy.pipeline.evolve import evolve as run_rounds
     from dna_deploy.pipeline.images import ProjectImages
-    from dna_deploy.pipeline.round import Evolution
+    from dna_deploy.pipeline.round import EvolutionRun, Round
     from dna_deploy.pipeline.stages.search import Bounds
     from dna_deploy.pipeline.stages.teach import Teach
     from dna_deploy.records.rating_table import RatingTable
@@ -47,11 +47,12 @@ def evolve(
     images = ProjectImages(settings.data, find_chain(settings.space))
     latency_tables = tables.read(settings.space)[1] if constraints.latency or tables.table else []
     bounds = Bounds(tuple(constraints.read(settings.quantile)), tuple(latency_tables), constraints.confidence_level)
-    first = folder / "first-teacher"
+    evolution, first = EvolutionRun(settings, images, bounds, folder), folder / "first-teacher"
+    teach = Teach(settings.teacher, images, first / "teacher.safetensors", settings.compute)
+    Round(evolution, 1, teach.file).rate.check()
     with journey_view() as view:
         images.tell(view)
-        teacher = Teach(settings.teacher, images, first / "teacher.safetensors", settings.compute).make(first, view)
-        lineage = run_rounds(Evolution(settings, images, bounds, folder), teacher, view)
+        lineage = run_rounds(evolution, teach.make(first, view), view)
     best, path = lineage.best, out or Path("ratings") / f"{images.space.name}.json"
     RatingTable.read(folder / f"round-{best.number}" / "ratings.json").write(path)
     if json:

@@ -41,7 +41,7 @@ def rank_check(
         typer.Option(help="A folder that rate named: adds what its rater says of whole networks. May be repeated."),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many of the best-rated networks count for the gain.")] = 5,
-    plot: Annotated[Path | None, typer.Option(help="Draw accuracy over every score into this PNG.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the metric over every score into this PNG.")] = None,
     json: Json = False,
 ) -> None:
     """Compare ratings with known accuracies, beside operator counts, parameters, MACs and chance; with 95 % intervals.
@@ -78,7 +78,7 @@ def rank_check(
 def _draw(plot: Path, scores: dict[str, list[float]], networks: Sequence[KnownNetwork]) -> None:
     from dna_deploy.report.rank_plot import write_rank_plot
 
-    write_rank_plot(plot, scores, [network.accuracies for network in networks])
+    write_rank_plot(plot, scores, networks)
     note(f"wrote {plot}")
 
 

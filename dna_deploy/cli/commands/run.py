@@ -136,11 +136,14 @@ def _walk(journey: Journey, start_from: str | None, only: str | None, *, json: b
     if journey.teach:
         journey.teach.config.check()
         journey.teach.check_weights()
+    journey.rate.check()
     with journey_view() as view:
         journey.images.tell(view)
         run_stages(journey.stages(), journey.folder, view, start_from=start_from, only=only)
     card_file = journey.model_file.with_suffix(".card.json")
     if only is not None and not card_file.exists():
+        if json:
+            print_json("run", folder=str(journey.folder))
         return
     card = ModelCard.read(card_file)
     if json:

@@ -11,7 +11,7 @@ SUPERNETS = Knobs(
     "rate.batch",
     "rate.learning_rate",
     "rate.edges",
-    "rate.supernets",
+    "rate.supernet_sets",
     Knob("data.supernet_images", ("--images",)),
     "data.rating_images",
 )

@@ -29,7 +29,7 @@ from dna_deploy.targets.target import Target
 PASSES = 3
 """Every setting is measured so often, all of them in turn, so that a burst of other work decides nothing."""
 
-Measure: TypeAlias = Callable[[Path, Target, SamplingPlan], Measurement]
+MeasureFile: TypeAlias = Callable[[Path, Target, SamplingPlan], Measurement]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class _Variant:
 
 
 def tune(
-    model: Path, target: Target, plan: SamplingPlan, on_progress: OnProgress = silent, measure: Measure = measure_model
+    model: Path, target: Target, plan: SamplingPlan, on_progress: OnProgress = silent, measure: MeasureFile = measure_model
 ) -> Tuning:
     """Measures every setting in turn, several times.
 

@@ -26,7 +26,7 @@ class NormalisedImages:
 
 
 @dataclass(frozen=True)
-class Labels:
+class ImageLabels:
     """Their classes, ``(images,)``."""
 
     split: Split
@@ -39,7 +39,7 @@ class Labels:
         return self.split.labels(torch.arange(self.count)[which])
 
 
-def images_and_labels(data: ImageData, split: Split, limit: int | None = None) -> tuple[NormalisedImages, Labels]:
+def images_and_labels(data: ImageData, split: Split, limit: int | None = None) -> tuple[NormalisedImages, ImageLabels]:
     """The first ``limit`` images of a split with their classes; all of them where there is no limit."""
     count = min(len(split), len(split) if limit is None else limit)
-    return NormalisedImages(split, data.normalisation, count), Labels(split, count)
+    return NormalisedImages(split, data.normalisation, count), ImageLabels(split, count)

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from dna_deploy.export.formats.onnx_lacks import lacking
-from dna_deploy.spaces.shapes import FeatureMap, Shape, Tokens
+from dna_deploy.spaces.shapes import Shape
 
 OPSET = 18
 INPUT_NAME = "input"
@@ -32,7 +32,7 @@ def export_onnx(module: nn.Module, inputs: Shape | Sequence[Shape], batch: int |
         UsageError: the exporter lacks an operator that the module uses; message and hint name it and its layer.
     """
     folded = fold_batch_norms(copy.deepcopy(module).eval())
-    shapes = (inputs,) if isinstance(inputs, FeatureMap | Tokens) else tuple(inputs)
+    shapes = (inputs,) if isinstance(inputs, Shape) else tuple(inputs)
     examples = tuple(_example(shape, batch or 2) for shape in shapes)
     return _export(folded, examples, input_names(len(shapes)), (OUTPUT_NAME,), open_batch=batch is None)
 

@@ -58,7 +58,7 @@ _SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class LoadedWeights:
     """The tensors of a file without wrappers; ``place`` says under which keys of the file they stood."""
 
     path: Path
@@ -111,7 +111,7 @@ class Checkpoint:
         return tensors
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def read_checkpoint(path: Path) -> LoadedWeights:
     """The weights in a file: safetensors, or what ``torch.save`` wrote.
 
     Raises:
@@ -132,7 +132,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not tensors:
         keys = f": its keys are {', '.join(map(str, list(found)[:8]))}" if isinstance(found, Mapping) and found else ""
         raise UsageError(f"{path} holds no state dict{keys}", _SAVE)
-    return Checkpoint(path, tensors, ".".join(place))
+    return LoadedWeights(path, tensors, ".".join(place))
 
 
 def _unpacked(path: Path) -> Any:

@@ -17,7 +17,7 @@ from dna_deploy.plugins import suggest
 from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.shapes import FeatureMap
 
-Inputs = tuple[tuple[float, ...], tuple[float, ...]]
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]
 
 _CONVOLUTIONAL = "take a convolutional teacher, such as timm:resnet18"
 
@@ -39,7 +39,7 @@ class CutByModules(nn.Module):
         self.input = input
         self.prefix_batch: int | None = 1
 
-    def expect(self, given: Inputs, own: Inputs) -> None:
+    def expect(self, given: Statistics, own: Statistics) -> None:
         """Lets the network, trained on inputs ``own``, take inputs ``given``: (mean, deviation) of bytes, each."""
         (mean, deviation), (own_mean, own_deviation) = (torch.tensor(moments).view(2, 1, -1, 1, 1) for moments in (given, own))
         self.scale, self.shift = deviation / own_deviation, (mean - own_mean) / own_deviation

@@ -12,6 +12,7 @@ from dna_deploy.pipeline.images import ProjectImages
 from dna_deploy.pipeline.pace import START_S, SUPERNETS, seconds_for
 from dna_deploy.pipeline.published import published_digest
 from dna_deploy.pipeline.runner import Inputs, computed, work_folder
+from dna_deploy.plugins import missing_members
 from dna_deploy.progress import OnProgress, Progress
 from dna_deploy.records.files import Part
 
@@ -40,7 +41,7 @@ class Rate:
     @property
     def estimate_s(self) -> float:
         images = self.images.count(self.images.config.supernet_images) * getattr(self.config, "epochs", 1)
-        return getattr(self.config, "supernets", 1) * (START_S + seconds_for(images, SUPERNETS, self.images.space))
+        return getattr(self.config, "supernet_sets", 1) * (START_S + seconds_for(images, SUPERNETS, self.images.space))
 
     def inputs(self) -> Inputs:
         fields = type(self.config).model_fields
@@ -53,13 +54,22 @@ class Rate:
             **{field.title or name: str(getattr(self.config, name)) for name, field in apart.items()},
         }
 
+    def check(self) -> None:
+        """Raises `UsageError` where the method gives no table or cannot be run so, before anything takes long."""
+        from dna_deploy.rating.rater import AdditiveRater, check_needs, load_rater
+
+        kind = load_rater(self.method)
+        check_needs(self.method, kind.needs, has_teacher=self.teacher_file is not None, jobs=self.compute.jobs)
+        if missing_members(kind, AdditiveRater):
+            hint = f"take another, or: dna-deploy rate --method {self.method}, then: dna-deploy search with its folder"
+            raise UsageError(f"method {self.method!r} gives no rating table, which the search of a run reads", hint)
+
     def run(self, work: Path, on_progress: OnProgress) -> None:
         from dna_deploy.rating.rater import AdditiveRater
 
+        self.check()
         rater = self.rater(work)
-        if not isinstance(rater, AdditiveRater):
-            hint = f"take another, or: dna-deploy rate --method {self.method}, then: dna-deploy search with its folder"
-            raise UsageError(f"method {self.method!r} gives no rating table, which the search of a run reads", hint)
+        assert isinstance(rater, AdditiveRater)
         rater.table(on_progress).write(self.table_file)
 
     def rater(self, folder: Path, *, own_folder: bool = False) -> Rater:

@@ -124,7 +124,7 @@ class Search:
     @property
     def estimate_s(self) -> float:
         images = self.images.config.rating_images or 2_000
-        sets = getattr(self.rate.config, "supernets", 1)
+        sets = getattr(self.rate.config, "supernet_sets", 1)
         compared = self.compared if self.compared > 1 else 0
         return EXACT_S + seconds_for(sets * compared * images, WHOLE_NETWORKS, self.images.space)
 

@@ -9,7 +9,7 @@ from dna_deploy.records.score import ScoreKind
 from dna_deploy.report.content import Facts, Missing, Plot, Section, Table
 from dna_deploy.report.evidence import Evidence
 from dna_deploy.report.numbers import signed
-from dna_deploy.report.theme import LIGHT, Shape
+from dna_deploy.report.theme import LIGHT, PlotSize
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,7 +48,7 @@ def _text(kind: ScoreKind, value: float, decimals: int = 1) -> str:
     return signed(kind.text(value, decimals if kind.is_share else None)).replace("%", " %")
 
 
-def _draw(figure: Figure, shape: Shape, calibration: RatingCalibration) -> None:
+def _draw(figure: Figure, shape: PlotSize, calibration: RatingCalibration) -> None:
     figure.set_size_inches(figure.get_figwidth(), (330 if shape.is_narrow else 400) / 72)
     axes, kind = figure.subplots(), calibration.networks[0].reached
     reached = [kind.factor * network.reached.value for network in calibration.networks]

@@ -13,7 +13,7 @@ from dna_deploy.report.findings import Findings
 from dna_deploy.report.numbers import NOTHING, metric_number, signed
 from dna_deploy.report.sections.card import metric_texts
 from dna_deploy.report.sections.embeddings import embeddings_plot
-from dna_deploy.report.theme import LIGHT, Shape, series
+from dna_deploy.report.theme import LIGHT, PlotSize, series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,7 +97,7 @@ def _block_plot(histories: tuple[TrainingHistory, ...]) -> Plot:
     return Plot("training-blocks", title, f"{words}.", lambda figure, shape: _draw_blocks(figure, shape, histories), numbers)
 
 
-def _draw_blocks(figure: Figure, shape: Shape, histories: tuple[TrainingHistory, ...]) -> None:
+def _draw_blocks(figure: Figure, shape: PlotSize, histories: tuple[TrainingHistory, ...]) -> None:
     figure.set_size_inches(figure.get_figwidth(), (330 if shape.is_narrow else 340) / 72)
     axes = figure.subplots()
     for index, history in enumerate(histories):
@@ -126,7 +126,7 @@ def _network_plot(history: TrainingHistory) -> Plot:
     return Plot(name, title, words, lambda figure, shape: _draw_network(figure, shape, history), numbers)
 
 
-def _draw_network(figure: Figure, shape: Shape, history: TrainingHistory) -> None:
+def _draw_network(figure: Figure, shape: PlotSize, history: TrainingHistory) -> None:
     panels = 2 if history.scores else 1
     rows, columns = (panels, 1) if shape.is_narrow else (1, panels)
     figure.set_size_inches(figure.get_figwidth(), (250 * rows if shape.is_narrow else 280) / 72)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dna_deploy.records.embedding_history import EmbeddingHistory, EmbeddingLook
 from dna_deploy.report.content import Plot
-from dna_deploy.report.theme import LIGHT, Shape, series
+from dna_deploy.report.theme import LIGHT, PlotSize, series
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,7 +43,7 @@ def _by_block(history: EmbeddingHistory) -> dict[int, list[EmbeddingLook]]:
     return dict(sorted(by_block.items()))
 
 
-def _draw(figure: Figure, shape: Shape, history: EmbeddingHistory) -> None:
+def _draw(figure: Figure, shape: PlotSize, history: EmbeddingHistory) -> None:
     rows, columns = (3, 1) if shape.is_narrow else (1, 3)
     figure.set_size_inches(figure.get_figwidth(), (230 * rows + 30) / 72)
     panels = figure.subplots(rows, columns).ravel()

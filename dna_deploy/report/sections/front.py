@@ -8,8 +8,8 @@ from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.report.content import Missing, Piece, Plot, Remark, Section, Slider, Table
 from dna_deploy.report.evidence import Evidence
 from dna_deploy.report.numbers import NOTHING, count_text
+from dna_deploy.report.reported_front import NetworkPoint, ReportedFront, find_front
 from dna_deploy.report.sections.front_plot import draw_front, start_of, time_scale
-from dna_deploy.report.trade_off import Network, TradeOff, find_trade_off
 from dna_deploy.units import Count
 
 TITLE = "What each millisecond buys"
@@ -18,7 +18,7 @@ _MOST_ROWS = 250
 
 def front_section(evidence: Evidence) -> Section:
     """The front, or why there is none."""
-    front = find_trade_off(evidence)
+    front = find_front(evidence)
     if isinstance(front, str):
         missing = Missing(f"The front cannot be drawn: {front}.", "dna-deploy search --latency 20ms -o outcome.json")
         return Section("front", TITLE, "", (missing,))
@@ -28,7 +28,7 @@ def front_section(evidence: Evidence) -> Section:
     return Section("front", TITLE, _lead(front), (*_remarks(front), slider, _table(front)))
 
 
-def _lead(front: TradeOff) -> str:
+def _lead(front: ReportedFront) -> str:
     how = "exact: no network of the space is better" if front.epsilon == 0 else f"complete up to {front.epsilon:.2%} of latency"
     return (
         f"Every network that none of the {count_text(front.space.size())} networks of the space {front.space.name} beats "
@@ -37,7 +37,7 @@ def _lead(front: TradeOff) -> str:
     )
 
 
-def _remarks(front: TradeOff) -> tuple[Piece, ...]:
+def _remarks(front: ReportedFront) -> tuple[Piece, ...]:
     remarks: list[Piece] = []
     if front.is_limited:
         remarks.append(Remark("All networks of this front also meet the other constraints of the search."))
@@ -46,11 +46,11 @@ def _remarks(front: TradeOff) -> tuple[Piece, ...]:
     return tuple(remarks)
 
 
-def _words(front: TradeOff) -> str:
+def _words(front: ReportedFront) -> str:
     first, last, scale = front.points[0], front.points[-1], time_scale(front)
     digits = front.merit.decimals(point.rating for point in front.points)
 
-    def told(network: Network) -> str:
+    def told(network: NetworkPoint) -> str:
         return f"{scale.text(network.latency_s)} with {front.merit.kind.name} {front.merit.text(network.rating, digits)}"
 
     way = "rising" if front.merit.kind.better == "higher" else "falling"
@@ -62,14 +62,14 @@ def _words(front: TradeOff) -> str:
     return f"{words} Along the front, blocks flip: {counts}."
 
 
-def _data(front: TradeOff, ratings: RatingTable | None) -> Mapping[str, object]:
+def _data(front: ReportedFront, ratings: RatingTable | None) -> Mapping[str, object]:
     """What the page's script shows, every network as its numbers and the position of each block in ``choices``."""
     scale = time_scale(front)
     choices = [
         sorted({point.parts[block] for point in (*front.points, *_answer(front))}) for block in front.space.block_numbers
     ]
 
-    def positions(network: Network) -> list[int]:
+    def positions(network: NetworkPoint) -> list[int]:
         return [choices[block].index(text) for block, text in enumerate(network.parts)]
 
     return {
@@ -91,7 +91,7 @@ def _data(front: TradeOff, ratings: RatingTable | None) -> Mapping[str, object]:
     }  # fmt: skip
 
 
-def _reaches(front: TradeOff, ratings: RatingTable | None) -> list[float] | None:
+def _reaches(front: ReportedFront, ratings: RatingTable | None) -> list[float] | None:
     """Half of the 95 % interval of every point's accuracy; None where ratings are none, or it is not known."""
     if front.merit.calibration is None:
         return None
@@ -100,18 +100,18 @@ def _reaches(front: TradeOff, ratings: RatingTable | None) -> list[float] | None
     return [round(front.merit.reach(error) or 0.0, 4) for error in errors]
 
 
-def _buys_the_answer(front: TradeOff) -> bool:
+def _buys_the_answer(front: ReportedFront) -> bool:
     """Whether the asked budget buys the answer; not where a cheaper network that ties with the optimum was preferred."""
     start = start_of(front)
     following = front.points[start + 1 : start + 2]
     return front.budget_s is not None and all(point.latency_s > front.budget_s for point in following)
 
 
-def _answer(front: TradeOff) -> tuple[Network, ...]:
+def _answer(front: ReportedFront) -> tuple[NetworkPoint, ...]:
     return (front.answer,) if front.answer else ()
 
 
-def _sizes(front: TradeOff, network: Network) -> tuple[str, str]:
+def _sizes(front: ReportedFront, network: NetworkPoint) -> tuple[str, str]:
     layers = front.space.place(network.architecture)
     return str(Count(sum(layer.parameters for layer in layers))), str(Count(sum(layer.macs for layer in layers)))
 
@@ -121,7 +121,7 @@ def _spaced(block: str) -> str:
     return block.replace(":", ": ").replace(",", " ")
 
 
-def _table(front: TradeOff) -> Table:
+def _table(front: ReportedFront) -> Table:
     scale, digits = time_scale(front), front.merit.decimals(point.rating for point in front.points)
     step = -(-len(front.points) // _MOST_ROWS)
     shown = range(0, len(front.points), step)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from dna_deploy.report.numbers import TimeScale
 from dna_deploy.report.render import role
-from dna_deploy.report.theme import LIGHT, Shape
-from dna_deploy.report.trade_off import TradeOff
+from dna_deploy.report.reported_front import ReportedFront
+from dna_deploy.report.theme import LIGHT, PlotSize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 _MOST_DOTS = 160
 
 
-def time_scale(front: TradeOff) -> TimeScale:
+def time_scale(front: ReportedFront) -> TimeScale:
     """How all latencies of the front are written."""
     return TimeScale.of(point.latency_s for point in front.points)
 
 
-def start_of(front: TradeOff) -> int:
+def start_of(front: ReportedFront) -> int:
     """The point that the slider starts at: the answer, or the best within the budget, or the fastest."""
     bound = front.answer.latency_s if front.answer else front.budget_s
     within = [index for index, point in enumerate(front.points) if bound is not None and point.latency_s <= bound * (1 + 1e-9)]
     return within[-1] if within else 0
 
 
-def draw_front(figure: Figure, shape: Shape, front: TradeOff) -> None:
+def draw_front(figure: Figure, shape: PlotSize, front: ReportedFront) -> None:
     """The staircase above, a strip of flips below, and the cursor that the page's script moves through both."""
     blocks = len(front.space.block_numbers)
     strip = 26 + 17 * blocks
@@ -40,7 +40,7 @@ def draw_front(figure: Figure, shape: Shape, front: TradeOff) -> None:
     _draw_flips(lower, front)
 
 
-def _draw_staircase(axes: Axes, front: TradeOff) -> None:
+def _draw_staircase(axes: Axes, front: ReportedFront) -> None:
     scale = time_scale(front)
     times = [scale.value(point.latency_s) for point in front.points]
     ratings = [front.merit.shown(point.rating) for point in front.points]
@@ -78,7 +78,7 @@ def _label(axes: Axes, x: float, text: str, height: float) -> None:
     )  # fmt: skip
 
 
-def _draw_flips(axes: Axes, front: TradeOff) -> None:
+def _draw_flips(axes: Axes, front: ReportedFront) -> None:
     scale, blocks = time_scale(front), len(front.space.block_numbers)
     for block in range(blocks):
         times = [scale.value(front.points[at].latency_s) for at in range(len(front.points)) if block in front.flips(at)]

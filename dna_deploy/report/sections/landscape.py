@@ -10,7 +10,7 @@ from dna_deploy.report.evidence import Evidence
 from dna_deploy.report.landscape import MOST_DOTS, Candidate, Landscape, landscape_of
 from dna_deploy.report.merit import Merit
 from dna_deploy.report.numbers import TimeScale
-from dna_deploy.report.theme import LIGHT, Shape, series
+from dna_deploy.report.theme import LIGHT, PlotSize, series
 from dna_deploy.units import Count
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _number(merit: Merit, landscape: Landscape, candidate: Candidate) -> str:
     return merit.part_text(candidate.rating, landscape.mean, digits)
 
 
-def _draw(figure: Figure, shape: Shape, landscapes: tuple[Landscape, ...], merit: Merit) -> None:
+def _draw(figure: Figure, shape: PlotSize, landscapes: tuple[Landscape, ...], merit: Merit) -> None:
     columns = 1 if shape.is_narrow else min(len(landscapes), 3)
     rows = -(-len(landscapes) // columns)
     figure.set_size_inches(figure.get_figwidth(), (290 * rows + 20) / 72)

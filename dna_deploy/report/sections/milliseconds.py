@@ -10,7 +10,7 @@ from dna_deploy.report.content import Missing, Piece, Plot, Remark, Section, Tab
 from dna_deploy.report.evidence import Evidence
 from dna_deploy.report.numbers import NOTHING, TimeScale, share_text
 from dna_deploy.report.shares import OVERHEAD, Share, shares_of
-from dna_deploy.report.theme import LIGHT, Shape
+from dna_deploy.report.theme import LIGHT, PlotSize
 from dna_deploy.units import Count
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _words(parts: dict[str, list[Share]], total: float) -> str:
     )
 
 
-def _draw(figure: Figure, shape: Shape, parts: dict[str, list[Share]]) -> None:
+def _draw(figure: Figure, shape: PlotSize, parts: dict[str, list[Share]]) -> None:
     figure.set_size_inches(figure.get_figwidth(), (58 + 34 * len(parts)) / 72)
     axes = figure.subplots()
     scale = TimeScale.of([_sum(shares) for shares in parts.values()])

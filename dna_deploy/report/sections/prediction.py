@@ -14,7 +14,7 @@ from dna_deploy.records.samples import Quantile, Samples
 from dna_deploy.report.content import Facts, Missing, Plot, Section, Table
 from dna_deploy.report.evidence import Evidence
 from dna_deploy.report.numbers import TimeScale, change_text, share_text, signed
-from dna_deploy.report.theme import LIGHT, Shape
+from dna_deploy.report.theme import LIGHT, PlotSize
 from dna_deploy.spaces.chain import HeadedSpace
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _words(networks: tuple[Judged, ...]) -> str:
     return f"Left: predicted over measured latency, around the diagonal. Right: the relative error. {'; '.join(counts)}."
 
 
-def _draw(figure: Figure, shape: Shape, networks: tuple[Judged, ...]) -> None:
+def _draw(figure: Figure, shape: PlotSize, networks: tuple[Judged, ...]) -> None:
     rows, columns = (2, 1) if shape.is_narrow else (1, 2)
     figure.set_size_inches(figure.get_figwidth(), (640 if shape.is_narrow else 400) / 72)
     scatter, errors = figure.subplots(rows, columns)

@@ -31,8 +31,8 @@ def usefulness(model: CostModel, costs: Sequence[Quantity]) -> tuple[Usefulness,
     """
     trellis = Trellis(model.problem, model.criteria([Rating(), *costs], ()))
     return tuple(
-        _of_block(model.problem, block, np.unique(np.concatenate([group.candidates for groups in stage for group in groups])))
-        for block, stage in enumerate(trellis.stages[:-1])
+        _of_block(model.problem, block, np.unique(np.concatenate([group.candidates for groups in level for group in groups])))
+        for block, level in enumerate(trellis.levels[:-1])
     )
 
 

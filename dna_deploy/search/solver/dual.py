@@ -31,7 +31,7 @@ _BESIDE = (0.5, 0.8, 1.25, 2.0)
 
 @dataclass(frozen=True)
 class Cut:
-    """Prices, and the least weight from a stage on, for every state: what they prove of every network."""
+    """Prices, and the least weight from a level on, for every state: what they prove of every network."""
 
     weights: NDArray[np.float64]
     rest: tuple[NDArray[np.float64], ...]
@@ -40,9 +40,9 @@ class Cut:
     lower: float
     """What no network within the limits falls below."""
 
-    def most(self, stage: int, exit: int, threshold: float) -> float:
+    def most(self, level: int, exit: int, threshold: float) -> float:
         """The heaviest label of a state that may lead to the threshold or below."""
-        rest = float(self.rest[stage + 1][exit])
+        rest = float(self.rest[level + 1][exit])
         if not np.isfinite(rest):
             return -np.inf
         size = abs(threshold) if np.isfinite(threshold) else 0.0
@@ -56,14 +56,14 @@ class Bound:
     cuts: tuple[Cut, ...]
     threshold: float
 
-    def keeps(self, stage: int, exit: int, values: Ticks, behind: Ticks | None = None) -> NDArray[np.bool_]:
-        """Which labels ``(criteria, labels)`` of a state are worth keeping after a stage.
+    def keeps(self, level: int, exit: int, values: Ticks, behind: Ticks | None = None) -> NDArray[np.bool_]:
+        """Which labels ``(criteria, labels)`` of a state are worth keeping after a level.
 
         With labels ``behind``, of a state before it, the values are candidates' own: which of them are worth adding to the
         lightest of these labels.
         """
         weights = np.stack([cut.weights for cut in self.cuts])
-        most = np.array([cut.most(stage, exit, self.threshold) for cut in self.cuts])
+        most = np.array([cut.most(level, exit, self.threshold) for cut in self.cuts])
         if behind is not None:
             most = most - _weigh(weights, behind).min(axis=1)
         return np.asarray((_weigh(weights, values) <= most[:, None]).all(axis=0))
@@ -140,8 +140,8 @@ def _lightest(trellis: Trellis, priced: NDArray[np.intp], prices: NDArray[np.flo
     weights = np.zeros((1, trellis.limits.size))
     weights[0, 0], weights[0, priced] = 1.0, prices
     rest, steps = [np.zeros(1)], []
-    for stage in reversed(trellis.stages):
-        weighed = [[_weigh(weights, group.values)[0] + rest[-1][exit] for group in groups] for exit, groups in enumerate(stage)]
+    for level in reversed(trellis.levels):
+        weighed = [[_weigh(weights, group.values)[0] + rest[-1][exit] for group in groups] for exit, groups in enumerate(level)]
         least = np.array([[total.min(initial=np.inf) for total in of_exit] for of_exit in weighed])
         exits = least.argmin(axis=0)
         rest.append(least.min(axis=0))
@@ -149,9 +149,9 @@ def _lightest(trellis: Trellis, priced: NDArray[np.intp], prices: NDArray[np.flo
     if not np.isfinite(rest[-1][0]):
         return None
     totals, state = trellis.start[:, 0], 0
-    for stage, step in zip(trellis.stages, reversed(steps), strict=True):
+    for level, step in zip(trellis.levels, reversed(steps), strict=True):
         exit, choices = step[state]
-        totals = trellis.join(totals, stage[exit][state].values[:, choices.argmin()])
+        totals = trellis.join(totals, level[exit][state].values[:, choices.argmin()])
         state = exit
     paid = float(prices @ trellis.limits[priced])
     lower = float(_weigh(weights, trellis.start)[0, 0] + rest[-1][0]) - paid

@@ -51,10 +51,10 @@ def solve_trellis(trellis: Trellis, top: int = 1) -> Solution:
     """
     dual = maximise(trellis)
     if dual.lower == math.inf:
-        return Solution(np.empty((0, len(trellis.stages) - 1), np.intp), 0, 0)
+        return Solution(np.empty((0, len(trellis.levels) - 1), np.intp), 0, 0)
     worst = float(trellis.start[0, 0] + trellis.most[0][0, 0])
     reached = dual.upper if top == 1 else math.inf
-    step = (min(dual.upper, worst) - dual.lower) / max(1.0, len(trellis.stages) ** 2 / 30)
+    step = (min(dual.upper, worst) - dual.lower) / max(1.0, len(trellis.levels) ** 2 / 30)
     states = expanded = 0
     while True:
         threshold = min(dual.lower + step, reached)

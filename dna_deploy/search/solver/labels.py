@@ -43,34 +43,34 @@ class Labels:
         return Labels(self.values[:, indices], self.state[indices], self.parent[indices], self.candidate[indices])
 
     def pointers_only(self) -> Labels:
-        """Without the numbers, which nobody needs once the next stage is made."""
+        """Without the numbers, which nobody needs once the next level is made."""
         return Labels(np.empty((0, len(self))), self.state, self.parent, self.candidate)
 
 
 @dataclass(frozen=True)
 class Programme:
-    """A finished run: the labels of every stage, and how much work it was."""
+    """A finished run: the labels of every level, and how much work it was."""
 
-    stages: tuple[tuple[Labels, ...], ...]
+    levels: tuple[tuple[Labels, ...], ...]
     expanded: int
     epsilon: float
 
     @property
     def results(self) -> Labels:
         """Finished networks."""
-        return self.stages[-1][0]
+        return self.levels[-1][0]
 
     @property
     def states(self) -> int:
-        return sum(len(labels) for stage in self.stages for labels in stage)
+        return sum(len(labels) for level in self.levels for labels in level)
 
     def choices(self, results: NDArray[np.intp]) -> NDArray[np.intp]:
         """The candidates of some results: ``(results, blocks)``."""
-        chosen = np.empty((results.size, len(self.stages)), np.intp)
+        chosen = np.empty((results.size, len(self.levels)), np.intp)
         state, label = np.zeros_like(results), results
-        for index in range(len(self.stages) - 1, -1, -1):
+        for index in range(len(self.levels) - 1, -1, -1):
             state_before, label_before = np.empty_like(state), np.empty_like(label)
-            for number, labels in enumerate(self.stages[index]):
+            for number, labels in enumerate(self.levels[index]):
                 here = state == number
                 state_before[here], label_before[here] = labels.state[label[here]], labels.parent[label[here]]
                 chosen[here, index] = labels.candidate[label[here]]
@@ -95,8 +95,8 @@ def run(trellis: Trellis, effort: Effort = Effort()) -> Programme:
     """Every finished network that meets the limits and that fewer than the trellis' depth others beat in all criteria."""
     none = np.zeros(1, np.int32)
     layer: tuple[Labels, ...] = (Labels(trellis.start, none, none, none),)
-    stages, expanded, thinned = [], 0, 0.0
-    for index, groups in enumerate(trellis.stages):
+    levels, expanded, thinned = [], 0, 0.0
+    for index, groups in enumerate(trellis.levels):
         merges = [_Merge(trellis, effort, index, exit) for exit in range(len(groups))]
         for merge, behind in zip(merges, groups, strict=True):
             for state, (labels, group) in enumerate(zip(layer, behind, strict=True)):
@@ -105,19 +105,19 @@ def run(trellis: Trellis, effort: Effort = Effort()) -> Programme:
         pairs = [merge.labels() for merge in merges]
         thinned += max(math.log1p(factor) for _, factor in pairs)
         layer = tuple(labels for labels, _ in pairs)
-        stages.append(layer)
+        levels.append(layer)
     return Programme(
-        (*(tuple(of.pointers_only() for of in stage) for stage in stages[:-1]), stages[-1]), expanded, math.expm1(thinned)
+        (*(tuple(of.pointers_only() for of in level) for level in levels[:-1]), levels[-1]), expanded, math.expm1(thinned)
     )
 
 
 class _Merge:
-    """Collects the labels of one state after one stage."""
+    """Collects the labels of one state after one level."""
 
-    def __init__(self, trellis: Trellis, effort: Effort, stage: int, exit: int) -> None:
-        self._trellis, self._effort, self._stage, self._exit = trellis, effort, stage, exit
-        self._floor = trellis.least[stage + 1][:, exit]
-        self._saturation = trellis.saturation(stage, exit)[:, None]
+    def __init__(self, trellis: Trellis, effort: Effort, level: int, exit: int) -> None:
+        self._trellis, self._effort, self._level, self._exit = trellis, effort, level, exit
+        self._floor = trellis.least[level + 1][:, exit]
+        self._saturation = trellis.saturation(level, exit)[:, None]
         self._parts: list[Labels] = []
         self._waiting = 0
         self.expanded = 0
@@ -138,7 +138,7 @@ class _Merge:
             return np.empty(0, np.intp)
         fits = self._fits(self._trellis.join(labels.values.min(axis=1)[:, None], values))
         if self._effort.bound is not None:
-            fits &= self._effort.bound.keeps(self._stage, self._exit, values, behind=labels.values)
+            fits &= self._effort.bound.keeps(self._level, self._exit, values, behind=labels.values)
         return np.flatnonzero(fits)
 
     def _expand(self, state: int, first: int, labels: Ticks, candidates: Pointers, values: Ticks) -> None:
@@ -146,7 +146,7 @@ class _Merge:
         self.expanded += joined.shape[1]
         fits = self._fits(joined)
         if self._effort.bound is not None:
-            fits &= self._effort.bound.keeps(self._stage, self._exit, joined)
+            fits &= self._effort.bound.keeps(self._level, self._exit, joined)
         fitting = np.flatnonzero(fits)
         row, column = np.divmod(fitting, candidates.size)
         states = np.full(fitting.size, state, np.int32)

@@ -54,7 +54,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class StageValues:
+class LevelValues:
     """What a block may add to a network: for every input width, every candidate's number in every column."""
 
     exits: NDArray[np.intp]
@@ -73,12 +73,12 @@ class StageValues:
 
 @dataclass(frozen=True)
 class Problem:
-    """Stages one after the other, the last being the head with a single candidate. Column 0 is the rating."""
+    """Levels one after the other, the last being the head with a single candidate. Column 0 is the rating."""
 
     space: HeadedSpace
     columns: tuple[Column, ...]
     start: Ticks
-    stages: tuple[StageValues, ...]
+    levels: tuple[LevelValues, ...]
 
     @classmethod
     def build(cls, space: HeadedSpace, ratings: RatingTable | None, measures: Sequence[Measure]) -> Problem:
@@ -91,10 +91,10 @@ class Problem:
         )
         scale = np.array([column.ticks_per_unit for column in columns])
         exits = [*(np.array(space.index.exits(index)) for index in space.block_numbers), np.zeros(1, np.intp)]
-        stages = tuple(
-            StageValues(exit, np.rint(values * scale[:, None, None])) for exit, values in zip(exits, raw, strict=True)
+        levels = tuple(
+            LevelValues(exit, np.rint(values * scale[:, None, None])) for exit, values in zip(exits, raw, strict=True)
         )
-        return cls(space, columns, np.rint(start * scale), stages)
+        return cls(space, columns, np.rint(start * scale), levels)
 
     def index(self, name: Hashable) -> int:
         """The column of a measure."""
@@ -102,12 +102,12 @@ class Problem:
 
     def with_counts(self, name: Hashable, counts: Sequence[NDArray[np.float64]]) -> Problem:
         """The same problem with one more column: a whole number of every candidate, one array a block."""
-        stages = tuple(
-            replace(stage, values=np.concatenate((stage.values, np.broadcast_to(count, (1, stage.inputs, count.size)))))
-            for stage, count in zip(self.stages, [*counts, np.zeros(1)], strict=True)
+        levels = tuple(
+            replace(level, values=np.concatenate((level.values, np.broadcast_to(count, (1, level.inputs, count.size)))))
+            for level, count in zip(self.levels, [*counts, np.zeros(1)], strict=True)
         )
-        column = Column(name, 1.0, len(stages), is_whole=True)
-        return replace(self, columns=(*self.columns, column), start=np.append(self.start, 0.0), stages=stages)
+        column = Column(name, 1.0, len(levels), is_whole=True)
+        return replace(self, columns=(*self.columns, column), start=np.append(self.start, 0.0), levels=levels)
 
     @property
     def candidates(self) -> int:
@@ -119,7 +119,7 @@ class Problem:
 
     def column_of_ratings(self, block: int) -> NDArray[np.float64]:
         """The ratings of a block's candidates."""
-        return np.asarray(self.stages[block].values[0, 0] / self.columns[0].ticks_per_unit)
+        return np.asarray(self.levels[block].values[0, 0] / self.columns[0].ticks_per_unit)
 
     def layers_unlike(self, choices: NDArray[np.intp]) -> list[NDArray[np.float64]]:
         """In how many layers every candidate of every block differs from the one chosen: one array a block.
@@ -133,14 +133,14 @@ class Problem:
         """Every column of some networks ``(networks, blocks)``, in ticks: ``(columns, networks)``."""
         totals = np.repeat(self.start[:, None], len(choices), axis=1)
         state = np.zeros(len(choices), np.intp)
-        for stage, chosen in zip(self.stages, [*choices.T, np.zeros(len(choices), np.intp)], strict=True):
-            totals = self._join(totals, stage.values[:, state, chosen])
-            state = stage.exits[chosen]
+        for level, chosen in zip(self.levels, [*choices.T, np.zeros(len(choices), np.intp)], strict=True):
+            totals = self._join(totals, level.values[:, state, chosen])
+            state = level.exits[chosen]
         return totals
 
     def states(self, choices: Sequence[int]) -> tuple[int, ...]:
         """The input width, as a position, of every block and of the head."""
-        exits = (int(stage.exits[choice]) for stage, choice in zip(self.stages, choices, strict=False))
+        exits = (int(level.exits[choice]) for level, choice in zip(self.levels, choices, strict=False))
         return (0, *exits)
 
     def swapped(self, choices: Sequence[int], block: int) -> Ticks:
@@ -148,19 +148,19 @@ class Problem:
         states = self.states(choices)
         before = self.start
         for index in range(block):
-            before = self._join(before, self.stages[index].values[:, states[index], choices[index]])
-        stage = self.stages[block]
+            before = self._join(before, self.levels[index].values[:, states[index], choices[index]])
+        level = self.levels[block]
         after = self._after(choices, block)
-        return self._join(self._join(before[:, None], stage.values[:, states[block]]), after[:, stage.exits])
+        return self._join(self._join(before[:, None], level.values[:, states[block]]), after[:, level.exits])
 
     def _after(self, choices: Sequence[int], block: int) -> Ticks:
         """What everything behind a block adds, for every width that the block may emit: ``(columns, widths)``."""
         following = [*choices[block + 1 :], 0]
-        after = self.stages[block + 1].values[:, :, following[0]]
-        state = int(self.stages[block + 1].exits[following[0]])
-        for stage, choice in zip(self.stages[block + 2 :], following[1:], strict=True):
-            after = self._join(after, stage.values[:, state, choice, None])
-            state = int(stage.exits[choice])
+        after = self.levels[block + 1].values[:, :, following[0]]
+        state = int(self.levels[block + 1].exits[following[0]])
+        for level, choice in zip(self.levels[block + 2 :], following[1:], strict=True):
+            after = self._join(after, level.values[:, state, choice, None])
+            state = int(level.exits[choice])
         return after
 
     def _join(self, first: Ticks, other: Ticks) -> Ticks:
@@ -172,24 +172,24 @@ class Problem:
     @cached_property
     def excluded(self) -> int:
         """How many candidates no network can hold, because a row is absent behind every input width."""
-        return sum(int((~np.isfinite(stage.values).all(axis=0)).all(axis=0).sum()) for stage in self.stages[:-1])
+        return sum(int((~np.isfinite(level.values).all(axis=0)).all(axis=0).sum()) for level in self.levels[:-1])
 
 
 def _raw_values(
     space: HeadedSpace, ratings: RatingTable | None, measures: tuple[Measure, ...]
 ) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
-    """The start ``(columns,)`` and every stage ``(columns, inputs, candidates)``, in units."""
+    """The start ``(columns,)`` and every level ``(columns, inputs, candidates)``, in units."""
     start = np.array([0.0, *(_fixed(space.stem_layers, measure) for measure in measures)])
-    stages = []
+    levels = []
     for index, (inputs, count) in enumerate(zip(space.index.cells, space.index.counts, strict=True)):
         values = np.empty((1 + len(measures), len(inputs), count))
         values[0] = 0.0 if ratings is None else ratings.candidates[index][0]
         for column, measure in enumerate(measures, start=1):
             for row, cells in enumerate(inputs):
                 np.concatenate([_cell_values(cell, measure) for cell in cells], out=values[column, row])
-        stages.append(values)
+        levels.append(values)
     heads = [[0.0, *(_fixed(space.head_layers(input), measure) for measure in measures)] for input in space.index.inputs[-1]]
-    return start, [*stages, np.array(heads).T[:, :, None]]
+    return start, [*levels, np.array(heads).T[:, :, None]]
 
 
 def _cell_values(cell: PlacedCell, measure: Measure) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""A problem seen by a solver: what should be small, within which limits, stage after stage and width after width."""
+"""A problem seen by a solver: what should be small, within which limits, level after level and width after width."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dna_deploy.search.solver.pareto import non_dominated
-from dna_deploy.search.solver.problem import Problem, StageValues, Ticks
+from dna_deploy.search.solver.problem import LevelValues, Problem, Ticks
 
 
 @dataclass(frozen=True)
@@ -44,27 +44,27 @@ class Trellis:
         self._columns = [criterion.column for criterion in criteria]
         self._signs = np.array([float(criterion.sign) for criterion in criteria])[:, None]
         self.start: Ticks = self._signs * problem.start[self._columns, None]
-        self.stages = tuple(
-            tuple(tuple(self._group(stage, exit, input) for input in range(stage.inputs)) for exit in range(stage.widths))
-            for stage in problem.stages
+        self.levels = tuple(
+            tuple(tuple(self._group(level, exit, input) for input in range(level.inputs)) for exit in range(level.widths))
+            for level in problem.levels
         )
-        """``stages[block][exit][input]``"""
+        """``levels[block][exit][input]``"""
         self.least, self.most = self._completions(np.min, np.inf), self._completions(np.max, -np.inf)
-        """What each criterion can still gain behind a stage, at least and at most: ``(criteria, states)`` a stage."""
+        """What each criterion can still gain behind a level, at least and at most: ``(criteria, states)`` a level."""
         worst = self.join(self.start[:, 0], self.most[0][:, 0])
         # A limit that no network can break is none; and one far above all networks has more ticks than float64 counts.
         self.limits = np.where(self.limits >= worst, np.inf, self.limits)
 
-    def saturation(self, stage: int, state: int) -> Ticks:
+    def saturation(self, level: int, state: int) -> Ticks:
         """Below this a label is sure to stay within the limit, so that being lower is worth nothing: ``(criteria,)``."""
         free = np.array([criterion.is_objective for criterion in self.criteria]) | ~np.isfinite(self.limits)
-        ceiling = np.where(free, 0.0, self.most[stage + 1][:, state])
+        ceiling = np.where(free, 0.0, self.most[level + 1][:, state])
         enough = np.where(self.join.adds, self.limits - ceiling, self.limits)
         return np.where(free, -np.inf, enough)
 
-    def _group(self, stage: StageValues, exit: int, input: int) -> Group:
-        candidates = np.flatnonzero((stage.exits == exit) & np.isfinite(stage.values[:, input]).all(axis=0))
-        values = stage.values[self._columns, input][:, candidates] * self._signs
+    def _group(self, level: LevelValues, exit: int, input: int) -> Group:
+        candidates = np.flatnonzero((level.exits == exit) & np.isfinite(level.values[:, input]).all(axis=0))
+        values = level.values[self._columns, input][:, candidates] * self._signs
         alone = np.where(self.join.is_largest, self.limits, np.inf)  # one layer too large is too much
         if np.isfinite(alone).any():
             small = (values <= alone[:, None]).all(axis=0)
@@ -74,9 +74,9 @@ class Trellis:
 
     def _completions(self, pick: Callable[..., Ticks], absent: float) -> tuple[Ticks, ...]:
         bounds = [self.join.neutral[:, None]]
-        for stage in reversed(self.stages):
+        for level in reversed(self.levels):
             ends = [
-                [self._end(group, bounds[-1][:, exit], pick, absent) for group in groups] for exit, groups in enumerate(stage)
+                [self._end(group, bounds[-1][:, exit], pick, absent) for group in groups] for exit, groups in enumerate(level)
             ]
             bounds.append(pick(np.array(ends), axis=0).T)
         return tuple(reversed(bounds))

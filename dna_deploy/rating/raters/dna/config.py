@@ -30,7 +30,7 @@ class RatingConfig(Part):
     rating_batch: int = Field(250, ge=2, description="images whose statistics a candidate's batch norms use")
     settled_top: int = Field(5, ge=0, description="a block's rating stops once the order of so many best is settled; 0: never")
     augmentation: Augmentation = Augmentation()
-    supernets: int = Field(
+    supernet_sets: int = Field(
         1,
         ge=1,
         exclude=True,  # each set has an identity of its own

@@ -13,7 +13,7 @@ from dna_deploy.rating.raters.dna.rating import rate_sets_of_blocks
 from dna_deploy.rating.raters.dna.stitched import StitchedRating, rate_sets
 from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.raters.dna.work import BlockWork, check_fits, sets_in, sets_of
-from dna_deploy.rating.refine import SecondStage
+from dna_deploy.rating.refine import StitchedStage
 from dna_deploy.records.files import Part
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.score import Score, ScoreKind
@@ -38,7 +38,7 @@ class Dna:
     @property
     def sets(self) -> tuple[BlockWork, ...]:
         """All sets of supernets: those that are asked for, or that lie in the folder, if these are more."""
-        works, there = sets_of(self.work, self.work.config.supernets), sets_in(self.work)
+        works, there = sets_of(self.work, self.work.config.supernet_sets), sets_in(self.work)
         return there if len(there) > len(works) else works
 
     def train(self, on_progress: OnProgress = silent) -> None:
@@ -61,8 +61,8 @@ class Dna:
         self.train(on_progress)
         return tuple(map(_score, rate_sets(self.sets, networks, on_progress=on_progress)))
 
-    def second_stage(self, table: RatingTable, *, with_labels: bool = False) -> SecondStage:
-        return SecondStage(self.sets, table, with_labels)
+    def second_stage(self, table: RatingTable, *, with_labels: bool = False) -> StitchedStage:
+        return StitchedStage(self.sets, table, with_labels)
 
 
 def _score(rating: StitchedRating) -> Score:

@@ -46,7 +46,7 @@ def rate_space(
 
 def rate_sets_of_blocks(work: BlockWork, on_progress: OnProgress = silent) -> RatingTable:
     """The mean rating over as many sets of supernets as the work asks for, each with a seed of its own."""
-    space, count, rated = work.space, work.config.supernets, list[dict[int, BatchRatings]]()
+    space, count, rated = work.space, work.config.supernet_sets, list[dict[int, BatchRatings]]()
     _say_if_nothing_is_told(work, on_progress)
     for number, supernets in enumerate(sets_of(work, count), 1):
         supernets.write_run()

@@ -16,7 +16,7 @@ from torch import nn
 from dna_deploy.data.splits import Split
 from dna_deploy.errors import UsageError
 from dna_deploy.learning.memory import Portions
-from dna_deploy.nets.batch_norm import recalibrate
+from dna_deploy.nets.batch_norm import estimate_statistics
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.raters.one_shot.training import MakeObjective, OneShotWork, along_labels, train_one_shot
@@ -63,7 +63,7 @@ class OpenSupernet:
         return _mean(right, ACCURACY, _mean(losses, CROSS_ENTROPY))
 
     def _scores(self, path: nn.Sequential, portions: int) -> torch.Tensor:
-        recalibrate(path, self._batches("calibration", portions))
+        estimate_statistics(path, self._batches("calibration", portions))
         return torch.cat([path(images) for images in self._batches("rating", portions)])
 
     def _batches(self, part: str, portions: int) -> Iterator[torch.Tensor]:

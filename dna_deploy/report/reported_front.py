@@ -17,7 +17,7 @@ from dna_deploy.spaces.chain import HeadedSpace
 
 
 @dataclass(frozen=True)
-class Network:
+class NetworkPoint:
     """A network with its numbers; ``latency_s`` is predicted, or the upper bound that was planned with."""
 
     architecture: Architecture
@@ -31,7 +31,7 @@ class Network:
 
 
 @dataclass(frozen=True)
-class TradeOff:
+class ReportedFront:
     """The front by ascending latency, so by descending (better) rating, and what stands out on or beside it."""
 
     merit: Merit
@@ -39,9 +39,9 @@ class TradeOff:
     space: HeadedSpace
     target: str
     quantile: str
-    points: tuple[Network, ...]
-    answer: Network | None
-    largest: Network | None
+    points: tuple[NetworkPoint, ...]
+    answer: NetworkPoint | None
+    largest: NetworkPoint | None
     budget_s: float | None
     epsilon: float
     confidence: float | None
@@ -63,7 +63,7 @@ class TradeOff:
         return tuple(block for block, (before, now) in enumerate(pairs) if before != now)
 
 
-def find_trade_off(evidence: Evidence) -> TradeOff | str:
+def find_front(evidence: Evidence) -> ReportedFront | str:
     """The front over the latency of the first target, or why there is none."""
     space, table = evidence.space, evidence.table
     if space is None:
@@ -81,7 +81,7 @@ def find_trade_off(evidence: Evidence) -> TradeOff | str:
             return error.message
     if not points:
         return "no network of the space has both a rating and a predicted latency"
-    return TradeOff(
+    return ReportedFront(
         merit=merit,
         space=space,
         target=evidence.target or "the target",
@@ -96,18 +96,18 @@ def find_trade_off(evidence: Evidence) -> TradeOff | str:
     )
 
 
-def _from_outcome(evidence: Evidence, space: HeadedSpace) -> tuple[tuple[Network, ...], float, bool]:
+def _from_outcome(evidence: Evidence, space: HeadedSpace) -> tuple[tuple[NetworkPoint, ...], float, bool]:
     """The outcome's own front, where it is over the latency of the first target alone."""
     outcome = evidence.outcome
     axis = str(Latency(evidence.target, evidence.quantile))
     if outcome is None or outcome.front.axes != (axis,) or not outcome.is_of(space):
         return (), 0.0, False
-    points = [Network(space.parse(point.architecture), point.costs[0], point.rating) for point in outcome.front.points]
+    points = [NetworkPoint(space.parse(point.architecture), point.costs[0], point.rating) for point in outcome.front.points]
     others = any(demand.quantity != axis for demand in outcome.constraints)
     return tuple(sorted(points, key=lambda point: point.latency_s)), outcome.front.epsilon, others
 
 
-def _from_tables(evidence: Evidence, space: HeadedSpace, ratings: RatingTable) -> tuple[Network, ...]:
+def _from_tables(evidence: Evidence, space: HeadedSpace, ratings: RatingTable) -> tuple[NetworkPoint, ...]:
     """The front among all networks, computed here: it takes no time."""
     assert evidence.table is not None
     quantiles = [calibration.quantile for calibration in evidence.table.calibrations]
@@ -118,29 +118,29 @@ def _from_tables(evidence: Evidence, space: HeadedSpace, ratings: RatingTable) -
     model = CostModel.build(space, ratings, [evidence.table], [axis, Rating()])
     front = trade_off(model, [axis], [])
     return tuple(
-        Network(model.problem.architecture(choices), float(latency), float(rating))
+        NetworkPoint(model.problem.architecture(choices), float(latency), float(rating))
         for choices, latency, rating in zip(front.choices, front.costs[0], front.ratings, strict=True)
     )
 
 
-def _found(evidence: Evidence, space: HeadedSpace, which: str, confidence: float | None) -> Network | None:
+def _found(evidence: Evidence, space: HeadedSpace, which: str, confidence: float | None) -> NetworkPoint | None:
     """The outcome's best or largest network, as predicted or planned with on the first target."""
     network: FoundNetwork | None = getattr(evidence.outcome, which, None)
     place = next((place for place in network.targets if place.target == evidence.target), None) if network else None
     if network is None or place is None:
         return None
     latency = place.latency_s if confidence is None else place.planned_s
-    return Network(space.parse(network.architecture), latency, network.rating)
+    return NetworkPoint(space.parse(network.architecture), latency, network.rating)
 
 
-def _chosen(evidence: Evidence) -> Network | None:
+def _chosen(evidence: Evidence) -> NetworkPoint | None:
     """The network of the card where the outcome is not there, with the numbers that the tables give it."""
     space, table, answer, ratings = evidence.space, evidence.table, evidence.answer, evidence.ratings
     if space is None or table is None or answer is None or ratings is None or evidence.outcome is not None:
         return None
     try:
         ratings.check_space(space)
-        return Network(answer, table.predict(space, answer, evidence.quantile).seconds, ratings.of(space, answer))
+        return NetworkPoint(answer, table.predict(space, answer, evidence.quantile).seconds, ratings.of(space, answer))
     except TableError:
         return None
 

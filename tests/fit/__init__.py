@@ -1,0 +1,1 @@
+"""Tests of the room that fits one's own network into a budget."""

@@ -1,0 +1,45 @@
+"""Chains for tests: three that are small enough to enumerate, and those of the catalogue with their usual heads."""
+
+from __future__ import annotations
+
+from dna_deploy.spaces.block import Block, Cell, FixedLayer
+from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Pointwise
+from dna_deploy.spaces.shapes import FeatureMap
+
+FASHION = find_chain("fashion").with_head()
+MBCONV = find_chain("mbconv").with_head()
+
+_OPERATIONS = (MBConv(3, 1), MBConv(5, 2), Pointwise())
+
+TOY = ChainSpace(
+    name="toy",
+    input=FeatureMap(1, 12, 12),
+    stem=(FixedLayer(Conv(3), 8),),
+    blocks=(
+        Block(2, (Cell.uniform(8, 1, _OPERATIONS), Cell.uniform(8, 2, _OPERATIONS))),
+        Block(2, (Cell.uniform(12, 1, _OPERATIONS), Cell.uniform(16, 3, _OPERATIONS))),
+        Block(1, (Cell.uniform(16, 2, _OPERATIONS),)),
+    ),
+    usual_head=(FixedLayer(ClassifierHead(16), 3),),
+).with_head()
+
+TINY = ChainSpace(
+    name="tiny",
+    input=FeatureMap(1, 9, 9),
+    stem=(FixedLayer(Conv(3), 4),),
+    blocks=(
+        Block(2, (Cell.uniform(4, 1, (MBConv(3, 1), Pointwise())), Cell.uniform(6, 2, (MBConv(3, 1), Pointwise())))),
+        Block(2, (Cell.uniform(8, 1, (MBConv(3, 1), Pointwise())),)),
+    ),
+    usual_head=(FixedLayer(ClassifierHead(8), 3),),
+).with_head()
+
+PHOTOS = ChainSpace(
+    name="photos",
+    input=FeatureMap(3, 64, 64),
+    stem=(FixedLayer(Conv(3), 8, 2),),
+    blocks=(Block(2, (Cell.uniform(8, 1, (MBConv(3, 1), MBConv(3, 3))),)),),
+    usual_head=(FixedLayer(ClassifierHead(16), 3),),
+).with_head()
