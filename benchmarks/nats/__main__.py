@@ -72,7 +72,8 @@ def about(truth: Truth) -> str:
     table, latencies, budgets = truth.table, truth.costs[2] * 1e3, truth.budgets * 1e3
     lines = [
         f"Latencies: {table.target.name} on {table.fingerprint.processor}, {table.target.runtime}, grade {table.grade}; "
-        f"networks take {latencies.min():.2f} to {latencies.max():.2f} ms, budgets are {budgets.min():.2f} to {budgets.max():.2f} ms."
+        f"networks take {latencies.min():.2f} to {latencies.max():.2f} ms, "
+        f"budgets are {budgets.min():.2f} to {budgets.max():.2f} ms."
     ]
     for row in read_rows(HERE / "ratings" / "costs.csv"):
         lines.append(
