@@ -13,7 +13,7 @@ from benchmarks.nats.truth import SPACE
 from dna_deploy.data.batches import in_order
 from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.learning.tensor_file import file_digest
-from dna_deploy.nets.batch_norm import recalibrate
+from dna_deploy.nets.batch_norm import estimate_statistics
 from dna_deploy.nets.teachers.cutting import cut_network
 from dna_deploy.nets.teachers.teacher import Teacher
 
@@ -64,5 +64,5 @@ def resnet_teacher(path: Path, data: ImageData) -> Teacher:
     cut = cut_network(network, SPACE, CUTS)
     cut.expect((data.normalisation.mean, data.normalisation.deviation), GIVEN_TO)
     some = Split(data.train.source, data.train.indices[:512])
-    recalibrate(cut, (batch.inputs for batch in in_order(some, data, 128)))
+    estimate_statistics(cut, (batch.inputs for batch in in_order(some, data, 128)))
     return Teacher.freeze(path.stem, file_digest(path), cut, SPACE.input)

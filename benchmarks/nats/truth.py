@@ -71,11 +71,11 @@ class Truth:
 
     @cached_property
     def budgets(self) -> Values:
-        """Latencies at which a better network can be had: evenly spaced on the front of accuracy and latency, in seconds."""
+        """Latencies, by equal factors, over the front of accuracy and latency, in seconds."""
         order = np.argsort(self.costs[2], kind="stable")
         accuracy = self.accuracy[order]
         front = order[np.r_[True, accuracy[1:] > np.maximum.accumulate(accuracy)[:-1]]]
-        return np.asarray(self.costs[2][front[np.linspace(0, len(front) - 1, BUDGETS + 1).round().astype(int)[1:]]])
+        return np.geomspace(*self.costs[2][front[[0, -1]]], BUDGETS + 2)[1:-1]
 
     def position(self, network: Architecture) -> int:
         """Where a network stands in all arrays."""
