@@ -233,6 +233,12 @@ class TestOneShot(RaterContract):
 
 
 @pytest.mark.slow
+class TestGenas(RaterContract):
+    name = "genas"
+    settings: ClassVar = {"epochs": 1, "batch": 8, "calibration_images": 16}
+
+
+@pytest.mark.slow
 class TestCreamTop1(RaterContract):
     name = "cream-top1"
     settings: ClassVar = {"epochs": 1, "batch": 8, "calibration_images": 16}
