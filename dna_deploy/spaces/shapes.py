@@ -30,6 +30,10 @@ class FeatureMap:
     def elements(self) -> int:
         return self.channels * self.height * self.width
 
+    def to(self, channels: int, stride: int = 1) -> FeatureMap:
+        """The map that a convolution with 'same' padding makes of it."""
+        return FeatureMap(channels, -(-self.height // stride), -(-self.width // stride))
+
     def __str__(self) -> str:
         return f"{self.channels}x{self.height}x{self.width}"
 
@@ -80,6 +84,10 @@ class Tokens:
     @property
     def elements(self) -> int:
         return self.length * self.channels
+
+    def to(self, channels: int) -> Tokens:
+        """As many tokens of other channels."""
+        return Tokens(self.length, channels)
 
     def __str__(self) -> str:
         return f"{self.length}x{self.channels}"

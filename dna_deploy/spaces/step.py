@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from dna_deploy.spaces.shapes import FeatureMap, Shape, Tokens
@@ -29,6 +30,41 @@ def convolution(
     stays = output.channels * int(bias or batch_norm)
     trained = output.channels * (int(bias) + 2 * int(batch_norm))
     return Step((input,), output, kernel + stays, kernel * output.height * output.width, trained - stays)
+
+
+def convolutions(input: FeatureMap, *layers: tuple[int, int, int, int]) -> tuple[Step, ...]:
+    """Convolutions with batch norm in a row, each from its channels, kernel size, stride and groups."""
+    steps = []
+    for channels, kernel_size, stride, groups in layers:
+        steps.append(convolution(input, input.to(channels, stride), kernel_size, groups))
+        input = input.to(channels, stride)
+    return tuple(steps)
+
+
+def norm(input: FeatureMap) -> Step:
+    """A batch norm that no convolution takes in: exported as a scale and a shift a channel."""
+    return Step((input,), input, 2 * input.channels)
+
+
+def attention(
+    queries: FeatureMap | Tokens, keys: Shape, values: Shape, heads: int, *, shared: bool = False
+) -> tuple[Step, Step]:
+    """Scores of queries and keys, then the means of values that they weigh.
+
+    Args:
+        queries: With the channels of all heads, as keys and values have them.
+        keys: What is scored.
+        values: What is averaged.
+        heads: How many answers are given side by side.
+        shared: Whether keys and values have the channels of one head, and all use them.
+    """
+    many, among = math.prod(queries.extent), math.prod(keys.extent)
+    scores = FeatureMap(heads, many, among)
+    mixed = queries.to(values.channels * (heads if shared else 1))
+    return (
+        Step((queries, keys, values), scores, macs=many * among * queries.channels),
+        Step((scores, values), mixed, macs=many * among * mixed.channels),
+    )
 
 
 def linear(input: Tokens, channels: int) -> Step:

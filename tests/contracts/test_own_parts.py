@@ -30,10 +30,14 @@ from dna_deploy.rating.raters.one_shot.rater import OneShot
 from dna_deploy.search.strategies import STRATEGIES
 from dna_deploy.spaces.catalog import SPACES
 from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Pointwise
+from dna_deploy.spaces.operations.fused_mbconv import FusedMBConv
+from dna_deploy.spaces.operations.heads import PooledHead, TokenHead
+from dna_deploy.spaces.operations.mobile_attention import MobileAttention
+from dna_deploy.spaces.operations.preactivated import DenseCell, NormHead, PreactivatedBlock
+from dna_deploy.spaces.operations.tokens import Add, Concatenate, FeedForward, Patches, SelfAttention
+from dna_deploy.spaces.operations.uib import UIB
 from dna_deploy.spaces.placed import OPERATIONS, PlacedLayer
-from dna_deploy.spaces.preactivated import DenseCell, NormHead, PreactivatedBlock
 from dna_deploy.spaces.shapes import FeatureMap, Shape, Tokens
-from dna_deploy.spaces.token_operations import Add, Concatenate, FeedForward, Patches, SelfAttention
 from dna_deploy.targets.target import Target
 from dna_deploy.tasks import TASKS
 from tests.data.made import class_folders
@@ -57,6 +61,10 @@ class TestFashionSpace(ChainContract):
 
 class TestNatsSizeSpace(ChainContract):
     name = "nats-size"
+
+
+class TestMobileSpace(ChainContract):
+    name = "mobile"
 
 
 class OnTokens(ModuleContract):
@@ -146,6 +154,48 @@ class TestMBConvWithoutExpansion(ModuleContract):
 class TestHead(ModuleContract):
     operation = ClassifierHead(12)
     reduces_to_one = True
+
+
+@pytest.mark.slow
+class TestUIB(ModuleContract):
+    operation = UIB(3, 5, 3)
+
+
+@pytest.mark.slow
+class TestUIBLikeConvNeXt(ModuleContract):
+    operation = UIB(7, 0, 2, "gelu")
+
+
+@pytest.mark.slow
+class TestUIBWithSqueezeExcite(ModuleContract):
+    operation = UIB(0, 3, 4, "hardswish", 0.25)
+
+
+@pytest.mark.slow
+class TestFusedMBConv(ModuleContract):
+    operation = FusedMBConv(3, 2)
+
+
+@pytest.mark.slow
+class TestMobileAttention(ModuleContract):
+    operation = MobileAttention(3, 4, reduction=2)
+    strides = (1,)
+
+
+@pytest.mark.slow
+class TestPooledHead(ModuleContract):
+    operation = PooledHead(12)
+    reduces_to_one = True
+
+
+@pytest.mark.slow
+class TestTokenHead(ModuleContract):
+    operation = TokenHead()
+    inputs = (Tokens(9, 8),)
+    reduces_to_one = True
+
+    def output_of(self, layer: PlacedLayer) -> Shape:
+        return FeatureMap(layer.out_channels, 1, 1)
 
 
 @pytest.mark.slow

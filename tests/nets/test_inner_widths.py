@@ -16,7 +16,7 @@ from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.spaces.block import Block, Cell
 from dna_deploy.spaces.catalog.nats_size import NATS_SIZE
 from dna_deploy.spaces.operations import Conv, Pointwise
-from dna_deploy.spaces.preactivated import DenseCell, PreactivatedBlock
+from dna_deploy.spaces.operations.preactivated import DenseCell, PreactivatedBlock
 from dna_deploy.spaces.shapes import FeatureMap
 
 _PAIRS = [(first, last) for first in (4, 8) for last in (4, 8, 12)]

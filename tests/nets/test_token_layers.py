@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import cached_property
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import torch
 
 from dna_deploy.contracts import SpaceContract
 from dna_deploy.errors import UsageError
@@ -19,11 +17,12 @@ from dna_deploy.export.kits.kit import make_kit
 from dna_deploy.latency.runners.onnxruntime_runner import OnnxRuntimeRunner
 from dna_deploy.nets.layers import build_layer
 from dna_deploy.spaces.operations import Conv, MBConv
+from dna_deploy.spaces.operations.tokens import Add, FeedForward, Patches, SelfAttention
 from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.shapes import FeatureMap, Tokens
 from dna_deploy.spaces.space import SearchSpace
-from dna_deploy.spaces.token_operations import Add, FeedForward, Patches, SelfAttention
 from dna_deploy.targets.target import Target
+from tests.nets.made import counted_by_fvcore
 from tests.spaces.two_ways import TwoWays
 
 SPACE = TwoWays()
@@ -41,19 +40,6 @@ class TestTwoWays(SpaceContract):
     @cached_property
     def space(self) -> SearchSpace:
         return SPACE
-
-
-def counted_by_fvcore(layer: PlacedLayer) -> tuple[int, int]:
-    """Parameters and multiply-accumulates."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # fvcore scripts a loss of its own on import
-        from fvcore.nn import FlopCountAnalysis, parameter_count
-
-        module = build_layer(layer).eval()
-        flops = FlopCountAnalysis(module, tuple(torch.zeros(1, *shape.sizes) for shape in layer.inputs))
-        flops.unsupported_ops_warnings(enabled=False)
-        by_operator = flops.by_operator()
-    return parameter_count(module)[""], round(sum(by_operator[name] for name in ("conv", "linear", "matmul", "bmm")))
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=str)

@@ -11,7 +11,7 @@ from dna_deploy.spaces.block import Cell
 from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.catalog.nats_size import WIDTHS, of_widths
 from dna_deploy.spaces.operations import Conv
-from dna_deploy.spaces.preactivated import DenseCell
+from dna_deploy.spaces.operations.preactivated import DenseCell
 from dna_deploy.spaces.scaling import Scaling, largest, scaled
 from dna_deploy.spaces.shapes import FeatureMap
 

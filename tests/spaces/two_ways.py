@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Operation
+from dna_deploy.spaces.operations.tokens import Add, Concatenate
 from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.shapes import FeatureMap, Shape
-from dna_deploy.spaces.token_operations import Add, Concatenate
 
 OPERATIONS: dict[str, Operation] = {operation.code: operation for operation in (Conv(3), MBConv(3, 2), MBConv(5, 1))}
 MEETINGS: dict[str, Operation] = {operation.code: operation for operation in (Add(), Concatenate())}

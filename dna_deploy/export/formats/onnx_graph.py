@@ -103,7 +103,10 @@ def _export(
 
 
 def fold_batch_norms(module: nn.Module) -> nn.Module:
-    """Folds each batch norm that follows a convolution in an `nn.Sequential` into it, in place; evaluation mode only."""
+    """Folds each batch norm that follows a convolution in an `nn.Sequential` into it, in place; evaluation mode only.
+
+    What is left becomes a scale and a shift.
+    """
     for child in module.children():
         fold_batch_norms(child)
     if isinstance(module, nn.Sequential):
@@ -111,7 +114,28 @@ def fold_batch_norms(module: nn.Module) -> nn.Module:
             conv, norm = module[index], module[index + 1]
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 module[index], module[index + 1] = fuse_conv_bn_eval(conv, norm), nn.Identity()
+    for name, child in module.named_children():
+        if isinstance(child, nn.BatchNorm2d):
+            setattr(module, name, _Affine(child))
     return module
+
+
+class _Affine(nn.Module):
+    """A batch norm at work, channel by channel."""
+
+    scale: torch.Tensor
+    shift: torch.Tensor
+
+    def __init__(self, norm: nn.BatchNorm2d) -> None:
+        super().__init__()
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        scale = norm.weight.detach() / (norm.running_var + norm.eps).sqrt()
+        self.register_buffer("scale", scale[:, None, None])
+        self.register_buffer("shift", (norm.bias.detach() - norm.running_mean * scale)[:, None, None])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.scale + self.shift
 
 
 def draw_shifts(module: nn.Module) -> None:

@@ -9,6 +9,7 @@ from dna_deploy.spaces.space import SearchSpace
 
 SPACES = {
     "mbconv": "dna_deploy.spaces.catalog.mbconv:MBCONV",
+    "mobile": "dna_deploy.spaces.catalog.mobile:MOBILE",
     "fashion": "dna_deploy.spaces.catalog.fashion:FASHION",
     "nats-size": "dna_deploy.spaces.catalog.nats_size:NATS_SIZE",
 }

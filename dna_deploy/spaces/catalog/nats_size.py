@@ -12,7 +12,7 @@ from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import Conv
-from dna_deploy.spaces.preactivated import DenseCell, NormHead, PreactivatedBlock
+from dna_deploy.spaces.operations.preactivated import DenseCell, NormHead, PreactivatedBlock
 from dna_deploy.spaces.shapes import FeatureMap
 
 WIDTHS = tuple(range(8, 65, 8))

@@ -52,6 +52,11 @@ class Place:
         return FeatureMap(self.out_channels, reduced(first.height, self.stride), reduced(first.width, self.stride))
 
     @property
+    def keeps_shape(self) -> bool:
+        """Whether the only input may be added to what is emitted."""
+        return self.stride == 1 and self.inputs[0].channels == self.out_channels
+
+    @property
     def _received(self) -> str:
         return "+".join(map(str, self.inputs))
 
@@ -118,10 +123,11 @@ class Pointwise(Operation):
         return (convolution(FeatureMap(at.feature_map.channels, output.height, output.width), output),)
 
     def has_residual(self, at: Place) -> bool:
-        return at.stride == 1 and at.feature_map.channels == at.out_channels
+        return at.keeps_shape
 
 
-def _squeeze_excite(features: FeatureMap, squeezed_channels: int) -> tuple[Step, ...]:
+def squeeze_excite(features: FeatureMap, squeezed_channels: int) -> tuple[Step, ...]:
+    """A gate for every channel, computed from their means (arXiv 1709.01507)."""
     wide, narrow = FeatureMap(features.channels, 1, 1), FeatureMap(squeezed_channels, 1, 1)
     return (
         convolution(wide, narrow, bias=True, batch_norm=False),
@@ -155,12 +161,12 @@ class MBConv(Operation):
         mixed = FeatureMap(hidden.channels, at.reduced.height, at.reduced.width)
         expand = (convolution(input, hidden),) if self.expansion != 1 else ()
         depthwise = convolution(hidden, mixed, self.kernel_size, groups=hidden.channels)
-        gate = _squeeze_excite(mixed, self.squeezed_channels(input.channels)) if self.se_ratio else ()
+        gate = squeeze_excite(mixed, self.squeezed_channels(input.channels)) if self.se_ratio else ()
         project = convolution(mixed, at.reduced)
         return (*expand, depthwise, *gate, project)
 
     def has_residual(self, at: Place) -> bool:
-        return at.stride == 1 and at.feature_map.channels == at.out_channels
+        return at.keeps_shape
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,21 @@ from dna_deploy.spaces.placed import PlacedLayer, kind_of
 MODULES = {
     "conv": "dna_deploy.nets.layers:conv",
     "pointwise": "dna_deploy.nets.layers:PointwiseLayer",
-    "mbconv": "dna_deploy.nets.layers:MBConvLayer",
+    "mbconv": "dna_deploy.nets.layers:mbconv",
     "head": "dna_deploy.nets.layers:HeadLayer",
-    "patches": "dna_deploy.nets.token_layers:PatchesLayer",
-    "attention": "dna_deploy.nets.token_layers:SelfAttentionLayer",
-    "feed_forward": "dna_deploy.nets.token_layers:FeedForwardLayer",
-    "add": "dna_deploy.nets.token_layers:AddLayer",
-    "concatenate": "dna_deploy.nets.token_layers:ConcatenateLayer",
-    "dense_cell": "dna_deploy.nets.preactivated_layers:DenseCellLayer",
-    "preactivated": "dna_deploy.nets.preactivated_layers:PreactivatedLayer",
-    "norm_head": "dna_deploy.nets.preactivated_layers:NormHeadLayer",
+    "patches": "dna_deploy.nets.layers.tokens:PatchesLayer",
+    "attention": "dna_deploy.nets.layers.tokens:SelfAttentionLayer",
+    "feed_forward": "dna_deploy.nets.layers.tokens:feed_forward",
+    "add": "dna_deploy.nets.layers.tokens:AddLayer",
+    "concatenate": "dna_deploy.nets.layers.tokens:ConcatenateLayer",
+    "token_head": "dna_deploy.nets.layers.tokens:TokenHeadLayer",
+    "uib": "dna_deploy.nets.layers.mobile:uib",
+    "fused_mbconv": "dna_deploy.nets.layers.mobile:fused_mbconv",
+    "mobile_attention": "dna_deploy.nets.layers.mobile:MobileAttentionLayer",
+    "pooled_head": "dna_deploy.nets.layers.mobile:pooled_head",
+    "dense_cell": "dna_deploy.nets.layers.preactivated:DenseCellLayer",
+    "preactivated": "dna_deploy.nets.layers.preactivated:PreactivatedLayer",
+    "norm_head": "dna_deploy.nets.layers.preactivated:NormHeadLayer",
 }
 """Kind of operation -> what builds its module from a `PlacedLayer`. Others: entry points ``dna_deploy.modules``."""
 
@@ -33,6 +38,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": lambda: nn.ReLU(inplace=True),
     "relu6": lambda: nn.ReLU6(inplace=True),
     "hardswish": lambda: nn.Hardswish(inplace=True),
+    "gelu": nn.GELU,
     "none": nn.Identity,
 }
 
@@ -74,39 +80,44 @@ def conv(layer: PlacedLayer) -> nn.Module:
 class SqueezeExcite(nn.Module):
     """Scales channels by a gate computed from their means."""
 
-    def __init__(self, channels: int, squeezed_channels: int, act: str) -> None:
+    def __init__(self, channels: int, squeezed_channels: int, act: str, gate: nn.Module | None = None) -> None:
         super().__init__()
         self.reduce = nn.Conv2d(channels, squeezed_channels, 1)
         self.act = activation(act)
         self.expand = nn.Conv2d(squeezed_channels, channels, 1)
+        self.gate = gate or nn.Sigmoid()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         gate = self.expand(self.act(self.reduce(x.mean((2, 3), keepdim=True))))
-        scaled: torch.Tensor = x * gate.sigmoid()
+        scaled: torch.Tensor = x * self.gate(gate)
         return scaled
 
 
-class MBConvLayer(nn.Module):
-    """Mobile inverted bottleneck with its residual (see `MBConv`)."""
+class Residual(nn.Module):
+    """Layers in a row, and their input added where a layer keeps it."""
 
-    def __init__(self, layer: PlacedLayer) -> None:
+    def __init__(self, layer: PlacedLayer, *body: nn.Module) -> None:
         super().__init__()
-        operation = layer.operation
-        assert isinstance(operation, MBConv)
-        inside, act = layer.input.channels * operation.expansion, operation.activation
-        steps: list[nn.Module] = []
-        if operation.expansion != 1:
-            steps.append(conv_bn(layer.input.channels, inside, act=act))
-        steps.append(conv_bn(inside, inside, operation.kernel_size, layer.stride, groups=inside, act=act))
-        if operation.se_ratio:
-            steps.append(SqueezeExcite(inside, operation.squeezed_channels(layer.input.channels), act))
-        steps.append(conv_bn(inside, layer.out_channels))
-        self.body = nn.Sequential(*steps)
+        self.body = nn.Sequential(*body)
         self.has_residual = layer.has_residual
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y: torch.Tensor = self.body(x)
         return x + y if self.has_residual else y
+
+
+def mbconv(layer: PlacedLayer) -> nn.Module:
+    """Mobile inverted bottleneck with its residual (see `MBConv`)."""
+    operation = layer.operation
+    assert isinstance(operation, MBConv)
+    inside, act = layer.input.channels * operation.expansion, operation.activation
+    steps: list[nn.Module] = []
+    if operation.expansion != 1:
+        steps.append(conv_bn(layer.input.channels, inside, act=act))
+    steps.append(conv_bn(inside, inside, operation.kernel_size, layer.stride, groups=inside, act=act))
+    if operation.se_ratio:
+        steps.append(SqueezeExcite(inside, operation.squeezed_channels(layer.input.channels), act))
+    return Residual(layer, *steps, conv_bn(inside, layer.out_channels))
 
 
 class PointwiseLayer(nn.Module):

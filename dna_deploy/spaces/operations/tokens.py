@@ -7,30 +7,39 @@ from dataclasses import dataclass
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.operations import Operation, Place
 from dna_deploy.spaces.shapes import FeatureMap, Shape, Tokens
-from dna_deploy.spaces.step import Step, convolution, layer_norm, linear
+from dna_deploy.spaces.step import Step, attention, convolution, layer_norm, linear
 
 
 @dataclass(frozen=True)
 class Patches(Operation):
-    """An image cut into squares of ``size`` pixels, each mapped to a token; a learned vector a place is added."""
+    """An image cut into squares of ``size`` pixels, each mapped to a token; a learned vector a place is added.
+
+    Before them stand ``class_tokens`` tokens that are learned, for the head to read.
+    """
 
     size: int
+    class_tokens: int = 0
 
     @property
     def code(self) -> str:
-        return f"patches{self.size}"
+        return f"patches{self.size}" + (f".{self.class_tokens}" if self.class_tokens else "")
 
     def output(self, at: Place) -> Tokens:
         grid = self._grid(at)
-        return Tokens(grid.height * grid.width, at.out_channels)
+        return Tokens(self.class_tokens + grid.height * grid.width, at.out_channels)
 
     def steps(self, at: Place) -> tuple[Step, ...]:
         grid, tokens = self._grid(at), self.output(at)
         cut = convolution(at.feature_map, grid, self.size, bias=True, batch_norm=False)
-        return cut, Step((grid,), tokens, weights=tokens.elements)
+        return cut, Step((grid,), tokens, weights=tokens.elements + self.class_tokens * tokens.channels)
 
     def _grid(self, at: Place) -> FeatureMap:
         image = at.feature_map
+        if image.height % self.size or image.width % self.size:
+            raise UsageError(
+                f"patches of {self.size} pixels do not divide images of {image.height}x{image.width}",
+                f"take a resolution that is a multiple of {self.size}",
+            )
         return FeatureMap(at.out_channels, image.height // self.size, image.width // self.size)
 
 
@@ -50,15 +59,8 @@ class SelfAttention(Operation):
         return at.tokens
 
     def steps(self, at: Place) -> tuple[Step, ...]:
-        x, triple = at.tokens, Tokens(at.tokens.length, 3 * at.tokens.channels)
-        scores = FeatureMap(self.heads, x.length, x.length)
-        return (
-            layer_norm(x),
-            linear(x, triple.channels),
-            Step((triple,), scores, macs=x.length * x.elements),  # queries by keys
-            Step((triple, scores), x, macs=x.length * x.elements),  # scores by values
-            linear(x, x.channels),
-        )
+        x = at.tokens
+        return layer_norm(x), linear(x, 3 * x.channels), *attention(x, x, x, self.heads), linear(x, x.channels)
 
     def has_residual(self, at: Place) -> bool:
         return True

@@ -1,13 +1,14 @@
-"""Operations on tokens, and on several tensors, as torch modules: see `dna_deploy.spaces.token_operations`."""
+"""Operations on tokens, and on several tensors, as torch modules: see `dna_deploy.spaces.operations.tokens`."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
 
-from dna_deploy.nets.layers import conv_bn
+from dna_deploy.nets.layers import Residual, conv_bn
+from dna_deploy.spaces.operations.heads import TokenHead
+from dna_deploy.spaces.operations.tokens import Concatenate, FeedForward, Patches, SelfAttention
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.token_operations import Concatenate, FeedForward, Patches, SelfAttention
 
 
 class PatchesLayer(nn.Module):
@@ -19,10 +20,15 @@ class PatchesLayer(nn.Module):
         size = layer.operation.size
         self.cut = nn.Conv2d(layer.place.feature_map.channels, layer.out_channels, size, size)
         self.places = nn.Parameter(torch.empty(layer.output.sizes))
-        nn.init.trunc_normal_(self.places, std=0.02)
+        first = torch.empty(layer.operation.class_tokens, layer.out_channels)
+        self.first = nn.Parameter(first) if len(first) else None
+        for learned in self.parameters(recurse=False):
+            nn.init.trunc_normal_(learned, std=0.02)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         tokens: torch.Tensor = self.cut(x).flatten(2).transpose(1, 2)
+        if self.first is not None:
+            tokens = torch.cat((self.first.expand(len(x), -1, -1), tokens), 1)
         return tokens + self.places
 
 
@@ -47,22 +53,28 @@ class SelfAttentionLayer(nn.Module):
         return x + left
 
 
-class FeedForwardLayer(nn.Module):
+def feed_forward(layer: PlacedLayer) -> nn.Module:
     """Tokens ``(batch, length, channels)`` to tokens ``(batch, length, out_channels)``."""
+    channels = layer.input.channels
+    assert isinstance(layer.operation, FeedForward)
+    inside = channels * layer.operation.expansion
+    linear = nn.Linear(channels, inside), nn.GELU(), nn.Linear(inside, layer.out_channels)
+    return Residual(layer, nn.LayerNorm(channels), *linear)
+
+
+class TokenHeadLayer(nn.Module):
+    """Tokens ``(batch, length, channels)`` to class scores ``(batch, classes)``; see `TokenHead`."""
 
     def __init__(self, layer: PlacedLayer) -> None:
         super().__init__()
-        channels = layer.input.channels
-        assert isinstance(layer.operation, FeedForward)
-        inside = channels * layer.operation.expansion
-        self.body = nn.Sequential(
-            nn.LayerNorm(channels), nn.Linear(channels, inside), nn.GELU(), nn.Linear(inside, layer.out_channels)
-        )
-        self.has_residual = layer.has_residual
+        assert isinstance(layer.operation, TokenHead)
+        self.is_mean = layer.operation.token == "mean"
+        self.norm = nn.LayerNorm(layer.input.channels)
+        self.classifier = nn.Linear(layer.input.channels, layer.out_channels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y: torch.Tensor = self.body(x)
-        return x + y if self.has_residual else y
+        scores: torch.Tensor = self.classifier(self.norm(x.mean(1) if self.is_mean else x[:, 0]))
+        return scores
 
 
 class AddLayer(nn.Module):

@@ -1,4 +1,4 @@
-"""Modules of the layers of NATS-Bench (see `dna_deploy.spaces.preactivated`)."""
+"""Modules of the layers of NATS-Bench (see `dna_deploy.spaces.operations.preactivated`)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from dna_deploy.nets.layers import conv_bn
+from dna_deploy.spaces.operations.preactivated import PreactivatedBlock
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.preactivated import PreactivatedBlock
 
 
 class DenseCellLayer(nn.Module):
