@@ -20,6 +20,7 @@ from dna_deploy.targets.target import Precision
 
 _CHOICE = "from the smallest to the largest"
 """How networks are chosen: kits that were made otherwise do not serve again."""
+_OF_FEW = "few, some left to fit on"
 
 
 def cached_kit(
@@ -34,7 +35,9 @@ def cached_kit(
     folder: Path | None = None,
 ) -> ProbeKit:
     """The kit of a space, from the cache where it is there and whole."""
-    settings = (_CHOICE, identity_of(space), seed, calibration_networks, validation_networks, batch, precision)
+    size = space.size()
+    choice = _OF_FEW if size and size < calibration_networks + validation_networks else _CHOICE
+    settings = (choice, identity_of(space), seed, calibration_networks, validation_networks, batch, precision)
     versions = (__version__, KitManifest.SCHEMA_VERSION, torch.__version__, onnx.__version__)
     name = digest_of(repr((settings, versions)).encode()).partition(":")[2][:24]
     path = (folder or cache_folder("kits")) / f"{space.name}-{name}.kit"
