@@ -46,7 +46,7 @@ $(VENV)/.installed: pyproject.toml
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || \
 		{ command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv $(VENV); } || \
 		{ echo "error: cannot make a virtual environment; install python3-venv" >&2; exit 1; }
-	$(BIN)/pip install --quiet --editable '.[train,report,blackbox,openvino,tensorrt-rtx,docs,dev]'
+	$(BIN)/pip install --quiet --editable '.[train,report,blackbox,ray,openvino,tensorrt-rtx,docs,dev]'
 	touch $@
 
 # Debian carries the images; elsewhere torchvision downloads the same files on first use.

@@ -1,4 +1,4 @@
-"""What type checkers read of `dna_deploy.api`, whose names are loaded late. A test compares the two."""
+"""What type checkers read of `dna_deploy.api`, whose names are loaded late: the one list of them."""
 
 from dna_deploy.data.config import DataConfig as DataConfig
 from dna_deploy.data.splits import ImageData as ImageData

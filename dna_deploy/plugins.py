@@ -22,6 +22,7 @@ EXTRAS = {
     "tensorrt": "tensorrt",
     "tensorrt_rtx": "tensorrt-rtx",
     "pymoo": "blackbox",
+    **dict.fromkeys(("ray", "grpc"), "ray"),
 }
 """Package -> the extra of dna-deploy that installs it."""
 

@@ -6,6 +6,7 @@ import inspect
 import json
 from collections.abc import Iterator
 from importlib import import_module
+from itertools import groupby
 from typing import Any
 
 import click
@@ -220,8 +221,8 @@ def api_page() -> str:
         "`import dna_deploy.api as dna` gives these names; nothing is loaded before it is used. A name that is not listed here",
         "may change in any version. The notebook `examples/journey.ipynb` uses most of them.", "",
     ]  # fmt: skip
-    for module, names in api._PLACES.items():
-        lines += [f"## {module}", ""]
+    for module, names in groupby(api._MODULES, api._MODULES.__getitem__):
+        lines += [f"## {module.removeprefix('dna_deploy.')}", ""]
         for name in names:
-            lines += [f"::: dna_deploy.{module}.{name}", ""]
+            lines += [f"::: {module}.{name}", ""]
     return "\n".join(lines)

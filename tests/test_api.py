@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import dna_deploy.api as dna
-
-
-def names_for_type_checkers() -> dict[str, str]:
-    """Name -> module, from the stub beside the module."""
-    tree = ast.parse(Path(dna.__file__).with_suffix(".pyi").read_text())
-    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
-    return {str(one.asname): str(node.module).removeprefix("dna_deploy.") for node in imports for one in node.names}
-
-
-def test_type_checkers_see_the_names_that_are_there() -> None:
-    assert names_for_type_checkers() == dna._MODULES
 
 
 @pytest.mark.slow

@@ -14,11 +14,11 @@ from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.teachers.teacher import load_teacher
 from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.rating import rate_space
+from dna_deploy.rating.raters.dna.second_stage import StitchedStage
 from dna_deploy.rating.raters.dna.work import BlockWork, block_work
 from dna_deploy.rating.raters.one_shot.config import OneShotConfig
 from dna_deploy.rating.raters.one_shot.rater import OneShot
 from dna_deploy.rating.raters.one_shot.training import one_shot_work
-from dna_deploy.rating.refine import refine
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
@@ -126,7 +126,8 @@ def _within(workshop: Workshop, budget_s: float, tell: Callable[[str], None]) ->
     outcome = search(space, workshop.ratings, [table], limits, top=SHORTLIST, prefer_cheaper=False)
     yield "searched by block ratings", outcome.network(space)
     shortlist = [space.parse(network.architecture) for network in (outcome.best, *outcome.others)]
-    yield "searched and refined", space.parse(refine([workshop.blocks], workshop.ratings, shortlist).networks[0].architecture)
+    stage = StitchedStage([workshop.blocks], workshop.ratings)
+    yield "searched and refined", space.parse(stage.refine(shortlist).networks[0].architecture)
     assert outcome.largest is not None
     yield "largest that fits", space.parse(outcome.largest.architecture)
     yield "chosen by SPOS", _by_one_shot(workshop, limits, budget_s, tell).network(space)

@@ -13,6 +13,7 @@ from dna_deploy.cli.commands import (
     calibrate,
     evolve,
     export,
+    fit,
     front,
     kit,
     portfolio,
@@ -28,6 +29,7 @@ from dna_deploy.cli.commands import (
     targets,
     teachers,
     train,
+    units,
     verify,
 )
 from dna_deploy.cli.console import be_quiet, complain
@@ -51,6 +53,7 @@ _COMMANDS: dict[str, typer.Typer | Callable[..., None]] = {
     "search": search.app, "front": front.front, "portfolio": portfolio.portfolio, "refine": refine.refine,
     "rank-check": rank_check.rank_check, "train": train.train, "profile": profile.profile, "kit": kit.kit,
     "targets": targets.targets, "tables": tables.app, "export": export.export, "verify": verify.verify,
+    "units": units.units, "fit": fit.fit,
 }  # fmt: skip
 for _name, _command in _COMMANDS.items():
     if isinstance(_command, typer.Typer):

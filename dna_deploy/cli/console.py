@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from tabulate import tabulate
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
 JSON_SCHEMA_VERSION = 1
@@ -38,6 +40,12 @@ def note(text: str) -> None:
     """A remark, a warning or a next step, on standard error; not said when quiet."""
     if not is_quiet():
         complain(text)
+
+
+def note_new(folder: Path) -> None:
+    """Says that a folder is made together with those above it, as a mistyped place would be."""
+    if not folder.parent.exists():
+        note(f"making the folder {folder}")
 
 
 def complain(text: str) -> None:

@@ -33,6 +33,11 @@ OUTPUTS: Mapping[str, Mapping[str, str]] = {
         "models": "array: one object a written file: `model`, `card_file`, and the content of its model card",
         "refused": "array: formats that were not delivered: `format`, `reason`",
     },
+    "fit": {
+        "folder": "string: where the model, its plain code and its card lie",
+        "card": "fitted-model: what came of it",
+        "is_kept": "boolean: whether the budget is kept",
+    },
     "front": {
         "axes": "array: the costs, by name",
         "epsilon": "number: the front is exact up to this factor of a cost; 0 is exact",
@@ -157,6 +162,19 @@ OUTPUTS: Mapping[str, Mapping[str, str]] = {
     },
     "teachers": {"teachers": "array: `teacher`, `weights`, `ready`, `why`"},
     "train": {"record": "string: the trained network's record", "trained": "trained-network: what it says"},
+    "units": {
+        "model": "string: its name",
+        "input": "string: what images are",
+        "units": "array: `path`, `class`, `input`, `output`, `stage`, `is_cut`, `seconds`, `share`, `may`, `reasons`",
+        "refused": "array: modules of several layers that are no units: `path`, `reason`",
+        "timed_with": "string: the runtime",
+        "threads": "integer: of the processor",
+        "rounds": "integer: runs that times are medians of",
+        "whole_s": "number: the original",
+        "rest_s": "number: of it, outside all units",
+        "fastest_s": "number: with the cheapest module of the same shapes in the place of every unit that may change",
+        "replaceable_share": "number: of the original's time, in units that may change",
+    },
     "verify": {
         "model": "string: the file",
         "model_digest": "string: of its bytes",

@@ -4,6 +4,7 @@ Name a subclass ``Test...``, set what it is about, and pytest collects it; pytes
 """
 
 from dna_deploy.contracts.dataset import DatasetContract
+from dna_deploy.contracts.executor import ExecutorContract
 from dna_deploy.contracts.export_format import FormatContract
 from dna_deploy.contracts.judge import JudgeContract
 from dna_deploy.contracts.module import ModuleContract
@@ -18,6 +19,7 @@ from dna_deploy.contracts.teacher import TeacherContract
 __all__ = [
     "ChainContract",
     "DatasetContract",
+    "ExecutorContract",
     "FormatContract",
     "JudgeContract",
     "ModuleContract",

@@ -18,10 +18,10 @@ from dna_deploy.contracts.tiny import is_refused
 from dna_deploy.errors import DnaDeployError, UsageError
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.files import Part, digest_of
-from dna_deploy.records.values import read_values
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.values import read_values
 
 if TYPE_CHECKING:
     import torch

@@ -31,7 +31,7 @@ _AT_ONCE = 64
 """Images that a unit is run on at once, each with another channel changed."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ChannelGroup:
     """Hidden channels of one kind. An *atom* is the least that can be taken out: a channel, a head, a group of channels."""
 

@@ -51,6 +51,10 @@ class UnitNetwork:
         """In the order in which they run."""
         return tuple(unit for unit, _ in self._units.values())
 
+    def call(self, path: str) -> Call:
+        """How the network calls a unit."""
+        return self._units[path][1]
+
     def module(self, path: str) -> nn.Module:
         """A copy of a unit as a module of ``(batch, *input.sizes)`` alone, with the weights of the network."""
         unit, call = self._units[path]
@@ -65,7 +69,7 @@ class UnitNetwork:
         """A copy of the network with modules of one tensor in the places of units; these modules themselves, not copies."""
         memo: dict[int, Any] = {}
         for path in modules:  # what is replaced needs no copy
-            for module in self._replaced_modules(path):
+            for module in self.parts(path):
                 memo[id(module)] = nn.Identity()
         network = copy.deepcopy(self.network, memo)
         for path, module in modules.items():
@@ -74,13 +78,15 @@ class UnitNetwork:
                 network.set_submodule(path, Replacement(module, call))
                 continue
             parent, first, end = unit.span
+            row = network.get_submodule(parent)
             for number in range(first, end):
-                network.set_submodule(f"{parent}.{number}", module if number == first else nn.Identity())
+                row.set_submodule(str(number), module if number == first else nn.Identity())
         return network
 
-    def _replaced_modules(self, path: str) -> list[nn.Module]:
+    def parts(self, path: str) -> list[nn.Module]:
+        """The modules of the network that make a unit, in their order."""
         unit, _ = self._units[path]
         if unit.span is None:
             return [self.network.get_submodule(path)]
         parent, first, end = unit.span
-        return [self.network.get_submodule(f"{parent}.{number}") for number in range(first, end)]
+        return list(self.network.get_submodule(parent).children())[first:end]

@@ -27,9 +27,16 @@ _BATCH = 2
 
 @dataclass(frozen=True)
 class Found:
-    """The units of a network, and the modules of several layers that are none, with the reason."""
+    """The units of a network.
+
+    Attributes:
+        network: Gives them out, and takes others in.
+        share: Of the network's work, roughly its multiply-accumulates, what is done in units.
+        refused: Modules of several layers that are no units, each with the reason.
+    """
 
     network: UnitNetwork
+    share: float
     refused: tuple[tuple[str, str], ...]
 
 
@@ -56,7 +63,8 @@ def find_units(network: nn.Module, input: FeatureMap) -> Found:
         )
     units = _staged([part.unit for part in ordered])
     found = {unit.path: (unit, part.call) for unit, part in zip(units, ordered, strict=True)}
-    return Found(UnitNetwork(network, found), tuple(finder.refused))
+    share = sum(map(finder.work_of, found)) / max(1, sum(finder.work_of(name) for name, _ in network.named_children()))
+    return Found(UnitNetwork(network, found), share, tuple(finder.refused))
 
 
 def check_answers(network: nn.Module, images: torch.Tensor, answers: object) -> None:
@@ -89,6 +97,7 @@ class _Finder:
         self.network, self.images, self.answers = network, images, answers
         self.calls, self.others, self.input = calls, others, input
         self.refused: list[tuple[str, str]] = []
+        self.cuts: dict[str, bool] = {}
         self.work = _work(network, calls)
 
     def inside(self, path: str, module: nn.Module) -> list[_Part]:
@@ -103,11 +112,11 @@ class _Finder:
         return parts
 
     def _stands_for(self, path: str, module: nn.Module, parts: list[_Part], *, is_row: bool) -> bool:
-        if self._work(path) * _SHARE > sum(self._work(part.path) for part in parts):
+        if self.work_of(path) * _SHARE > sum(self.work_of(part.path) for part in parts):
             return False
-        return is_row or len(parts) > 1 or self._work(parts[0].path) < self._work(path)
+        return is_row or len(parts) > 1 or self.work_of(parts[0].path) < self.work_of(path)
 
-    def _work(self, path: str) -> int:
+    def work_of(self, path: str) -> int:
         row, _, last = path.rpartition(".")
         first, is_row, end = last.partition(":")
         names = [f"{row}.{number}" for number in range(int(first), int(end))] if is_row else [path]
@@ -136,8 +145,21 @@ class _Finder:
         return _Part(Unit(path, kind, received, emitted, 0, is_cut, may, reasons), call, calls.order)
 
     def _is_cut(self, path: str) -> bool:
+        """Whether the answers follow from what comes out there, whatever images the network is given."""
+        if path not in self.cuts:
+            row = path.rpartition(".")[0]
+            if row in self.calls and type(self.network.get_submodule(row)) is nn.Sequential:  # it hands on what comes out
+                self.cuts[path] = self._is_cut(row)
+            else:
+                self.cuts[path] = self._determines(path)
+        return self.cuts[path]
+
+    def _determines(self, path: str) -> bool:
+        output = self.calls[path].output
+        if not isinstance(output, torch.Tensor):
+            return False
         try:
-            answers = scores_from(self.network, path, self.calls[path].output.clone(), self.images)
+            answers = scores_from(self.network, path, output.clone(), self.images)
         except RuntimeError:
             return False
         return torch.equal(answers, self.answers)
@@ -211,7 +233,7 @@ def shape_of(tensor: torch.Tensor, input: FeatureMap) -> Shape | None:
 def _changes(received: Shape, emitted: Shape) -> tuple[tuple[Change, ...], tuple[tuple[Change, str], ...]]:
     if received == emitted:
         return ("skip", "width", "operation"), ()
-    return ("width", "operation"), (("skip", f"it turns {received} into {emitted}"),)
+    return ("width", "operation"), (("skip", "it changes the shape"),)
 
 
 def _staged(units: list[Unit]) -> list[Unit]:

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated, Literal, ParamSpec, TypeVar
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from dna_deploy.errors import DependencyError, UsageError
+from dna_deploy.executors.executor import Demand, Executor, find_executor
 from dna_deploy.records.files import Part
 from dna_deploy.units import Bytes
 
@@ -31,7 +32,11 @@ class Compute(Part):
     """The device, the processes and threads, the precision of training, and how often to save."""
 
     device: str = Field("cpu", description="where: cpu, cuda, or cuda:1; with cuda every process has a GPU of its own")
-    jobs: int = Field(1, ge=1, description="processes over which blocks are spread; with cuda, over all GPUs as well")
+    on: str = Field(
+        "processes",
+        description="where tasks run that need not wait for each other: here, processes, ray:local, ray://HOST:PORT",
+    )
+    jobs: int = Field(1, ge=1, description="processes for such tasks; with cuda, over all GPUs; a cluster has its own number")
     threads: int = Field(1, ge=1, description="a process; two or more are slower than one on a busy machine")
     workers: int = Field(0, ge=0, description="threads that prepare batches ahead; 0 prepares each when it is needed")
     precision: TrainingPrecision = Field(
@@ -58,6 +63,11 @@ class Compute(Part):
             raise DependencyError(f"device {name!r} is not here: torch finds no CUDA GPU", "leave --device at cpu")
         return name
 
+    @model_validator(mode="after")
+    def _is_a_place(self) -> Compute:
+        find_executor(self.on, self._demand)
+        return self
+
     @property
     def rounding(self) -> str:
         """What rounds otherwise than plain 32-bit arithmetic does; empty for the defaults."""
@@ -68,13 +78,32 @@ class Compute(Part):
         }
         return " ".join(name for name, is_so in said.items() if is_so)
 
-    def for_process(self, number: int) -> Compute:
-        """The same for one of several processes on this machine: plain ``cuda`` becomes a GPU of its own."""
-        if self.device != "cuda":
-            return self
-        import torch
+    @property
+    def is_spread(self) -> bool:
+        """Whether tasks run anywhere else than in this process."""
+        return self.on not in ("here", "processes") or (self.on == "processes" and self.jobs > 1)
 
-        return self.model_copy(update={"device": f"cuda:{number % torch.cuda.device_count()}"})
+    @property
+    def executor(self) -> Executor:
+        """Where tasks run that know nothing of each other."""
+        return find_executor(self.on, self._demand)
+
+    @property
+    def _demand(self) -> Demand:
+        return Demand(self.jobs, self.threads, int(self.device != "cpu"))
+
+    def check_answers(self) -> None:
+        """Raises `UsageError` where nobody answers at the place where tasks are to run, before anything is computed."""
+        assert self.executor.slots
+
+    def for_worker(self, number: int) -> Compute:
+        """The same for one of several workers on a machine: ``cuda`` becomes a GPU of its own; nothing is spread again."""
+        alone: dict[str, object] = {"on": "here", "jobs": 1}
+        if self.device == "cuda":
+            import torch
+
+            alone["device"] = f"cuda:{number % torch.cuda.device_count()}"
+        return self.model_copy(update=alone)
 
     def autocast(self) -> AbstractContextManager[object]:
         """Inside, matrix products and convolutions run in `precision`; losses and statistics stay in 32 bits."""

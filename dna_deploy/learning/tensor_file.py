@@ -46,10 +46,16 @@ class TensorFile:
             )
         try:
             with safe_open(path, framework="pt") as file:
-                facts = json.loads((file.metadata() or {}).get(_FACTS, "{}"))
-                return cls({name: file.get_tensor(name) for name in file.keys()}, facts)  # noqa: SIM118  (not a dict)
+                return cls({name: file.get_tensor(name) for name in file.keys()}, read_facts(path))  # noqa: SIM118  (not a dict)
         except (SafetensorError, ValueError) as error:
             raise UsageError(f"{what} {path} is not a safetensors file: {error}", "it is damaged; make it again") from error
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """The facts of a safetensors file, none if it is not ours; no tensor is read. Raises `SafetensorError` where it is none."""
+    with safe_open(path, framework="pt") as file:
+        facts: dict[str, Any] = json.loads((file.metadata() or {}).get(_FACTS, "{}"))
+        return facts
 
 
 def file_digest(path: Path, what: str = "checkpoint") -> str:

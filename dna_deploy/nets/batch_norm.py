@@ -29,9 +29,10 @@ def batch_statistics(module: nn.Module) -> Iterator[None]:
 
 
 @torch.no_grad()
-def estimate_statistics(network: nn.Module, batches: Iterable[torch.Tensor]) -> None:
-    """Gathers the running statistics of all batch norms anew, as plain means over ``batches``; weights stay."""
-    norms = [norm for norm in network.modules() if isinstance(norm, _BatchNorm) and norm.track_running_stats]
+def estimate_statistics(network: nn.Module, batches: Iterable[torch.Tensor], only: Iterable[nn.Module] | None = None) -> None:
+    """Gathers the running statistics of all batch norms (or ``only`` some) anew, as plain means over ``batches``."""
+    parts = network.modules() if only is None else only
+    norms = [norm for norm in parts if isinstance(norm, _BatchNorm) and norm.track_running_stats]
     momenta = [norm.momentum for norm in norms]
     network.eval()
     try:

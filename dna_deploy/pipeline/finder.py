@@ -42,11 +42,7 @@ class Answer:
     @property
     def outcome(self) -> SearchOutcome:
         """The answer, with its shortlist in the order of whole networks."""
-        if self.refinement is None:
-            return self.by_sum
-        from dna_deploy.rating.refine import reordered  # with torch, which a search by block ratings does without
-
-        return reordered(self.by_sum, self.refinement)
+        return self.refinement.reorder(self.by_sum) if self.refinement else self.by_sum
 
 
 @dataclass(frozen=True)

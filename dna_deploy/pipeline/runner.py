@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol, TypeAlias
 
-from filelock import FileLock, Timeout
 from pydantic import Field
 
 from dna_deploy.errors import TableError, UsageError
 from dna_deploy.plugins import suggest
 from dna_deploy.progress import OnProgress, Progress
-from dna_deploy.records.files import Provenance, Record, digest_of, make_folder, read_bytes
+from dna_deploy.records.files import Provenance, Record, digest_of, read_bytes
+from dna_deploy.records.folder_lock import folder_lock
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ def run_stages(
         UsageError: an unknown stage name, or another process runs in the folder.
     """
     forced = _forced(stages, start_from, only)
-    with run_lock(folder):
+    with folder_lock(folder):
         on_event(plan(stages, folder, start_from=start_from, only=only))
         for stage in stages:
             if only not in (None, stage.name):
@@ -192,25 +191,6 @@ def judge(stage: Stage, folder: Path, *, is_plan: bool = False) -> Verdict:
 def seconds_of(stage: Stage, folder: Path) -> float:
     """How long a finished stage took, in the run that finished it."""
     return FinishedStage.read(_record_path(folder, stage)).seconds
-
-
-@contextmanager
-def run_lock(folder: Path) -> Iterator[None]:
-    """Keeps a second process out of a run folder. The system drops the lock of a process that dies."""
-    try:
-        make_folder(folder)
-        lock = FileLock(folder / ".lock", timeout=0)
-        lock.acquire()
-    except Timeout:
-        raise UsageError(f"another run is at work in {folder}", "wait for it, or choose another folder with --folder") from None
-    except OSError as error:
-        raise UsageError(
-            f"cannot write to {folder}: {error.strerror or error}", "choose another folder with --folder"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _run(stage: Stage, folder: Path, why: str, on_event: OnEvent) -> None:

@@ -27,9 +27,9 @@ from dna_deploy.records.rating_run import RatingRun
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.refinement import Refinement
 from dna_deploy.records.score import Score
-from dna_deploy.records.values import read_values
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.chain import ChainSpace, as_chain
+from dna_deploy.values import read_values
 
 
 @runtime_checkable
@@ -155,21 +155,21 @@ def make_rater(
         UsageError: the inputs do not fit the rater or each other.
     """
     kind, compute = load_rater(method), compute or Compute()
-    check_needs(method, kind.needs, has_teacher=teacher is not None, jobs=compute.jobs)
+    check_needs(method, kind.needs, has_teacher=teacher is not None, is_spread=compute.is_spread)
     if kind.needs.labels:
         space = space.with_head(space.head_for(len(data.classes)))
     work: RatingWork[Part, Any] = RatingWork.of(method, space, teacher, data, config, folder, compute)
     return kind(replace(work, folder=folder / f"{kind.folder_name}-{work.short_name}") if own_folder else work)
 
 
-def check_needs(method: str, needs: Needs, *, has_teacher: bool, jobs: int) -> None:
+def check_needs(method: str, needs: Needs, *, has_teacher: bool, is_spread: bool) -> None:
     """Raises `UsageError` for a teacher or processes that a rater has no use for, or a teacher that it lacks."""
     if has_teacher and not needs.teacher:
         raise UsageError(f"method {method} has no teacher", "leave out the teacher and its settings, or take another method")
     if needs.teacher and not has_teacher:
         raise UsageError(f"method {method} needs a teacher", "name one, or take another method")
-    if jobs > 1 and not needs.processes:
-        raise UsageError(f"method {method} runs in one process, not in {jobs}", "take one job")
+    if is_spread and not needs.processes:
+        raise UsageError(f"method {method} runs in one process, not in several", "leave out --jobs and --on")
 
 
 def open_rater(folder: Path, offering: type[RaterT], compute: Compute | None = None) -> RaterT:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from dna_deploy.records.files import Migration, Part, Provenance
+from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.records.space_record import SpaceRecord
 
 
@@ -69,3 +70,13 @@ class Refinement(SpaceRecord):
     )
     ranked_by: tuple[str, ...] = Field(description="whose ranks are averaged: fields of the networks")
     networks: tuple[RefinedNetwork, ...] = Field(min_length=1)
+
+    def reorder(self, outcome: SearchOutcome) -> SearchOutcome:
+        """The outcome with its shortlist in the order of this stage."""
+        shortlist = {network.architecture: network for network in (outcome.best, *outcome.others)}
+        best, *others = (shortlist[network.architecture] for network in self.networks)
+        chosen = best.architecture.split("/")
+        reasons = tuple(reason for reason in outcome.blocks if reason.choice in chosen)  # the others explain another network
+        demands = tuple(demand.model_copy(update={"found": best.amount(demand)}) for demand in outcome.constraints)
+        update = {"constraints": demands, "best": best, "others": tuple(others), "blocks": reasons}
+        return outcome.model_copy(update={**update, "ties": ()})  # ties are of block sums

@@ -7,9 +7,6 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
 
 from dna_deploy.errors import UsageError
 from dna_deploy.plugins import suggest
@@ -17,8 +14,7 @@ from dna_deploy.targets.machine import all_processors, processors_of, usable_pro
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
 from dna_deploy.texts import decode_text
-
-_Model = TypeVar("_Model", bound=BaseModel)
+from dna_deploy.values import read_values
 
 TARGET_FILE = "target.toml"
 DEFAULT_TARGET = "cpu-1thread"
@@ -71,8 +67,8 @@ def read_target(path: Path) -> TargetFile:
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"cannot read {path}: {error}") from error
     sampling = body.pop("sampling", {})
-    target = _validated(Target, {"name": path.parent.resolve().name, **body}, path, "")
-    return TargetFile(target, _validated(SamplingPlan, sampling, path, "sampling."))
+    target = read_values(Target, {"name": path.parent.resolve().name, **body}, str(path))
+    return TargetFile(target, read_values(SamplingPlan, sampling, str(path), "sampling."))
 
 
 def target_toml(target: Target, plan: SamplingPlan) -> str:
@@ -110,17 +106,3 @@ def check_target(target: Target) -> None:
         )
     if len(set(pin)) < target.threads:
         raise UsageError(f"target {target.name!r} pins {target.threads} threads to {len(set(pin))} processors {list(pin)}")
-
-
-def _validated(kind: type[_Model], values: Any, path: Path, prefix: str) -> _Model:
-    if not isinstance(values, dict):
-        raise UsageError(f"{path}: {prefix.rstrip('.')} is not a table of settings")
-    for name in values:
-        if name not in kind.model_fields:
-            raise UsageError(f"{path} has an unknown key {prefix + name!r}", suggest(name, tuple(kind.model_fields)))
-    try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = prefix + ".".join(map(str, first["loc"]))
-        raise UsageError(f"{path}: {place} = {first['input']!r}: {first['msg']}") from error

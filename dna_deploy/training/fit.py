@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -22,7 +22,6 @@ from dna_deploy.learning.processes import Processes
 from dna_deploy.learning.state import TrainingState
 from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.learning.train import TrainingPlan, train
-from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import OnProgress
 from dna_deploy.records.score import Metrics
 from dna_deploy.tasks.classification import Classification
@@ -34,6 +33,13 @@ from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.schedule import learning_rates, make_optimiser
 
 _PRECISIONS = {"off": "float32", "bf16": "bfloat16", "fp16": "float16"}
+
+
+class SoftAnswers(Protocol):
+    """Whoever gives soft answers, such as a teacher."""
+
+    def scores(self, images: torch.Tensor) -> torch.Tensor:
+        """Of images ``(batch, channels, height, width)``: ``(batch, classes)``, without gradients."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ def fit(
     run: Run,
     *,
     task: Task | None = None,
-    teacher: Teacher | None = None,
+    teacher: SoftAnswers | None = None,
     on_progress: OnProgress,
     processes: Processes | None = None,
 ) -> BestEpoch:
@@ -93,7 +99,7 @@ def fit(
 
 
 def begin(
-    network: nn.Module, data: ImageData, recipe: Recipe, run: Run, plan: TrainingPlan, task: Task, teacher: Teacher | None
+    network: nn.Module, data: ImageData, recipe: Recipe, run: Run, plan: TrainingPlan, task: Task, teacher: SoftAnswers | None
 ) -> tuple[TrainingState, BestEpoch]:
     """A network under training, as it was saved, and its best epoch so far."""
     drop_parts(network, recipe)

@@ -9,7 +9,6 @@ from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.errors import UsageError
 from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.batch_norm import estimate_statistics
-from dna_deploy.nets.teachers.checkpoints import read_checkpoint
 from dna_deploy.nets.teachers.cutting import cut_network
 from dna_deploy.nets.teachers.pretrained import Known, load_pretrained
 from dna_deploy.nets.teachers.teacher import is_teacher_file, load_teacher, write_pretrained
@@ -19,7 +18,7 @@ from dna_deploy.training.config import TeacherConfig
 from dna_deploy.training.teacher import FILE_NAME, is_finished, teacher_identity, train_teacher
 
 _BATCH = 64
-_WEIGHT_ENDINGS = frozenset({".pth", ".pt", ".bin", ".ckpt", ".tar", ".safetensors", ".pth.tar"})
+_WEIGHT_ENDINGS = frozenset({".pth", ".pt", ".bin", ".ckpt", ".tar", ".safetensors"})
 
 
 def make_teacher(
@@ -65,9 +64,8 @@ def _take_pretrained(config: TeacherConfig, space: HeadedSpace, data: ImageData,
     if is_finished(path, identity):
         return path
     pretrained = load_pretrained(config.name, config.weights or Known.PUBLISHED, space.input)
-    if config.weights is not None and (checkpoint := read_checkpoint(config.weights)).is_average:
-        words = f"{checkpoint.path}: its {checkpoint.place} is taken, the running mean of the weights, and not the last ones"
-        on_progress(Progress("take the teacher", 1, 1, notice=words))
+    if pretrained.notice:
+        on_progress(Progress("take the teacher", 1, 1, notice=pretrained.notice))
     network = cut_network(pretrained.network, space, config.cuts)
     network.expect((data.normalisation.mean, data.normalisation.deviation), (pretrained.mean, pretrained.deviation))
     if config.calibration_images:

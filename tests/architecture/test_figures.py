@@ -20,11 +20,11 @@ LIMITS = {
 ROOMS = {
     ".": 500,
     "cli": 4_000,
-    "contracts": 1_200,
+    "contracts": 1_320,
     "data": 2_400,
     "export": 3_400,
     "latency": 3_000,
-    "learning": 1_400,
+    "learning": 1_420,
     "nets": 1_700,
     "pipeline": 2_600,
     "rating": 800,

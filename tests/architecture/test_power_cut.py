@@ -17,9 +17,10 @@ from dna_deploy.latency.sampling import Visit
 from dna_deploy.learning.checkpoint import Checkpoint
 from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.pipeline.published import publish
-from dna_deploy.pipeline.runner import Stage, run_lock, run_stages
+from dna_deploy.pipeline.runner import Stage, run_stages
 from dna_deploy.progress import OnProgress
 from dna_deploy.records.files import write_atomically
+from dna_deploy.records.folder_lock import folder_lock
 from dna_deploy.search.rating_log import RatingLog
 from tests.architecture.power_cut import Left, restore, watched
 from tests.pipeline.made import MadeStage
@@ -195,5 +196,5 @@ def test_a_run_goes_on_after_a_cut_at_any_moment_whatever_is_left_of_its_lock(tm
 
 def test_a_lock_file_that_a_dead_machine_left_blocks_nobody(tmp_path: Path) -> None:
     (tmp_path / ".lock").write_text("1\nanother-host\n")
-    with run_lock(tmp_path):
+    with folder_lock(tmp_path):
         pass

@@ -66,7 +66,7 @@ def test_rank_check_puts_the_one_shot_rating_beside_the_block_rating(trained: di
     [
         (("--method", "one-shto"), "unknown rater 'one-shto'"),
         (("--method", "one-shot", "--teacher", "timm:resnet18"), "method one-shot has no teacher"),
-        (("--method", "one-shot", "--jobs", "2"), "method one-shot runs in one process, not in 2"),
+        (("--method", "one-shot", "--jobs", "2"), "method one-shot runs in one process, not in several"),
         (("--method", "one-shot", "--learning-rate", "-1"), "--learning-rate -1.0"),
         (("--method", "one-shot", "--label-smooting", "0"), "method 'one-shot' has no setting --label-smooting"),
         (("--method", "dna++", "--label-smoothing", "0"), "method 'dna++' has no setting --label-smoothing"),

@@ -30,7 +30,7 @@ def test_rate_search_and_refine_without_a_teacher(tmp_path: Path, monkeypatch: p
 
 def test_several_processes_are_refused(tmp_path: Path) -> None:
     error = fails("rate", "--method", "dna++", "--jobs", "2", "--folder", str(tmp_path))
-    assert error.message == "method dna++ runs in one process, not in 2"
+    assert error.message == "method dna++ runs in one process, not in several"
     assert error.hint == "take one job"
 
 

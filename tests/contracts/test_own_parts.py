@@ -10,6 +10,7 @@ import pytest
 from dna_deploy.contracts import (
     ChainContract,
     DatasetContract,
+    ExecutorContract,
     FormatContract,
     JudgeContract,
     ModuleContract,
@@ -19,6 +20,7 @@ from dna_deploy.contracts import (
     TaskContract,
     TeacherContract,
 )
+from dna_deploy.executors import EXECUTORS
 from dna_deploy.export.checks.judge import JUDGES
 from dna_deploy.export.formats.catalog import FORMATS
 from dna_deploy.latency.runners import RUNNERS
@@ -277,6 +279,12 @@ class TestDnaPlusPlus(RaterContract):
 
 
 @pytest.mark.slow
+class TestBoss(RaterContract):
+    name = "boss"
+    settings: ClassVar = {"epochs": 1, "batch": 8, "ensemble": 2, "hidden": 8, "size": 8}
+
+
+@pytest.mark.slow
 class TestOneShot(RaterContract):
     name = "one-shot"
     settings: ClassVar = {"epochs": 1, "batch": 8, "calibration_images": 16}
@@ -305,6 +313,16 @@ class TestAgeing(StrategyContract):
 @pytest.mark.slow
 class TestEvolution(StrategyContract):
     name = "evolution"
+
+
+class TestHere(ExecutorContract):
+    address = "here"
+    has_workers = False
+
+
+@pytest.mark.slow
+class TestLocalProcesses(ExecutorContract):
+    address = "processes"
 
 
 NEED_A_GPU = {"tensorrt", "tensorrt_rtx"}
@@ -338,4 +356,6 @@ def test_no_part_is_left_out() -> None:
     raters = {cls.name for cls in covered if issubclass(cls, RaterContract) and cls is not RaterContract}
     strategies = {cls.name for cls in covered if issubclass(cls, StrategyContract) and cls is not StrategyContract}
     assert (raters, strategies) == (set(RATERS), set(STRATEGIES))
+    executors = {cls.address for cls in covered if issubclass(cls, ExecutorContract) and cls is not ExecutorContract}
+    assert executors | {"ray"} == set(EXECUTORS), "tests/executors/test_ray.py starts a cluster for ray"
     assert {cls.name for cls in covered if issubclass(cls, TaskContract) and cls is not TaskContract} == set(TASKS)

@@ -11,6 +11,7 @@ WORDS = {
     "--standalone --nproc-per-node 8": "--standalone --nproc-per-node 1",  # two: tests/rating/test_torchrun.py
     "--nproc-per-node 8": "--nproc-per-node 2",
     "--jobs 6": "--jobs 2",
+    "--on ray://head:10001": "--on processes:2",  # a cluster: tests/executors/test_ray.py
     "imagenet/": "photos/",
     "pi@raspberry": f"{LOGIN}@raspberry",  # an ssh server on this machine: tests/latency/ssh_server.py
     "/media/stick": "../stick",  # beside both folders
@@ -37,6 +38,7 @@ SMALL = {
         "--train-epochs", "1", "--train-images", "100", "--teacher-epochs", "1", "--teacher-images", "100",
     ),
     "report": ("--no-png",),
+    "units": ("--seconds", "0.2"),
 }  # fmt: skip
 """What is appended to a command of a page, so that it ends soon; the last of two equal flags counts."""
 

@@ -41,9 +41,9 @@ def test_every_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     compute = Compute(device="cuda", jobs=4)
-    assert [compute.for_process(number).device for number in range(4)] == ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]
-    assert Compute(device="cuda:1").for_process(0).device == "cuda:1"
-    assert Compute().for_process(3).device == "cpu"
+    assert [compute.for_worker(number).device for number in range(4)] == ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]
+    assert Compute(device="cuda:1").for_worker(0).device == "cuda:1"
+    assert Compute().for_worker(3).device == "cpu"
 
 
 def test_devices_that_are_unknown_or_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from dna_deploy.errors import UsageError
-from dna_deploy.pipeline.runner import Computed, Stage, StageEvent, judge, plan, run_lock, run_stages
+from dna_deploy.pipeline.runner import Computed, Stage, StageEvent, judge, plan, run_stages
 from dna_deploy.progress import OnProgress, Progress
+from dna_deploy.records.folder_lock import folder_lock
 from tests.pipeline.made import MadeStage
 
 
@@ -97,10 +98,10 @@ def test_a_second_process_is_kept_out_and_a_dead_one_is_not(tmp_path: Path) -> N
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(UsageError, match="another run is at work"), run_lock(tmp_path):
+        with pytest.raises(UsageError, match="another run is at work"), folder_lock(tmp_path):
             pass
         holder.kill()
-    with run_lock(tmp_path):
+    with folder_lock(tmp_path):
         pass
 
 

@@ -17,8 +17,8 @@ from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import Progress, silent
 from dna_deploy.rating.raters.dna.block_rating import rate_batch
-from dna_deploy.rating.raters.dna.processes import run_blocks
 from dna_deploy.rating.raters.dna.rating import rate_space
+from dna_deploy.rating.raters.dna.spreading import run_blocks
 from dna_deploy.rating.raters.dna.teacher_features import features_of
 from dna_deploy.rating.raters.dna.training import block_state, build_supernet, train_blocks, training_batches
 from dna_deploy.rating.raters.dna.work import BlockWork, block_work

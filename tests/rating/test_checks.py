@@ -23,8 +23,8 @@ from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import silent
 from dna_deploy.rating.raters.dna.block_rating import BatchRatings, rate_batch, relative_l1
-from dna_deploy.rating.raters.dna.processes import run_blocks
 from dna_deploy.rating.raters.dna.rating import rate_space
+from dna_deploy.rating.raters.dna.spreading import run_blocks
 from dna_deploy.rating.raters.dna.training import build_supernet, train_blocks
 from tests.rating.made import KilledError, some_features, work
 from tests.toy import CONFIG, SPACE, toy_data, toy_teacher

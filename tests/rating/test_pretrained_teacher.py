@@ -16,7 +16,7 @@ from dna_deploy.nets.teachers.teacher import load_teacher
 from dna_deploy.progress import silent
 from dna_deploy.rating.raters.dna.block_rating import rate_blocks
 from dna_deploy.rating.raters.dna.config import RatingConfig
-from dna_deploy.rating.raters.dna.processes import run_blocks
+from dna_deploy.rating.raters.dna.spreading import run_blocks
 from dna_deploy.rating.raters.dna.stitched import LEAST_KNOWN, share_told
 from dna_deploy.rating.raters.dna.training import build_supernet
 from dna_deploy.rating.raters.dna.work import block_work

@@ -21,10 +21,10 @@ from dna_deploy.progress import silent
 from dna_deploy.rating.rater import Rater, open_rater
 from dna_deploy.rating.raters.dna.rater import Dna
 from dna_deploy.rating.raters.dna.rating import rate_space
+from dna_deploy.rating.raters.dna.second_stage import StitchedStage, by_mean_rank
 from dna_deploy.rating.raters.dna.stitched import LEAST_KNOWN, StitchedRating, StitchedScores, rate_stitched, share_told
 from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.raters.dna.work import block_work, sets_of
-from dna_deploy.rating.refine import by_mean_rank, refine
 from dna_deploy.records.rating_run import RatingRun, RunTeacher
 from dna_deploy.spaces.architecture import Architecture
 from tests.rating.made import identity_in, work
@@ -98,9 +98,8 @@ def test_of_a_teacher_that_tells_nothing_even_its_double_knows_nothing() -> None
 
 def test_who_knows_nothing_is_said_and_ordered_by_block_sum_and_size(tmp_path: Path) -> None:
     table, said = rate_space(SPACE, toy_teacher(), toy_data(), CONFIG, tmp_path, on_progress=silent), list[str]()
-    found = refine(
-        (work(tmp_path, identity=identity_in(tmp_path)),), table, NETWORKS, on_progress=lambda one: said.append(one.notice)
-    )
+    stage = StitchedStage((work(tmp_path, identity=identity_in(tmp_path)),), table)
+    found = stage.refine(NETWORKS, lambda progress: said.append(progress.notice))
     ratings, parameters = ([getattr(one, of) for one in found.networks] for of in ("rating", "parameters"))
     assert all(network.known < LEAST_KNOWN for network in found.networks)  # the toy's teacher was never trained
     expected = (9 + rankdata(ratings) + rankdata([-count for count in parameters])) / 4
@@ -178,7 +177,7 @@ def test_several_sets_of_supernets_are_averaged(tmp_path: Path) -> None:
     assert apart[0] != apart[1]
     assert whole.of(SPACE, architecture) == pytest.approx(sum(apart) / 2)
     stitched = [rate_stitched(work, NETWORKS) for work in works]
-    refined = refine(works, whole, NETWORKS)
+    refined = StitchedStage(works, whole).refine(NETWORKS)
     assert refined.sets == 2
     for network in refined.networks:
         first, second = (of[[str(one) for one in NETWORKS].index(network.architecture)] for of in stitched)
@@ -208,7 +207,7 @@ def test_a_set_of_supernets_of_another_teacher_is_refused(tmp_path: Path, monkey
 def test_ratings_of_another_teacher_or_data_set_are_refused(tmp_path: Path, field: str, what: str) -> None:
     table = rate_space(SPACE, toy_teacher(), toy_data(), CONFIG, tmp_path).model_copy(update={field: "another"})
     with pytest.raises(TableError, match=f"the {what} of the ratings, another, are not those of the supernets"):
-        refine((work(tmp_path, identity=identity_in(tmp_path)),), table, NETWORKS)
+        StitchedStage((work(tmp_path, identity=identity_in(tmp_path)),), table)
 
 
 def teacher_file(folder: Path) -> Path:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.console import aligned, note, note_new, print_json, print_result
 from dna_deploy.cli.options.constraints import Constraints
 from dna_deploy.cli.options.general import DATASET, SEED, SPACE, Json
-from dna_deploy.cli.options.learning import EVOLUTION, METHOD, PROCESSES, SUPERNETS, TEACHER
+from dna_deploy.cli.options.learning import EVOLUTION, METHOD, SPREADING, SUPERNETS, TEACHER
 from dna_deploy.cli.options.tables import LatencyTables
 from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.pipeline.settings import Settings
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def evolve(
-    settings: Annotated[Settings, SPACE, DATASET, SEED, EVOLUTION, METHOD, SUPERNETS, TEACHER, PROCESSES],
+    settings: Annotated[Settings, SPACE, DATASET, SEED, EVOLUTION, METHOD, SUPERNETS, TEACHER, SPREADING],
     constraints: Constraints,
     tables: LatencyTables,
     folder: Annotated[Path, typer.Option(help="Where everything is kept; the same command resumes.")] = Path("runs/evolve"),
@@ -50,6 +50,7 @@ def evolve(
     evolution, first = EvolutionRun(settings, images, bounds, folder), folder / "first-teacher"
     teach = Teach(settings.teacher, images, first / "teacher.safetensors", settings.compute)
     Round(evolution, 1, teach.file).rate.check()
+    note_new(folder)
     with journey_view() as view:
         images.tell(view)
         lineage = run_rounds(evolution, teach.make(first, view), view)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.console import aligned, note, note_new, print_json, print_result
 from dna_deploy.cli.options.general import DATASET, SEED, SPACE, Json
 from dna_deploy.cli.options.groups import Further
 from dna_deploy.cli.options.learning import COMPUTE, METHOD, SUPERNETS, TEACHER
@@ -44,6 +44,8 @@ def rate(
 
     Example: dna-deploy rate --space fashion --dataset fashion-mnist --jobs 2
 
+    Example: dna-deploy rate --space mbconv --dataset ./photos --on ray://head:10001
+
     Example: dna-deploy rate --method dna++
 
     Example: torchrun --standalone --nproc-per-node 8 -m dna_deploy.cli.app rate --space mbconv --dataset ./photos --device cuda
@@ -55,12 +57,15 @@ def rate(
     from dna_deploy.spaces.catalog import find_chain
     from dna_deploy.training.config import TeacherConfig
 
-    needs, jobs = load_rater(settings.method).needs, max(settings.compute.jobs, Processes.here().count)
+    needs = load_rater(settings.method).needs
+    is_spread = settings.compute.is_spread or Processes.here().count > 1
     has_teacher = needs.teacher or settings.teacher.name != TeacherConfig().name
-    check_needs(settings.method, needs, has_teacher=has_teacher, jobs=jobs)
+    check_needs(settings.method, needs, has_teacher=has_teacher, is_spread=is_spread)
+    settings.compute.check_answers()
     images = ProjectImages(settings.data, find_chain(settings.space))
     path = out or Path("ratings") / f"{images.space.name}.json"
     stage = Rate(settings.method, settings.rate, images, None, path, settings.compute)
+    note_new(folder)
     with journey_view() as view:
         images.tell(view)
         if needs.teacher:

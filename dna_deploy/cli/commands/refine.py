@@ -28,7 +28,6 @@ def refine(
     Example: dna-deploy refine outcome.json --run runs/rate-1a2b3c4d -o refined.json
     """
     from dna_deploy.rating.rater import RefiningRater, open_rater
-    from dna_deploy.rating.refine import reordered
     from dna_deploy.records.search_outcome import SearchOutcome
 
     before, rater = SearchOutcome.read(outcome), open_rater(run, RefiningRater)
@@ -36,7 +35,7 @@ def refine(
     with journey_view() as view:
         refinement = second.refine([rater.work.space.parse(line) for line in before.shortlist], view)
     if out is not None:
-        reordered(before, refinement).write(out)
+        refinement.reorder(before).write(out)
     if json:
         print_json("refine", refinement=refinement.model_dump(mode="json"), was_best=before.best.architecture)
     else:

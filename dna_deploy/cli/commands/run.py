@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.console import aligned, note, note_new, print_json, print_result
 from dna_deploy.cli.options.general import Json
 from dna_deploy.cli.options.groups import Alone, Knob, Knobs
 from dna_deploy.cli.views.journey import journey_view
@@ -137,6 +137,7 @@ def _walk(journey: Journey, start_from: str | None, only: str | None, *, json: b
         journey.teach.config.check()
         journey.teach.check_weights()
     journey.rate.check()
+    note_new(journey.folder)
     with journey_view() as view:
         journey.images.tell(view)
         run_stages(journey.stages(), journey.folder, view, start_from=start_from, only=only)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.console import aligned, note, note_new, print_json, print_result
 from dna_deploy.cli.options.general import DATASET, SEED, SPACE, Json
 from dna_deploy.cli.options.learning import DEVICE, TRAINING
 from dna_deploy.cli.views.journey import journey_view
@@ -53,6 +53,7 @@ def train(
     images = ProjectImages(settings.data, space, task)
     stage = Train(TrainingConfig(recipe=settings.train, task=task), images, Path(network), teacher, out, settings.compute)
     taught = load_teacher(teacher) if teacher else None
+    note_new(out)
     with journey_view() as view:
         images.tell(view)
     start = _inherited(inherit, images.fitting_space, line) if inherit else None

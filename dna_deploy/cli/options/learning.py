@@ -39,10 +39,10 @@ EVOLUTION = Knobs(
     Knob("data.train_images", ("--train-images",), "Images that a winner is trained on, at most; by default all"),
 )
 DEVICE = Knobs("Compute", "compute.device")
-PROCESSES = Knobs("Compute", *DEVICE.knobs, "compute.jobs")
+SPREADING = Knobs("Compute", *DEVICE.knobs, "compute.on", "compute.jobs")
 COMPUTE = Knobs(
     "Compute",
-    *PROCESSES.knobs,
+    *SPREADING.knobs,
     *("compute.precision", "compute.compile", "compute.workers"),
     Knob("compute.feature_cache_bytes", ("--feature-cache",)),
 )

@@ -50,6 +50,8 @@ class Pretrained:
     deviation: tuple[float, ...]
     shape_name: str = ""
     """A teacher's name that gives a network of this shape wherever it is read again, where the own name does not."""
+    notice: str = ""
+    """What to say of its weights."""
 
 
 LITE = ((127 / 255,) * 3, (128 / 255,) * 3)
@@ -95,11 +97,12 @@ def from_timm(model: str, weights: Weights, input: FeatureMap) -> Pretrained:
             raise _no_weights(f"timm:{model}", error) from error
         return network
 
-    network: Any = _with_weights(build, weights)
+    network: Any
+    network, notice = _with_weights(build, weights)
     expected: Any = network.pretrained_cfg
     mean, deviation = tuple(expected.get("mean", _USUAL.mean)), tuple(expected.get("std", _USUAL.deviation))
     shape = f"timm:{expected['architecture']}" if model.startswith(_HUBS) and "architecture" in expected else ""
-    return Pretrained(network, mean[: input.channels], deviation[: input.channels], shape)
+    return Pretrained(network, mean[: input.channels], deviation[: input.channels], shape, notice)
 
 
 def from_torchvision(model: str, weights: Weights, input: FeatureMap) -> Pretrained:
@@ -118,8 +121,8 @@ def from_torchvision(model: str, weights: Weights, input: FeatureMap) -> Pretrai
             raise _no_weights(f"torchvision:{model}", error) from error
         return network
 
-    network = _with_weights(build, weights)
-    return Pretrained(network, _USUAL.mean, _USUAL.deviation)
+    network, notice = _with_weights(build, weights)
+    return Pretrained(network, _USUAL.mean, _USUAL.deviation, notice=notice)
 
 
 def from_efficientnet_lite(model: str, weights: Weights, input: FeatureMap) -> Pretrained:
@@ -145,8 +148,8 @@ def from_efficientnet_lite(model: str, weights: Weights, input: FeatureMap) -> P
         network: nn.Module = EfficientNet.from_name(f"efficientnet-lite{model}", **wanted)
         return network
 
-    network = _with_weights(build, _packaged_weights(package) if weights is Known.PUBLISHED else weights)
-    return Pretrained(network, *LITE)
+    network, notice = _with_weights(build, _packaged_weights(package) if weights is Known.PUBLISHED else weights)
+    return Pretrained(network, *LITE, notice=notice)
 
 
 def _packaged_weights(package: str) -> Path:
@@ -157,17 +160,19 @@ def _packaged_weights(package: str) -> Path:
     return path
 
 
-def _with_weights(build: Callable[[int | None], nn.Module], weights: Weights) -> nn.Module:
-    """A network with the weights in a file and as many classes as these have; None builds it with its own."""
-    if isinstance(weights, OfClasses):
-        return build(weights.count)
-    network = build(None)
-    if isinstance(weights, Path):
-        checkpoint = read_checkpoint(weights)
-        if (classes := checkpoint.classes_for(network)) is not None:
-            network = build(classes)
-        checkpoint.load_into(network)
-    return network
+def _with_weights(build: Callable[[int | None], nn.Module], weights: Weights) -> tuple[nn.Module, str]:
+    """A network with the weights in a file and as many classes as these have, and what to say of them.
+
+    None builds it with its own classes.
+    """
+    if not isinstance(weights, Path):
+        return build(weights.count if isinstance(weights, OfClasses) else None), ""
+    network, loaded = build(None), read_checkpoint(weights)
+    if (classes := loaded.classes_for(network)) is not None:
+        network = build(classes)
+    loaded.load_into(network)
+    is_mean = f"{loaded.path}: its {loaded.place} is taken, the running mean of the weights, and not the last ones"
+    return network, is_mean if loaded.is_average else ""
 
 
 def _check_colour(model: str, input: FeatureMap) -> None:

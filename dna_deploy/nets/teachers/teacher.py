@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from dna_deploy.errors import UsageError
-from dna_deploy.learning.tensor_file import TensorFile, file_digest
+from dna_deploy.learning.tensor_file import TensorFile, file_digest, read_facts
 from dna_deploy.nets.teachers.cutting import CutByModules
 from dna_deploy.nets.teachers.pretrained import Known, OfClasses, load_pretrained
 from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
@@ -106,8 +107,8 @@ def write_pretrained(path: Path, model: str, network: CutByModules, *, facts: Ma
 def is_teacher_file(path: Path) -> bool:
     """Whether this tool wrote the file as a teacher."""
     try:
-        return "teacher" in TensorFile.read(path, "teacher").facts
-    except UsageError:
+        return "teacher" in read_facts(path)
+    except (SafetensorError, ValueError):
         return False
 
 

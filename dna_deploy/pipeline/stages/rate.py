@@ -55,11 +55,12 @@ class Rate:
         }
 
     def check(self) -> None:
-        """Raises `UsageError` where the method gives no table or cannot be run so, before anything takes long."""
+        """Raises `UsageError` where the method gives no table, cannot be run so, or nobody answers, before anything else."""
         from dna_deploy.rating.rater import AdditiveRater, check_needs, load_rater
 
         kind = load_rater(self.method)
-        check_needs(self.method, kind.needs, has_teacher=self.teacher_file is not None, jobs=self.compute.jobs)
+        check_needs(self.method, kind.needs, has_teacher=self.teacher_file is not None, is_spread=self.compute.is_spread)
+        self.compute.check_answers()
         if missing_members(kind, AdditiveRater):
             hint = f"take another, or: dna-deploy rate --method {self.method}, then: dna-deploy search with its folder"
             raise UsageError(f"method {self.method!r} gives no rating table, which the search of a run reads", hint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 RATERS = {
     "dna": "dna_deploy.rating.raters.dna.rater:Dna",
     "dna++": "dna_deploy.rating.raters.dna_pp.rater:DnaPlusPlus",
+    "boss": "dna_deploy.rating.raters.boss.rater:Boss",
     "cream-top1": "dna_deploy.rating.raters.cream.rater:CreamTop1",
     "genas": "dna_deploy.rating.raters.genas.rater:Genas",
     "one-shot": "dna_deploy.rating.raters.one_shot.rater:OneShot",
@@ -12,6 +13,7 @@ RATERS = {
 """Name -> class, called with a `RatingWork`; see `dna_deploy.rating.rater`."""
 
 CONFIGS = {
+    "boss": "dna_deploy.rating.raters.boss.config:BossConfig",
     "cream-top1": "dna_deploy.rating.raters.cream.config:CreamConfig",
     "dna": "dna_deploy.rating.raters.dna.config:RatingConfig",
     "dna++": "dna_deploy.rating.raters.dna_pp.config:PopulationConfig",

@@ -72,13 +72,19 @@ class LevelValues:
 
 
 @dataclass(frozen=True)
-class Problem:
-    """Levels one after the other, the last being the head with a single candidate. Column 0 is the rating."""
+class Levels:
+    """Levels one after the other, the last with a single candidate: all that the solver looks at. Column 0 is the rating."""
 
-    space: HeadedSpace
     columns: tuple[Column, ...]
     start: Ticks
     levels: tuple[LevelValues, ...]
+
+
+@dataclass(frozen=True)
+class Problem(Levels):
+    """The levels of a space: its blocks, and its head as the last."""
+
+    space: HeadedSpace
 
     @classmethod
     def build(cls, space: HeadedSpace, ratings: RatingTable | None, measures: Sequence[Measure]) -> Problem:
@@ -94,7 +100,7 @@ class Problem:
         levels = tuple(
             LevelValues(exit, np.rint(values * scale[:, None, None])) for exit, values in zip(exits, raw, strict=True)
         )
-        return cls(space, columns, np.rint(start * scale), levels)
+        return cls(columns, np.rint(start * scale), levels, space)
 
     def index(self, name: Hashable) -> int:
         """The column of a measure."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dna_deploy.search.solver.pareto import non_dominated
-from dna_deploy.search.solver.problem import LevelValues, Problem, Ticks
+from dna_deploy.search.solver.problem import Levels, LevelValues, Ticks
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Trellis:
     Candidates that at least ``depth`` others of their group beat in all criteria are left out from the start.
     """
 
-    def __init__(self, problem: Problem, criteria: tuple[Criterion, ...], depth: int = 1) -> None:
+    def __init__(self, problem: Levels, criteria: tuple[Criterion, ...], depth: int = 1) -> None:
         self.criteria, self.depth = criteria, depth
         self.join = Join(problem, criteria)
         self.limits = np.array([criterion.limit for criterion in criteria], np.float64)
@@ -88,7 +88,7 @@ class Trellis:
 class Join:
     """How the numbers of two parts of a network become one: added, or the larger, or (negated) the smaller."""
 
-    def __init__(self, problem: Problem, criteria: tuple[Criterion, ...]) -> None:
+    def __init__(self, problem: Levels, criteria: tuple[Criterion, ...]) -> None:
         kinds = [(problem.columns[criterion.column].is_maximum, criterion.sign) for criterion in criteria]
         self._functions = [(np.maximum if sign > 0 else np.minimum) if largest else np.add for largest, sign in kinds]
         self.is_largest = np.array([largest and sign > 0 for largest, sign in kinds])

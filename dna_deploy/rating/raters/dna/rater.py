@@ -10,10 +10,10 @@ from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.rating import rate_sets_of_blocks
+from dna_deploy.rating.raters.dna.second_stage import StitchedStage
 from dna_deploy.rating.raters.dna.stitched import StitchedRating, rate_sets
 from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.raters.dna.work import BlockWork, check_fits, sets_in, sets_of
-from dna_deploy.rating.refine import StitchedStage
 from dna_deploy.records.files import Part
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.score import Score, ScoreKind

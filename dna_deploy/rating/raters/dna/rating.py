@@ -15,7 +15,7 @@ from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.raters.dna.block_rating import BatchRatings
 from dna_deploy.rating.raters.dna.config import RatingConfig
-from dna_deploy.rating.raters.dna.processes import run_all_blocks
+from dna_deploy.rating.raters.dna.spreading import run_blocks, spread_sets
 from dna_deploy.rating.raters.dna.stitched import LEAST_KNOWN, share_told
 from dna_deploy.rating.raters.dna.work import BlockWork, block_work, sets_of
 from dna_deploy.records.rating_table import BlockRatings, RatingTable
@@ -48,9 +48,12 @@ def rate_sets_of_blocks(work: BlockWork, on_progress: OnProgress = silent) -> Ra
     """The mean rating over as many sets of supernets as the work asks for, each with a seed of its own."""
     space, count, rated = work.space, work.config.supernet_sets, list[dict[int, BatchRatings]]()
     _say_if_nothing_is_told(work, on_progress)
-    for number, supernets in enumerate(sets_of(work, count), 1):
+    sets = sets_of(work, count)
+    for supernets in sets:
         supernets.write_run()
-        rated.append(run_all_blocks(supernets, _of_set(on_progress, number, count)))
+    spread_sets(sets, on_progress)
+    for number, supernets in enumerate(sets, 1):  # after other workers, this only gathers
+        rated.append(run_blocks(supernets, space.block_numbers, _of_set(on_progress, number, count)))
     batches = max(len(ratings.rows) for blocks in rated for ratings in blocks.values())
     images = min(len(work.data.rating), work.config.rating_batch * batches)
     return work.table(

@@ -10,7 +10,7 @@ import torch
 
 from dna_deploy.errors import CollapsedError
 from dna_deploy.rating.raters.dna_pp.embedding import Spread
-from dna_deploy.rating.raters.dna_pp.population import PopulationWork
+from dna_deploy.rating.work import RatingWork
 from dna_deploy.records.embedding_history import EmbeddingHistory, EmbeddingLook
 from dna_deploy.records.files import Provenance
 
@@ -21,12 +21,12 @@ FILE_NAME = "embedding-history.json"
 class CollapseWatch:
     """The looks that were taken so far, in a training of so many ``steps``."""
 
-    work: PopulationWork
+    work: RatingWork[Any, None]
     steps: int
     looks: list[EmbeddingLook] = field(default_factory=list)
 
     @classmethod
-    def resume(cls, work: PopulationWork, steps: int, facts: Iterable[Mapping[str, Any]]) -> CollapseWatch:
+    def resume(cls, work: RatingWork[Any, None], steps: int, facts: Iterable[Mapping[str, Any]]) -> CollapseWatch:
         """A watch that goes on after the looks in a checkpoint."""
         return cls(work, steps, [EmbeddingLook.model_validate(look) for look in facts])
 
@@ -66,7 +66,7 @@ class CollapseWatch:
             self.write_history(stopped_at=step)
             raise CollapsedError(
                 f"block {index + 1}: embeddings collapsed, images can no longer be told apart at step {step}: {spread}",
-                f"raise the weight of divergence, or take moving-average targets; its course: {self.work.folder / FILE_NAME}",
+                f"{self.work.config.against_collapse}; its course: {self.work.folder / FILE_NAME}",
             )
 
     def write_history(self, stopped_at: int | None) -> None:

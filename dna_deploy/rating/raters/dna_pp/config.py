@@ -35,6 +35,7 @@ class PopulationConfig(Part):
     """Training and rating of a population."""
 
     needs: ClassVar = Needs()
+    against_collapse: ClassVar = "raise the weight of divergence, or take moving-average targets"
 
     epochs: int = Field(4, ge=1, description="passes over the training images")
     batch: int = Field(64, ge=4, description="images a step, each in two views")

@@ -13,12 +13,12 @@ import torch
 from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.supernets.twins import Population
 from dna_deploy.progress import OnProgress, Progress, silent
+from dna_deploy.rating.raters.dna.second_stage import by_mean_rank
 from dna_deploy.rating.raters.dna.stitched import StitchedRating, stitched_features
 from dna_deploy.rating.raters.dna_pp.embedding import distance
 from dna_deploy.rating.raters.dna_pp.population import PopulationWork
 from dna_deploy.rating.raters.dna_pp.rating import population_of, rating_views
 from dna_deploy.rating.raters.dna_pp.training import train_population
-from dna_deploy.rating.refine import by_mean_rank
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.refinement import Refinement
 from dna_deploy.spaces.architecture import Architecture

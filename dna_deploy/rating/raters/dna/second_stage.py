@@ -20,42 +20,24 @@ from dna_deploy.rating.raters.dna.work import BlockWork
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.refinement import RefinedNetwork, Refinement
-from dna_deploy.records.search_outcome import SearchOutcome
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.chain import ChainSpace
 
 
-def refine(
-    works: Sequence[BlockWork],
-    table: RatingTable,
-    architectures: Sequence[Architecture],
-    *,
-    with_labels: bool = False,
-    on_progress: OnProgress = silent,
-) -> Refinement:
-    """The networks of a shortlist, best first by the mean of their ranks.
-
-    Args:
-        works: a rating whose supernets are trained, and further sets of its supernets: what they say is averaged.
-        table: its ratings.
-        architectures: the shortlist.
-        with_labels: also count how often a stitched network is right.
-        on_progress: hears of every batch.
+@dataclass
+class StitchedStage:
+    """The second stage of searches that ask again and again, as the promise loop does: a network is rated once.
 
     Raises:
         TableError: the ratings are for another space, teacher or data set than the supernets.
-        UsageError: an architecture is not in the space.
     """
-    return StitchedStage(works, table, with_labels).refine(architectures, on_progress)
-
-
-@dataclass
-class StitchedStage:
-    """The second stage of searches that ask again and again, as the promise loop does: a network is rated once."""
 
     works: Sequence[BlockWork]
+    """A rating whose supernets are trained, and further sets of its supernets: what they say is averaged."""
     table: RatingTable
+    """Its ratings."""
     with_labels: bool = False
+    """Also count how often a stitched network is right."""
     known: dict[Architecture, StitchedRating] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -63,7 +45,11 @@ class StitchedStage:
             work.check_ratings(self.table)
 
     def refine(self, architectures: Sequence[Architecture], on_progress: OnProgress = silent) -> Refinement:
-        """The networks of a shortlist, best first; see `refine`."""
+        """The networks of a shortlist, best first by the mean of their ranks.
+
+        Raises:
+            UsageError: an architecture is not in the space.
+        """
         fresh = [architecture for architecture in dict.fromkeys(architectures) if architecture not in self.known]
         if fresh or not architectures:
             ratings = rate_sets(self.works, fresh, with_labels=self.with_labels, on_progress=on_progress)
@@ -86,23 +72,6 @@ def _say_who_knows_nothing(ratings: Sequence[StitchedRating], on_progress: OnPro
         what = f"{lost} of {len(ratings)} networks know nothing of what the teacher believes: block sum and size decide on them"
     if lost:
         on_progress(Progress("stitched networks", 1, 1, notice=what))
-
-
-def reordered(outcome: SearchOutcome, refinement: Refinement) -> SearchOutcome:
-    """The outcome with its shortlist in the order of the second stage."""
-    shortlist = {network.architecture: network for network in (outcome.best, *outcome.others)}
-    best, *others = (shortlist[network.architecture] for network in refinement.networks)
-    chosen = best.architecture.split("/")
-    reasons = tuple(reason for reason in outcome.blocks if reason.choice in chosen)  # the others explain another network
-    demands = tuple(demand.model_copy(update={"found": best.amount(demand)}) for demand in outcome.constraints)
-    update = {
-        "constraints": demands,
-        "best": best,
-        "others": tuple(others),
-        "blocks": reasons,
-        "ties": (),
-    }  # ties are of block sums
-    return outcome.model_copy(update=update)
 
 
 def by_mean_rank(

@@ -13,12 +13,14 @@ from dna_deploy.plugins import suggest
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-def read_values(kind: type[ModelT], values: Mapping[str, Any], name: str) -> ModelT:
-    """Settings from plain values; ``name`` says in errors where they came from.
+def read_values(kind: type[ModelT], values: Mapping[str, Any], name: str, above: str = "") -> ModelT:
+    """Settings from plain values; ``name`` says in errors where they came from, and ``above`` in which table.
 
     Raises:
-        UsageError: an unknown key, where the hint gives the nearest, or a wrong value.
+        UsageError: an unknown key, where the hint gives the nearest, a wrong value, or what should be a table is none.
     """
+    if not isinstance(values, Mapping):
+        raise UsageError(f"{name}: {above.rstrip('.')} is not a table of settings")
     try:
         return kind.model_validate(values)
     except UsageError as error:
@@ -26,7 +28,7 @@ def read_values(kind: type[ModelT], values: Mapping[str, Any], name: str) -> Mod
     except ValidationError as error:
         first = error.errors()[0]
         place = tuple(map(str, first["loc"]))
-        key = ".".join(place)
+        key = above + ".".join(place)
         if first["type"] == "extra_forbidden":
             raise UsageError(f"{name} has an unknown key {key!r}", suggest(place[-1], _keys(kind, place))) from error
         raise UsageError(f"{name}: {key} = {first['input']!r}: {first['msg']}") from error

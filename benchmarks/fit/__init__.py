@@ -1,0 +1,1 @@
+"""What is claimed of fitting one's own network into a budget."""

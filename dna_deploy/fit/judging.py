@@ -1,0 +1,151 @@
+"""How far answers go from the original's when parts of it are replaced, on images that nothing was fitted to.
+
+One unit is replaced in the whole original, and answers are compared: the divergence of beliefs (KL) for an image. Beside it
+the local error: how far the unit's own output is off, relative to the spread of each channel. Both are means over images,
+with standard errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from dna_deploy.fit.candidates import Candidate
+from dna_deploy.fit.channels import hooked
+from dna_deploy.fit.replacing import UnitNetwork
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over images, and its standard error."""
+
+    value: float
+    standard_error: float
+
+    @classmethod
+    def of(cls, values: torch.Tensor) -> Mean:
+        """Of a number an image, ``(images,)``."""
+        error = float(values.double().std()) / len(values) ** 0.5 if len(values) > 1 else 0.0
+        return cls(float(values.double().mean()), error)
+
+
+@dataclass(frozen=True)
+class Rated:
+    """What replacing one unit by a candidate does to the answers, and to the unit's output."""
+
+    code: str
+    divergence: Mean
+    error: Mean
+
+
+class _ReachedError(Exception):
+    """The network ran as far as was wanted."""
+
+
+class Judge:
+    """The original network on some images: what its units receive, what it answers, and what others answer beside it."""
+
+    def __init__(self, network: UnitNetwork, batches: Sequence[torch.Tensor]) -> None:
+        """Of ``batches`` ``(images, channels, height, width)`` as the network takes them."""
+        self.network, self.batches = network, batches
+
+    @cached_property
+    def answers(self) -> list[torch.Tensor]:
+        """Of the original, batch by batch."""
+        return self.answers_of(self.network.network)
+
+    @torch.no_grad()
+    def answers_of(self, network: nn.Module) -> list[torch.Tensor]:
+        """Of any network that takes the same images."""
+        network.eval()
+        return [network(images.clone()) for images in self.batches]
+
+    @torch.no_grad()
+    def inputs(self, path: str) -> list[torch.Tensor]:
+        """What a unit receives, batch by batch; the network runs no further than there."""
+        reached: list[torch.Tensor] = []
+        call = self.network.call(path)
+
+        def keep(_module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+            reached.append(call.tensor_of(args, kwargs).clone())
+            raise _ReachedError
+
+        handle = self.network.parts(path)[0].register_forward_pre_hook(keep, with_kwargs=True)
+        try:
+            for images in self.batches:
+                try:
+                    self.network.network(images.clone())
+                except _ReachedError:
+                    continue
+        finally:
+            handle.remove()
+        return reached
+
+    @torch.no_grad()
+    def rate(self, path: str, candidates: Sequence[Candidate]) -> Iterator[Rated]:
+        """Each candidate in the place of a unit of the original."""
+        inputs, original = self.inputs(path), self.network.module(path)
+        expected = [original(x.clone()) for x in inputs]
+        spread = _spread(expected)
+        is_cut = self._follows(path, expected)
+        for candidate in candidates:
+            outputs = [candidate.module(x.clone()) for x in inputs]
+            errors = [_error(output, target, spread) for output, target in zip(outputs, expected, strict=True)]
+            if is_cut:
+                answers = [self._answers_behind(path, output) for output in outputs]
+            else:
+                answers = self.answers_of(self.network.replaced({path: candidate.module}))
+            yield Rated(candidate.code, self.divergence(answers), Mean.of(torch.cat(errors)))
+
+    def divergence(self, answers: Sequence[torch.Tensor]) -> Mean:
+        """Of answers from the original's."""
+        pairs = zip(self.answers, answers, strict=True)
+        return Mean.of(torch.cat([divergence(own, other) for own, other in pairs]))
+
+    def agreement(self, answers: Sequence[torch.Tensor]) -> torch.Tensor:
+        """For every image whether the class is the original's, ``(images,)``."""
+        pairs = zip(self.answers, answers, strict=True)
+        return torch.cat([own.argmax(1) == other.argmax(1) for own, other in pairs])
+
+    def divergence_of(self, modules: Mapping[str, nn.Module]) -> Mean:
+        """Of the original with some units replaced at once."""
+        return self.divergence(self.answers_of(self.network.replaced(modules)))
+
+    def _follows(self, path: str, outputs: Sequence[torch.Tensor]) -> bool:
+        """Whether answers follow from a unit's output alone, so that what is before it need not run."""
+        try:
+            answers = self._answers_behind(path, outputs[0].clone())
+        except RuntimeError:
+            return False
+        return torch.allclose(answers, self.answers[0], rtol=1e-4, atol=1e-5)
+
+    def _answers_behind(self, path: str, output: torch.Tensor) -> torch.Tensor:
+        """The answers with a unit's output given; before it runs one blank image."""
+        hook: Callable[..., torch.Tensor] = lambda _module, _inputs, _output: output  # noqa: E731
+        with hooked({self.network.parts(path)[-1]: hook}):
+            answers: torch.Tensor = self.network.network(torch.zeros_like(self.batches[0][:1]))
+        return answers
+
+
+def divergence(answers: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+    """Of beliefs, ``(images,)``: KL of scores ``(images, classes)``; of other outputs the error relative to their spread."""
+    if answers.ndim == 2:
+        own, other = F.log_softmax(answers, 1), F.log_softmax(others, 1)
+        return F.kl_div(other, own, reduction="none", log_target=True).sum(1).clamp_min(0)
+    return (others - answers).square().flatten(1).mean(1) / answers.var().clamp_min(1e-12)
+
+
+def _spread(outputs: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The variance of each channel, shaped to divide by."""
+    joined = torch.cat(list(outputs))
+    dims = (0, 2, 3) if joined.ndim == 4 else tuple(range(joined.ndim - 1))
+    return joined.var(dims, keepdim=True).clamp_min(1e-12)
+
+
+def _error(output: torch.Tensor, target: torch.Tensor, spread: torch.Tensor) -> torch.Tensor:
+    return ((output - target).square() / spread).flatten(1).mean(1)

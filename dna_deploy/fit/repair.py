@@ -1,0 +1,227 @@
+"""Refits the last linear map of a changed unit in closed form, so that the unit gives again what the original gives.
+
+Least squares on the original's own inputs and outputs, held near the inherited weights where the images say nothing. What
+comes before the map is left as it was inherited, but for statistics of batch norms, which are those of the new inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from dna_deploy.errors import UsageError
+from dna_deploy.fit.channels import channels_last, hooked, is_mixing
+from dna_deploy.fit.slicing import is_close
+from dna_deploy.nets.batch_norm import estimate_statistics
+
+_POSITIONS = 128
+"""Places of a map that are looked at, at most; others are much like their neighbours."""
+
+_WIDEST = 6000
+"""Inputs of a map: a larger system takes minutes and gigabytes."""
+
+_RIDGE = 1e-3
+"""How strongly the inherited weights hold, relative to the mean square of the inputs."""
+
+
+@dataclass
+class NormalEquations:
+    """Sums for ``targets ~ features @ weight.T + bias``, gathered batch by batch in 64 bits."""
+
+    squares: torch.Tensor | float = 0.0
+    products: torch.Tensor | float = 0.0
+    rows: int = field(default=0)
+
+    def add(self, features: torch.Tensor, targets: torch.Tensor) -> None:
+        """Rows of ``(rows, inputs)`` and ``(rows, outputs)``."""
+        with_one = F.pad(features, (0, 1), value=1.0)
+        self.squares = self.squares + (with_one.T @ with_one).double()
+        self.products = self.products + (with_one.T @ targets).double()
+        self.rows += len(features)
+
+    def solve(self, inherited: torch.Tensor, ridge: float = _RIDGE) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weight ``(outputs, inputs)`` and bias ``(outputs,)`` of the least squares, drawn a little towards ``inherited``."""
+        assert isinstance(self.squares, torch.Tensor) and isinstance(self.products, torch.Tensor)
+        strength = torch.full_like(self.squares.diagonal(), ridge * float(self.squares.diagonal()[:-1].mean()) + 1e-12)
+        strength[-1] = 0.0
+        system = self.squares + torch.diag(strength)
+        towards = self.products + strength[:, None] * F.pad(inherited.double(), (0, 1)).T
+        solution = torch.linalg.lstsq(system, towards).solution
+        return solution[:-1].T.float().contiguous(), solution[-1].float()
+
+
+@torch.no_grad()
+def repair(candidate: nn.Module, original: nn.Module, inputs: Sequence[torch.Tensor]) -> str:
+    """Refits a candidate in place; returns the name of the layer that was, or words why none could be.
+
+    Args:
+        candidate: A changed copy of the unit, in inference mode.
+        original: The unit.
+        inputs: What the original unit receives for images of its own, batch by batch.
+    """
+    name = last_changed_map(candidate, original, inputs[0][:2])
+    if name is None:
+        return "nothing in it mixes channels behind the change"
+    layer = candidate.get_submodule(name)
+    assert isinstance(layer, nn.Linear | nn.Conv2d)
+    if layer.weight[0].numel() > _WIDEST:
+        return f"{name} has {layer.weight[0].numel()} inputs"
+    if not _is_plain(layer, candidate, name, inputs[0][:2]):
+        return f"{name} is no plain layer"
+    _recalibrate_before(candidate, name, inputs)
+    slope = _slope(candidate, name, inputs[0][:2])
+    equations, generator = NormalEquations(), torch.Generator().manual_seed(0)
+    for x in inputs:
+        received, emitted, output = _run(candidate, name, x)
+        _, target, expected = _run(original, name, x)
+        if slope is not None:
+            target = emitted + (expected - output) / slope
+        equations.add(*_rows(layer, received, target, generator))
+    weight, bias = equations.solve(layer.weight.flatten(1))
+    layer.weight.copy_(weight.view_as(layer.weight))
+    layer.bias = nn.Parameter(bias.clone())
+    return name
+
+
+def last_changed_map(candidate: nn.Module, original: nn.Module, x: torch.Tensor) -> str | None:
+    """The last layer to run that mixes channels and either receives something else than in the original, or was changed."""
+    received = [_all_inputs(unit, x) for unit in (candidate, original)]
+    changed = None
+    for name, (module, values) in received[0].items():
+        if name not in received[1]:
+            continue
+        module_was, values_were = received[1][name]
+        weights = [part.weight for part in (module, module_was) if isinstance(part, nn.Linear | nn.Conv2d)]
+        is_same = values.shape == values_were.shape and torch.equal(values, values_were)
+        if not is_same or weights[0].shape != weights[1].shape:
+            changed = name
+    return changed
+
+
+def _all_inputs(unit: nn.Module, x: torch.Tensor) -> dict[str, tuple[nn.Module, torch.Tensor]]:
+    """What every mixing layer receives, in the order in which they run."""
+    received: dict[str, tuple[nn.Module, torch.Tensor]] = {}
+
+    def keeper(name: str) -> Callable[..., None]:
+        def keep(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+            received[name] = (module, inputs[0].clone())
+
+        return keep
+
+    layers = {part: keeper(name) for name, part in unit.named_modules() if is_mixing(part)}
+    with hooked(layers, before=True):
+        unit(x.clone())
+    return received
+
+
+def _run(unit: nn.Module, name: str, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """What a layer receives and emits, and what the unit gives."""
+    seen: list[torch.Tensor] = []
+
+    def keep(_module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        seen.extend((inputs[0].clone(), output.clone()))
+
+    with hooked({unit.get_submodule(name): keep}):
+        output = unit(x.clone())
+    return seen[0], seen[1], output
+
+
+def _slope(unit: nn.Module, name: str, x: torch.Tensor) -> torch.Tensor | None:
+    """By how much the unit's output rises with each output of its last map, shaped to divide by; None where it is no line."""
+    outputs = []
+    for shift in (0.0, 1.0, 2.0):
+        with hooked({unit.get_submodule(name): lambda _module, _inputs, output, shift=shift: output + shift}):
+            outputs.append(unit(x.clone()))
+    emitted = _run(unit, name, x)[1]
+    rise, twice = outputs[1] - outputs[0], outputs[2] - outputs[0]
+    if rise.shape != emitted.shape:
+        return None
+    layer = unit.get_submodule(name)
+    last = channels_last(layer, rise)
+    slope = last.flatten(0, -2).mean(0)
+    is_line = is_close(twice, 2 * rise, 1e-3) and is_close(last, slope.expand_as(last), 1e-3)
+    if not is_line or bool((slope.abs() < 1e-6).any()):
+        return None
+    return slope if isinstance(layer, nn.Linear) else slope[:, None, None]
+
+
+def _rows(
+    layer: nn.Linear | nn.Conv2d, received: torch.Tensor, target: torch.Tensor, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The map as a matrix product, ``(rows, inputs)`` and ``(rows, outputs)``, at some places of every image."""
+    if isinstance(layer, nn.Linear):
+        features, targets = received.flatten(1, -2) if received.ndim > 2 else received[:, None], target
+        targets = targets.flatten(1, -2) if target.ndim > 2 else target[:, None]
+    else:
+        features = F.unfold(received, layer.kernel_size, layer.dilation, layer.padding, layer.stride).transpose(1, 2)  # type: ignore[arg-type]
+        targets = target.flatten(2).transpose(1, 2)
+    if features.shape[1] > _POSITIONS:
+        places = torch.randperm(features.shape[1], generator=generator)[:_POSITIONS]
+        features, targets = features[:, places], targets[:, places]
+    return features.reshape(-1, features.shape[-1]), targets.reshape(-1, targets.shape[-1])
+
+
+def _is_plain(layer: nn.Linear | nn.Conv2d, unit: nn.Module, name: str, x: torch.Tensor) -> bool:
+    """Whether a layer computes what its weights as a matrix say: some pad or scale on their own."""
+    received, emitted, _ = _run(unit, name, x)
+    try:
+        features, targets = _rows(layer, received, emitted, torch.Generator().manual_seed(0))
+    except (TypeError, RuntimeError):
+        return False
+    product = features @ layer.weight.flatten(1).T + (0.0 if layer.bias is None else layer.bias)
+    return is_close(product, targets, 1e-3)
+
+
+def _recalibrate_before(unit: nn.Module, name: str, inputs: Sequence[torch.Tensor]) -> None:
+    """Gathers the statistics of batch norms anew that run before a layer."""
+    order: list[nn.Module] = []
+    layer, norms = unit.get_submodule(name), [part for part in unit.modules() if isinstance(part, _BatchNorm)]
+    with hooked(dict.fromkeys((*norms, layer), lambda module, _inputs: order.append(module)), before=True):
+        unit(inputs[0][:1].clone())
+    if before := [norm for norm in norms if norm in order[: order.index(layer)]]:
+        estimate_statistics(unit, (x.clone() for x in inputs), before)
+
+
+class Straight(nn.Module):
+    """A linear map by place, with the mean of the places that a stride leaves out: the least that has a unit's shapes."""
+
+    def __init__(self, channels: int, out_channels: int, stride: int, *, is_map: bool, is_positive: bool) -> None:
+        super().__init__()
+        self.pool = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
+        self.map = nn.Conv2d(channels, out_channels, 1) if is_map else nn.Linear(channels, out_channels)
+        self.act = nn.ReLU() if is_positive else nn.Identity()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        output: torch.Tensor = self.act(self.map(self.pool(x)))
+        return output
+
+
+@torch.no_grad()
+def straight(original: nn.Module, inputs: Sequence[torch.Tensor]) -> nn.Module:
+    """The linear map that gives most nearly what a unit gives.
+
+    Raises:
+        UsageError: the unit's shapes allow none.
+    """
+    x, y = inputs[0], original(inputs[0].clone())
+    is_map = x.ndim == 4 and y.ndim == 4
+    stride = x.shape[-1] // y.shape[-1] if is_map else 1
+    places = [tuple(tensor.shape[2:]) if is_map else tuple(tensor.shape[1:-1]) for tensor in (x, y)]
+    if tuple(size // stride for size in places[0]) != places[1] or any(size % stride for size in places[0]):
+        raise UsageError(f"no map by place turns {'x'.join(map(str, x.shape[1:]))} into {'x'.join(map(str, y.shape[1:]))}")
+    dims = (x.shape[1], y.shape[1]) if is_map else (x.shape[-1], y.shape[-1])
+    module = Straight(*dims, stride, is_map=is_map, is_positive=bool((y >= 0).all())).eval()
+    equations, generator = NormalEquations(), torch.Generator().manual_seed(0)
+    for x in inputs:
+        equations.add(*_rows(module.map, module.pool(x), original(x.clone()), generator))
+    inherited = torch.eye(dims[0]) if dims[0] == dims[1] else torch.zeros(dims[1], dims[0])
+    weight, bias = equations.solve(inherited)
+    module.map.weight.copy_(weight.view_as(module.map.weight))
+    assert module.map.bias is not None
+    module.map.bias.copy_(bias)
+    return module

@@ -1,0 +1,103 @@
+"""What is done to an assembled network before it is judged, and what a short fine-tuning gives back."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from dna_deploy.data.batches import in_order
+from dna_deploy.data.splits import ImageData, Split
+from dna_deploy.fit.judging import Judge
+from dna_deploy.learning.compute import Compute
+from dna_deploy.nets.batch_norm import estimate_statistics
+from dna_deploy.progress import OnProgress, silent
+from dna_deploy.records.files import digest_of
+from dna_deploy.records.score import Metric
+from dna_deploy.training.accuracy import measure_accuracy
+from dna_deploy.training.fit import Run, fit
+from dna_deploy.training.recipe import Recipe
+
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A network that others learn from: its scores, without gradients."""
+
+    network: nn.Module
+
+    @torch.no_grad()
+    def scores(self, images: torch.Tensor) -> torch.Tensor:
+        """Of images ``(batch, channels, height, width)``: ``(batch, classes)``."""
+        scores: torch.Tensor = self.network(images)
+        return scores
+
+
+def batches_of(split: Split, data: ImageData, most: int | None = None) -> list[torch.Tensor]:
+    """The first images of a split as networks take them, batch by batch."""
+    part = Split(split.source, split.indices[: most or len(split)])
+    return [batch.inputs for batch in in_order(part, data, BATCH)]
+
+
+def settled(network: nn.Module, batches: list[torch.Tensor]) -> nn.Module:
+    """A copy whose batch norms have the statistics that they meet in it."""
+    copied = copy.deepcopy(network)
+    estimate_statistics(copied, (images.clone() for images in batches))
+    return copied.eval()
+
+
+def recovered(
+    network: nn.Module,
+    original: nn.Module,
+    data: ImageData,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    compute: Compute | None = None,
+    on_progress: OnProgress = silent,
+) -> nn.Module:
+    """The network after a fine-tuning on labels and the original's answers; the same folder resumes.
+
+    Args:
+        network: Stays as it is.
+        original: Whose soft answers are learnt.
+        data: Trains on ``train``, chooses the epoch on ``validation``.
+        recipe: How; a teacher's weight of 1 looks at no label.
+        folder: Of its checkpoints.
+        compute: Where.
+        on_progress: Hears of every step.
+    """
+    copied = copy.deepcopy(network).requires_grad_(True)
+    weights = b"".join(tensor.detach().contiguous().numpy().tobytes() for tensor in copied.state_dict().values())
+    identity = digest_of(f"fit {digest_of(weights)} {data.digest} {recipe.model_dump_json()}".encode())
+    run = Run("fine-tuning", identity, folder / identity[7:19], compute or Compute())
+    with run.compute.limited_threads():
+        fit(copied, data, recipe, run, teacher=Answers(original), on_progress=on_progress)
+    return copied.eval().requires_grad_(False)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How near a network is to the original on images that nothing was chosen by, and how often it is right."""
+
+    agreement: float
+    divergence: float
+    images: int
+    accuracy: Metric | None
+
+    @property
+    def standard_error(self) -> float:
+        """Of the agreement."""
+        return float((self.agreement * (1 - self.agreement) / self.images) ** 0.5)
+
+
+def standing(network: nn.Module, judge: Judge, data: ImageData | None) -> Standing:
+    """Of a network on the judge's images, and its accuracy on the test images of labelled data."""
+    answers = judge.answers_of(network)
+    agreement = judge.agreement(answers).double()
+    accuracy = measure_accuracy(network, data.test, data) if data is not None else None
+    return Standing(float(agreement.mean()), judge.divergence(answers).value, len(agreement), accuracy)

@@ -1,0 +1,76 @@
+"""What came of fitting one's own model into a budget: asked, predicted, measured, agreement, what changed, baselines."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from dna_deploy.records.files import Part, Provenance, Record
+from dna_deploy.records.model_card import Absent
+from dna_deploy.records.score import Metric
+from dna_deploy.targets.target import Target
+
+
+class NetworkStanding(Part):
+    """A network beside the original, on images that nothing was chosen by."""
+
+    measured_s: float = Field(gt=0, description="at the pace that the original had when its units were timed")
+    agreement: float = Field(ge=0, le=1, description="how often its class is the original's, before any fine-tuning")
+    divergence: float = Field(ge=0, description="of its answers from the original's, nats, before any fine-tuning")
+    images: int = Field(gt=0)
+    before: Metric | None = Field(description="on labelled test images, before any fine-tuning; None without labels")
+    after: Metric | None = Field(description="the same after it; None without fine-tuning or labels")
+    agreement_after: float | None = Field(ge=0, le=1, description="None without fine-tuning")
+
+
+class FittedBaseline(Part):
+    """A network that needs no search, with the same recovery."""
+
+    name: str
+    standing: NetworkStanding | Absent = Field(description="absent: it does not reach the budget, or cannot be made")
+
+
+class FittedUnit(Part):
+    """One unit of the original and what stands in its place."""
+
+    path: str
+    choice: str
+    original_s: float = Field(ge=0, description="what it took")
+    seconds: float = Field(ge=0, description="what its replacement takes")
+    divergence: float = Field(ge=0, description="of answers if only this unit is replaced")
+    standard_error: float = Field(ge=0)
+
+
+class FittedModel(Record):
+    """The card of a model that was fitted into a budget."""
+
+    KIND: ClassVar[str] = "fitted-model"
+
+    provenance: Provenance
+    model: str
+    input: str
+    target: Target
+    timing: str = Field(description="which moments latencies speak of")
+    original_s: float = Field(gt=0)
+    original: Metric | None = Field(description="of the original on labelled test images")
+    asked_s: float = Field(gt=0)
+    predicted_s: float = Field(gt=0)
+    relative_error: float = Field(ge=0, description="of predictions, on whole networks left out of the fit")
+    standing: NetworkStanding
+    units: tuple[FittedUnit, ...]
+    rating: float = Field(ge=0, description="sum of the divergences of its units")
+    tau: float = Field(description="Kendall's, of sums of ratings with whole networks judged")
+    judged: int = Field(gt=0, description="whole networks")
+    parity: float = Field(
+        ge=0, description="largest difference of the ONNX file's scores from torch's, relative to the largest"
+    )
+    baselines: tuple[FittedBaseline, ...]
+    remarks: tuple[str, ...]
+    absent: dict[str, str] = Field(description="candidates that there are not, and why")
+    spent_s: dict[str, float] = Field(description="what each stage of the work took")
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the budget is kept, but for what two measurements of one file differ by."""
+        return self.standing.measured_s <= self.asked_s * 1.01

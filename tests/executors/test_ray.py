@@ -1,0 +1,96 @@
+"""A Ray cluster of two nodes on this machine: results are those of one process, and what is wrong with a cluster is said."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from dna_deploy.contracts import ExecutorContract
+from dna_deploy.errors import UsageError
+from dna_deploy.executors.executor import Demand, find_executor
+from dna_deploy.executors.ray_cluster import _Origin, facts
+from dna_deploy.learning.compute import Compute
+from dna_deploy.progress import Progress
+from dna_deploy.rating.raters.dna.rating import rate_space
+from tests.toy import CONFIG, SPACE, toy_data, toy_teacher
+
+ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'dna-deploy[ray]'")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning")]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    from ray.cluster_utils import Cluster
+
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PYTHONPATH", str(Path.cwd()))  # workers know the tests, as nodes know what is installed
+        node = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 2**27}
+        cluster = Cluster(initialize_head=True, head_node_args=node)
+        cluster.add_node(num_cpus=1, object_store_memory=2**27)
+        OnRay.address = f"ray:{cluster.address}"
+        yield OnRay.address
+        ray.shutdown()
+        cluster.shutdown()
+
+
+class OnRay:
+    address: ClassVar[str]
+
+
+class TestRay(ExecutorContract, OnRay):
+    address: ClassVar[str]  # type: ignore[misc]
+
+    def test_every_node_counts(self) -> None:
+        assert self.executor.slots == 2
+
+
+def test_a_cluster_rates_like_one_process_and_says_how_things_travel(tmp_path: Path, address: str) -> None:
+    alone = rate_space(SPACE, toy_teacher(), toy_data(), CONFIG, tmp_path / "alone")
+    told: list[Progress] = []
+    compute = Compute(on=address)
+    spread = rate_space(SPACE, toy_teacher(), toy_data(), CONFIG, tmp_path / "spread", compute=compute, on_progress=told.append)
+    assert spread.blocks == alone.blocks
+    for name in ("supernet-1.safetensors", "ratings-2.safetensors"):
+        assert (tmp_path / "alone" / name).read_bytes() == (tmp_path / "spread" / name).read_bytes(), name
+    (notice,) = {progress.notice for progress in told if "object store" in progress.notice}
+    assert str(tmp_path / "spread") in notice
+
+
+@pytest.mark.parametrize("place", ["127.0.0.1:{port}", "//127.0.0.1:{port}"])
+def test_an_address_where_nobody_answers_is_said_at_once(place: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    ray.shutdown()
+    with pytest.raises(UsageError, match=f"no cluster answers at .*{port}"):
+        _ = find_executor("ray:" + place.format(port=port), Demand()).slots
+
+
+@pytest.mark.parametrize("place", ["", "head", "//head"])
+def test_a_place_that_is_no_address_is_refused_before_anything_starts(place: str) -> None:
+    with pytest.raises(UsageError, match="is no address of a cluster"):
+        find_executor(f"ray:{place}", Demand())
+
+
+def test_a_worker_of_other_versions_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"has torch 1\.0, the driver"):
+        _Origin.of(tmp_path).check({**facts(), "torch": "1.0"})
+
+
+def test_a_worker_that_does_not_see_the_folder_is_refused(tmp_path: Path) -> None:
+    origin = _Origin.of(tmp_path)
+    (tmp_path / ".driver").write_text("of another disk")
+    with pytest.raises(UsageError, match=f"does not see {tmp_path}"):
+        origin.check(facts())
+
+
+def test_a_worker_that_lacks_the_data_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    origin = _Origin.of(tmp_path)
+    (tmp_path / "project").rmdir()
+    with pytest.raises(UsageError, match="lacks the data"):
+        origin.check(facts())

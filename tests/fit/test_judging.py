@@ -1,0 +1,72 @@
+"""Ratings are what replacing one unit does to the answers: compared with replacing it in the plain way."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from dna_deploy.fit.candidates import Candidate
+from dna_deploy.fit.depth import rate_depths
+from dna_deploy.fit.judging import Judge, Mean
+from dna_deploy.fit.units import find_units
+from dna_deploy.spaces.shapes import FeatureMap
+from tests.fit.made import TinyResNet
+
+INPUT = FeatureMap(3, 16, 16)
+
+
+@pytest.fixture
+def judge() -> Judge:
+    torch.manual_seed(0)
+    network = find_units(TinyResNet(), INPUT).network
+    return Judge(network, list(torch.randn(40, *INPUT.sizes).split(25)))
+
+
+def test_keeping_a_unit_costs_nothing_and_replacing_it_what_the_plain_way_says(judge: Judge) -> None:
+    path = judge.network.units[1].path
+    other = nn.Sequential(nn.Conv2d(8, 8, 1), nn.ReLU()).eval()
+    kept, replaced = judge.rate(path, [Candidate("keep", judge.network.module(path)), Candidate("other", other)])
+    assert kept.divergence.value == pytest.approx(0.0, abs=1e-6) and kept.error.value == pytest.approx(0.0, abs=1e-9)
+    images = torch.cat(list(judge.batches))
+    network = judge.network.replaced({path: other}).eval()
+    with torch.no_grad():
+        own, changed = (F.softmax(model(images).double(), 1) for model in (judge.network.network, network))
+    by_image = (own * (own.log() - changed.log())).sum(1)
+    assert replaced.divergence.value == pytest.approx(float(by_image.mean()), rel=1e-3)
+    assert replaced.divergence.standard_error == pytest.approx(float(by_image.std()) / math.sqrt(40), rel=1e-3)
+    assert replaced.error.value > 0.1
+
+
+def test_what_a_unit_receives_is_what_a_hook_sees(judge: Judge) -> None:
+    unit = judge.network.units[2]
+    seen: list[torch.Tensor] = []
+    handle = judge.network.parts(unit.path)[0].register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0].clone()))
+    judge.answers_of(judge.network.network)
+    handle.remove()
+    for received, expected in zip(judge.inputs(unit.path), seen, strict=True):
+        torch.testing.assert_close(received, expected)
+
+
+def test_depths_of_a_stage_are_nested_and_rated_together(judge: Judge) -> None:
+    units = judge.network.units
+    skips = {
+        unit.path: next(iter(judge.rate(unit.path, [Candidate("skip", nn.Identity())]))) for unit in units if "skip" in unit.may
+    }
+    depths = rate_depths(judge, units, skips)
+    assert len(depths) == len(skips) > 2
+    for shallow, deep in pairwise(depths):
+        assert deep.stage != shallow.stage or deep.skipped[:-1] == shallow.skipped
+    both = next(depth for depth in depths if len(depth.skipped) == 2)
+    alone = judge.divergence_of({path: nn.Identity() for path in both.skipped})
+    assert both.divergence == alone
+
+
+def test_agreement_counts_equal_classes(judge: Judge) -> None:
+    answers = [-answer for answer in judge.answers]
+    assert judge.agreement(judge.answers).all() and not judge.agreement(answers).any()
+    assert Mean.of(torch.tensor([1.0, 3.0])) == Mean(2.0, 1.0)
