@@ -77,7 +77,7 @@ class Bench:
 
     def _rater(self, method: str, seed: int) -> Rater:
         kind, data = load_rater(method), self.data()
-        config = kind.config(**SETTINGS.get(method, {}), seed=seed)
+        config = kind.config.model_validate({**SETTINGS.get(method, {}), "seed": seed})
         teacher = self.teacher(data) if kind.needs.teacher else None
         return make_rater(method, SPACE, data, config, self.work, teacher=teacher, compute=self.compute, own_folder=True)
 

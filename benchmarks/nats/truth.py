@@ -75,7 +75,8 @@ class Truth:
         order = np.argsort(self.costs[2], kind="stable")
         accuracy = self.accuracy[order]
         front = order[np.r_[True, accuracy[1:] > np.maximum.accumulate(accuracy)[:-1]]]
-        return np.geomspace(*self.costs[2][front[[0, -1]]], BUDGETS + 2)[1:-1]
+        first, last = self.costs[2][front[[0, -1]]].tolist()
+        return np.geomspace(first, last, BUDGETS + 2)[1:-1]
 
     def position(self, network: Architecture) -> int:
         """Where a network stands in all arrays."""

@@ -32,7 +32,7 @@ class SupernetTrunk(nn.Module):
     def run(self, path: CellPath, stop: int) -> list[nn.Module]:
         """The layers of a path as far as one of the trunk's stops."""
         last = [self.ends[stop - len(self.layers) - 1]] if stop > len(self.layers) else []
-        return [layer[choice] for layer, choice in zip([*self.layers[:stop], *last], path, strict=False)]  # type: ignore[index]
+        return [layer[choice] for layer, choice in zip([*self.layers[:stop], *last], path, strict=False)]
 
     def forward(self, x: torch.Tensor, path: CellPath) -> list[torch.Tensor]:
         """The features after every layer of a path, and after every end."""
