@@ -32,6 +32,7 @@ RECORDS = (
     "records.rating_calibration:ShortTraining",
     "records.rating_calibration:RatingCalibration",
     "records.embedding_history:EmbeddingHistory",
+    "records.own_space:OwnSpace",
     "records.search_outcome:SearchOutcome",
     "records.refinement:Refinement",
     "records.trained_network:TrainedNetwork",

@@ -5,6 +5,7 @@
     python -m benchmarks.rating report              (writes benchmarks/results/rating.md and rating.svg)
     python -m benchmarks.rating mends               (writes benchmarks/results/rating_mends.md)
     python -m benchmarks.rating truth list|train|show   (makes a list, trains its networks, says what it can tell apart)
+    python -m benchmarks.rating truth train --on processes:2   (or ray://HOST:PORT)
 
 ``--list a`` and ``b`` judge by the lists that were looked at while deciding, instead of the fresh one; their report is printed.
 """
@@ -28,13 +29,17 @@ def main() -> None:
     parser.add_argument("step", choices=("run", "report", "mends", "truth"))
     parser.add_argument("names", nargs="*", metavar="NAME", help="experiments, or a step of truth; default: all")
     parser.add_argument("--list", choices=TRUTHS, default=CURRENT, dest="list_name")
+    parser.add_argument("--on", default="here", help="where networks of a list are trained, as `dna-deploy rate --on`")
     arguments = parser.parse_args()
     if arguments.step == "truth":
-        from benchmarks.rating.trainings import STEPS
+        from benchmarks.rating.trainings import STEPS, train_list
 
-        if set(arguments.names) - STEPS.keys() or len(arguments.names) != 1:
-            parser.error(f"truth takes one of {', '.join(STEPS)}")
-        STEPS[arguments.names[0]](arguments.list_name)
+        if set(arguments.names) - {*STEPS, "train"} or len(arguments.names) != 1:
+            parser.error(f"truth takes one of train, {', '.join(STEPS)}")
+        if arguments.names[0] == "train":
+            train_list(arguments.list_name, arguments.on)
+        else:
+            STEPS[arguments.names[0]](arguments.list_name)
     elif arguments.step == "run":
         from benchmarks.rating.run import run
 

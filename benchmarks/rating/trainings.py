@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from tabulate import tabulate
 
 from benchmarks.rating.listing import write_list
-from benchmarks.rating.truth import TRUTHS, GroundTruth, NetworkList
-from benchmarks.rows import add_rows, claimed
+from benchmarks.rating.truth import TRUTHS, NetworkList
+from benchmarks.rows import Row, add_rows
 from dna_deploy.data.splits import ImageData
+from dna_deploy.executors.executor import Demand, Job, carry_out, find_executor
 from dna_deploy.learning.compute import Compute
+from dna_deploy.progress import OnProgress
 from dna_deploy.records.files import Provenance
 from dna_deploy.statistics.ranks import tau
 from dna_deploy.training.config import TrainingConfig
@@ -25,16 +28,25 @@ from dna_deploy.training.network import train_architecture
 WORK = Path("runs/ground-truth")
 
 
-def train_list(name: str) -> None:
-    """Trains what is not trained yet: every network once, then every network again."""
+def train_list(name: str, on: str = "here") -> None:
+    """Trains what is not trained yet, wherever tasks are to run: every network once, then every network again."""
     truth = TRUTHS[name]
-    data = truth.listed.load_images()
-    for seed in truth.listed.seeds:
-        for number in spread_over_bands(truth.listed):
-            with claimed(WORK / truth.folder.name / f"{number:03}-{seed}") as folder:
-                if folder is not None and (number, seed) not in truth.trainings:
-                    train(truth, data, number, seed, folder)
-                    print(f"network {number}, seed {seed}: done", flush=True)
+    every = [(number, seed) for seed in truth.listed.seeds for number in spread_over_bands(truth.listed)]
+    missing = [training for training in every if training not in truth.trainings]
+    folder = WORK / truth.folder.name
+
+    def keep(task: int, row: Row) -> None:
+        add_rows(truth.trainings_path, [row])
+        shutil.rmtree(folder / name_of(*missing[task]))
+        print(f"network {row['network']}, seed {row['seed']}: done", flush=True)
+
+    job = Job("training", train, (truth.listed, truth.listed.load_images(), folder), folder)
+    carry_out(find_executor(on, Demand()), job, missing, on_result=keep)
+
+
+def name_of(number: int, seed: int) -> str:
+    """The folder in which a training works."""
+    return f"{number:03}-{seed}"
 
 
 def spread_over_bands(listed: NetworkList) -> list[int]:
@@ -47,31 +59,26 @@ def spread_over_bands(listed: NetworkList) -> list[int]:
     return [number for _, _, number in sorted(order)]
 
 
-def train(truth: GroundTruth, data: ImageData, number: int, seed: int, folder: Path) -> None:
-    """One training, by the tool's own function; its weights are not kept."""
-    listed = truth.listed
+def train(shared: tuple[NetworkList, ImageData, Path], training: tuple[int, int], on_progress: OnProgress) -> Row:
+    """The row of one training, by the tool's own function; its weights are not kept."""
+    (listed, data, folder), (number, seed) = shared, training
     began = time.process_time()
     config = TrainingConfig(recipe=listed.recipe_of(seed))
     trained = train_architecture(
-        listed.search_space, listed.architectures[number], data, config, folder, compute=Compute(checkpoint_seconds=30)
-    )
-    add_rows(
-        truth.trainings_path,
-        [
-            {
-                "network": number,
-                "seed": seed,
-                "test_correct": trained.test[0].count,
-                "test_images": trained.test[0].images,
-                "validation_correct": trained.validation[0].count,
-                "validation_images": trained.validation[0].images,
-                "best_epoch": trained.best_epoch,
-                "cpu_s": round(time.process_time() - began, 1),
-                **Provenance.now().model_dump(mode="json"),
-            }
-        ],
-    )
-    shutil.rmtree(folder)
+        listed.search_space, listed.architectures[number], data, config, folder / name_of(number, seed),
+        on_progress=on_progress, compute=Compute(checkpoint_seconds=30),
+    )  # fmt: skip
+    return {
+        "network": number,
+        "seed": seed,
+        "test_correct": trained.test[0].count,
+        "test_images": trained.test[0].images,
+        "validation_correct": trained.validation[0].count,
+        "validation_images": trained.validation[0].images,
+        "best_epoch": trained.best_epoch,
+        "cpu_s": round(time.process_time() - began, 1),
+        **Provenance.now().model_dump(mode="json"),
+    }
 
 
 def show(name: str) -> None:
@@ -110,5 +117,5 @@ def describe(table: np.ndarray) -> tuple[str, ...]:
     return (*count, mean, f"{between:.2%}", f"{noise:.2%}", f"{between / noise:.1f}", f"{ceiling:.2f}")
 
 
-STEPS = {"list": write_list, "train": train_list, "show": show}
-"""What can be done with a list: minutes of timing alone on the machine, about an hour of one core, a table."""
+STEPS: dict[str, Callable[[str], object]] = {"list": write_list, "show": show}
+"""What can be done with a list besides `train_list`, an hour of one core: minutes of timing alone on the machine, a table."""

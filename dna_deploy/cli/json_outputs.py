@@ -73,6 +73,8 @@ OUTPUTS: Mapping[str, Mapping[str, str]] = {
         "rounds?": "integer: finished rounds",
         "seconds?": "number: time spent measuring",
         "validation?": "object or null: how far predictions of unseen networks are off: `calibrated`, `raw`, `measured_twice`",
+        "tables?": "array: with --on, the same of each table, with its `devices`",
+        "lost?": "object: with --on, devices that dropped out, and why",
         "plan?": "object: with --dry-run, how often would be measured",
         "models?": "integer: with --dry-run, how many models",
         "expected_s?": "number: with --dry-run, about how long",
@@ -108,6 +110,7 @@ OUTPUTS: Mapping[str, Mapping[str, str]] = {
         "card?": "model-card: its card",
         "dry_run?": "boolean: true with --dry-run",
         "stages?": "array: with --dry-run, one object a stage: `stage`, `due`, `why`, `estimate_s`",
+        "on_workers_s?": "object: with --dry-run --workers N, about how long N workers take, by N",
     },
     "search": {"outcome": "search-outcome: the answer", **_ACCURACY},
     "search promise": {
@@ -138,6 +141,7 @@ OUTPUTS: Mapping[str, Mapping[str, str]] = {
         "limit": "number: how much is tolerated",
         "machine": "array: differences of the machine, in words",
         "rows": "array: `layer`, `before_s`, `now_s`",
+        "devices?": "array: with --on, the same of each `device`, or its `error`; above stands the worst",
     },
     "tables diff": {
         "median_change": "number: relative change over all rows",
@@ -197,6 +201,7 @@ OUTPUTS: Mapping[str, Mapping[str, str]] = {
         "pace": "object or null: how the machine goes against its table: `ratio`, `standard_error`, `sentinels`, `looks`",
         "at_table_s": "number: what was measured as it is at the table's pace",
         "doubts": "array: what speaks against the measurement",
+        "devices?": "array: with --on, the same of each `device`, or its `error`; above stands the slowest",
         "tuning": "object or null: with --tune: `tried`, `usual`, `gained`",
         "without_preprocessing": "object or null: the same of the network alone, where the file has pre-processing inside",
     },

@@ -12,7 +12,7 @@ from typing import Any
 
 from dna_deploy.errors import DnaDeployError, UsageError
 from dna_deploy.executors.executor import Demand, Executor, Job, carry_out, find_executor
-from dna_deploy.progress import OnProgress, Progress
+from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.files import write_atomically
 from dna_deploy.records.folder_lock import folder_lock
 
@@ -61,6 +61,11 @@ class ExecutorContract:
     def test_results_come_in_the_order_of_the_items(self) -> None:
         assert self._run(scaled, 3, range(5)) == [0, 3, 6, 9, 12], "not the result of every item in its place"
         assert self._run(scaled, 3, []) == [], "no items, no results"
+
+    def test_every_result_is_heard_of_once(self) -> None:
+        heard: list[tuple[int, int]] = []
+        self.executor.run(Job("tiny task", scaled, 3), range(4), silent, lambda number, result: heard.append((number, result)))
+        assert sorted(heard) == [(0, 0), (1, 3), (2, 6), (3, 9)], "a driver that is killed would have lost results"
 
     def test_what_tasks_tell_adds_up(self) -> None:
         heard: list[Progress] = []

@@ -22,6 +22,12 @@ ATTEMPTS = 3
 SharedT = TypeVar("SharedT")
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
+OnResult = Callable[[int, Any], None]
+"""Hears, in the driver, of every task that has finished: its number, and what it gave."""
+
+
+def unheard(number: int, result: object) -> None:
+    """An `OnResult` that keeps nothing."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +75,12 @@ class Executor(Protocol):
             DependencyError: its package is not installed.
         """
 
-    def run(self, job: Job[Any, Any, Any], items: Sequence[Any], on_progress: OnProgress) -> list[Any]:
+    def run(
+        self, job: Job[Any, Any, Any], items: Sequence[Any], on_progress: OnProgress, on_result: OnResult = unheard
+    ) -> list[Any]:
         """The result of every item, in their order; what tasks tell is added up (`SumOfSteps`).
+
+        ``on_result`` hears of each as soon as it is there, so that a killed driver has it already.
 
         Raises:
             DnaDeployError: what a task met first, or that its worker died too often. The others stop.
@@ -91,7 +101,11 @@ def find_executor(address: str, demand: Demand) -> Executor:
 
 
 def carry_out(
-    executor: Executor, job: Job[Any, ItemT, ResultT], items: Sequence[ItemT], on_progress: OnProgress = silent
+    executor: Executor,
+    job: Job[Any, ItemT, ResultT],
+    items: Sequence[ItemT],
+    on_progress: OnProgress = silent,
+    on_result: Callable[[int, ResultT], None] = unheard,
 ) -> list[ResultT]:
     """The result of every item. One driver at a time works in the folder of a job.
 
@@ -99,9 +113,9 @@ def carry_out(
         UsageError: another one does.
     """
     if job.folder is None:
-        return executor.run(job, items, on_progress)
+        return executor.run(job, items, on_progress, on_result)
     with folder_lock(job.folder):
-        return executor.run(job, items, on_progress)
+        return executor.run(job, items, on_progress, on_result)
 
 
 @dataclass

@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from dna_deploy.errors import DnaDeployError, UsageError
-from dna_deploy.executors.executor import ATTEMPTS, Demand, Job, SumOfSteps, set_worker_number
+from dna_deploy.executors.executor import ATTEMPTS, Demand, Job, OnResult, SumOfSteps, set_worker_number, unheard
 from dna_deploy.executors.here import Here
 from dna_deploy.progress import OnProgress, Progress
 
@@ -32,11 +32,13 @@ class LocalProcesses:
             raise UsageError(f"{place!r} is no number of processes", "write it like --on processes:4")
         self.slots = int(place or demand.jobs)
 
-    def run(self, job: Job[Any, Any, Any], items: Sequence[Any], on_progress: OnProgress) -> list[Any]:
+    def run(
+        self, job: Job[Any, Any, Any], items: Sequence[Any], on_progress: OnProgress, on_result: OnResult = unheard
+    ) -> list[Any]:
         count = min(self.slots, len(items))
         if count <= 1:
-            return Here("", Demand()).run(job, items, on_progress)
-        return _Crew(job, count, len(items)).run(items, on_progress)
+            return Here().run(job, items, on_progress, on_result)
+        return _Crew(job, count, len(items)).run(items, on_progress, on_result)
 
 
 class _Crew:
@@ -52,11 +54,11 @@ class _Crew:
         self._steps = SumOfSteps(tasks)
         self._is_over = threading.Event()
 
-    def run(self, items: Sequence[Any], on_progress: OnProgress) -> list[Any]:
+    def run(self, items: Sequence[Any], on_progress: OnProgress, on_result: OnResult) -> list[Any]:
         with ThreadPoolExecutor(len(self._workers)) as threads:
             results = [threads.submit(self._attend, number, item) for number, item in enumerate(items)]
             try:
-                self._listen(results, on_progress)
+                self._listen(results, on_progress, on_result)
             except KeyboardInterrupt:
                 self._cancel(results)
                 wait(results, _GRACE_SECONDS)  # Ctrl-C reaches them as well, and they save where they are
@@ -72,15 +74,14 @@ class _Crew:
         for result in results:
             result.cancel()
 
-    def _listen(self, results: Sequence[Future[Any]], on_progress: OnProgress) -> None:
-        is_over = False
+    def _listen(self, results: Sequence[Future[Any]], on_progress: OnProgress, on_result: OnResult) -> None:
+        is_over, pending = False, dict(enumerate(results))
         while not is_over:
             is_over = not wait(results, _POLL_SECONDS).not_done  # asked first, so that no last word is lost
             while not self._words.empty():
                 on_progress(self._steps.add(*self._words.get()))
-            for result in results:
-                if result.done():
-                    result.result()
+            for number in [number for number, result in pending.items() if result.done()]:
+                on_result(number, pending.pop(number).result())
 
     def _attend(self, number: int, item: Any) -> Any:
         worker = self._idle.get()

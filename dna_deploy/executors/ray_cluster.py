@@ -18,7 +18,7 @@ from typing import Any
 from uuid import uuid4
 
 from dna_deploy.errors import DnaDeployError, OutOfMemoryError, UsageError
-from dna_deploy.executors.executor import ATTEMPTS, Demand, Job, SumOfSteps
+from dna_deploy.executors.executor import ATTEMPTS, Demand, Job, OnResult, SumOfSteps, unheard
 from dna_deploy.progress import OnProgress, Progress
 from dna_deploy.records.files import write_atomically
 
@@ -51,7 +51,9 @@ class RayCluster:
             raise UsageError(f"the cluster at {self._place} has no {what} for a task", "add nodes, or ask for less")
         return count
 
-    def run(self, job: Job[Any, Any, Any], items: Sequence[Any], on_progress: OnProgress) -> list[Any]:
+    def run(
+        self, job: Job[Any, Any, Any], items: Sequence[Any], on_progress: OnProgress, on_result: OnResult = unheard
+    ) -> list[Any]:
         slots, ray = self.slots, _connected(self._place, self._demand)
         from ray.util.queue import Queue
 
@@ -63,7 +65,7 @@ class RayCluster:
         shared = ray.put(job)
         pending = {task.remote(shared, item, number, words, origin): number for number, item in enumerate(items)}
         try:
-            return _gather(job, pending, words, on_progress)
+            return _gather(job, pending, words, on_progress, on_result)
         except KeyboardInterrupt:
             for reference in pending:
                 ray.cancel(reference)  # as Ctrl-C in the task: it saves where it is
@@ -80,7 +82,9 @@ def _way(job: Job[Any, Any, Any], slots: int, place: str) -> str:
     return f"{slots} tasks at once on the cluster {place}: inputs travel in Ray's object store{files}"
 
 
-def _gather(job: Job[Any, Any, Any], pending: dict[Any, int], words: Any, on_progress: OnProgress) -> list[Any]:
+def _gather(
+    job: Job[Any, Any, Any], pending: dict[Any, int], words: Any, on_progress: OnProgress, on_result: OnResult
+) -> list[Any]:
     """The results in order; ``pending`` loses those that are there."""
     import ray
 
@@ -93,6 +97,7 @@ def _gather(job: Job[Any, Any, Any], pending: dict[Any, int], words: Any, on_pro
             number = pending.pop(reference)
             results[number] = _result(job, number, reference)
             steps.finish(number)
+            on_result(number, results[number])
     return [results[number] for number in sorted(results)]
 
 

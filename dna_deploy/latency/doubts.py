@@ -7,7 +7,7 @@ Limits are fractions for the grades B, C and D. They come from measurements on s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 import numpy as np
 
@@ -60,18 +60,19 @@ def doubts_about_model(
 def _doubts_about(
     runs: Sequence[ProfileRun], rows: Sequence[LatencyRow], calibrations: Sequence[Calibration]
 ) -> Iterator[Doubt]:
-    last = runs[-1]
+    last, hosts = runs[-1], [run.provenance.host for run in runs]
+    rounds = min(sum(run.rounds for run in runs if run.provenance.host == host) for host in hosts)  # of the least busy twin
     every = [probe.samples for run in runs for probe in run.of("layer", "calibration")]
     networks = [probe.samples for run in runs for probe in run.of("calibration", "validation")]
     for doubt in (
         _halves(every, last.plan.statistic, HALVES),
         _halves(networks, "p50", MEDIAN_HALVES) if networks else None,
         _drift([samples for run in runs for probe in run.of("sentinel") for samples in [probe.samples]], last.plan.statistic),
-        _few_rounds(sum(run.rounds for run in runs)),
-        _cut_short(sum(run.rounds for run in runs), last.plan),
+        _few_rounds(rounds),
+        _cut_short(rounds, last.plan),
         *_surroundings([run.conditions for run in runs], last.fingerprint, last.target),
         _calibration(calibrations),
-        _absent(last, rows),
+        _absent(runs, rows),
     ):
         if doubt is not None:
             yield doubt
@@ -214,10 +215,15 @@ def _calibration(calibrations: Sequence[Calibration]) -> Doubt | None:
     return Doubt(name="calibration", message=message, advice=f"{_QUIET}, or measure more rounds", grade=grade)
 
 
-def _absent(run: ProfileRun, rows: Sequence[LatencyRow]) -> Doubt | None:
-    layers = {row.layer for row in rows}
-    absent = [probe for probe in run.absent if probe.role == "layer" and probe.key not in layers]
+def absent_layers(runs: Sequence[ProfileRun], timed: Container[str]) -> dict[str, str]:
+    """Layers that nobody could time, and why: by the last run of each machine."""
+    probes = [probe for run in {run.provenance.host: run for run in runs}.values() for probe in run.absent]
+    return {probe.key: probe.reason for probe in probes if probe.role == "layer" and probe.key not in timed}
+
+
+def _absent(runs: Sequence[ProfileRun], rows: Sequence[LatencyRow]) -> Doubt | None:
+    absent = absent_layers(runs, {row.layer for row in rows})
     if not absent:
         return None
-    message = f"{len(absent)} layers could not be timed, first: {absent[0].key}: {absent[0].reason}"
+    message = f"{len(absent)} layers could not be timed, first: {': '.join(next(iter(absent.items())))}"
     return Doubt(name="absent-rows", message=message, advice="search leaves their networks out", grade="B")

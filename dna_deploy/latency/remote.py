@@ -6,10 +6,12 @@ import json
 import re
 import shlex
 import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from dna_deploy.errors import DependencyError, TableError, UsageError
+from dna_deploy.records.files import digest_of
 from dna_deploy.records.probe_kit import ProbeKit
 from dna_deploy.records.profile_run import ProfileRun
 from dna_deploy.targets.plan import SamplingPlan
@@ -37,6 +39,16 @@ class Remote:
             raise UsageError(f"cannot read the address {address!r}", "write it like ssh://user@host or ssh://user@host:22")
         return cls(match["login"], int(match["port"]) if match["port"] else None, command)
 
+    @property
+    def name(self) -> str:
+        """As its address says."""
+        return self.login + (f":{self.port}" if self.port else "")
+
+    @property
+    def host(self) -> str:
+        """The name without login, as it may stand in names of files."""
+        return self.name.rpartition("@")[2].replace(":", "-")
+
     def profile(self, kit: ProbeKit, target: Target, plan: SamplingPlan, validation_networks: int) -> ProfileRun:
         """Profiles a kit there. The folder there is named after the kit, so that an interrupted run is taken up again.
 
@@ -59,6 +71,27 @@ class Remote:
         run = ProfileRun.parse(self._run(f"cat {folder}/{shlex.quote(path)}"), f"{self.login}:{path}")
         self._run(f"rm -r {folder}")
         return run
+
+    def answer(self, files: Mapping[str, bytes], arguments: Sequence[str]) -> dict[str, Any]:
+        """What a command prints there with ``--json`` about some files, which are removed again.
+
+        Raises:
+            DependencyError: there is no ``ssh`` here, or no dna-deploy there.
+            TableError: the other machine cannot be reached, or the command printed nothing.
+        """
+        named = b"".join(name.encode() + content for name, content in sorted(files.items()))
+        folder = f".cache/dna-deploy/remote/{digest_of(named).partition(':')[2][:16]}"
+        for place in sorted({f"{folder}/{name}".rpartition("/")[0] for name in files}):
+            self._run(f"mkdir -p {place}")
+        for name, content in files.items():
+            self._send(f"{folder}/{name}", content)
+        said = self._run(f"cd {folder} && {self.command} {shlex.join((*arguments, '--json'))}; code=$?; cd; rm -r {folder}; "
+                         f"test $code -ne {_NO_COMMAND} || exit $code")  # fmt: skip
+        try:
+            values: dict[str, Any] = json.loads(said)
+        except ValueError as error:
+            raise TableError(f"dna-deploy on {self.name} gave no answer", "what it said stands above") from error
+        return values
 
     def _send(self, path: str, content: bytes) -> None:
         # A file appears whole or not at all.

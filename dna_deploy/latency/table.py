@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from dna_deploy.errors import TableError
 from dna_deploy.latency.calibrate import LEAST_NETWORKS, calibrate_sums
-from dna_deploy.latency.doubts import doubts_about
+from dna_deploy.latency.doubts import absent_layers, doubts_about
+from dna_deploy.latency.twins import as_one_device
 from dna_deploy.records.doubt import worst_grade
 from dna_deploy.records.latency_table import AbsentRow, Calibration, LatencyRow, LatencyTable, spread_rows
 from dna_deploy.records.pace import Sentinel
@@ -15,12 +16,13 @@ from dna_deploy.records.samples import LEAST_SAMPLES, TAILS, Quantile, Samples
 from dna_deploy.spaces.space import SearchSpace
 
 
-def table_from_runs(runs: Sequence[ProfileRun], space: SearchSpace | None = None) -> LatencyTable:
+def table_from_runs(runs: Sequence[ProfileRun], space: SearchSpace | None = None, *, are_twins: bool = False) -> LatencyTable:
     """The latency table that some runs of one space on one machine make together.
 
     Args:
         runs: In the order of time.
         space: The runs' space; None looks it up by its name.
+        are_twins: Whether they may be of several equal machines, which are calibrated against the first.
 
     Raises:
         TableError: the runs are of different spaces, targets or machines, or of another version of the space.
@@ -28,7 +30,9 @@ def table_from_runs(runs: Sequence[ProfileRun], space: SearchSpace | None = None
     if not runs:
         raise TableError("there is no profile run to make a table of", "make one with: dna-deploy profile")
     last = runs[-1]
-    check_mergeable(runs)
+    check_mergeable(runs, are_twins=are_twins)
+    digests = tuple(run.digest for run in runs)
+    runs, doubts_of_twins = as_one_device(runs) if are_twins else (runs, ())
     space = space or last.find_networks()
     last.check_networks(space, "profile it again")
     probes = _merged(runs)
@@ -37,7 +41,7 @@ def table_from_runs(runs: Sequence[ProfileRun], space: SearchSpace | None = None
     layers = {row.layer for row in rows}
     quantiles = [name for name in LEAST_SAMPLES if name not in TAILS or not any(run.plan.steady for run in runs)]
     calibrations = _calibrations(space, {row.layer: row.latency_s for row in rows}, probes, quantiles)
-    doubts = doubts_about(runs, rows, calibrations)
+    doubts = (*doubts_about(runs, rows, calibrations), *doubts_of_twins)
     return LatencyTable(
         provenance=last.provenance,
         space=last.space,
@@ -47,16 +51,12 @@ def table_from_runs(runs: Sequence[ProfileRun], space: SearchSpace | None = None
         fingerprint=last.fingerprint,
         statistic=last.plan.statistic,
         rows=rows,
-        absent=tuple(
-            AbsentRow(layer=probe.key, reason=probe.reason)
-            for probe in last.absent
-            if probe.role == "layer" and probe.key not in layers
-        ),
+        absent=tuple(AbsentRow(layer=key, reason=reason) for key, reason in absent_layers(runs, layers).items()),
         overhead_s=overhead,
         calibrations=calibrations,
         grade=worst_grade(doubts),
         doubts=doubts,
-        runs=tuple(run.digest for run in runs),
+        runs=digests,
         idle_s=last.plan.idle_s,
         sentinels=_sentinels(rows, probes),
     )
@@ -68,12 +68,12 @@ def _sentinels(rows: Sequence[LatencyRow], probes: Sequence[ProbeSamples]) -> tu
     return tuple(Sentinel(layer=row.layer, latency_s=medians[row.layer]) for row in spread_rows(rows))
 
 
-def check_mergeable(runs: Sequence[ProfileRun]) -> None:
-    """Raises `TableError` unless all runs measured the same thing on the same machine."""
+def check_mergeable(runs: Sequence[ProfileRun], *, are_twins: bool = False) -> None:
+    """Raises `TableError` unless all runs measured the same thing on the same machine, or on equal ones that are twins."""
     first = runs[0]
     for run in runs[1:]:
         problems = first.fingerprint.differences(run.fingerprint)
-        if first.provenance.host != run.provenance.host:
+        if first.provenance.host != run.provenance.host and not are_twins:
             problems = (f"host: {first.provenance.host!r}, not {run.provenance.host!r}", *problems)
         for name in ("space_digest", "head", "target"):
             if getattr(first, name) != getattr(run, name):

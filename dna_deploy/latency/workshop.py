@@ -97,31 +97,39 @@ def profile_space_remotely(
     return keep_table([run], keep_run(run, folders), space, folders, accept_noise=accept_noise)
 
 
-def keep_run(run: ProfileRun, folders: Folders) -> Path:
-    """Writes a raw run to where runs of its target are, under the moment of its end."""
+def keep_run(run: ProfileRun, folders: Folders, ending: str = "") -> Path:
+    """Writes a raw run to where runs of its target are, under the moment of its end; ``ending`` tells equal moments apart."""
     stamp = run.provenance.created_at[:19].replace("-", "").replace(":", "")
-    path = folders.runs_of(run.target.name) / f"{run.space}.{stamp}.json"
+    path = folders.runs_of(run.target.name) / f"{run.space}.{stamp}{ending}.json"
     run.write(path)
     return path
 
 
 def keep_table(
-    runs: Sequence[ProfileRun], run_path: Path, space: SearchSpace, folders: Folders, *, accept_noise: bool = False
+    runs: Sequence[ProfileRun],
+    run_path: Path,
+    space: SearchSpace,
+    folders: Folders,
+    *,
+    accept_noise: bool = False,
+    are_twins: bool = False,
 ) -> Profiled:
     """Writes the table that some runs make. Raises as `stable_table` does."""
-    table = stable_table(runs, space, str(run_path), accept_noise=accept_noise)
+    table = stable_table(runs, space, str(run_path), accept_noise=accept_noise, are_twins=are_twins)
     path = folders.table_of(space.name, table.target.name)
     table.write(path)
     return Profiled(runs[-1], run_path, table, path)
 
 
-def stable_table(runs: Sequence[ProfileRun], space: SearchSpace, names: str, *, accept_noise: bool) -> LatencyTable:
+def stable_table(
+    runs: Sequence[ProfileRun], space: SearchSpace, names: str, *, accept_noise: bool, are_twins: bool = False
+) -> LatencyTable:
     """The table that some runs make; ``names`` says in the hint where they are.
 
     Raises:
         UnstableMeasurementError: the runs are too noisy, and that was not accepted.
     """
-    table = table_from_runs(runs, space)
+    table = table_from_runs(runs, space, are_twins=are_twins)
     reasons = [doubt for doubt in table.doubts if doubt.grade in UNSTABLE]
     if reasons and not accept_noise:
         raise UnstableMeasurementError(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from dna_deploy.progress import OnProgress, Progress, silent
+from dna_deploy.data.splits import ImageData
+from dna_deploy.executors.executor import Job, carry_out, worker_number
+from dna_deploy.learning.compute import Compute
+from dna_deploy.nets.supernets.blocks import SupernetBlock
+from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.calibration.calibrated import CalibratedModel, leave_one_out
 from dna_deploy.rating.rater import BlockRater
 from dna_deploy.rating.raters.dna.candidate_features import CandidateFeatures, positions
@@ -17,7 +21,7 @@ from dna_deploy.records.rating_calibration import CalibrationNetwork, RatingCali
 from dna_deploy.records.rating_table import BlockRatings, RatingTable
 from dna_deploy.records.score import ScoreKind, predicted
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.chain import ChainSpace, HeadedSpace
 from dna_deploy.statistics.ranks import tau
 from dna_deploy.training.recipe import Recipe
 from dna_deploy.training.short import train_shortly
@@ -97,21 +101,32 @@ def calibrate_rating(
 def train_all(
     rater: BlockRater, architectures: Sequence[Architecture], recipe: Recipe, folder: Path, on_progress: OnProgress
 ) -> list[ShortTraining]:
-    """The short trainings of some networks, in their order."""
+    """The short trainings of some networks, in their order; they run wherever tasks are to run."""
     work, supernets = rater.work, rater.supernets(on_progress)
     space = work.space.with_head(work.space.head_for(len(work.data.classes)))
-    trainings: list[ShortTraining] = []
-    for architecture in architectures:
+    shared = _Trainings(space, supernets, work.data, recipe, folder, work.identity, work.compute)
+    return carry_out(work.compute.executor, Job("short training", _train, shared, folder), architectures, on_progress)
 
-        def within(step: Progress, finished: int = len(trainings)) -> None:
-            total = len(architectures) * step.total
-            on_progress(Progress("short trainings", finished * step.total + step.done, total, step.remark))
 
-        record = train_shortly(
-            space, architecture, supernets, work.data, recipe, folder, work.identity, on_progress=within, compute=work.compute
-        )
-        trainings.append(record)
-    return trainings
+@dataclass(frozen=True)
+class _Trainings:
+    """What short trainings have in common."""
+
+    space: HeadedSpace
+    supernets: Mapping[int, SupernetBlock]
+    data: ImageData
+    recipe: Recipe
+    folder: Path
+    origin: str
+    compute: Compute
+
+
+def _train(shared: _Trainings, architecture: Architecture, on_progress: OnProgress) -> ShortTraining:
+    return train_shortly(
+        shared.space, architecture, shared.supernets, shared.data, shared.recipe, shared.folder, shared.origin,
+        on_progress=lambda step: on_progress(replace(step, step="short trainings")),
+        compute=shared.compute.for_worker(worker_number()),
+    )  # fmt: skip
 
 
 def calibrated_table(space: ChainSpace, ratings: RatingTable, model: CalibratedModel, kind: ScoreKind) -> RatingTable:

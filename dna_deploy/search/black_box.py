@@ -5,14 +5,18 @@ The costs stay exact: every network that is rated meets all constraints, and an 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from dna_deploy.errors import UsageError
+from dna_deploy.executors.executor import Executor, Job, carry_out
+from dna_deploy.executors.here import Here
 from dna_deploy.plugins import load_plugin
+from dna_deploy.progress import OnProgress
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.search_outcome import Front, FrontPoint, Proof, SearchOutcome
@@ -53,6 +57,7 @@ def search_black_box(
     log: Path | None = None,
     name: str = "black-box",
     progress: Callable[[int, float], None] = lambda done, best: None,
+    executor: Executor | None = None,
 ) -> SearchOutcome:
     """The best network that a strategy finds with so many ratings. Nothing is proven about better ones.
 
@@ -67,6 +72,7 @@ def search_black_box(
         log: a file of ratings; the same call with the same file goes on where an interrupted one stopped.
         name: what the rating is called in the outcome.
         progress: told after each rating how many there are and the best so far.
+        executor: where networks are rated that a strategy asks for at once; None: one after another, in this process.
 
     Raises:
         InfeasibleError: no network meets the constraints; nothing is rated then.
@@ -84,12 +90,17 @@ def search_black_box(
     strategy = strategy or ("evolution" if isinstance(networks, Genomes) else "ageing")
     factory: StrategyFactory = load_plugin("strategy", strategy, STRATEGIES, Strategy)
     about = {"space": identity_of(space), "rating": name, "strategy": strategy, "seed": seed}
-    seen = _explore(factory(networks, seed), rate, RatingLog(log, about), evaluations, progress)
+    seen = _explore(factory(networks, seed), rate, RatingLog(log, about), evaluations, progress, executor or Here())
     return question.outcome(networks, seen, f"{strategy}, seed {seed}, {len(seen)} networks rated")
 
 
 def _explore(
-    strategy: Strategy, rate: RateNetwork, log: RatingLog, evaluations: int, progress: Callable[[int, float], None]
+    strategy: Strategy,
+    rate: RateNetwork,
+    log: RatingLog,
+    evaluations: int,
+    progress: Callable[[int, float], None],
+    executor: Executor,
 ) -> dict[Architecture, float]:
     """Rates what the strategy asks for; a network that the log knows is not rated again."""
     seen: dict[Architecture, float] = {}
@@ -99,23 +110,35 @@ def _explore(
         proposed = strategy.ask()
         if not proposed:
             break
-        for architecture in proposed:
-            if architecture in seen:
-                continue
-            if len(seen) == evaluations:
-                return seen
-            seen[architecture] = _rating(architecture, rate, log)
-            progress(len(seen), min(seen.values()))
+        fresh = [architecture for architecture in dict.fromkeys(proposed) if architecture not in seen]
+        taken = fresh[: evaluations - before]
+        unknown = [architecture for architecture in taken if str(architecture) not in log.ratings]
+        ratings = [*seen.values(), *(log.ratings[str(architecture)] for architecture in taken if architecture not in unknown)]
+        keep = partial(_keep, log, unknown, ratings, progress)
+        carry_out(executor, Job("rating", _rate, rate), unknown, on_result=keep)
+        seen |= {architecture: log.ratings[str(architecture)] for architecture in taken}
+        if len(taken) < len(fresh):
+            return seen
         strategy.tell(np.array([seen[architecture] for architecture in proposed]))
         idle = idle + 1 if len(seen) == before else 0
     return seen
 
 
-def _rating(architecture: Architecture, rate: RateNetwork, log: RatingLog) -> float:
-    line = str(architecture)
-    if line not in log.ratings:
-        log.add(line, float(rate(architecture)))
-    return log.ratings[line]
+def _rate(rate: RateNetwork, architecture: Architecture, on_progress: OnProgress) -> float:
+    return float(rate(architecture))
+
+
+def _keep(
+    log: RatingLog,
+    architectures: Sequence[Architecture],
+    ratings: list[float],
+    progress: Callable[[int, float], None],
+    number: int,
+    rating: float,
+) -> None:
+    log.add(str(architectures[number]), rating)
+    ratings.append(rating)
+    progress(len(ratings), min(ratings))
 
 
 @dataclass(frozen=True)

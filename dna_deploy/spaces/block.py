@@ -125,7 +125,7 @@ class Cell:
         placed = []
         widths = (*(self.inner or (self.width,) * (self.depth - 1)), out_channels or self.width)
         for operations, width, stride in zip(self.layers, widths, strides, strict=True):
-            layers = tuple(PlacedLayer(operation, input, width, stride) for operation in operations)
+            layers = tuple(PlacedLayer(operation, operation.received(input), width, stride) for operation in operations)
             if len({layer.output for layer in layers}) != 1:
                 raise UsageError(f"operations of one layer emit different shapes: {', '.join(map(str, layers))}")
             placed.append(layers)

@@ -32,6 +32,7 @@ OPERATIONS = {
     "dense_cell": "dna_deploy.spaces.operations.preactivated:DenseCell",
     "preactivated": "dna_deploy.spaces.operations.preactivated:PreactivatedBlock",
     "norm_head": "dna_deploy.spaces.operations.preactivated:NormHead",
+    "own": "dna_deploy.spaces.operations.own:OwnUnit",
 }
 """Kind in files -> class. Further kinds come from the entry points ``dna_deploy.operations``."""
 
@@ -166,7 +167,7 @@ def place_chain(layers: Iterable[tuple[Operation, int, int]], input: Shape) -> t
     """Layers in a row behind ``input``, each from its operation, its output channels and its stride."""
     placed = []
     for operation, channels, stride in layers:
-        placed.append(PlacedLayer(operation, input, channels, stride))
+        placed.append(PlacedLayer(operation, operation.received(input), channels, stride))
         input = placed[-1].output
     return tuple(placed)
 

@@ -291,6 +291,12 @@ class TestOneShot(RaterContract):
 
 
 @pytest.mark.slow
+class TestAngle(RaterContract):
+    name = "angle"
+    settings: ClassVar = {"epochs": 1, "batch": 8, "calibration_images": 16}
+
+
+@pytest.mark.slow
 class TestGenas(RaterContract):
     name = "genas"
     settings: ClassVar = {"epochs": 1, "batch": 8, "calibration_images": 16}

@@ -11,7 +11,6 @@ WORDS = {
     "--standalone --nproc-per-node 8": "--standalone --nproc-per-node 1",  # two: tests/rating/test_torchrun.py
     "--nproc-per-node 8": "--nproc-per-node 2",
     "--jobs 6": "--jobs 2",
-    "--on ray://head:10001": "--on processes:2",  # a cluster: tests/executors/test_ray.py
     "imagenet/": "photos/",
     "pi@raspberry": f"{LOGIN}@raspberry",  # an ssh server on this machine: tests/latency/ssh_server.py
     "/media/stick": "../stick",  # beside both folders

@@ -10,9 +10,9 @@ from typing import ClassVar
 import pytest
 
 from dna_deploy.contracts import ExecutorContract
-from dna_deploy.errors import UsageError
-from dna_deploy.executors.executor import Demand, find_executor
-from dna_deploy.executors.ray_cluster import _Origin, facts
+from dna_deploy.errors import DnaDeployError, UsageError
+from dna_deploy.executors.executor import Demand, Job, find_executor
+from dna_deploy.executors.ray_cluster import _Origin, _result, facts
 from dna_deploy.learning.compute import Compute
 from dna_deploy.progress import Progress
 from dna_deploy.rating.raters.dna.rating import rate_space
@@ -67,6 +67,25 @@ def test_an_address_where_nobody_answers_is_said_at_once(place: str) -> None:
     ray.shutdown()
     with pytest.raises(UsageError, match=f"no cluster answers at .*{port}"):
         _ = find_executor("ray:" + place.format(port=port), Demand()).slots
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ray.exceptions.OutOfMemoryError("killed"), "tiny task 3: its node ran out of memory"),
+        (ray.exceptions.OutOfDiskError("full"), "tiny task 3: its node has no room for what it is given"),
+        (ray.exceptions.NodeDiedError("gone"), "tiny task 3 was tried 3 times, and its worker died"),
+    ],
+)
+def test_a_node_that_has_no_room_or_dies_for_good_is_one_line(
+    error: Exception, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def get(reference: object) -> object:
+        raise error
+
+    monkeypatch.setattr(ray, "get", get)
+    with pytest.raises(DnaDeployError, match=words):
+        _result(Job("tiny task", len, None), 2, object())
 
 
 @pytest.mark.parametrize("place", ["", "head", "//head"])

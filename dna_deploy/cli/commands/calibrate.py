@@ -10,7 +10,7 @@ import typer
 from dna_deploy.cli.console import aligned, note, print_json, print_result
 from dna_deploy.cli.options.general import Json
 from dna_deploy.cli.options.groups import Knob, Knobs
-from dna_deploy.cli.options.learning import DEVICE
+from dna_deploy.cli.options.learning import SPREADING
 from dna_deploy.cli.options.tables import Ratings
 from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.pipeline.settings import Settings
@@ -25,7 +25,7 @@ def calibrate(
     networks: Annotated[int, typer.Option(min=6, help="How many networks to train shortly; 8 to 24 are usual.")] = 16,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of each, from its blocks' weights in the supernets.")] = 1,
     ratings: Ratings,
-    settings: Annotated[Settings, Knobs("Options", Knob("seed", help="Chooses the networks")), DEVICE],
+    settings: Annotated[Settings, Knobs("Options", Knob("seed", help="Chooses the networks")), SPREADING],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The calibrated table; default: ratings/SPACE.calibrated.json.")
     ] = None,
@@ -36,6 +36,8 @@ def calibrate(
     The networks are spread over cost and rating, and judged on held-out training images. The same command resumes.
 
     Example: dna-deploy calibrate runs/rate-1a2b3c4d --networks 16
+
+    Example: dna-deploy calibrate runs/rate-1a2b3c4d --networks 24 --on ray://head:10001
     """
     from dna_deploy.pipeline.calibrate import calibrate_rating
     from dna_deploy.rating.rater import BlockRater, open_rater

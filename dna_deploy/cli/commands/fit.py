@@ -9,7 +9,7 @@ import typer
 
 from dna_deploy.cli.console import note, print_json, print_result
 from dna_deploy.cli.options.general import Json, Profiles
-from dna_deploy.cli.options.model import Classes, Freeze, Input, Model, ModelWeights, open_model
+from dna_deploy.cli.options.model import ModelOptions
 from dna_deploy.cli.views.fit import fitted_view
 from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.targets.target_file import DEFAULT_TARGET
@@ -17,13 +17,9 @@ from dna_deploy.targets.target_file import DEFAULT_TARGET
 
 def fit(
     *,
-    model: Model,
+    model: ModelOptions,
     images: Annotated[str, typer.Option(help="A folder of images by class, shards, or a data set by name.")],
     latency: Annotated[str, typer.Option(help="The budget: a share of what the model takes, such as 60%, or a time.")],
-    weights: ModelWeights = None,
-    input: Input = "",
-    classes: Classes = None,
-    freeze: Freeze = None,
     labels: Annotated[bool, typer.Option(help="Whether classes of the images are the model's: learnt and judged by.")] = False,
     epochs: Annotated[int, typer.Option(help="Of fine-tuning, on the model's answers and labels; 0: none.", min=0)] = 0,
     rated_images: Annotated[int, typer.Option(help="To fit units to, and as many others to rate them by.", min=8)] = 512,
@@ -46,9 +42,9 @@ def fit(
     from dna_deploy.training.recipe import Recipe
 
     recipe = Recipe(epochs=epochs, learning_rate=1e-3, teacher_weight=0.5 if labels else 1.0) if epochs else None
-    plan = FitPlan(latency, tuple(freeze or ()), labels, recipe, Counts(rated_images, rated_images))
+    plan = FitPlan(latency, model.frozen, labels, recipe, Counts(rated_images, rated_images))
     plan.budget_s(1.0)
-    own = open_model(model, weights, input, classes)
+    own = model.open()
     with journey_view() as view:
         data = load_data(DataConfig(dataset=images), own.input, on_progress=view)
         record = fit_model(own, data, find_target(target, profiles).target, plan, out, view)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dna_deploy.cli.console import note, print_json, print_result
+from dna_deploy.cli.options.devices import Devices
 from dna_deploy.cli.options.general import MEASURING, SEED, SPACE, TARGET, Json
 from dna_deploy.cli.options.groups import Knob, Knobs
 from dna_deploy.cli.views.journey import journey_view
@@ -26,7 +27,10 @@ PROFILING = Knobs(
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dna_deploy.latency.fidelity import Validation
+    from dna_deploy.latency.remote import Remote
     from dna_deploy.latency.workshop import Profiled
     from dna_deploy.progress import OnProgress, Progress
     from dna_deploy.records.probe_kit import ProbeKit
@@ -39,7 +43,7 @@ def profile(
     *,
     settings: Annotated[Settings, SPACE, TARGET, SEED, MEASURING, PROFILING],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be measured, and about how long.")] = False,
-    remote_command: Annotated[str, typer.Option(help="What dna-deploy is called on the other machine.")] = "dna-deploy",
+    devices: Devices,
     profiles: Annotated[Path, typer.Option(help="Targets and raw runs.")] = Path("profiles"),
     tables: Annotated[Path, typer.Option(help="Where latency tables go.")] = Path("latency_tables"),
     json: Json = False,
@@ -51,26 +55,53 @@ def profile(
     Example, on a device without torch: dna-deploy profile mbconv.kit
 
     Example, on another machine: dna-deploy profile ssh://pi@raspberry --space mbconv --target raspberry
+
+    Example, on twins that share the rows: dna-deploy profile --on ssh://pi-1 --on ssh://pi-2 --target raspberry
     """
     from dna_deploy.latency.fidelity import validate
     from dna_deploy.latency.remote import SCHEME, Remote
 
-    stage, is_remote = _stage(settings, profiles, tables), kit.startswith(SCHEME)
+    fleet, remote_command = devices.read(), devices.remote_command
+    stage, is_remote = _stage(settings, profiles, tables), kit.startswith(SCHEME) or bool(fleet)
     with journey_view() as view:
         on_progress = _announcing(view)
-        probes = _kit("" if is_remote else kit, stage, on_progress, check=not kit)
+        probes = _kit("" if kit.startswith(SCHEME) else kit, stage, on_progress, check=not kit and not is_remote)
         stage = replace(stage, source=CatalogSpace(probes.manifest.find_networks()))
         if dry_run:
             _print_plan(probes, stage, json=json)
             return
-        remote = Remote.parse(kit, remote_command) if is_remote else None
+        if fleet:
+            _profile_fleet(fleet, stage, probes, view, json=json)
+            return
+        remote = Remote.parse(kit, remote_command) if kit.startswith(SCHEME) else None
         profiled = stage.measure_remotely(remote, probes) if remote else stage.measure(probes, on_progress)
-    judged = validate(profiled.table, profiled.run, stage.source.space) if settings.profile.validation_networks else None
+    is_whole = len(probes.probes("layer")) >= len(stage.source.space.rows())  # a twin's part predicts no network
+    validates = is_whole and settings.profile.validation_networks
+    judged = validate(profiled.table, profiled.run, stage.source.space) if validates else None
     if json:
         print_json("profile", **_as_json(profiled, judged))
     else:
         _print(profiled, judged)
     note(f"next: dna-deploy search --space {profiled.table.space} --table {profiled.table_path} --latency 20ms")
+
+
+def _profile_fleet(devices: Sequence[Remote], stage: Profile, kit: ProbeKit, view: OnProgress, *, json: bool) -> None:
+    """Profiles several devices, and says what came of each."""
+    from dna_deploy.cli.views.fleet import profiles_view
+    from dna_deploy.latency.fleet import Fleet
+
+    fleet = Fleet(
+        devices, kit, stage.source.fitting_space, stage.target, stage.folders, stage.config.validation_networks,
+        stage.accepts_noise, view,
+    )  # fmt: skip
+    result = fleet.profile()
+    if json:
+        tables = [{"devices": names, **_as_json(profiled, None)} for names, profiled in result.profiled]
+        print_json("profile", space=stage.source.space.name, target=stage.target.target.name, tables=tables, lost=result.lost)
+    else:
+        print_result(profiles_view(result))
+    result.check_complete()
+    note(f"next: dna-deploy tables recheck {result.profiled[0][1].table_path} --on ...")
 
 
 def _stage(settings: Settings, profiles: Path, tables: Path) -> Profile:

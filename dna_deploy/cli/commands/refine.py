@@ -9,9 +9,11 @@ import typer
 
 from dna_deploy.cli.console import note, print_json, print_result
 from dna_deploy.cli.options.general import Json
+from dna_deploy.cli.options.learning import SPREADING
 from dna_deploy.cli.options.tables import Ratings
 from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.cli.views.refinement import refinement_view
+from dna_deploy.pipeline.settings import Settings
 
 
 def refine(
@@ -19,6 +21,7 @@ def refine(
     *,
     ratings: Ratings,
     run: Annotated[Path, typer.Option(help="The folder with the supernets, as `dna-deploy rate` named it.")],
+    settings: Annotated[Settings, SPREADING],
     with_labels: Annotated[bool, typer.Option("--with-labels", help="Show how often each is right, untrained.")] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the outcome with the new best here.")] = None,
     json: Json = False,
@@ -26,11 +29,13 @@ def refine(
     """Rank a shortlist anew: divergence from the teacher, agreement with it, block sum and size, by mean rank.
 
     Example: dna-deploy refine outcome.json --run runs/rate-1a2b3c4d -o refined.json
+
+    Example: dna-deploy refine outcome.json --run runs/rate-1a2b3c4d --on ray://head:10001
     """
     from dna_deploy.rating.rater import RefiningRater, open_rater
     from dna_deploy.records.search_outcome import SearchOutcome
 
-    before, rater = SearchOutcome.read(outcome), open_rater(run, RefiningRater)
+    before, rater = SearchOutcome.read(outcome), open_rater(run, RefiningRater, settings.compute)
     second = rater.second_stage(ratings.read(before.space), with_labels=with_labels)
     with journey_view() as view:
         refinement = second.refine([rater.work.space.parse(line) for line in before.shortlist], view)

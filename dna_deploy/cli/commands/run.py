@@ -15,7 +15,10 @@ from dna_deploy.errors import PromiseError, UsageError
 from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dna_deploy.pipeline.journey import Journey
+    from dna_deploy.pipeline.runner import Plan
     from dna_deploy.records.model_card import ModelCard
 
 SETTINGS_FILE = Path("dna-deploy.toml")
@@ -74,11 +77,16 @@ def run(
     start_from: Annotated[str | None, typer.Option("--from", help="Redo this stage and all after it.")] = None,
     only: Annotated[str | None, typer.Option(help="Redo this stage alone.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say which stages would run, why, and for how long.")] = False,
+    workers: Annotated[
+        list[int] | None, typer.Option(min=1, help="With --dry-run: and how long on a cluster of so many; may be repeated.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Walk the whole journey: profile, teach, rate, search, train, export, verify. The same command resumes.
 
     Example: dna-deploy run --dry-run
+
+    Example: dna-deploy run --dry-run --workers 8 --workers 64
 
     Example: dna-deploy run --from search
     """
@@ -89,7 +97,9 @@ def run(
     place = folder or path.parent / settings.folder
     journey = _journey(settings, place, path.parent / "profiles", f"dna-deploy run {path}")
     if dry_run:
-        _print_plan(journey, start_from, only, json=json)
+        _print_plan(journey, start_from, only, workers or (), json=json)
+    elif workers:
+        raise UsageError("--workers says what a plan would take", "add --dry-run; to run there: --on, or on = in [compute]")
     else:
         _walk(journey, start_from, only, json=json)
 
@@ -164,7 +174,7 @@ def check_promise(card: ModelCard) -> None:
         raise PromiseError(f"the promise is {card.verdict}", hint)
 
 
-def _print_plan(journey: Journey, start_from: str | None, only: str | None, *, json: bool) -> None:
+def _print_plan(journey: Journey, start_from: str | None, only: str | None, workers: Sequence[int], *, json: bool) -> None:
     from dna_deploy.pipeline.runner import plan
     from dna_deploy.pipeline.time_left import in_words
 
@@ -181,7 +191,8 @@ def _print_plan(journey: Journey, start_from: str | None, only: str | None, *, j
             {"stage": step.stage.name, "due": step.verdict.is_due, "why": step.verdict.why, "estimate_s": step.estimate_s}
             for step in steps
         ]
-        print_json("run", dry_run=True, folder=str(journey.folder), stages=stages)
+        on_workers = {str(count): _seconds_on(steps, count) for count in workers}
+        print_json("run", dry_run=True, folder=str(journey.folder), stages=stages, on_workers_s=on_workers)
         return
     rows = [
         (step.stage.name, step.stage.summary, in_words(step.estimate_s) if step.verdict.is_due else "kept", step.verdict.why)
@@ -190,3 +201,15 @@ def _print_plan(journey: Journey, start_from: str | None, only: str | None, *, j
     print_result(aligned(rows, ("stage", "what it does", "about", "why")))
     estimate_s = sum(step.estimate_s for step in steps)
     note(f"about {in_words(estimate_s)} in all, in {journey.folder}" if estimate_s else f"nothing to do in {journey.folder}")
+    for count in workers:
+        note(f"on {count} workers about {in_words(_seconds_on(steps, count))}: of all stages, rate alone is spread")
+
+
+def _seconds_on(steps: Plan, workers: int) -> float:
+    """About how long a cluster of so many workers would take."""
+    from dna_deploy.pipeline.stages.rate import Rate
+
+    return sum(
+        step.stage.estimate_on(workers) if isinstance(step.stage, Rate) and step.verdict.is_due else step.estimate_s
+        for step in steps
+    )

@@ -12,6 +12,7 @@ from dna_deploy.cli.console import note, print_json, print_result
 from dna_deploy.cli.options.constraints import Constraints
 from dna_deploy.cli.options.general import SPACE_AND_QUANTILE, Json
 from dna_deploy.cli.options.groups import Knob, Knobs
+from dna_deploy.cli.options.learning import SPREADING
 from dna_deploy.cli.options.tables import LatencyTables
 from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.cli.views.search import search_view
@@ -21,6 +22,7 @@ from dna_deploy.progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dna_deploy.learning.compute import Compute
     from dna_deploy.spaces.architecture import Architecture
     from dna_deploy.spaces.space import SearchSpace
 
@@ -44,7 +46,7 @@ def search_with(
     rating: Annotated[
         str, typer.Argument(help="A folder that `rate` left, or a function MODULE:NAME, of which lower is better.")
     ],
-    settings: Annotated[Settings, SPACE_AND_QUANTILE, SEED],
+    settings: Annotated[Settings, SPACE_AND_QUANTILE, SEED, SPREADING],
     constraints: Constraints,
     tables: LatencyTables,
     exploring: Exploring,
@@ -55,12 +57,12 @@ def search_with(
 
     Example: dna-deploy search with runs/one-shot-1a2b3c4d --latency 20ms
 
-    Example: dna-deploy search with my_ratings:rate --macs 4M --log ratings.jsonl
+    Example: dna-deploy search with my_ratings:rate --macs 4M --log ratings.jsonl --jobs 4
     """
     from dna_deploy.search import search_black_box
 
     space, latency_tables = tables.read(settings.space)
-    rate = _rating_of(rating, space)
+    rate = _rating_of(rating, space, settings.compute)
     with journey_view() as view:
 
         def on_rated(count: int, best: float) -> None:
@@ -69,6 +71,7 @@ def search_with(
         outcome = search_black_box(
             space, rate, latency_tables, constraints.read(settings.quantile), name=rating, progress=on_rated,
             strategy=exploring.strategy, evaluations=exploring.evaluations, seed=settings.seed, log=exploring.log,
+            executor=settings.compute.executor,
         )  # fmt: skip
     outcome.write(output)
     if json:
@@ -78,17 +81,17 @@ def search_with(
     note(f"wrote {output} · next: dna-deploy train {output}")
 
 
-def _rating_of(rating: str, space: SearchSpace) -> Callable[[Architecture], float]:
+def _rating_of(rating: str, space: SearchSpace, compute: Compute) -> Callable[[Architecture], float]:
     from dna_deploy.plugins import load_plugin
 
     if not Path(rating).is_dir():
         function: Callable[[Architecture], float] = load_plugin("rating", rating, {rating: rating})
         return function
-    from dna_deploy.rating.rater import Rater, open_rater
+    from dna_deploy.rating.whole_networks import RatingByFolder
     from dna_deploy.spaces.chain import as_chain
 
-    rater = open_rater(Path(rating), Rater)
-    rater.work.check_space(as_chain(space))
+    by_folder = RatingByFolder(Path(rating).resolve(), compute)
+    by_folder.rater.work.check_space(as_chain(space))
     with journey_view() as view:
-        rater.train(view)
-    return lambda network: rater.score([network])[0].cost
+        by_folder.rater.train(view)
+    return by_folder

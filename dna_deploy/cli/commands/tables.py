@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.options.devices import Devices
 from dna_deploy.cli.options.general import Json
 from dna_deploy.cli.options.groups import Knobs, spread
 from dna_deploy.cli.quiet import QuietableGroup, refuse_flags_before
+from dna_deploy.cli.views.fleet import Answers, rechecks_view, values_of, worst_of
 from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.pipeline.settings import Settings
 from dna_deploy.targets.target import BYTES_OF
@@ -124,14 +126,18 @@ def recheck(
     *,
     kit: Annotated[Path | None, typer.Option(help="The space's probe kit; without one it is made here.")] = None,
     any_machine: Annotated[bool, typer.Option("--any-machine", help="Compare with another machine's table, too.")] = False,
+    devices: Devices,
     settings: Annotated[Settings, Knobs("Options", "profile.steady")],
     json: Json = False,
 ) -> None:
     """Time five rows of a table again, and say whether it still holds: exit code 4 if not. Takes less than a minute.
 
     Example: dna-deploy tables recheck latency_tables/fashion.cpu-1thread.json
+
+    Example: dna-deploy tables recheck latency_tables/mbconv.raspberry.json --fleet fleet.toml
     """
     from dna_deploy.errors import TableError
+    from dna_deploy.latency.fleet import answers_of
     from dna_deploy.latency.recheck import LIMIT, PLAN
     from dna_deploy.latency.recheck import recheck as time_again
     from dna_deploy.records.latency_table import LatencyTable
@@ -140,6 +146,13 @@ def recheck(
     content = LatencyTable.read(table)
     with journey_view() as on_progress:
         probes = ProbeKit.read(kit) if kit else _kit_of(content)
+        if fleet := devices.read():
+            files = {"table.json": content.content(), "space.kit": probes.content()}
+            flags = ("--any-machine",) if any_machine else ()
+            _show_rechecks(
+                answers_of(fleet, files, ("tables", "recheck", "table.json", "--kit", "space.kit", *flags)), json=json
+            )
+            return
         plan = PLAN.model_copy(update={"steady": settings.profile.steady})
         result = time_again(content, probes, any_machine=any_machine, plan=plan, on_progress=on_progress)
     _show_recheck(result, json=json)
@@ -150,6 +163,21 @@ def recheck(
             f"rows take {result.median_change:+.1%} of what {table} says, beyond {LIMIT:.0%}",
             f"profile again: dna-deploy profile --space {content.space} --target {content.target.name}",
         )
+
+
+def _show_rechecks(answers: Answers, *, json: bool) -> None:
+    """Says of each device whether the table holds. Raises `TableError` unless it does on all."""
+    from dna_deploy.errors import TableError
+    from dna_deploy.latency.fleet import check_answers
+
+    check_answers(answers)
+    if json:
+        print_json("tables recheck", **worst_of(answers, "median_change"), devices=values_of(answers))
+    else:
+        print_result(rechecks_view(answers))
+    broken = [device for device, answer in answers.items() if isinstance(answer, str) or not answer["holds"]]
+    if broken:
+        raise TableError(f"the table does not hold on {', '.join(broken)}", "profile these devices again")
 
 
 def _show_recheck(result: Recheck, *, json: bool) -> None:

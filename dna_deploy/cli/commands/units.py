@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.console import WIDTH, aligned, note, print_json, print_result
 from dna_deploy.cli.options.general import Json
-from dna_deploy.cli.options.model import Classes, Freeze, Input, Model, ModelWeights, open_model
+from dna_deploy.cli.options.model import ModelOptions
 from dna_deploy.cli.views.journey import journey_view
 
 if TYPE_CHECKING:
@@ -27,11 +28,7 @@ _REFUSED = 5
 
 def units(
     *,
-    model: Model,
-    weights: ModelWeights = None,
-    input: Input = "",
-    classes: Classes = None,
-    freeze: Freeze = None,
+    model: ModelOptions,
     threads: Annotated[int, typer.Option(help="Of the processor, to time with.", min=1)] = 1,
     seconds: Annotated[float, typer.Option(help="About how long to time.", min=0.1)] = 5.0,
     json: Json = False,
@@ -46,9 +43,9 @@ def units(
     from dna_deploy.fit.timing import time_units
     from dna_deploy.fit.units import find_units
 
-    own = open_model(model, weights, input, classes, trained=False)
+    own = model.open(trained=False)
     found = find_units(own.network, own.input)
-    listed = frozen(found.network.units, freeze or ())
+    listed = frozen(found.network.units, model.frozen)
     with journey_view() as on_progress:
         times = time_units(found.network, listed, own.input, seconds=seconds, threads=threads, on_progress=on_progress)
     for remark in own.remarks:
@@ -57,7 +54,8 @@ def units(
         print_json("units", **_as_json(own.name, str(own.input), listed, found, times))
         return
     print_result(aligned([_row(unit, times) for unit in listed], ("unit", "class", "shapes", "ms", "share", "may change")))
-    print_result("\n".join((*_reasons(listed), _timing(times), "", *_summary(listed, found, times))))
+    lines = (*_reasons(listed), _timing(times), *_summary(listed, found, times))
+    print_result("\n".join(fill(line, WIDTH, break_on_hyphens=False, subsequent_indent="  ") for line in lines))
 
 
 def _row(unit: Unit, times: UnitTimes) -> tuple[str, ...]:
@@ -76,19 +74,18 @@ def _reasons(units: Sequence[Unit]) -> list[str]:
 
 
 def _timing(times: UnitTimes) -> str:
-    return f"timed by torch on this machine, {times.threads} thread(s), medians of {times.rounds} rounds"
+    how = f"timed by torch on this machine, {times.threads} thread(s), medians of {times.rounds} rounds"
+    return f"{how}: {times.rest} outside units"
 
 
 def _summary(units: Sequence[Unit], found: Found, times: UnitTimes) -> list[str]:
     free = [unit.path for unit in units if unit.may]
-    share, lines = times.share(free), [f"outside units {times.rest} are spent"]
+    share, lines = times.share(free), list[str]()
     if share < _LITTLE:
         lines += [f"{path} is no unit: {reason}" for path, reason in found.refused[:_REFUSED]]
         lines.append("what stands in the way becomes units if its blocks are modules that take and return one tensor")
-    lines.append(
-        f"{share:.0%} of its {times.whole} is in {len(free)} replaceable units; the fastest reachable took {times.fastest}"
-    )
-    return lines
+    reach = f"{share:.0%} of its {times.whole} is in {len(free)} replaceable units"
+    return [*lines, f"{reach}; the fastest reachable took {times.fastest}"]
 
 
 def _as_json(name: str, input: str, units: Sequence[Unit], found: Found, times: UnitTimes) -> dict[str, object]:

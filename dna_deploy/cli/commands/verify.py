@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import typer
 
 from dna_deploy.cli.console import aligned, note, print_json, print_result
+from dna_deploy.cli.options.devices import Devices
 from dna_deploy.cli.options.general import MEASURING, Json, Profiles
 from dna_deploy.cli.options.groups import Knobs
 from dna_deploy.cli.views.journey import journey_view
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dna_deploy.export.checks.verification import Promise, Verification
+    from dna_deploy.latency.remote import Remote
     from dna_deploy.latency.runners.inputs import GivenInput
     from dna_deploy.records.model_card import Tuning
     from dna_deploy.targets.plan import SamplingPlan
@@ -88,6 +90,7 @@ def verify(
     promised: Promised,
     running: Running,
     settings: Annotated[Settings, MEASURING, Knobs("Measuring", "profile.accept_noise")],
+    devices: Devices,
     tune: Annotated[
         bool, typer.Option("--tune", help="Find the fastest threads, graph optimisation and precision, too.")
     ] = False,
@@ -102,12 +105,17 @@ def verify(
     Example: dna-deploy verify model/model.onnx --tune
 
     Example: dna-deploy verify model/model.onnx --fail-over 20ms --quantile p90
+
+    Example: dna-deploy verify model/model.onnx --target raspberry --on ssh://pi-1 --on ssh://pi-2
     """
     from dna_deploy.export.checks.verification import complete_card, without_preprocessing
 
     limit, promise = Duration.parse(promised.fail_over) if promised.fail_over else None, promised.of(model)
     file = running.file(promise, settings)
     on, plan = _in_its_precision(file, model), file.plan
+    if fleet := devices.read():
+        _verify_on(fleet, model, file, promise, limit, json=json)
+        return
     result = _measured(model, on, plan, promise, running.given)
     tuning = _tuned(model, on, plan) if tune else None
     alone = without_preprocessing(model)
@@ -120,6 +128,36 @@ def verify(
     if is_refused:
         result.check_stable()
     result.check(limit or promise.asked)
+
+
+def _verify_on(
+    devices: Sequence[Remote], model: Path, file: TargetFile, promise: Promise, limit: Duration | None, *, json: bool
+) -> None:
+    """Measures a model on each device. Raises `PromiseError` unless all that answer keep the promise."""
+    from dna_deploy.cli.views.fleet import values_of, verifications_view, worst_of
+    from dna_deploy.errors import PromiseError, TableError
+    from dna_deploy.export.cards.card_file import SENTINELS, card_path
+    from dna_deploy.latency.fleet import answers_of, check_answers
+    from dna_deploy.records.files import read_bytes
+    from dna_deploy.targets.target_file import TARGET_FILE, target_toml
+
+    beside = [path for path in (card_path(model), model.with_name(SENTINELS)) if path.exists()]
+    files = {path.name: read_bytes(path, "model") for path in (model, *beside)}
+    name, asked = file.target.name, limit or promise.asked
+    files[f"profiles/{name}/{TARGET_FILE}"] = target_toml(file.target, file.plan).encode()
+    latency = ("--latency", f"{asked.seconds * 1e6:.3f}us") if asked else ()
+    arguments = ("verify", model.name, "--target", name, "--quantile", promise.quantile, "--accept-noise", *latency)
+    answers = answers_of(devices, files, arguments)
+    check_answers(answers)
+    if json:
+        print_json("verify", **worst_of(answers, "measured_s"), devices=values_of(answers))
+    else:
+        print_result(verifications_view(answers))
+    missed = [device for device, answer in answers.items() if not isinstance(answer, str) and answer["is_kept"] is False]
+    if missed:
+        raise PromiseError(f"{model.name} takes longer than {asked} on {', '.join(missed)}", "search again with these devices")
+    if lost := [device for device, answer in answers.items() if isinstance(answer, str)]:
+        raise TableError(f"{', '.join(lost)} did not answer", "the others keep the promise")
 
 
 def _show(result: Verification, tuning: Tuning | None, plain: Verification | None, *, json: bool) -> None:

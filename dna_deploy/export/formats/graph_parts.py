@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -93,10 +94,10 @@ class GraphParts:
         made = [name for node in reversed(nodes) for name in node.output if name not in names]
         names.update({name: f"v{number}" for number, name in enumerate(made)})
         return cls(
-            tuple(_renamed_node(node, names) for node in reversed(nodes)),
-            tuple(_renamed_tensor(tensor, names) for tensor in tensors),
-            tuple(_renamed_value(value, names[value.name]) for value in inputs),
-            _renamed_value(graph.output[index], OUTPUT_NAME),
+            tuple(renamed_node(node, names) for node in reversed(nodes)),
+            tuple(renamed_tensor(tensor, names) for tensor in tensors),
+            tuple(renamed_value(value, names[value.name]) for value in inputs),
+            renamed_value(graph.output[index], OUTPUT_NAME),
         )
 
     @classmethod
@@ -118,21 +119,61 @@ class GraphParts:
             names.update(zip((value.name for value in part.inputs), read, strict=True))
             names[OUTPUT_NAME] = OUTPUT_NAME if place == len(parts) - 1 else f"{place}{OUTPUT_NAME}"
             inputs.update(
-                {name: _renamed_value(value, name) for name, value in zip(read, part.inputs, strict=True) if name in own}
+                {name: renamed_value(value, name) for name, value in zip(read, part.inputs, strict=True) if name in own}
             )
-            nodes.extend(_renamed_node(node, names) for node in part.nodes)
-            tensors.extend(_renamed_tensor(tensor, names) for tensor in part.tensors)
+            nodes.extend(renamed_node(node, names) for node in part.nodes)
+            tensors.extend(renamed_tensor(tensor, names) for tensor in part.tensors)
         return cls(tuple(nodes), tuple(tensors), tuple(inputs[name] for name in own), parts[-1].output)
 
     def as_model(self) -> bytes:
         """The graph as an ONNX file."""
-        graph = helper.make_graph(self.nodes, "probe", list(self.inputs), [self.output], self.tensors)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
-        content: bytes = model.SerializeToString(deterministic=True)
-        return content
+        return model_of(self.nodes, self.tensors, self.inputs, (self.output,))
+
+    @property
+    def structure(self) -> str:
+        """Digest of the graph without weights."""
+        return structure_of(self.nodes, self.tensors, (*self.inputs, self.output))
+
+    @property
+    def parameters(self) -> int:
+        """Parameters in the exported file."""
+        return parameters_of(self.tensors)
 
 
-def _renamed_node(node: onnx.NodeProto, names: dict[str, str]) -> onnx.NodeProto:
+def model_of(
+    nodes: Sequence[onnx.NodeProto],
+    tensors: Sequence[TensorProto],
+    inputs: Sequence[onnx.ValueInfoProto],
+    outputs: Sequence[onnx.ValueInfoProto],
+) -> bytes:
+    """A graph as an ONNX file."""
+    graph = helper.make_graph(nodes, "probe", list(inputs), list(outputs), tensors)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
+
+
+def structure_of(nodes: Sequence[onnx.NodeProto], tensors: Sequence[TensorProto], ends: Sequence[onnx.ValueInfoProto]) -> str:
+    """Digest of what a graph computes on what shapes, whatever its weights are: equal ones run equally fast."""
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        is_weight = tensor.data_location == TensorProto.EXTERNAL
+        same = TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims) if is_weight else tensor
+        digest.update(same.SerializeToString(deterministic=True))
+    for node in nodes:
+        digest.update(node.SerializeToString(deterministic=True))
+    for end in ends:
+        digest.update(end.SerializeToString(deterministic=True))
+    return digest.hexdigest()[:16]
+
+
+def parameters_of(tensors: Sequence[TensorProto]) -> int:
+    """How many numbers of weights a graph points to."""
+    return sum(math.prod(tensor.dims) for tensor in tensors if tensor.data_location == TensorProto.EXTERNAL)
+
+
+def renamed_node(node: onnx.NodeProto, names: dict[str, str]) -> onnx.NodeProto:
+    """A node that reads and makes tensors of other names."""
     inputs = [names[name] if name else "" for name in node.input]
     outputs = [names[name] if name else "" for name in node.output]
     renamed = onnx.NodeProto(op_type=node.op_type, domain=node.domain, input=inputs, output=outputs)
@@ -140,14 +181,16 @@ def _renamed_node(node: onnx.NodeProto, names: dict[str, str]) -> onnx.NodeProto
     return renamed
 
 
-def _renamed_tensor(tensor: TensorProto, names: dict[str, str]) -> TensorProto:
+def renamed_tensor(tensor: TensorProto, names: dict[str, str]) -> TensorProto:
+    """A tensor of another name."""
     renamed = TensorProto()
     renamed.CopyFrom(tensor)
     renamed.name = names[tensor.name]
     return renamed
 
 
-def _renamed_value(value: onnx.ValueInfoProto, name: str) -> onnx.ValueInfoProto:
+def renamed_value(value: onnx.ValueInfoProto, name: str) -> onnx.ValueInfoProto:
+    """An input or output of another name."""
     renamed = onnx.ValueInfoProto(name=name)
     renamed.type.CopyFrom(value.type)
     return renamed

@@ -34,7 +34,7 @@ def export_onnx(module: nn.Module, inputs: Shape | Sequence[Shape], batch: int |
     folded = fold_batch_norms(copy.deepcopy(module).eval())
     shapes = (inputs,) if isinstance(inputs, Shape) else tuple(inputs)
     examples = tuple(_example(shape, batch or 2) for shape in shapes)
-    return _export(folded, examples, input_names(len(shapes)), (OUTPUT_NAME,), open_batch=batch is None)
+    return export_module(folded, examples, input_names(len(shapes)), (OUTPUT_NAME,), open_batch=batch is None)
 
 
 def input_names(count: int) -> tuple[str, ...]:
@@ -73,14 +73,14 @@ def export_side_by_side(
     outputs_of = tuple(f"{OUTPUT_NAME}{index}" for index in range(len(modules)))
     dtype = torch.float16 if half else torch.float32
     examples = tuple(_example(shape, batch).to(dtype) for shapes in inputs for shape in shapes)
-    return _export(folded, examples, inputs_of, outputs_of)
+    return export_module(folded, examples, inputs_of, outputs_of)
 
 
 def _example(shape: Shape, batch: int) -> torch.Tensor:
     return torch.zeros(batch, *shape.sizes)
 
 
-def _export(
+def export_module(
     module: nn.Module,
     examples: tuple[torch.Tensor, ...],
     inputs: Sequence[str],
@@ -88,6 +88,11 @@ def _export(
     *,
     open_batch: bool = False,
 ) -> onnx.ModelProto:
+    """A module as it is, with tensors that it may be called with and the names of what goes in and comes out.
+
+    Raises:
+        UsageError: the exporter lacks an operator that the module uses; message and hint name it and its layer.
+    """
     shapes = tuple({0: torch.export.Dim("batch")} for _ in examples) if open_batch else None
     with _quiet_exporter():
         try:

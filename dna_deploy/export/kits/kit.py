@@ -84,7 +84,7 @@ def kit_of_layers(
         for architecture in architectures:
             network = joined([parts[layer] for layer in space.place(architecture)], space.wires(architecture))
             graphs.append((role, str(architecture), network.as_model()))
-    return _kit(space, seed, batch, precision, weights, graphs)
+    return kit_of_graphs(space, seed, batch, precision, weights, graphs)
 
 
 def sentinel_kit(space: SearchSpace, reference: PaceReference, batch: int, precision: Precision) -> ProbeKit:
@@ -155,7 +155,7 @@ def _with_distinct_values(module: nn.Module) -> nn.Module:
     return module
 
 
-def _kit(
+def kit_of_graphs(
     space: SearchSpace,
     seed: int,
     batch: int,
@@ -163,6 +163,7 @@ def _kit(
     weights: WeightSpace,
     graphs: Sequence[tuple[Role, str, bytes]],
 ) -> ProbeKit:
+    """A kit of graphs, each with its role and its key."""
     counts: dict[str, int] = {}
     probes, files = [], {}
     for role, key, content in graphs:

@@ -14,6 +14,8 @@ from dna_deploy.pipeline.published import published_digest
 from dna_deploy.pipeline.runner import Inputs, computed, work_folder
 from dna_deploy.plugins import missing_members
 from dna_deploy.progress import OnProgress, Progress
+from dna_deploy.rating.configs import rater_needs
+from dna_deploy.rating.raters.dna.shares import block_costs, spread_gain
 from dna_deploy.records.files import Part
 
 if TYPE_CHECKING:
@@ -42,6 +44,13 @@ class Rate:
     def estimate_s(self) -> float:
         images = self.images.count(self.images.config.supernet_images) * getattr(self.config, "epochs", 1)
         return getattr(self.config, "supernet_sets", 1) * (START_S + seconds_for(images, SUPERNETS, self.images.space))
+
+    def estimate_on(self, workers: int) -> float:
+        """About how long so many workers take: a method that is not spread takes as long as one."""
+        if not rater_needs(self.method).processes or workers == 1:
+            return self.estimate_s
+        costs = block_costs(self.images.space, share_depths=getattr(self.config, "share_depths", True))
+        return START_S + self.estimate_s / spread_gain(costs, getattr(self.config, "supernets", 1), workers)
 
     def inputs(self) -> Inputs:
         fields = type(self.config).model_fields

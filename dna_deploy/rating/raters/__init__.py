@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 RATERS = {
+    "angle": "dna_deploy.rating.raters.angle.rater:Angle",
     "dna": "dna_deploy.rating.raters.dna.rater:Dna",
     "dna++": "dna_deploy.rating.raters.dna_pp.rater:DnaPlusPlus",
     "boss": "dna_deploy.rating.raters.boss.rater:Boss",
@@ -13,6 +14,7 @@ RATERS = {
 """Name -> class, called with a `RatingWork`; see `dna_deploy.rating.rater`."""
 
 CONFIGS = {
+    "angle": "dna_deploy.rating.raters.angle.config:AngleConfig",
     "boss": "dna_deploy.rating.raters.boss.config:BossConfig",
     "cream-top1": "dna_deploy.rating.raters.cream.config:CreamConfig",
     "dna": "dna_deploy.rating.raters.dna.config:RatingConfig",

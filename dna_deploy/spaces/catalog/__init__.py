@@ -15,13 +15,23 @@ SPACES = {
 }
 
 
+OWN = {"own": "dna_deploy.records.own_space:find_own_space"}
+"""What reads spaces that were made of somebody's own model, from files."""
+
+
 def space_names() -> tuple[str, ...]:
     """Every space that can be named on the command line."""
     return plugin_names("space", SPACES)
 
 
 def find_space(name: str) -> SearchSpace:
-    """The space called ``name``, or ``name@resolution`` for square images of another size."""
+    """The space called ``name``, or ``name@resolution`` for square images of another size.
+
+    A file ``own-0123456789ab.space.json``, or that name alone, is a space made of somebody's own model.
+    """
+    if name.startswith("own-") or name.endswith(".space.json"):
+        own: SearchSpace = load_plugin("own space", "own", OWN)(name)
+        return own
     base, separator, resolution = name.partition("@")
     space = load_plugin("space", base, SPACES)
     if not isinstance(space, SearchSpace):

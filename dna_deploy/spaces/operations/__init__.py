@@ -77,6 +77,10 @@ class Operation(ABC):
             UsageError: the operation cannot stand there.
         """
 
+    def received(self, input: Shape) -> Shape:
+        """What it receives behind something that emits ``input``: that, unless it knows better."""
+        return input
+
     def output(self, at: Place) -> Shape:
         """The shape of the result.
 

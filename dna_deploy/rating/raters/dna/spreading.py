@@ -12,6 +12,7 @@ from dna_deploy.executors.executor import Job, carry_out, worker_number
 from dna_deploy.learning.processes import Processes
 from dna_deploy.progress import OnProgress
 from dna_deploy.rating.raters.dna.block_rating import BatchRatings, rate_blocks
+from dna_deploy.rating.raters.dna.shares import best_division, block_costs, divided
 from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.raters.dna.work import BlockWork
 
@@ -40,7 +41,9 @@ def spread_sets(sets: Sequence[BlockWork], on_progress: OnProgress) -> None:
         processes.wait()
     elif compute.is_spread:
         executor = compute.executor
-        items = [(number, share) for number, work in enumerate(sets) for share in shares(work, executor.slots)]
+        costs = block_costs(sets[0].space, share_depths=sets[0].config.share_depths)
+        division = best_division(costs, len(sets), executor.slots)
+        items = [(number, share) for number in range(len(sets)) for share in division]
         carry_out(executor, Job("share of blocks", _run_share, tuple(sets), sets[0].folder), items, on_progress)
 
 
@@ -54,19 +57,6 @@ def for_worker(work: BlockWork, number: int) -> BlockWork:
     return replace(work, compute=work.compute.for_worker(number))
 
 
-def cost(work: BlockWork, index: int) -> float:
-    """What block ``index`` costs relative to others: operations of an average path of each of its cells."""
-    chain, total = work.space.index, 0.0
-    for trunk in chain.trunks(index, share_depths=work.config.share_depths):
-        for layers in chain.place_trunk(index, trunk, chain.inputs[index][-1]):
-            total += sum(layer.macs + 40 * layer.peak_activation_elements for layer in layers) / len(layers)
-    return total
-
-
 def shares(work: BlockWork, workers: int) -> list[list[int]]:
-    """The blocks divided over workers, the costliest first to whoever has least; none is without a block."""
-    costs = [cost(work, index) for index in work.space.block_numbers]
-    divided: list[list[int]] = [[] for _ in range(min(workers, len(costs)))]
-    for index in sorted(range(len(costs)), key=costs.__getitem__, reverse=True):
-        min(divided, key=lambda share: sum(costs[block] for block in share)).append(index)
-    return [sorted(share) for share in divided if share]
+    """The blocks divided over workers."""
+    return divided(block_costs(work.space, share_depths=work.config.share_depths), workers)

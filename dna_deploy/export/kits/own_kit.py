@@ -1,0 +1,186 @@
+"""The space and the probe kit of somebody's own model: every candidate of every unit once, the rest, and whole networks."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from dna_deploy.errors import UsageError
+from dna_deploy.export.formats.graph_parts import GraphParts, WeightSpace
+from dna_deploy.export.formats.onnx_graph import export_side_by_side
+from dna_deploy.export.formats.splicing import Skeleton
+from dna_deploy.export.kits.kit import choose_networks, kit_of_graphs
+from dna_deploy.export.kits.rest import Rest
+from dna_deploy.fit.replacing import UnitNetwork
+from dna_deploy.fit.unit import Unit
+from dna_deploy.progress import OnProgress, Progress, silent
+from dna_deploy.records.files import Provenance
+from dna_deploy.records.own_space import AbsentCandidate, OwnCandidate, OwnPart, OwnSpace
+from dna_deploy.records.probe_kit import ProbeKit, Role
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.chain import HeadedSpace
+from dna_deploy.spaces.shapes import FeatureMap
+
+Modules = Mapping[str, Mapping[str, nn.Module]]
+"""Path of a unit -> code -> what may stand in its place; the first keeps it."""
+
+_AT_ONCE = 16
+"""Candidates an export: enough to share its fixed cost of seconds, few enough to show progress."""
+
+
+@dataclass(frozen=True)
+class OwnKit:
+    """What profiling and search need of a model: neither needs torch."""
+
+    space: OwnSpace
+    kit: ProbeKit
+
+
+def make_own_kit(
+    model: str,
+    input: FeatureMap,
+    network: UnitNetwork,
+    modules: Modules,
+    seed: int = 0,
+    calibration_networks: int = 10,
+    validation_networks: int = 40,
+    *,
+    batch: int = 1,
+    on_progress: OnProgress = silent,
+) -> OwnKit:
+    """The space and the kit of a model, in single precision.
+
+    Args:
+        model: Its name, for the record.
+        input: What images are.
+        network: The model and its units.
+        modules: Candidates of every unit that may change; units that are not named are kept, as parts of the rest.
+        seed: Draws the whole networks and the random weights.
+        calibration_networks: Whole networks that a table is fitted on.
+        validation_networks: Whole networks that no table may see.
+        batch: Images at once.
+        on_progress: Told after every group of candidates.
+
+    Raises:
+        UsageError: the model, or a unit of it as it is, cannot be exported.
+    """
+    weights = WeightSpace()
+    units = [unit for unit in network.units if unit.path in modules]
+    exported = _Exported(weights, batch)
+    parts = [exported.part(unit, modules[unit.path]) for unit in _told(units, on_progress)]
+    rest = Rest(network, [unit.path for unit in units], torch.zeros(batch, *input.sizes))
+    skeleton = Skeleton.of(rest.exported(), weights, rest.sources)
+    around = _rest_part(network, units, input, skeleton, exported)
+    record = OwnSpace(
+        provenance=Provenance.now(),
+        model=model,
+        input=str(input),
+        rest=around,
+        units=tuple(parts),
+        absent=tuple(exported.absent),
+    )
+    chosen = choose_networks(record.space, seed, calibration_networks, validation_networks)
+    graphs = _graphs(record.space, exported.graphs, skeleton, chosen)
+    return OwnKit(record, kit_of_graphs(record.space, seed, batch, "fp32", weights, graphs))
+
+
+def _told(units: Sequence[Unit], on_progress: OnProgress) -> Iterator[Unit]:
+    for number, unit in enumerate(units, 1):
+        yield unit
+        on_progress(Progress("exporting units", number, len(units)))
+
+
+class _Exported:
+    """Graphs of candidates: those of one code and structure once."""
+
+    def __init__(self, weights: WeightSpace, batch: int) -> None:
+        self.graphs: dict[tuple[str, str], GraphParts] = {}
+        self.macs: dict[tuple[str, str], int] = {}
+        self.absent: list[AbsentCandidate] = []
+        self._weights, self._batch = weights, batch
+
+    def part(self, unit: Unit, modules: Mapping[str, nn.Module]) -> OwnPart:
+        """A unit with those of its candidates that can be exported."""
+        candidates = []
+        for code, exported in self._models(unit, modules):
+            if isinstance(exported, UsageError):
+                self.absent.append(AbsentCandidate(path=unit.path, code=code, reason=exported.message))
+                continue
+            candidates.append(exported)
+        if not candidates or candidates[0].code != next(iter(modules)):
+            raise UsageError(
+                f"{unit.path} cannot be exported as it is: {self.absent[0].reason}", f"keep it out with --freeze {unit.path}"
+            )
+        return OwnPart(path=unit.path, input=str(unit.input), output=str(unit.output), candidates=tuple(candidates))
+
+    def _models(self, unit: Unit, modules: Mapping[str, nn.Module]) -> Iterator[tuple[str, OwnCandidate | UsageError]]:
+        items = list(modules.items())
+        for start in range(0, len(items), _AT_ONCE):
+            group = items[start : start + _AT_ONCE]
+            try:
+                yield from self._group(unit, group)
+            except UsageError as error:
+                if len(group) == 1:
+                    yield group[0][0], error
+                    continue
+                for item in group:  # which of them it is
+                    yield from self._models(unit, dict([item]))
+
+    def _group(self, unit: Unit, group: Sequence[tuple[str, nn.Module]]) -> list[tuple[str, OwnCandidate | UsageError]]:
+        copies = [copy.deepcopy(module).eval() for _, module in group]
+        model = export_side_by_side(copies, [(unit.input,)] * len(group), self._batch)
+        candidates: list[tuple[str, OwnCandidate | UsageError]] = []
+        for index, (code, module) in enumerate(group):
+            structure = GraphParts.of_output(model, index, WeightSpace()).structure
+            if (code, structure) not in self.graphs:
+                self.graphs[code, structure] = GraphParts.of_output(model, index, self._weights)
+                self.macs[code, structure] = macs_of(module, torch.zeros(1, *unit.input.sizes))
+            parameters = self.graphs[code, structure].parameters
+            macs = self.macs[code, structure]
+            candidates.append((code, OwnCandidate(code=code, structure=structure, parameters=parameters, macs=macs)))
+        return candidates
+
+
+@torch.no_grad()
+def macs_of(module: nn.Module, x: torch.Tensor) -> int:
+    """Multiply-accumulates of convolutions, linear maps and attention, as torch counts them."""
+    with FlopCounterMode(display=False) as counter:
+        module.eval()(x)
+    return int(counter.get_total_flops()) // 2
+
+
+def _rest_part(
+    network: UnitNetwork, units: Sequence[Unit], input: FeatureMap, skeleton: Skeleton, exported: _Exported
+) -> OwnPart:
+    inside = sum(macs_of(network.module(unit.path), torch.zeros(1, *unit.input.sizes)) for unit in units)
+    macs = max(0, macs_of(network.network, torch.zeros(1, *input.sizes)) - inside)
+    rest = OwnCandidate(code="rest", structure=skeleton.structure, parameters=skeleton.parameters, macs=macs)
+    return OwnPart(path="", input=str(input), output=str(units[0].input), candidates=(rest,))
+
+
+def _graphs(
+    space: HeadedSpace,
+    parts: Mapping[tuple[str, str], GraphParts],
+    skeleton: Skeleton,
+    chosen: Sequence[tuple[Role, tuple[Architecture, ...]]],
+) -> list[tuple[Role, str, bytes]]:
+    """Every graph of the kit, by role and key."""
+    (rest,) = space.stem_layers
+    by_key = {layer.key: parts[layer.operation.name, layer.operation.structure] for layer in space.rows() if layer != rest}  # type: ignore[attr-defined]
+    middle = sorted((layer for layer in space.rows() if layer != rest), key=lambda layer: layer.macs)[len(by_key) // 2]
+    graphs: list[tuple[Role, str, bytes]] = [
+        ("empty", "empty", GraphParts.empty().as_model()),
+        ("sentinel", middle.key, by_key[middle.key].as_model()),
+        ("layer", rest.key, skeleton.alone()),
+        *(("layer", key, part.as_model()) for key, part in by_key.items()),
+    ]
+    for role, architectures in chosen:
+        for architecture in architectures:
+            units = [by_key[layer.key] for layer in space.place(architecture)[1:]]
+            graphs.append((role, str(architecture), skeleton.with_units(units)))
+    return graphs
