@@ -29,6 +29,7 @@ import onnx
 from tabulate import tabulate
 
 from dna_deploy.export.formats.graph_parts import GraphParts
+from dna_deploy.export.kits.kit import KitPlan
 from dna_deploy.export.kits.kit_cache import cached_kit
 from dna_deploy.latency.calibrate import fit_sums
 from dna_deploy.latency.fidelity import Fidelity
@@ -219,7 +220,7 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=None, help="seconds")
     arguments = parser.parse_args()
     space = find_chain(arguments.space).with_head()
-    kit = cached_kit(space, arguments.seed, CALIBRATION, JUDGED + REGRESSION - CALIBRATION)
+    kit = cached_kit(space, KitPlan(arguments.seed, CALIBRATION, JUDGED + REGRESSION - CALIBRATION))
     plan = SamplingPlan(rounds=arguments.rounds, least_s=arguments.least, budget_s=arguments.budget)
     with tempfile.TemporaryDirectory() as folder:
         models = build(space, kit, Path(folder))

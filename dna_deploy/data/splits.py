@@ -5,7 +5,7 @@ Nothing that chooses (training, rating, search, the best epoch) ever sees a test
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -68,7 +68,9 @@ class ImageData:
     @property
     def summary(self) -> str:
         """One line: classes, images of each part, and how many were left out."""
-        return summary_of(self.name, self.classes, self.counts, self.skipped)
+        parts = ", ".join(f"{count:,} {part}" for part, count in self.counts.items())
+        left_out = f"; {self.skipped:,} that cannot be read were left out" if self.skipped else ""
+        return f"{self.name}: {len(self.classes):,} classes; images: {parts}{left_out}"
 
     @property
     def counts(self) -> dict[str, int]:
@@ -146,13 +148,6 @@ def positions_of_parts(name: str, total: int, strata: Strata | None, config: Dat
             "a class needs three images or groups to be trained, rated and validated",
         )
     return parts
-
-
-def summary_of(name: str, classes: Sequence[str], counts: Mapping[str, int], skipped: int) -> str:
-    """One line about a data set: classes, images of each part, and how many were left out."""
-    parts = ", ".join(f"{count:,} {part}" for part, count in counts.items())
-    left_out = f"; {skipped:,} that cannot be read were left out" if skipped else ""
-    return f"{name}: {len(classes):,} classes; images: {parts}{left_out}"
 
 
 def _absent_classes(dataset: Dataset, parts: Positions) -> Iterator[str]:

@@ -193,21 +193,10 @@ def _judged_images(source: Source, data: ImageData | None, limit: int | None) ->
 
 def _card(source: Source, result: ExportResult, parity: Parity | Absent, data: ImageData | None, reproduce: str) -> ModelCard:
     return make_card(
-        result,
-        source.space,
-        source.architecture,
-        asked=_asked(source, result),
-        predicted=_prediction(source, result),
+        result, source, asked=_asked(source, result), predicted=_prediction(source, result), measured=NOT_MEASURED,
+        parity=parity, metrics=_metrics(source, parity, data), reproduce=reproduce,
         pace=source.pace if result.info.precision == source.predicted_in else None,
-        measured=NOT_MEASURED,
-        parity=parity,
-        metrics=_metrics(source, parity, data),
-        baselines=source.baselines,
-        dataset=source.dataset,
-        seeds=source.seeds,
-        digests=source.digests,
-        reproduce=reproduce,
-    )
+    )  # fmt: skip
 
 
 def _asked(source: Source, result: ExportResult) -> AskedLatency | Absent:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dna_deploy.errors import TableError, UsageError
-from dna_deploy.export.cards.card import baseline
 from dna_deploy.records.files import read_bytes
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.model_card import Absent, AskedLatency, Baseline, DatasetFacts, PredictedLatency
@@ -57,14 +56,8 @@ class Source:
             raise UsageError(
                 f"the search found {outcome.best.architecture}, not {self.architecture}", "give the outcome that was trained"
             )
-        budget = next(
-            (
-                constraint
-                for constraint in outcome.constraints
-                if constraint.quantity.startswith("latency") and constraint.at_most
-            ),
-            None,
-        )
+        latencies = [constraint for constraint in outcome.constraints if constraint.quantity.startswith("latency")]
+        budget = next((constraint for constraint in latencies if constraint.at_most), None)
         digests = {**self.digests, "search outcome": outcome.digest, "ratings": outcome.ratings}
         digests |= {f"latency table of {target}": digest for target, digest in outcome.tables.items()}
         asked = self.asked
@@ -73,20 +66,12 @@ class Source:
             where = {"target": places[0].target, "batch": places[0].batch, "precision": places[0].precision} if places else {}
             values = {"latency_s": budget.at_most, "quantile": budget.quantile or "p50", **where}
             asked = AskedLatency.model_validate(values)
-        predicted: PredictedLatency | Absent = self.predicted
-        if outcome.best.targets:
-            place = outcome.best.targets[0]
-            unsaid = Absent(reason="not said by the search outcome")
-            predicted = PredictedLatency(latency_s=place.latency_s, relative_error=unsaid)
-        precision = outcome.best.targets[0].precision if outcome.best.targets else self.predicted_in
-        return replace(
-            self,
-            asked=asked,
-            predicted=predicted,
-            predicted_in=precision,
-            baselines=_largest(outcome, self.space),
-            digests=digests,
-        )
+        source = replace(self, asked=asked, baselines=_largest(outcome, self.space), digests=digests)
+        if not outcome.best.targets:
+            return source
+        first, unsaid = outcome.best.targets[0], Absent(reason="not said by the search outcome")
+        predicted = PredictedLatency(latency_s=first.latency_s, relative_error=unsaid)
+        return replace(source, predicted=predicted, predicted_in=first.precision)
 
     def with_labels(
         self, labels: tuple[str, ...], mean: tuple[float, ...], deviation: tuple[float, ...], shown: Shown | None = None
@@ -145,7 +130,7 @@ def _largest(outcome: SearchOutcome, space: HeadedSpace) -> tuple[Baseline, ...]
     if largest is None:
         return ()
     predicted = largest.targets[0].latency_s if largest.targets else NOT_PREDICTED
-    return (baseline(LARGEST, space, space.parse(largest.architecture), predicted),)
+    return (Baseline.of(LARGEST, space, space.parse(largest.architecture), predicted),)
 
 
 def _kind(path: Path) -> str:

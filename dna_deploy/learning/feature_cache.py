@@ -105,4 +105,5 @@ def _checksum(features: list[torch.Tensor]) -> str:
 
 def _as_emitted(feature: torch.Tensor, device: torch.device) -> torch.Tensor:
     """In the teacher's memory order: another could round what follows differently."""
-    return feature.to(device).float().contiguous(memory_format=torch.channels_last)
+    layout = torch.channels_last if feature.ndim == 4 else torch.contiguous_format
+    return feature.to(device).float().contiguous(memory_format=layout)

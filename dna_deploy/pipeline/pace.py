@@ -15,6 +15,20 @@ START_S = 20.0
 """What a training takes besides its images."""
 
 
+def training_s(images: float, pace: float, space: ChainSpace) -> float:
+    """About how long a training of so many images takes, its start included."""
+    return START_S + seconds_for(images, pace, space)
+
+
+def rating_s(images: float, space: ChainSpace) -> float:
+    """About how long it takes to rate every candidate on so many images: they share what they begin with, so each is a layer.
+
+    One core takes 40 s an image in `mbconv` (`benchmarks/results/cost_mbconv.txt`); two are taken here to need 27.
+    """
+    layers = len(space.with_head().place(largest(space)))
+    return seconds_for(images * sum(space.index.counts) / layers, WHOLE_NETWORKS, space)
+
+
 def seconds_for(images: float, pace: float, space: ChainSpace) -> float:
     """About how long so many images take, at a pace in `fashion`."""
     return images / pace * sum(layer.macs for layer in space.with_head().place(largest(space))) / FASHION_MACS

@@ -101,6 +101,8 @@ class PlannedStage:
 
     stage: Stage
     verdict: Verdict
+    took_s: float = 0.0
+    """How long it took when it was finished; 0 where it is due."""
 
     @property
     def estimate_s(self) -> float:
@@ -151,7 +153,7 @@ def plan(stages: Sequence[Stage], folder: Path, *, start_from: str | None = None
         else:
             verdict = Verdict(is_due=True, why="an earlier stage runs") if is_any_due else judge(stage, folder, is_plan=True)
         is_any_due |= verdict.is_due
-        planned.append(PlannedStage(stage, verdict))
+        planned.append(PlannedStage(stage, verdict, 0.0 if verdict.is_due else seconds_of(stage, folder)))
     return tuple(planned)
 
 

@@ -59,6 +59,9 @@ class TimeLeft:
                 self._hear_stage(event)
             case _:
                 self._due = {step.stage.name: step.estimate_s for step in event if step.verdict.is_due}
+                finished = [step for step in event if step.took_s]
+                self._thought_s = _TRUST_S + sum(step.stage.estimate_s for step in finished)
+                self._took_s = _TRUST_S + sum(step.took_s for step in finished)
 
     @property
     def seconds(self) -> float:

@@ -20,6 +20,8 @@ from dna_deploy.records.preprocessing import Preprocessing
 from dna_deploy.records.samples import Quantile
 from dna_deploy.records.score import Metrics, of_accuracy
 from dna_deploy.records.space_record import HeadedRecord, with_head
+from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.space import SearchSpace
 from dna_deploy.targets.fingerprint import Fingerprint
 from dna_deploy.targets.target import Precision, Target
 
@@ -183,6 +185,13 @@ class Baseline(Part):
     parameters: int
     macs: int
     predicted_s: float | Absent
+
+    @classmethod
+    def of(cls, name: str, space: SearchSpace, architecture: Architecture, predicted_s: float | Absent) -> Self:
+        """Another network of a space."""
+        layers = space.place(architecture)
+        parameters, macs = sum(layer.parameters for layer in layers), sum(layer.macs for layer in layers)
+        return cls(name=name, architecture=str(architecture), parameters=parameters, macs=macs, predicted_s=predicted_s)
 
 
 class DatasetFacts(Part):

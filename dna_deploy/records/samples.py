@@ -51,15 +51,21 @@ Visits = Annotated[
 ]
 
 
+def read_quantile(text: str) -> Quantile:
+    """The quantile that a user named. Raises `UsageError` if it is none that can be measured."""
+    for quantile in LEAST_SAMPLES:
+        if text == quantile:
+            return quantile
+    raise UsageError(f"unknown quantile {text!r}", suggest(text, tuple(LEAST_SAMPLES)))
+
+
 def plan_for(quantile: str, plan: SamplingPlan) -> SamplingPlan:
     """The plan with at least as many rounds as it takes to speak of a quantile.
 
     Raises:
         UsageError: it is not one that can be measured, or the plan leaves out moments that belong to a tail.
     """
-    listed = next((name for name in LEAST_SAMPLES if quantile == name), None)
-    if listed is None:
-        raise UsageError(f"unknown quantile {quantile!r}", suggest(quantile, tuple(LEAST_SAMPLES)))
+    listed = read_quantile(quantile)
     if listed in TAILS and plan.steady:
         raise UsageError(
             f"{listed} speaks of every moment, and --steady throws away those in which others slowed the processor down",

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import get_args
 
 from dna_deploy.errors import UsageError
 from dna_deploy.plugins import suggest
-from dna_deploy.records.latency_table import Quantile
+from dna_deploy.records.samples import Quantile, read_quantile
 from dna_deploy.search.quantities import Latency, Macs, Parameters, PeakMemory, Quantity, Rating, WeightBytes
 from dna_deploy.units import Bytes, Count, Duration
 
@@ -112,11 +111,3 @@ def _quantity(name: str, target: str | None, quantile: Quantile) -> Quantity:
     if target:
         raise UsageError(f"{name} are the same on every target", f"leave out @{target}")
     return Parameters() if name == "parameters" else Macs()
-
-
-def read_quantile(text: str) -> Quantile:
-    """The quantile that a user named."""
-    for quantile in get_args(Quantile):
-        if text == quantile:
-            return quantile  # type: ignore[no-any-return]
-    raise UsageError(f"unknown quantile {text!r}", suggest(text, get_args(Quantile)))

@@ -11,7 +11,7 @@ import json
 import math
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from dna_deploy.errors import UsageError
@@ -34,6 +34,12 @@ class ChainSpace:
     blocks: tuple[Block, ...]
     usual_head: tuple[FixedLayer, ...]
     """Behind the last block in the task that the space was made for. It shapes other heads, and belongs to no network."""
+    is_tied: bool = field(default=False, kw_only=True)
+    """Whether widths are chosen once for all blocks: the first of each, the second of each, and so on."""
+
+    def __post_init__(self) -> None:
+        if self.is_tied and len({len(block.widths) for block in self.blocks}) > 1:
+            raise UsageError(f"blocks of {self.name!r} have {[len(block.widths) for block in self.blocks]} widths to tie")
 
     @property
     def identity(self) -> str:
@@ -70,6 +76,7 @@ class ChainSpace:
             "input": str(self.input),
             "stem": _describe(self.stem),
             "blocks": [stage(block) for block in self.blocks],
+            **({"tied": True} if self.is_tied else {}),
         }
 
     def with_resolution(self, resolution: int) -> ChainSpace:
@@ -94,26 +101,40 @@ class ChainSpace:
     def with_head(self, head: tuple[FixedLayer, ...] | None = None) -> HeadedSpace:
         """The networks of the space with a head behind them; its usual one where none is given."""
         parts = (self.name, self.input, self.stem, self.blocks, self.usual_head)
-        return HeadedSpace(*parts, self.usual_head if head is None else head)
+        return HeadedSpace(*parts, self.usual_head if head is None else head, is_tied=self.is_tied)
 
     def size(self) -> int:
         """How many networks there are."""
-        return math.prod(block.count() for block in self.blocks)
+        return sum(math.prod(sum(cell.count() for cell in cells) for cells in blocks) for blocks in self._alike)
+
+    @property
+    def _alike(self) -> list[list[tuple[Cell, ...]]]:
+        """The cells of every block that may stand together: all of them, or where widths are tied, those of each."""
+        if not self.is_tied:
+            return [[block.cells for block in self.blocks]]
+        ranks = range(len(self.blocks[0].widths))
+        return [
+            [tuple(cell for cell in block.cells if cell.width == block.widths[rank]) for block in self.blocks] for rank in ranks
+        ]
 
     def architectures(self) -> Iterator[Architecture]:
         """Every network of the space. Only small spaces end in this lifetime."""
-        for choices in itertools.product(*(tuple(block.candidates()) for block in self.blocks)):
-            yield Architecture.of(choices)
+        for blocks in self._alike:
+            candidates = ([choice for cell in cells for choice in cell.candidates()] for cells in blocks)
+            yield from map(Architecture.of, itertools.product(*candidates))
 
     def sample(self, rng: random.Random) -> Architecture:
         """A network drawn uniformly from the space."""
-        weights = [[cell.count() for cell in block.cells] for block in self.blocks]
-        cells = (rng.choices(block.cells, counts)[0] for block, counts in zip(self.blocks, weights, strict=True))
-        return Architecture.of(cell.choice(cell.draw(rng.randrange)) for cell in cells)
+        counts = [[[cell.count() for cell in cells] for cells in blocks] for blocks in self._alike]
+        (rank,) = rng.choices(range(len(counts)), [math.prod(map(sum, blocks)) for blocks in counts]) if self.is_tied else (0,)
+        pairs = zip(self._alike[rank], counts[rank], strict=True)
+        chosen = (rng.choices(cells, weights)[0] for cells, weights in pairs)
+        return Architecture.of(cell.choice(cell.draw(rng.randrange)) for cell in chosen)
 
     def sample_cells_evenly(self, rng: random.Random) -> Architecture:
         """A network drawn such that the cells of a block are equally likely, however many candidates they have."""
-        cells = [rng.choice(block.cells) for block in self.blocks]
+        blocks = rng.choice(self._alike) if self.is_tied else self._alike[0]
+        cells = [rng.choice(cells) for cells in blocks]
         return Architecture.of(cell.choice(cell.draw(rng.randrange)) for cell in cells)
 
     def mutate(self, architecture: Architecture, rng: random.Random) -> Architecture:
@@ -139,7 +160,7 @@ class ChainSpace:
     @cached_property
     def index(self) -> ChainIndex:
         """Where every candidate is, and what stands where."""
-        return ChainIndex(self.blocks, self.stem_layers[-1].output if self.stem else self.input)
+        return ChainIndex(self.blocks, self.stem_layers[-1].output if self.stem else self.input, self.is_tied)
 
     @property
     def block_numbers(self) -> range:

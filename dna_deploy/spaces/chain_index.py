@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +10,7 @@ from itertools import chain
 
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.block import Block, BlockChoice, CellPath, PlacedCell, Trunk
+from dna_deploy.spaces.block import Block, BlockChoice, Cell, CellPath, PlacedCell, Trunk
 from dna_deploy.spaces.operations import Operation
 from dna_deploy.spaces.placed import PlacedLayer, place_chain
 from dna_deploy.spaces.shapes import FeatureMap, Shape, feature_map
@@ -21,6 +22,8 @@ class ChainIndex:
 
     blocks: tuple[Block, ...]
     entry: Shape
+    is_tied: bool = False
+    """Whether a network has the narrowest width of every block, or the second of every block, and so on."""
 
     # Candidates and their positions.
 
@@ -59,7 +62,20 @@ class ChainIndex:
         parts = architecture.parts
         if len(parts) != len(self.blocks):
             raise UsageError(f"architecture {architecture} has {len(parts)} blocks", f"its space has {len(self.blocks)}")
-        return tuple(block.parse(part) for block, part in zip(self.blocks, parts, strict=True))
+        choices = tuple(block.parse(part) for block, part in zip(self.blocks, parts, strict=True))
+        for number, (before, choice) in enumerate(itertools.pairwise(choices), 1):
+            if choice.width not in (cell.width for cell in self.following(number, before.width)):
+                raise UsageError(
+                    f"width {choice.width} follows {before.width} in {architecture}", "widths are tied in its space"
+                )
+        return choices
+
+    def following(self, block: int, width: int | None) -> tuple[Cell, ...]:
+        """The cells of a block that may stand behind one that emits a width; behind nothing, all."""
+        cells, widths = self.blocks[block].cells, self.blocks[block].widths
+        if width is None or not self.is_tied:
+            return cells
+        return tuple(cell for cell in cells if cell.width == widths[self.blocks[block - 1].widths.index(width)])
 
     def choice(self, block: int, position: int) -> BlockChoice:
         """The candidate at a position."""
@@ -81,6 +97,14 @@ class ChainIndex:
         """For every candidate of a block, which of the widths that the block can emit it has."""
         cells, widths = self.blocks[block].cells, self.blocks[block].widths
         return tuple(exit for cell in cells for exit in (widths.index(cell.width),) * cell.count())
+
+    def may_follow(self, block: int, width: int, input: Shape) -> bool:
+        """Whether candidates of a width may stand behind a shape."""
+        return any(cell.width == width for cell in self.following(block, input.channels if block else None))
+
+    def slices(self, block: int) -> tuple[slice, ...]:
+        """The positions of the candidates of every cell of a block."""
+        return self.blocks[block].slices
 
     # Genes: a candidate as one digit for its cell and one for each layer of the block's deepest cell.
 
@@ -109,9 +133,8 @@ class ChainIndex:
     def inputs(self) -> tuple[tuple[Shape, ...], ...]:
         """Every shape that a block can receive, by ascending width, a tuple a block; the last is what the head receives."""
         inputs: list[tuple[Shape, ...]] = [(self.entry,)]
-        for block in self.blocks:
-            places = [block.place(cell, input) for input in inputs[-1] for cell in block.cells]
-            emitted = {placed[-1][0].output for placed in places}
+        for number in range(len(self.blocks)):
+            emitted = {placed[-1][0].output for input in inputs[-1] for placed in self._behind(number, input) if placed}
             inputs.append(tuple(sorted(emitted, key=lambda shape: (shape.channels, shape.sizes))))
         return tuple(inputs)
 
@@ -131,11 +154,20 @@ class ChainIndex:
 
     @cached_property
     def cells(self) -> tuple[tuple[tuple[PlacedCell, ...], ...], ...]:
-        """``[block][input][cell]``: every layer that may stand anywhere."""
-        return tuple(
-            tuple(tuple(block.place(cell, input) for cell in block.cells) for input in inputs)
-            for block, inputs in zip(self.blocks, self.inputs, strict=False)
-        )
+        """``[block][input][cell]``: every layer that may stand anywhere; nothing where a cell may not follow."""
+        places = enumerate(self.inputs[:-1])
+        return tuple(tuple(self._behind(number, input) for input in inputs) for number, inputs in places)
+
+    def anywhere(self, block: int) -> tuple[tuple[Shape, PlacedCell], ...]:
+        """Every cell of a block behind the widest input that it can follow, and that input."""
+        pairs = [(input, cells) for input, cells in zip(self.inputs[block], self.cells[block], strict=True)]
+        numbers = range(len(self.blocks[block].cells))
+        return tuple(next((input, cells[number]) for input, cells in reversed(pairs) if cells[number]) for number in numbers)
+
+    def _behind(self, number: int, input: Shape) -> tuple[PlacedCell, ...]:
+        block, width = self.blocks[number], input.channels if number else None
+        following = self.following(number, width)
+        return tuple(block.place(cell, input) if cell in following else () for cell in block.cells)
 
     def place(self, block: int, choice: BlockChoice, input: Shape) -> tuple[PlacedLayer, ...]:
         """The layers that a candidate puts behind ``input``."""

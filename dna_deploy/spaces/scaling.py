@@ -65,27 +65,27 @@ def of_size(space: ChainSpace, share: float, wobble: Callable[[], float] = float
     def place(count: int) -> int:
         return round(min(1.0, max(0.0, share + wobble())) * (count - 1))
 
-    input, choices = space.index.entry, []
-    for block in space.blocks:
-        cells = sorted(block.cells, key=lambda cell: (cell.depth, cell.width, cell.inner))
+    input, choices, width = space.index.entry, list[BlockChoice](), None
+    for number, block in enumerate(space.blocks):
+        cells = sorted(space.index.following(number, width), key=lambda cell: (cell.depth, cell.width, cell.inner))
         cell = cells[place(len(cells))]
         layers = [
             sorted(layer, key=lambda placed: (placed.macs, placed.parameters))[place(len(layer))]
             for layer in block.place(cell, input)
         ]
         choices.append(cell.of(layer.operation for layer in layers))
-        input = layers[-1].output
+        input, width = layers[-1].output, cell.width
     return Architecture.of(choices)
 
 
 def largest(space: ChainSpace) -> Architecture:
     """In every block the deepest cell, of these the widest, and in each of its layers the operation with most parameters."""
-    input, choices = space.index.entry, list[BlockChoice]()
-    for block in space.blocks:
-        cell = max(block.cells, key=lambda cell: (cell.depth, cell.width, cell.inner))
+    input, choices, width = space.index.entry, list[BlockChoice](), None
+    for number, block in enumerate(space.blocks):
+        cell = max(space.index.following(number, width), key=lambda cell: (cell.depth, cell.width, cell.inner))
         layers = [max(layer, key=lambda placed: (placed.parameters, placed.macs)) for layer in block.place(cell, input)]
         choices.append(cell.of(layer.operation for layer in layers))
-        input = layers[-1].output
+        input, width = layers[-1].output, cell.width
     return Architecture.of(choices)
 
 

@@ -70,8 +70,10 @@ def shrunk(
         budget: what the layers of a network may cost together; some network is always left that keeps it.
 
     Raises:
-        UsageError: no network of the space keeps the budget to begin with.
+        UsageError: no network of the space keeps the budget to begin with, or its widths are tied.
     """
+    if space.is_tied:
+        raise UsageError(f"the widths of {space.name!r} are tied over its blocks", "it cannot lose one in a block alone")
     if (least := least_cost(space, cost)) > budget:
         raise UsageError(f"no network of {space.name!r} costs {budget:g} or less", f"the cheapest costs {least:g}")
     dropped: list[Option] = []

@@ -9,14 +9,14 @@ from benchmarks.latency.fidelity import parts_of
 from benchmarks.rating.speed import deep_block, memory
 from benchmarks.search.instances import latency_table, long_space, rating_table
 from dna_deploy.export.formats.graph_parts import GraphParts
-from dna_deploy.export.kits.kit import make_kit
+from dna_deploy.export.kits.kit import KitPlan, make_kit
 from dna_deploy.search import Constraint, Latency, search
 from tests.spaces.chains import TOY as SPACE
 
 
 @pytest.mark.slow
 def test_a_network_joined_from_the_layers_of_a_kit_is_the_very_graph_in_it() -> None:
-    kit = make_kit(SPACE, calibration_networks=1, validation_networks=2)
+    kit = make_kit(SPACE, KitPlan(calibration_networks=1, validation_networks=2))
     parts = {probe.key: parts_of(kit.graphs[probe.file]) for probe in kit.probes("layer")}
     networks = kit.probes("calibration", "validation")
     assert len(networks) == 3

@@ -32,12 +32,17 @@ from dna_deploy.rating.raters.one_shot.rater import OneShot
 from dna_deploy.search.strategies import STRATEGIES
 from dna_deploy.spaces.catalog import SPACES
 from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Pointwise
+from dna_deploy.spaces.operations.convnext import ConvNeXt
 from dna_deploy.spaces.operations.fused_mbconv import FusedMBConv
 from dna_deploy.spaces.operations.heads import PooledHead, TokenHead
+from dna_deploy.spaces.operations.map_attention import LevitAttention, LinearAttention
 from dna_deploy.spaces.operations.mobile_attention import MobileAttention
 from dna_deploy.spaces.operations.preactivated import DenseCell, NormHead, PreactivatedBlock
+from dna_deploy.spaces.operations.reparameterised import RepConv, RepMixer
+from dna_deploy.spaces.operations.simple import GroupedConv, Pool
 from dna_deploy.spaces.operations.tokens import Add, Concatenate, FeedForward, Patches, SelfAttention
 from dna_deploy.spaces.operations.uib import UIB
+from dna_deploy.spaces.operations.window_attention import WindowAttention
 from dna_deploy.spaces.placed import OPERATIONS, PlacedLayer
 from dna_deploy.spaces.shapes import FeatureMap, Shape, Tokens
 from dna_deploy.targets.target import Target
@@ -67,6 +72,14 @@ class TestNatsSizeSpace(ChainContract):
 
 class TestMobileSpace(ChainContract):
     name = "mobile"
+
+
+class TestVisionTransformers(ChainContract):
+    name = "vit"
+
+
+class TestWindowedTransformers(ChainContract):
+    name = "windowed@112"
 
 
 class OnTokens(ModuleContract):
@@ -182,6 +195,63 @@ class TestFusedMBConv(ModuleContract):
 class TestMobileAttention(ModuleContract):
     operation = MobileAttention(3, 4, reduction=2)
     strides = (1,)
+
+
+@pytest.mark.slow
+class TestWindowAttention(ModuleContract):
+    operation = WindowAttention(2, 3)
+    widths, strides = (8,), (1,)
+
+
+@pytest.mark.slow
+class TestGroupedConv(ModuleContract):
+    operation = GroupedConv(3, 4, "gelu")
+
+
+@pytest.mark.slow
+class TestPool(ModuleContract):
+    operation = Pool(3)
+    widths = (8,)
+
+
+@pytest.mark.slow
+class TestMaxPool(ModuleContract):
+    operation = Pool(3, "max")
+    widths = (8,)
+
+
+@pytest.mark.slow
+class TestConvNeXt(ModuleContract):
+    operation = ConvNeXt(7, 2)
+    widths, strides = (8,), (1,)
+
+
+@pytest.mark.slow
+class TestLevitAttention(ModuleContract):
+    operation = LevitAttention(2, 4)
+    strides = (1,)
+
+
+@pytest.mark.slow
+class TestLinearAttention(ModuleContract):
+    operation = LinearAttention(4)
+    strides = (1,)
+
+
+@pytest.mark.slow
+class TestRepConv(ModuleContract):
+    operation = RepConv(3)
+
+
+@pytest.mark.slow
+class TestRepConvLikeMobileOne(ModuleContract):
+    operation = RepConv(3, 3, 1, "silu")
+
+
+@pytest.mark.slow
+class TestRepMixer(ModuleContract):
+    operation = RepMixer()
+    widths, strides = (8,), (1,)
 
 
 @pytest.mark.slow

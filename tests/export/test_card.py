@@ -9,12 +9,13 @@ from scipy.stats import binom
 
 from dna_deploy.cli.commands.run import check_promise
 from dna_deploy.errors import PromiseError, TableError, UnstableMeasurementError
-from dna_deploy.export.cards.card import baseline, layer_facts
+from dna_deploy.export.cards.card import layer_facts
 from dna_deploy.export.cards.card_file import card_path, write_card
 from dna_deploy.export.cards.card_text import card_markdown
 from dna_deploy.records.model_card import (
     Absent,
     AskedLatency,
+    Baseline,
     JudgeParity,
     MeasuredLatency,
     ModelCard,
@@ -85,7 +86,7 @@ def test_table_of_layers_sums_to_the_published_parameters() -> None:
 
 
 def test_baselines_stand_beside_the_network() -> None:
-    other = baseline("largest network that fits the budget", FASHION, FASHION.parse("24:k5e6/40:k7e6/80:k7e6"), 9.5e-5)
+    other = Baseline.of("largest network that fits the budget", FASHION, FASHION.parse("24:k5e6/40:k7e6/80:k7e6"), 9.5e-5)
     rows = [
         line for line in card_markdown(card(baselines=(other,))).splitlines() if "this network" in line or "largest" in line
     ]

@@ -17,7 +17,7 @@ from onnx import numpy_helper
 
 from dna_deploy.export.formats.graph_parts import GraphParts, WeightSpace
 from dna_deploy.export.formats.onnx_graph import draw_shifts, export_onnx, export_side_by_side
-from dna_deploy.export.kits.kit import choose_networks, make_kit
+from dna_deploy.export.kits.kit import KitPlan, choose_networks, make_kit
 from dna_deploy.export.kits.kit_cache import cached_kit
 from dna_deploy.nets.layers import build_layer
 from dna_deploy.nets.network import Network
@@ -35,7 +35,7 @@ FASHION = find_chain("fashion").with_head()
 
 @pytest.fixture(scope="module")
 def kit() -> ProbeKit:
-    return make_kit(FASHION, seed=1, validation_networks=5)
+    return make_kit(FASHION, KitPlan(seed=1, validation_networks=5))
 
 
 def graph_of(kit: ProbeKit, file: str) -> onnx.GraphProto:
@@ -139,13 +139,13 @@ def test_a_kit_holds_every_row_no_weights_and_little_else(kit: ProbeKit, tmp_pat
 
 
 def test_the_same_seed_makes_the_same_kit_and_the_cache_gives_it_back(tmp_path: Path) -> None:
-    kit = cached_kit(SPACE, 1, validation_networks=5, folder=tmp_path)
+    kit = cached_kit(SPACE, KitPlan(1, validation_networks=5), folder=tmp_path)
     (path,) = tmp_path.iterdir()
     moment = path.stat().st_mtime_ns
-    assert cached_kit(SPACE, 1, validation_networks=5, folder=tmp_path).digest == kit.digest
+    assert cached_kit(SPACE, KitPlan(1, validation_networks=5), folder=tmp_path).digest == kit.digest
     assert path.stat().st_mtime_ns == moment
     path.write_bytes(path.read_bytes()[:1000])
-    assert cached_kit(SPACE, 1, validation_networks=5, folder=tmp_path).digest == kit.digest
+    assert cached_kit(SPACE, KitPlan(1, validation_networks=5), folder=tmp_path).digest == kit.digest
 
 
 def test_judged_networks_are_uniform_and_never_fitted_on() -> None:
@@ -157,7 +157,7 @@ def test_judged_networks_are_uniform_and_never_fitted_on() -> None:
 
 
 def test_half_precision_halves_everything() -> None:
-    kit = make_kit(SPACE, calibration_networks=3, validation_networks=0, precision="fp16")
+    kit = make_kit(SPACE, KitPlan(calibration_networks=3, validation_networks=0, precision="fp16"))
     assert {tensor.dtype for tensor in kit.manifest.tensors} == {"float16"}
     graph = graph_of(kit, kit.probes("layer")[0].file)
     assert graph.input[0].type.tensor_type.elem_type == onnx.TensorProto.FLOAT16

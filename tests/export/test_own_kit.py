@@ -13,6 +13,7 @@ from torch import nn
 
 from dna_deploy.errors import UsageError
 from dna_deploy.export.formats.onnx_graph import export_onnx
+from dna_deploy.export.kits.kit import KitPlan
 from dna_deploy.export.kits.own_kit import OwnKit, make_own_kit
 from dna_deploy.fit.replacing import UnitNetwork
 from dna_deploy.fit.units import find_units
@@ -62,7 +63,7 @@ def made(network: UnitNetwork) -> OwnKit:
         unit.path: {"keep": network.module(unit.path), **({"skip": nn.Identity()} if "skip" in unit.may else {})}
         for unit in network.units
     }
-    return make_own_kit("own", INPUT, network, modules, calibration_networks=3, validation_networks=1)
+    return make_own_kit("own", INPUT, network, modules, KitPlan(calibration_networks=3, validation_networks=1))
 
 
 def _operators(content: bytes) -> Counter[str]:
@@ -115,7 +116,7 @@ class _Inexportable(nn.Module):
 
 def test_a_candidate_that_cannot_be_exported_is_absent_with_its_reason(network: UnitNetwork) -> None:
     modules = {"blocks.0": {"keep": network.module("blocks.0"), "odd": _Inexportable()}}
-    made = make_own_kit("own", INPUT, network, modules, calibration_networks=0, validation_networks=0)
+    made = make_own_kit("own", INPUT, network, modules, KitPlan(calibration_networks=0, validation_networks=0))
     ((absent),) = made.space.absent
     assert (absent.path, absent.code) == ("blocks.0", "odd")
     assert "airy_ai" in absent.reason

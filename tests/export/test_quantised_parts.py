@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto
 
 from dna_deploy.export.formats.onnx_graph import export_onnx
-from dna_deploy.export.kits.kit import make_kit
+from dna_deploy.export.kits.kit import KitPlan, make_kit
 from dna_deploy.export.kits.weights import load_network
 from dna_deploy.export.runtimes.onnx_runtime import quantised
 from dna_deploy.records.probe_kit import ProbeKit
@@ -25,7 +25,7 @@ BYTES = TensorProto.UINT8
 
 @pytest.fixture(scope="module")
 def kit() -> ProbeKit:
-    return make_kit(SPACE, calibration_networks=3, validation_networks=2, precision="int8")
+    return make_kit(SPACE, KitPlan(calibration_networks=3, validation_networks=2, precision="int8"))
 
 
 def fused(path: Path) -> Counter[str]:
@@ -80,4 +80,4 @@ def test_weights_are_left_out_and_scales_are_constants_held_once(kit: ProbeKit) 
 
 
 def test_the_same_space_makes_the_same_int8_kit(kit: ProbeKit) -> None:
-    assert make_kit(SPACE, calibration_networks=3, validation_networks=2, precision="int8").digest == kit.digest
+    assert make_kit(SPACE, KitPlan(calibration_networks=3, validation_networks=2, precision="int8")).digest == kit.digest

@@ -13,7 +13,7 @@ import pytest
 from dna_deploy.contracts import SpaceContract
 from dna_deploy.errors import UsageError
 from dna_deploy.export.formats.onnx_graph import export_onnx
-from dna_deploy.export.kits.kit import make_kit
+from dna_deploy.export.kits.kit import KitPlan, make_kit
 from dna_deploy.latency.runners.onnxruntime_runner import OnnxRuntimeRunner
 from dna_deploy.nets.layers import build_layer
 from dna_deploy.spaces.operations import Conv, MBConv
@@ -90,7 +90,7 @@ def test_an_operation_in_a_place_where_it_cannot_stand_is_refused(layer: PlacedL
 
 
 def test_a_layer_of_two_inputs_is_probed_and_timed_like_any_other(tmp_path: Path) -> None:
-    kit = make_kit(SPACE, calibration_networks=2, validation_networks=2)
+    kit = make_kit(SPACE, KitPlan(calibration_networks=2, validation_networks=2))
     assert [probe.key for probe in kit.probes("layer")] == [layer.key for layer in SPACE.rows()]
     kit.unpack(tmp_path)
     runner = OnnxRuntimeRunner(Target(name="cpu"))
@@ -102,7 +102,7 @@ def test_a_layer_of_two_inputs_is_probed_and_timed_like_any_other(tmp_path: Path
 
 
 def test_a_network_put_together_from_probes_computes_what_its_layers_do(tmp_path: Path) -> None:
-    kit = make_kit(SPACE, calibration_networks=1, validation_networks=4)
+    kit = make_kit(SPACE, KitPlan(calibration_networks=1, validation_networks=4))
     kit.unpack(tmp_path)
 
     def run(file: str, *values: np.ndarray) -> np.ndarray:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
+from dna_deploy.pipeline.pace import SUPERNETS, rating_s, seconds_for
 from dna_deploy.pipeline.runner import StageEvent
 from dna_deploy.pipeline.time_left import TimeLeft, in_words
 from dna_deploy.progress import Progress
+from dna_deploy.spaces.catalog import find_chain
 from tests.pipeline.made import PROFILE, RATE, TRAIN, Clock, planned
 
 
@@ -32,6 +37,13 @@ def test_a_stage_that_is_kept_takes_no_time(clock: Clock) -> None:
     assert left.seconds == 90
     left(StageEvent(RATE, "skipped", "unchanged after all"))
     assert left.seconds == 0
+
+
+def test_what_kept_stages_took_says_how_fast_the_machine_is(clock: Clock) -> None:
+    left, profile, rate = TimeLeft(clock), *planned(PROFILE, RATE, kept=("profile",))
+    left((replace(profile, took_s=3 * PROFILE.estimate_s), rate))
+    assert left.pace == pytest.approx((30 + 3 * 30) / (30 + 30))
+    assert left.seconds == pytest.approx(RATE.estimate_s * left.pace)
 
 
 def test_the_stage_at_work_uses_up_its_estimate_and_never_owes_time(clock: Clock, left: TimeLeft) -> None:
@@ -87,3 +99,11 @@ def test_without_a_plan_nothing_is_left(clock: Clock) -> None:
 )  # fmt: skip
 def test_a_time_is_said_as_roughly_as_it_is_known(seconds: float, words: str) -> None:
     assert in_words(seconds) == words
+
+
+def test_estimates_are_within_a_factor_of_two_of_what_mbconv_was_measured_to_cost() -> None:
+    total = Path("benchmarks/results/cost_mbconv.txt").read_text().splitlines()[-1]
+    step_s, image_s = map(float, total.split("|")[3:5])  # one core: a training step of 16 images, and a rated image
+    space, cores = find_chain("mbconv"), 2
+    assert 1 / 2 <= seconds_for(16, SUPERNETS, space) / (step_s / cores) <= 2
+    assert 1 / 2 <= rating_s(1, space) / (image_s / cores) <= 2

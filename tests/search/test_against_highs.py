@@ -52,7 +52,9 @@ def solved_by_highs(instance: Instance, budgets: dict[Latency | Macs, float]) ->
 
 def block_edges(space: ChainSpace, index: int) -> list[tuple]:  # type: ignore[type-arg]
     block = space.blocks[index]
-    return [(index, input.channels, choice, input) for input in space.index.inputs[index] for choice in block.candidates()]
+    pairs = itertools.product(space.index.inputs[index], block.candidates())
+    edges = [(index, input.channels, choice, input) for input, choice in pairs]
+    return [edge for edge in edges if not (space.is_tied and index) or edge[1] == edge[2].width]
 
 
 def rating_of(instance: Instance, block: int, choice: BlockChoice | None) -> float:

@@ -15,6 +15,7 @@ from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    from dna_deploy.export.kits.kit import KitPlan
     from dna_deploy.export.kits.own_kit import OwnKit
     from dna_deploy.progress import OnProgress
     from dna_deploy.records.probe_kit import ProbeKit
@@ -38,28 +39,28 @@ def kit(
     Example, of one's own model: dna-deploy kit --model timm:resnet50 -o mine.kit
     """
     from dna_deploy.errors import UsageError
+    from dna_deploy.export.kits.kit import KitPlan
     from dna_deploy.export.kits.kit_cache import cached_kit
     from dna_deploy.records.own_space import write_own_space
     from dna_deploy.spaces.catalog import find_space
     from dna_deploy.spaces.chain import with_usual_head
     from dna_deploy.targets.target import as_precision
 
-    numbers, also = (settings.seed, calibration, validation), ""
+    plan, also = KitPlan(settings.seed, calibration, validation, batch, as_precision(precision)), ""
     with journey_view() as on_progress:
         if model.model:
             if precision != "fp32":
                 raise UsageError(f"a kit of one's own model in {precision} cannot be made", "leave out --precision")
-            own = _own_kit(model, numbers, batch, on_progress)
+            own = _own_kit(model, plan, on_progress)
             made, also = own.kit, f", with {write_own_space(own.space, output.parent)} beside it"
         else:
-            space = with_usual_head(find_space(settings.space))
-            made = cached_kit(space, *numbers, batch=batch, precision=as_precision(precision), on_progress=on_progress)
+            made = cached_kit(with_usual_head(find_space(settings.space)), plan, on_progress)
     made.write(output)
     _show(made, output, json=json)
     note(f"next, on the device: dna-deploy profile {output}{also}")
 
 
-def _own_kit(model: ModelOptions, numbers: tuple[int, int, int], batch: int, on_progress: OnProgress) -> OwnKit:
+def _own_kit(model: ModelOptions, plan: KitPlan, on_progress: OnProgress) -> OwnKit:
     """The kit and the space of somebody's own model, with every candidate that needs no images."""
     from dna_deploy.export.kits.own_kit import make_own_kit
     from dna_deploy.fit.freezing import frozen
@@ -69,7 +70,7 @@ def _own_kit(model: ModelOptions, numbers: tuple[int, int, int], batch: int, on_
     own = model.open(trained=False)
     network = find_units(own.network, own.input).network
     candidates = unrated_candidates(network, frozen(network.units, model.frozen), own.input)
-    return make_own_kit(own.name, own.input, network, candidates, *numbers, batch=batch, on_progress=on_progress)
+    return make_own_kit(own.name, own.input, network, candidates, plan, on_progress)
 
 
 def _show(made: ProbeKit, output: Path, *, json: bool) -> None:

@@ -176,7 +176,7 @@ def check_promise(card: ModelCard) -> None:
 
 def _print_plan(journey: Journey, start_from: str | None, only: str | None, workers: Sequence[int], *, json: bool) -> None:
     from dna_deploy.pipeline.runner import plan
-    from dna_deploy.pipeline.time_left import in_words
+    from dna_deploy.pipeline.time_left import TimeLeft, in_words
 
     if journey.teach:
         journey.teach.config.check()
@@ -185,24 +185,26 @@ def _print_plan(journey: Journey, start_from: str | None, only: str | None, work
             note(line)
     if journey.teach and journey.teach.notice:
         note(journey.teach.notice)
-    steps = plan(journey.stages(), journey.folder, start_from=start_from, only=only)
+    steps, left = plan(journey.stages(), journey.folder, start_from=start_from, only=only), TimeLeft()
+    left(steps)
+    estimates = [step.estimate_s * left.pace for step in steps]
     if json:
         stages = [
-            {"stage": step.stage.name, "due": step.verdict.is_due, "why": step.verdict.why, "estimate_s": step.estimate_s}
-            for step in steps
+            {"stage": step.stage.name, "due": step.verdict.is_due, "why": step.verdict.why, "estimate_s": estimate_s}
+            for step, estimate_s in zip(steps, estimates, strict=True)
         ]
-        on_workers = {str(count): _seconds_on(steps, count) for count in workers}
+        on_workers = {str(count): left.pace * _seconds_on(steps, count) for count in workers}
         print_json("run", dry_run=True, folder=str(journey.folder), stages=stages, on_workers_s=on_workers)
         return
     rows = [
-        (step.stage.name, step.stage.summary, in_words(step.estimate_s) if step.verdict.is_due else "kept", step.verdict.why)
-        for step in steps
+        (step.stage.name, step.stage.summary, in_words(estimate_s) if step.verdict.is_due else "kept", step.verdict.why)
+        for step, estimate_s in zip(steps, estimates, strict=True)
     ]
     print_result(aligned(rows, ("stage", "what it does", "about", "why")))
-    estimate_s = sum(step.estimate_s for step in steps)
-    note(f"about {in_words(estimate_s)} in all, in {journey.folder}" if estimate_s else f"nothing to do in {journey.folder}")
+    in_all = f"about {in_words(left.seconds)} in all, in {journey.folder}"
+    note(in_all if left.seconds else f"nothing to do in {journey.folder}")
     for count in workers:
-        note(f"on {count} workers about {in_words(_seconds_on(steps, count))}: of all stages, rate alone is spread")
+        note(f"on {count} workers about {in_words(left.pace * _seconds_on(steps, count))}: of all stages, rate alone is spread")
 
 
 def _seconds_on(steps: Plan, workers: int) -> float:

@@ -264,10 +264,10 @@ def make(
 
 
 def _kit_of(table: LatencyTable) -> ProbeKit:
+    from dna_deploy.export.kits.kit import KitPlan
     from dna_deploy.export.kits.kit_cache import cached_kit
 
-    target = table.target
-    return cached_kit(table.find_networks(), batch=target.batch, precision=target.precision)
+    return cached_kit(table.find_networks(), KitPlan(batch=table.target.batch, precision=table.target.precision))
 
 
 def _row_values(row: LatencyRow, table: LatencyTable) -> dict[str, object]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from dna_deploy.export.formats.model_file import WEIGHTS_SUFFIX, ExportResult
+from dna_deploy.export.source import Source
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.model_card import (
     NO_RECIPE,
     Absent,
     AskedLatency,
-    Baseline,
-    DatasetFacts,
     LayerFacts,
     MeasuredLatency,
     ModelCard,
@@ -30,8 +28,7 @@ _PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "openvino", "numpy")
 
 def make_card(
     result: ExportResult,
-    space: HeadedSpace,
-    architecture: Architecture,
+    source: Source,
     *,
     asked: AskedLatency | Absent,
     predicted: PredictedLatency | Absent,
@@ -39,30 +36,22 @@ def make_card(
     parity: Parity | Absent,
     metrics: Metrics | Absent,
     pace: PaceReference | None = None,
-    baselines: Sequence[Baseline] = (),
-    dataset: DatasetFacts | Absent,
-    seeds: Mapping[str, int],
-    digests: Mapping[str, str],
     reproduce: str = "",
 ) -> ModelCard:
     """The card of an exported model. Everything that can be computed from the network itself is; the rest is told.
 
     Args:
         result: The exported model.
-        space: Where the network comes from, with its number of classes.
-        architecture: The network.
-        asked: The budget.
-        predicted: What the latency table says.
-        pace: Layers of the latency table that tell the pace of the machine.
+        source: The network and its history.
+        asked: The budget of this file.
+        predicted: What the latency table says of this file.
         measured: What the file took on the target.
         parity: How far its scores are from torch's.
         metrics: Of the file on images that nothing was chosen by.
-        baselines: Other networks for the same budget.
-        dataset: On what it was trained and judged.
-        seeds: Of everything random.
-        digests: Of the records and weights it came from, by name.
+        pace: Layers of the latency table that tell the pace of the machine.
         reproduce: The command that makes it again; the current one where empty.
     """
+    space, architecture = source.space, source.architecture
     provenance = Provenance.now()
     layers = space.place(architecture)
     places = (result.path.with_suffix(".bin"), result.path.with_name(result.path.name + WEIGHTS_SUFFIX))
@@ -87,13 +76,17 @@ def make_card(
         measured=measured,
         parity=parity,
         metrics=metrics,
-        baselines=tuple(baselines),
-        dataset=dataset,
+        baselines=source.baselines,
+        dataset=source.dataset,
         labels=result.info.labels,
         preprocessing=result.info.preprocessing or NO_RECIPE,
-        seeds=dict(seeds),
+        seeds=dict(source.seeds),
         packages=_versions(),
-        digests={**digests, "weights": result.info.weights, **{path.name: digest_of(path.read_bytes()) for path in beside}},
+        digests={
+            **source.digests,
+            "weights": result.info.weights,
+            **{path.name: digest_of(path.read_bytes()) for path in beside},
+        },
         reproduce=reproduce or provenance.command,
     )
 
@@ -104,18 +97,6 @@ def layer_facts(space: HeadedSpace, architecture: Architecture) -> tuple[LayerFa
     return tuple(
         LayerFacts(place=place, layer=str(layer), parameters=layer.parameters, macs=layer.macs)
         for place, layer in zip(sections.names, sections.layers, strict=True)
-    )
-
-
-def baseline(name: str, space: HeadedSpace, architecture: Architecture, predicted_s: float | Absent) -> Baseline:
-    """Another network of the space, for comparison."""
-    layers = space.place(architecture)
-    return Baseline(
-        name=name,
-        architecture=str(architecture),
-        parameters=sum(layer.parameters for layer in layers),
-        macs=sum(layer.macs for layer in layers),
-        predicted_s=predicted_s,
     )
 
 

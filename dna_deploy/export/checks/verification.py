@@ -21,7 +21,7 @@ from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.model_card import AskedLatency, MeasuredLatency, ModelCard, Tuning
 from dna_deploy.records.pace import is_kept, verdict
 from dna_deploy.records.probe_kit import ProbeKit
-from dna_deploy.records.samples import LEAST_SAMPLES, Quantile, plan_for
+from dna_deploy.records.samples import Quantile, plan_for, read_quantile
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
 from dna_deploy.units import Duration
@@ -195,14 +195,10 @@ def find_promise(model: Path, asked: Duration | None, quantile: str | None) -> P
     """
     card = card_of(model)
     written = card.asked if card is not None and isinstance(card.asked, AskedLatency) else None
-    by_card = asked is None
-    if asked is None and written is not None:
-        asked = Duration(written.latency_s)
-    name = quantile or (written.quantile if written else "p50")
-    for listed in LEAST_SAMPLES:
-        if name == listed:
-            return Promise(asked, listed, written if by_card else None)
-    raise UsageError(f"unknown quantile {quantile!r}", f"known: {', '.join(LEAST_SAMPLES)}")
+    listed = read_quantile(quantile or (written.quantile if written else "p50"))
+    if asked is not None or written is None:
+        return Promise(asked, listed)
+    return Promise(Duration(written.latency_s), listed, written)
 
 
 def card_of(model: Path) -> ModelCard | None:

@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from dna_deploy.export.formats.onnx_lacks import lacking
+from dna_deploy.nets.layers.reparameterised import Reparameterised
 from dna_deploy.spaces.shapes import Shape
 
 OPSET = 18
@@ -110,10 +111,12 @@ def export_module(
 def fold_batch_norms(module: nn.Module) -> nn.Module:
     """Folds each batch norm that follows a convolution in an `nn.Sequential` into it, in place; evaluation mode only.
 
-    What is left becomes a scale and a shift.
+    What is left becomes a scale and a shift, and branches that are one convolution become it.
     """
-    for child in module.children():
-        fold_batch_norms(child)
+    if isinstance(module, Reparameterised):
+        return module.folded()
+    for name, child in module.named_children():
+        setattr(module, name, fold_batch_norms(child))
     if isinstance(module, nn.Sequential):
         for index in range(len(module) - 1):
             conv, norm = module[index], module[index + 1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -35,45 +36,38 @@ _AT_ONCE = 32
 """Layers an export: enough to share its fixed cost of seconds, few enough to show progress."""
 
 
-def make_kit(
-    space: SearchSpace,
-    seed: int = 0,
-    calibration_networks: int = 10,
-    validation_networks: int = 40,
-    *,
-    batch: int = 1,
-    precision: Precision = "fp32",
-    on_progress: OnProgress = silent,
-) -> ProbeKit:
-    """The kit of a space.
+@dataclass(frozen=True)
+class KitPlan:
+    """What a kit holds."""
 
-    Args:
-        space: What to profile: every layer of ``space.rows()``.
-        seed: Draws the whole networks and the random weights.
-        calibration_networks: Whole networks that a table is fitted on.
-        validation_networks: Whole networks that no table may see; drawn uniformly.
-        batch: Images at once.
-        precision: fp32; fp16 for everything: weights, activations, input and output; int8 for what an exported int8
-            network computes in it.
-        on_progress: Told after every group of layers.
-    """
-    chosen = choose_networks(space, seed, calibration_networks, validation_networks)
-    return kit_of_layers(space, space.rows(), chosen, seed, batch=batch, precision=precision, on_progress=on_progress)
+    seed: int = 0
+    """Draws the whole networks and the random weights."""
+    calibration_networks: int = 10
+    """Whole networks that a table is fitted on."""
+    validation_networks: int = 40
+    """Whole networks that no table may see; drawn uniformly."""
+    batch: int = 1
+    precision: Precision = "fp32"
+    """fp16: weights, activations, input and output; int8: what an exported int8 network computes in it."""
+
+
+def make_kit(space: SearchSpace, plan: KitPlan | None = None, on_progress: OnProgress = silent) -> ProbeKit:
+    """The kit of a space: every layer of ``space.rows()``, and whole networks. Progress comes after every group of layers."""
+    plan = plan or KitPlan()
+    chosen = choose_networks(space, plan.seed, plan.calibration_networks, plan.validation_networks)
+    return kit_of_layers(space, space.rows(), plan, chosen, on_progress)
 
 
 def kit_of_layers(
     space: SearchSpace,
     layers: Sequence[PlacedLayer],
+    plan: KitPlan,
     chosen: Sequence[tuple[Role, tuple[Architecture, ...]]] = (),
-    seed: int = 0,
-    *,
-    batch: int = 1,
-    precision: Precision = "fp32",
     on_progress: OnProgress = silent,
 ) -> ProbeKit:
     """A kit of some layers, and of whole networks that are made of them."""
     weights = WeightSpace()
-    parts = dict(zip(layers, _export_layers(layers, batch, precision, weights, on_progress), strict=True))
+    parts = dict(zip(layers, _export_layers(layers, plan.batch, plan.precision, weights, on_progress), strict=True))
     middle = sorted(parts, key=lambda layer: layer.macs)[len(parts) // 2]
     graphs: list[tuple[Role, str, bytes]] = [
         ("empty", "empty", GraphParts.empty().as_model()),
@@ -84,13 +78,13 @@ def kit_of_layers(
         for architecture in architectures:
             network = joined([parts[layer] for layer in space.place(architecture)], space.wires(architecture))
             graphs.append((role, str(architecture), network.as_model()))
-    return kit_of_graphs(space, seed, batch, precision, weights, graphs)
+    return kit_of_graphs(space, plan, weights, graphs)
 
 
 def sentinel_kit(space: SearchSpace, reference: PaceReference, batch: int, precision: Precision) -> ProbeKit:
     """The sentinels of a table as models to run, as its own kit had them."""
     layers = [PlacedLayer.parse(sentinel.layer) for sentinel in reference.sentinels]
-    return kit_of_layers(space, layers, batch=batch, precision=precision)
+    return kit_of_layers(space, layers, KitPlan(batch=batch, precision=precision))
 
 
 def choose_networks(
@@ -156,12 +150,7 @@ def _with_distinct_values(module: nn.Module) -> nn.Module:
 
 
 def kit_of_graphs(
-    space: SearchSpace,
-    seed: int,
-    batch: int,
-    precision: Precision,
-    weights: WeightSpace,
-    graphs: Sequence[tuple[Role, str, bytes]],
+    space: SearchSpace, plan: KitPlan, weights: WeightSpace, graphs: Sequence[tuple[Role, str, bytes]]
 ) -> ProbeKit:
     """A kit of graphs, each with its role and its key."""
     counts: dict[str, int] = {}
@@ -176,9 +165,9 @@ def kit_of_graphs(
         space=space.name,
         space_digest=space.digest,
         head=head_of(space),
-        seed=seed,
-        batch=batch,
-        precision=precision,
+        seed=plan.seed,
+        batch=plan.batch,
+        precision=plan.precision,
         tensors=tuple(weights.tensors),
         probes=tuple(probes),
     )

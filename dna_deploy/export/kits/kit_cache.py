@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from pathlib import Path
 
 import onnx
@@ -9,14 +10,13 @@ import torch
 
 from dna_deploy import __version__
 from dna_deploy.errors import TableError
-from dna_deploy.export.kits.kit import make_kit
+from dna_deploy.export.kits.kit import KitPlan, make_kit
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.cache import cache_folder
 from dna_deploy.records.files import digest_of
 from dna_deploy.records.probe_kit import KitManifest, ProbeKit
 from dna_deploy.spaces.chain import identity_of
 from dna_deploy.spaces.space import SearchSpace
-from dna_deploy.targets.target import Precision
 
 _CHOICE = "from the smallest to the largest"
 """How networks are chosen: kits that were made otherwise do not serve again."""
@@ -24,20 +24,12 @@ _OF_FEW = "few, some left to fit on"
 
 
 def cached_kit(
-    space: SearchSpace,
-    seed: int = 0,
-    calibration_networks: int = 10,
-    validation_networks: int = 40,
-    *,
-    batch: int = 1,
-    precision: Precision = "fp32",
-    on_progress: OnProgress = silent,
-    folder: Path | None = None,
+    space: SearchSpace, plan: KitPlan | None = None, on_progress: OnProgress = silent, *, folder: Path | None = None
 ) -> ProbeKit:
     """The kit of a space, from the cache where it is there and whole."""
-    size = space.size()
-    choice = _OF_FEW if size and size < calibration_networks + validation_networks else _CHOICE
-    settings = (choice, identity_of(space), seed, calibration_networks, validation_networks, batch, precision)
+    plan, size = plan or KitPlan(), space.size()
+    choice = _OF_FEW if size and size < plan.calibration_networks + plan.validation_networks else _CHOICE
+    settings = (choice, identity_of(space), *astuple(plan))
     versions = (__version__, KitManifest.SCHEMA_VERSION, torch.__version__, onnx.__version__)
     name = digest_of(repr((settings, versions)).encode()).partition(":")[2][:24]
     path = (folder or cache_folder("kits")) / f"{space.name}-{name}.kit"
@@ -46,8 +38,6 @@ def cached_kit(
             return ProbeKit.read(path)
         except TableError:
             path.unlink(missing_ok=True)
-    kit = make_kit(
-        space, seed, calibration_networks, validation_networks, batch=batch, precision=precision, on_progress=on_progress
-    )
+    kit = make_kit(space, plan, on_progress)
     kit.write(path)
     return kit

@@ -14,7 +14,7 @@ from dna_deploy.errors import UsageError
 from dna_deploy.export.formats.graph_parts import GraphParts, WeightSpace
 from dna_deploy.export.formats.onnx_graph import export_side_by_side
 from dna_deploy.export.formats.splicing import Skeleton
-from dna_deploy.export.kits.kit import choose_networks, kit_of_graphs
+from dna_deploy.export.kits.kit import KitPlan, choose_networks, kit_of_graphs
 from dna_deploy.export.kits.rest import Rest
 from dna_deploy.fit.replacing import UnitNetwork
 from dna_deploy.fit.unit import Unit
@@ -46,11 +46,7 @@ def make_own_kit(
     input: FeatureMap,
     network: UnitNetwork,
     modules: Modules,
-    seed: int = 0,
-    calibration_networks: int = 10,
-    validation_networks: int = 40,
-    *,
-    batch: int = 1,
+    plan: KitPlan | None = None,
     on_progress: OnProgress = silent,
 ) -> OwnKit:
     """The space and the kit of a model, in single precision.
@@ -60,20 +56,17 @@ def make_own_kit(
         input: What images are.
         network: The model and its units.
         modules: Candidates of every unit that may change; units that are not named are kept, as parts of the rest.
-        seed: Draws the whole networks and the random weights.
-        calibration_networks: Whole networks that a table is fitted on.
-        validation_networks: Whole networks that no table may see.
-        batch: Images at once.
+        plan: What else the kit holds.
         on_progress: Told after every group of candidates.
 
     Raises:
         UsageError: the model, or a unit of it as it is, cannot be exported.
     """
-    weights = WeightSpace()
+    plan, weights = plan or KitPlan(), WeightSpace()
     units = [unit for unit in network.units if unit.path in modules]
-    exported = _Exported(weights, batch)
+    exported = _Exported(weights, plan.batch)
     parts = [exported.part(unit, modules[unit.path]) for unit in _told(units, on_progress)]
-    rest = Rest(network, [unit.path for unit in units], torch.zeros(batch, *input.sizes))
+    rest = Rest(network, [unit.path for unit in units], torch.zeros(plan.batch, *input.sizes))
     skeleton = Skeleton.of(rest.exported(), weights, rest.sources)
     around = _rest_part(network, units, input, skeleton, exported)
     record = OwnSpace(
@@ -84,9 +77,9 @@ def make_own_kit(
         units=tuple(parts),
         absent=tuple(exported.absent),
     )
-    chosen = choose_networks(record.space, seed, calibration_networks, validation_networks)
+    chosen = choose_networks(record.space, plan.seed, plan.calibration_networks, plan.validation_networks)
     graphs = _graphs(record.space, exported.graphs, skeleton, chosen)
-    return OwnKit(record, kit_of_graphs(record.space, seed, batch, "fp32", weights, graphs))
+    return OwnKit(record, kit_of_graphs(record.space, plan, weights, graphs))
 
 
 def _told(units: Sequence[Unit], on_progress: OnProgress) -> Iterator[Unit]:

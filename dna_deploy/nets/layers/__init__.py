@@ -18,14 +18,22 @@ MODULES = {
     "mbconv": "dna_deploy.nets.layers:mbconv",
     "head": "dna_deploy.nets.layers:HeadLayer",
     "patches": "dna_deploy.nets.layers.tokens:PatchesLayer",
-    "attention": "dna_deploy.nets.layers.tokens:SelfAttentionLayer",
+    "attention": "dna_deploy.nets.layers.tokens:self_attention",
     "feed_forward": "dna_deploy.nets.layers.tokens:feed_forward",
     "add": "dna_deploy.nets.layers.tokens:AddLayer",
     "concatenate": "dna_deploy.nets.layers.tokens:ConcatenateLayer",
     "token_head": "dna_deploy.nets.layers.tokens:TokenHeadLayer",
+    "window_attention": "dna_deploy.nets.layers.tokens:WindowAttentionLayer",
     "uib": "dna_deploy.nets.layers.mobile:uib",
     "fused_mbconv": "dna_deploy.nets.layers.mobile:fused_mbconv",
     "mobile_attention": "dna_deploy.nets.layers.mobile:MobileAttentionLayer",
+    "grouped_conv": "dna_deploy.nets.layers.maps:grouped_conv",
+    "pool": "dna_deploy.nets.layers.maps:pool",
+    "convnext": "dna_deploy.nets.layers.maps:ConvNeXtLayer",
+    "levit_attention": "dna_deploy.nets.layers.maps:levit_attention",
+    "linear_attention": "dna_deploy.nets.layers.maps:linear_attention",
+    "rep_conv": "dna_deploy.nets.layers.reparameterised:RepConvLayer",
+    "rep_mixer": "dna_deploy.nets.layers.reparameterised:RepMixerLayer",
     "pooled_head": "dna_deploy.nets.layers.mobile:pooled_head",
     "dense_cell": "dna_deploy.nets.layers.preactivated:DenseCellLayer",
     "preactivated": "dna_deploy.nets.layers.preactivated:PreactivatedLayer",
@@ -68,6 +76,11 @@ def conv_bn(
     if act != "none":
         layers.append(activation(act))
     return nn.Sequential(*layers)
+
+
+def layer_norm(channels: int) -> nn.LayerNorm:
+    """Over the last dimension, eps 1e-6, as vision transformers have it."""
+    return nn.LayerNorm(channels, eps=1e-6)
 
 
 def conv(layer: PlacedLayer) -> nn.Module:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from dna_deploy.nets.layers import Residual, conv_bn
+from dna_deploy.nets.layers import Residual, conv_bn, layer_norm
 from dna_deploy.spaces.operations.heads import TokenHead
 from dna_deploy.spaces.operations.tokens import Concatenate, FeedForward, Patches, SelfAttention
+from dna_deploy.spaces.operations.window_attention import WindowAttention
 from dna_deploy.spaces.placed import PlacedLayer
 
 
@@ -32,25 +33,47 @@ class PatchesLayer(nn.Module):
         return tokens + self.places
 
 
-class SelfAttentionLayer(nn.Module):
-    """Tokens ``(batch, length, channels)`` to tokens of the same shape."""
+class MultiHead(nn.Module):
+    """Attention among tokens ``(batch, length, channels)``."""
 
-    def __init__(self, layer: PlacedLayer) -> None:
+    def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
-        channels = layer.input.channels
-        assert isinstance(layer.operation, SelfAttention)
-        self.heads = layer.operation.heads
-        self.norm = nn.LayerNorm(channels)
+        self.heads, self.scale = heads, (channels // heads) ** -0.5
         self.triple, self.leave = nn.Linear(channels, 3 * channels), nn.Linear(channels, channels)
-        self.scale = (channels // self.heads) ** -0.5
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         batch, length, channels = x.shape
-        parts = self.triple(self.norm(x)).reshape(batch, length, 3, self.heads, channels // self.heads)
+        parts = self.triple(x).reshape(batch, length, 3, self.heads, channels // self.heads)
         queries, keys, values = parts.permute(2, 0, 3, 1, 4).unbind(0)
         shares = (self.scale * queries @ keys.transpose(-2, -1)).softmax(-1)
         left: torch.Tensor = self.leave((shares @ values).transpose(1, 2).reshape(batch, length, channels))
-        return x + left
+        return left
+
+
+def self_attention(layer: PlacedLayer) -> nn.Module:
+    """Tokens ``(batch, length, channels)`` to tokens of the same shape."""
+    assert isinstance(layer.operation, SelfAttention)
+    channels = layer.input.channels
+    return Residual(layer, layer_norm(channels), MultiHead(channels, layer.operation.heads))
+
+
+class WindowAttentionLayer(nn.Module):
+    """Feature maps ``(batch, channels, height, width)`` to maps of the same shape; see `WindowAttention`."""
+
+    def __init__(self, layer: PlacedLayer) -> None:
+        super().__init__()
+        assert isinstance(layer.operation, WindowAttention)
+        self.size = layer.operation.size(layer.place)
+        self.norm = layer_norm(layer.input.channels)
+        self.mix = MultiHead(layer.input.channels, layer.operation.heads)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        (batch, channels, height, width), (down, across) = x.shape, self.size
+        grid = self.norm(x.permute(0, 2, 3, 1)).reshape(batch, height // down, down, width // across, across, channels)
+        mixed = self.mix(grid.transpose(2, 3).reshape(-1, down * across, channels))
+        back = mixed.reshape(batch, height // down, width // across, down, across, channels).transpose(2, 3)
+        y: torch.Tensor = x + back.reshape(batch, height, width, channels).permute(0, 3, 1, 2)
+        return y
 
 
 def feed_forward(layer: PlacedLayer) -> nn.Module:
@@ -59,7 +82,7 @@ def feed_forward(layer: PlacedLayer) -> nn.Module:
     assert isinstance(layer.operation, FeedForward)
     inside = channels * layer.operation.expansion
     linear = nn.Linear(channels, inside), nn.GELU(), nn.Linear(inside, layer.out_channels)
-    return Residual(layer, nn.LayerNorm(channels), *linear)
+    return Residual(layer, layer_norm(channels), *linear)
 
 
 class TokenHeadLayer(nn.Module):
@@ -69,7 +92,7 @@ class TokenHeadLayer(nn.Module):
         super().__init__()
         assert isinstance(layer.operation, TokenHead)
         self.is_mean = layer.operation.token == "mean"
-        self.norm = nn.LayerNorm(layer.input.channels)
+        self.norm = layer_norm(layer.input.channels)
         self.classifier = nn.Linear(layer.input.channels, layer.out_channels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

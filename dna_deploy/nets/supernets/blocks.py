@@ -7,7 +7,8 @@ candidate is). *Teacher*: the first layer receives, and the last emits, the teac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -16,7 +17,7 @@ from dna_deploy.nets.layers import build_layer, conv_bn
 from dna_deploy.nets.supernets import Edges
 from dna_deploy.spaces.block import CellPath, PlacedCell
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.shapes import FeatureMap, feature_map
+from dna_deploy.spaces.shapes import FeatureMap, Shape
 
 
 class SupernetTrunk(nn.Module):
@@ -62,44 +63,57 @@ class SupernetBlock(nn.Module):
     """All cells of block ``index`` between the teacher's features before and after it.
 
     Block 0 receives images and runs the stem of the space, since the teacher's stem is not the student's. With teacher
-    edges a cell's last layer has channels of its own, so that depths cannot be shared.
+    edges a cell's last layer has channels of its own, so that depths cannot be shared. Where widths are tied, each has an
+    adaptor of its own to enter by.
     """
 
-    def __init__(
-        self, space: ChainSpace, index: int, teacher: Sequence[FeatureMap], *, edges: Edges, share_depths: bool
-    ) -> None:
+    def __init__(self, space: ChainSpace, index: int, teacher: Sequence[Shape], *, edges: Edges, share_depths: bool) -> None:
         super().__init__()
         after = teacher[index]
-        inner = feature_map(space.index.inputs[index][-1])  # the widest of what the block can receive
+        self.plan = space.index.trunks(index, share_depths=share_depths and edges == "adaptors")
+        inner = [space.index.anywhere(index)[trunk.stops[0][1]][0] for trunk in self.plan]  # the widest that each can receive
         if index == 0:
             self.entry: nn.Module = nn.Sequential(*map(build_layer, space.stem_layers))
-        elif edges == "adaptors":
-            self.entry = conv_bn(teacher[index - 1].channels, inner.channels)
+        elif edges == "teacher":
+            self.entry, inner = nn.Identity(), [replace(shape, channels=teacher[index - 1].channels) for shape in inner]
+        elif space.is_tied:
+            widths = {str(trunk.cell.width): shape for trunk, shape in zip(self.plan, inner, strict=True)}
+            self.entry = nn.ModuleDict({width: _entry(teacher[index - 1], shape) for width, shape in widths.items()})
         else:
-            self.entry, inner = nn.Identity(), FeatureMap(teacher[index - 1].channels, inner.height, inner.width)
-        self.plan = space.index.trunks(index, share_depths=share_depths and edges == "adaptors")
+            self.entry = _entry(teacher[index - 1], inner[0])
         self.widths = [cell.width for cell in space.blocks[index].cells]
         self.trunks = nn.ModuleList()
         self.exits = nn.ModuleDict()
-        for trunk in self.plan:
+        for trunk, input in zip(self.plan, inner, strict=True):
             out_channels = trunk.cell.width if edges == "adaptors" else after.channels
-            placed = space.index.place_trunk(index, trunk, inner, out_channels)
-            self.trunks.append(SupernetTrunk(placed, space.index.place_ends(index, trunk, inner)))
+            placed = space.index.place_trunk(index, trunk, input, out_channels)
+            self.trunks.append(SupernetTrunk(placed, space.index.place_ends(index, trunk, input)))
             for width in dict.fromkeys(self.widths[cell] for _, cell in trunk.stops):
                 if str(width) not in self.exits:
-                    adaptor = nn.Conv2d(width, after.channels, 1) if edges == "adaptors" else nn.Identity()
-                    self.exits[str(width)] = adaptor
+                    self.exits[str(width)] = _exit(width, after) if edges == "adaptors" else nn.Identity()
+
+    def enter(self, x: torch.Tensor) -> Callable[[int], torch.Tensor]:
+        """For the number of a trunk, what it receives of features before the block."""
+        if isinstance(self.entry, nn.ModuleDict):
+            entries = self.entry
+            return lambda number: entries[str(self.plan[number].cell.width)](x)
+        entered: torch.Tensor = self.entry(x)
+        return lambda number: entered
+
+    def stop_of(self, cell: int) -> tuple[int, int]:
+        """The number of the trunk that serves a cell, and how deep in it the cell ends."""
+        stops = ((number, stop) for number, trunk in enumerate(self.plan) for stop in trunk.stops)
+        return next((number, depth) for number, (depth, served) in stops if served == cell)
 
     def layers_of(self, cell: int, path: CellPath) -> list[nn.Module]:
         """The layers of a candidate, between entry and exit."""
-        stops = ((trunk, stop) for plan, trunk in zip(self.plan, self.trunks, strict=True) for stop in plan.stops)
-        trunk, depth = next((trunk, depth) for trunk, (depth, number) in stops if number == cell)
-        layers: list[nn.Module] = trunk.run(path, depth)  # type: ignore[operator]
+        number, depth = self.stop_of(cell)
+        layers: list[nn.Module] = self.trunks[number].run(path, depth)  # type: ignore[operator]
         return layers
 
     def forward(self, x: torch.Tensor, cell: int, path: CellPath) -> torch.Tensor:
         """One candidate's imitation of the teacher's features, from those before the block (or from images)."""
-        x = self.entry(x)
+        x = self.enter(x)(self.stop_of(cell)[0])
         for layer in self.layers_of(cell, path):
             x = layer(x)
         y: torch.Tensor = self.exits[str(self.widths[cell])](x)
@@ -107,18 +121,29 @@ class SupernetBlock(nn.Module):
 
     def forward_paths(self, x: torch.Tensor, paths: Sequence[CellPath]) -> list[torch.Tensor]:
         """One candidate of every cell, along one path a trunk; the entry and shared layers run once."""
-        x = self.entry(x)
-        outputs = []
-        for plan, trunk, path in zip(self.plan, self.trunks, paths, strict=True):
-            features = trunk(x, path)
+        entered, outputs = self.enter(x), []
+        for number, (plan, trunk, path) in enumerate(zip(self.plan, self.trunks, paths, strict=True)):
+            features = trunk(entered(number), path)
             outputs += [self.exits[str(self.widths[cell])](features[depth - 1]) for depth, cell in plan.stops]
         return outputs
 
     def walk(self, x: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
         """(number of the cell, imitation) for every candidate; those of one cell in the order of `Cell.candidates`."""
-        x = self.entry(x)
-        for plan, trunk in zip(self.plan, self.trunks, strict=True):
+        entered = self.enter(x)
+        for number, (plan, trunk) in enumerate(zip(self.plan, self.trunks, strict=True)):
             stops = dict(plan.stops)
-            for depth, features in trunk.walk(x):  # type: ignore[operator]
+            for depth, features in trunk.walk(entered(number)):  # type: ignore[operator]
                 if depth in stops:
                     yield stops[depth], self.exits[str(self.widths[stops[depth]])](features)
+
+
+def _entry(before: Shape, input: Shape) -> nn.Module:
+    """From what a teacher emits to what a layer receives: one map of channels, then normalised."""
+    if isinstance(before, FeatureMap):
+        return conv_bn(before.channels, input.channels)
+    return nn.Sequential(nn.Linear(before.channels, input.channels), nn.LayerNorm(input.channels))
+
+
+def _exit(channels: int, after: Shape) -> nn.Module:
+    """From the channels of a candidate to those that a teacher emits."""
+    return nn.Conv2d(channels, after.channels, 1) if isinstance(after, FeatureMap) else nn.Linear(channels, after.channels)

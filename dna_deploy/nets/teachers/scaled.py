@@ -20,7 +20,7 @@ from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.spaces.sections import Sections
 from dna_deploy.spaces.shapes import feature_map
 
-Size = tuple[int, int]
+Size = tuple[int, ...]
 
 
 class ScaledConfig(Part):
@@ -29,7 +29,7 @@ class ScaledConfig(Part):
     stem: tuple[str, ...]
     blocks: tuple[tuple[str, ...], ...]
     head: tuple[str, ...]
-    resolution: Size
+    resolution: tuple[int, int]
     sizes: tuple[Size, ...]
 
     @classmethod
@@ -41,7 +41,7 @@ class ScaledConfig(Part):
             blocks=tuple(tuple(layer.key for layer in block) for block in sections.blocks),
             head=tuple(layer.key for layer in sections.head),
             resolution=(first.height, first.width),
-            sizes=tuple((shapes[0].height, shapes[0].width) for shapes in space.index.maps),
+            sizes=tuple(shapes[0].extent for shapes in space.index.outputs),
         )
 
 
@@ -56,14 +56,14 @@ class ScaledNetwork(BlockNetwork):
         self.head = _build(config.head)
 
     def features(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """The output of every block, ``(batch, channels, *size)`` each."""
+        """The output of every block: maps ``(batch, channels, *size)`` or tokens ``(batch, *size, channels)``."""
         if x.shape[2:] != self.config.resolution:
             x = F.interpolate(x, self.config.resolution, mode="bilinear", antialias=True)
         x = self.stem(x)
         outputs = []
         for block, size in zip(self.blocks, self.config.sizes, strict=True):
             x = block(x)
-            outputs.append(x if x.shape[2:] == size else F.adaptive_avg_pool2d(x, size))
+            outputs.append(x if x.ndim != 4 or x.shape[2:] == size else F.adaptive_avg_pool2d(x, (size[0], size[1])))
         return outputs
 
 

@@ -17,7 +17,7 @@ from dna_deploy.nets.teachers.pretrained import Known, OfClasses, load_pretraine
 from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.nets.teachers.scaled import ScaledConfig, ScaledNetwork
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.shapes import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap, Shape, Tokens
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Teacher:
     name: str
     digest: str
     network: nn.Module
-    shapes: tuple[FeatureMap, ...]
+    shapes: tuple[Shape, ...]
     classes: int
     path: Path | None = None
 
@@ -44,7 +44,7 @@ class Teacher:
         with torch.inference_mode():
             features = network.features(torch.zeros(1, input.channels, input.height, input.width))  # type: ignore[operator]
             scores = network.head(features[-1])  # type: ignore[operator]
-        shapes = tuple(FeatureMap(*feature.shape[1:]) for feature in features)
+        shapes = tuple((FeatureMap if feature.ndim == 4 else Tokens)(*feature.shape[1:]) for feature in features)
         return cls(name, digest, network, shapes, int(scores.shape[1]))
 
     @torch.no_grad()
@@ -71,13 +71,18 @@ class Teacher:
                 f"teacher {self.name!r} is cut into {len(self.shapes)} blocks; {space.name!r} has {len(space.index.outputs)}",
                 "set its block boundaries by hand, or take another teacher",
             )
-        for index, (shape, (expected, *_)) in enumerate(zip(self.shapes, space.index.maps, strict=True)):
-            if (shape.height, shape.width) != (expected.height, expected.width):
+        for index, (shape, (expected, *_)) in enumerate(zip(self.shapes, space.index.outputs, strict=True)):
+            if (type(shape), shape.extent) != (type(expected), expected.extent):
                 raise UsageError(
-                    f"block {index + 1} of {space.name!r} emits {expected.height}x{expected.width} features; "
-                    f"teacher {self.name!r} has {shape.height}x{shape.width} there",
+                    f"block {index + 1} of {space.name!r} emits {_places(expected)} features; "
+                    f"teacher {self.name!r} has {_places(shape)} there",
                     "its strides do not match: set its block boundaries by hand, or take another teacher",
                 )
+
+
+def _places(shape: Shape) -> str:
+    """How many places features are known at: ``14x14`` for a map, ``197 token``."""
+    return "x".join(map(str, shape.extent)) + (" token" if isinstance(shape, Tokens) else "")
 
 
 def write_teacher(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dna_deploy.learning.compute import Compute
 from dna_deploy.pipeline.evolution import Growth
 from dna_deploy.pipeline.images import ProjectImages
-from dna_deploy.pipeline.pace import HEIR, seconds_for
+from dna_deploy.pipeline.pace import HEIR, training_s
 from dna_deploy.pipeline.published import publish
 from dna_deploy.pipeline.runner import Inputs
 from dna_deploy.progress import OnProgress
@@ -43,7 +43,7 @@ class Grow:
     @property
     def estimate_s(self) -> float:
         images = self.images.count(self.images.config.teacher_images)
-        return seconds_for(self.config.for_images(images).recipe.epochs * images, HEIR, self.images.space)
+        return training_s(self.config.for_images(images).recipe.epochs * images, HEIR, self.images.space)
 
     @property
     def shape(self) -> Sections:

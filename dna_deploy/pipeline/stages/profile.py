@@ -85,13 +85,12 @@ class Profile:
 
     def kit(self, on_progress: OnProgress = silent) -> ProbeKit:
         """The kit of the space, made here if it was not before."""
+        from dna_deploy.export.kits.kit import KitPlan
         from dna_deploy.export.kits.kit_cache import cached_kit
 
         target, networks = self.target.target, max(KIT_NETWORKS, self.config.validation_networks)
-        return cached_kit(
-            self.source.fitting_space, self.seed, validation_networks=networks, batch=target.batch,
-            precision=target.precision, on_progress=on_progress,
-        )  # fmt: skip
+        plan = KitPlan(self.seed, validation_networks=networks, batch=target.batch, precision=target.precision)
+        return cached_kit(self.source.fitting_space, plan, on_progress)
 
     @property
     def folders(self) -> Folders:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dna_deploy.errors import UsageError
 from dna_deploy.learning.compute import Compute
 from dna_deploy.pipeline.images import ProjectImages
-from dna_deploy.pipeline.pace import START_S, SUPERNETS, seconds_for
+from dna_deploy.pipeline.pace import START_S, SUPERNETS, rating_s, training_s
 from dna_deploy.pipeline.published import published_digest
 from dna_deploy.pipeline.runner import Inputs, computed, work_folder
 from dna_deploy.plugins import missing_members
@@ -42,15 +42,17 @@ class Rate:
 
     @property
     def estimate_s(self) -> float:
-        images = self.images.count(self.images.config.supernet_images) * getattr(self.config, "epochs", 1)
-        return getattr(self.config, "supernet_sets", 1) * (START_S + seconds_for(images, SUPERNETS, self.images.space))
+        config, space = self.images.config, self.images.space
+        images = self.images.count(config.supernet_images) * getattr(self.config, "epochs", 1)
+        seconds = training_s(images, SUPERNETS, space) + rating_s(config.rating_images or 2_000, space)
+        return getattr(self.config, "supernet_sets", 1) * seconds
 
     def estimate_on(self, workers: int) -> float:
         """About how long so many workers take: a method that is not spread takes as long as one."""
         if not rater_needs(self.method).processes or workers == 1:
             return self.estimate_s
         costs = block_costs(self.images.space, share_depths=getattr(self.config, "share_depths", True))
-        return START_S + self.estimate_s / spread_gain(costs, getattr(self.config, "supernets", 1), workers)
+        return START_S + self.estimate_s / spread_gain(costs, getattr(self.config, "supernet_sets", 1), workers)
 
     def inputs(self) -> Inputs:
         fields = type(self.config).model_fields

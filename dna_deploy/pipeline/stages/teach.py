@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dna_deploy.learning.compute import Compute
 from dna_deploy.pipeline.images import ProjectImages
-from dna_deploy.pipeline.pace import LARGEST_TEACHER, SMALL_TEACHER, START_S, seconds_for
+from dna_deploy.pipeline.pace import LARGEST_TEACHER, SMALL_TEACHER, START_S, training_s
 from dna_deploy.pipeline.published import publish
 from dna_deploy.pipeline.runner import Computed, Inputs
 from dna_deploy.progress import OnProgress, Progress
@@ -35,7 +35,7 @@ class Teach:
             return START_S
         images = self.images.count(self.images.config.teacher_images)
         pace = LARGEST_TEACHER if self.config.name == LARGEST else SMALL_TEACHER
-        return seconds_for(self.config.for_images(images).recipe.epochs * images, pace, self.images.space)
+        return training_s(self.config.for_images(images).recipe.epochs * images, pace, self.images.space)
 
     @property
     def notice(self) -> str:

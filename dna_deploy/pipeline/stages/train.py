@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dna_deploy.learning.compute import Compute
 from dna_deploy.pipeline.images import ProjectImages
-from dna_deploy.pipeline.pace import NETWORK, seconds_for
+from dna_deploy.pipeline.pace import NETWORK, training_s
 from dna_deploy.pipeline.published import publish, published_digest
 from dna_deploy.pipeline.runner import Inputs
 from dna_deploy.progress import OnProgress, silent
@@ -45,7 +45,7 @@ class Train:
     @property
     def estimate_s(self) -> float:
         images = self.images.count(self.images.config.train_images)
-        return seconds_for(self.config.recipe.epochs * images, NETWORK, self.images.space)
+        return training_s(self.config.recipe.epochs * images, NETWORK, self.images.space)
 
     def inputs(self) -> Inputs:
         return {

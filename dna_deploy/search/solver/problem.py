@@ -90,7 +90,7 @@ class Problem(Levels):
     def build(cls, space: HeadedSpace, ratings: RatingTable | None, measures: Sequence[Measure]) -> Problem:
         """The problem of a space. Without ratings every network rates 0."""
         start, raw = _raw_values(space, ratings, tuple(measures))
-        terms = _MOST_FIXED + sum(max(map(len, inputs[0])) for inputs in space.index.cells)
+        terms = _MOST_FIXED + sum(max(len(cell) for _, cell in space.index.anywhere(block)) for block in space.block_numbers)
         columns = tuple(
             _column(measure, [start[index], *(values[index] for values in raw)], terms)
             for index, measure in enumerate((None, *measures))
@@ -125,15 +125,16 @@ class Problem(Levels):
 
     def column_of_ratings(self, block: int) -> NDArray[np.float64]:
         """The ratings of a block's candidates."""
-        return np.asarray(self.levels[block].values[0, 0] / self.columns[0].ticks_per_unit)
+        return np.asarray(self.levels[block].values[0].min(axis=0) / self.columns[0].ticks_per_unit)
 
     def layers_unlike(self, choices: NDArray[np.intp]) -> list[NDArray[np.float64]]:
         """In how many layers every candidate of every block differs from the one chosen: one array a block.
 
         Two networks differ in a layer where its operation or width does, or where only one of them has it.
         """
-        pairs = zip(self.space.index.cells, map(self.space.index.choice, self.space.block_numbers, choices), strict=True)
-        return [np.concatenate([_layers_unlike(cell, choice) for cell in inputs[0]]) for inputs, choice in pairs]
+        blocks = self.space.block_numbers
+        pairs = zip(map(self.space.index.anywhere, blocks), map(self.space.index.choice, blocks, choices), strict=True)
+        return [np.concatenate([_layers_unlike(cell, choice) for _, cell in cells]) for cells, choice in pairs]
 
     def totals(self, choices: NDArray[np.intp]) -> Ticks:
         """Every column of some networks ``(networks, blocks)``, in ticks: ``(columns, networks)``."""
@@ -188,11 +189,13 @@ def _raw_values(
     start = np.array([0.0, *(_fixed(space.stem_layers, measure) for measure in measures)])
     levels = []
     for index, (inputs, count) in enumerate(zip(space.index.cells, space.index.counts, strict=True)):
-        values = np.empty((1 + len(measures), len(inputs), count))
-        values[0] = 0.0 if ratings is None else ratings.candidates[index][0]
-        for column, measure in enumerate(measures, start=1):
-            for row, cells in enumerate(inputs):
-                np.concatenate([_cell_values(cell, measure) for cell in cells], out=values[column, row])
+        values = np.full((1 + len(measures), len(inputs), count), np.inf)
+        rated = np.zeros(count) if ratings is None else np.array(ratings.candidates[index][0])
+        for row, cells in enumerate(inputs):
+            for cell, candidates in zip(cells, space.index.slices(index), strict=True):
+                if cell:  # it may follow this input
+                    values[0, row, candidates] = rated[candidates]
+                    values[1:, row, candidates] = [_cell_values(cell, measure) for measure in measures]
         levels.append(values)
     heads = [[0.0, *(_fixed(space.head_layers(input), measure) for measure in measures)] for input in space.index.inputs[-1]]
     return start, [*levels, np.array(heads).T[:, :, None]]

@@ -10,6 +10,8 @@ from dna_deploy.spaces.space import SearchSpace
 SPACES = {
     "mbconv": "dna_deploy.spaces.catalog.mbconv:MBCONV",
     "mobile": "dna_deploy.spaces.catalog.mobile:MOBILE",
+    "vit": "dna_deploy.spaces.catalog.vit:VIT",
+    "windowed": "dna_deploy.spaces.catalog.windowed:WINDOWED",
     "fashion": "dna_deploy.spaces.catalog.fashion:FASHION",
     "nats-size": "dna_deploy.spaces.catalog.nats_size:NATS_SIZE",
 }

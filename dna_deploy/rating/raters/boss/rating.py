@@ -6,12 +6,11 @@ rated, its best candidate is what the next block learns behind (BossNAS, section
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import torch
 
-from dna_deploy.data.randomness import generator
 from dna_deploy.errors import DivergedError
 from dna_deploy.learning.memory import Portions
 from dna_deploy.nets.batch_norm import batch_statistics
@@ -20,8 +19,8 @@ from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.raters.boss.training import BestPath, BootstrappedBlock, BossWork, features_behind, train_block
 from dna_deploy.rating.raters.dna.block_rating import BatchRatings
 from dna_deploy.rating.raters.dna.rating import block_ratings
-from dna_deploy.rating.raters.dna_pp.draws import TwoViews
 from dna_deploy.rating.raters.dna_pp.embedding import distance
+from dna_deploy.rating.raters.dna_pp.rating import rating_views
 from dna_deploy.records.rating_table import RatingTable
 
 
@@ -73,7 +72,7 @@ def _rate_block(
     ratings = BatchRatings.resume(work.folder / f"ratings-{index + 1}.safetensors", work.identity)
     size, name = work.config.rating_batch, f"rating block {index + 1}"
     batches, portions = -(-len(work.data.rating) // size), Portions(name, size, smallest=size)
-    for number, views in enumerate(_views(work)):
+    for number, views in enumerate(rating_views(work)):
         if number < len(ratings.rows):
             continue
         row = portions.run(partial(_rate_views, block, prefix, views))
@@ -87,12 +86,3 @@ def _rate_block(
 def _rate_views(block: BootstrappedBlock, prefix: Sequence[BestPath], views: torch.Tensor, portions: int) -> torch.Tensor:
     assert portions == 1  # a batch in portions would have other statistics
     return rate_batch(block, features_behind(prefix, views))
-
-
-def _views(work: BossWork) -> Iterator[torch.Tensor]:
-    """Both views of all images of the rating slice, batch after batch: the same whenever they are asked for."""
-    split, views = work.data.rating, TwoViews(work.config.views)
-    for number, start in enumerate(range(0, len(split), work.config.rating_batch)):
-        positions = torch.arange(start, min(start + work.config.rating_batch, len(split)))
-        pixels = views(split.images(positions), generator(work.config.seed, "rating views", number))
-        yield work.data.normalisation(pixels.to(work.compute.device))

@@ -39,8 +39,10 @@ class CandidateFeatures:
         ratings.check_space(space)
         raw = []
         for index, (rated, _) in enumerate(ratings.candidates):
-            widest = space.index.inputs[index][-1]  # of what can be before it
-            costs = [_costs(space.index.place(index, choice, widest)) for choice in space.index.candidates(index)]
+            cells = zip(space.index.anywhere(index), space.index.slices(index), strict=True)
+            inputs = [input for (input, _), part in cells for _ in range(part.start, part.stop)]
+            pairs = zip(space.index.candidates(index), inputs, strict=True)
+            costs = [_costs(space.index.place(index, choice, input)) for choice, input in pairs]
             raw.append(np.column_stack((-np.array(rated), np.array(costs))))
         centred = [values - values.mean(0) for values in raw]
         scale = np.sqrt(sum(values.var(0) for values in centred))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -24,6 +25,7 @@ from dna_deploy.rating.raters.dna_pp.draws import TwoViews, draw_paths
 from dna_deploy.rating.raters.dna_pp.embedding import distance
 from dna_deploy.rating.raters.dna_pp.population import PopulationWork
 from dna_deploy.rating.raters.dna_pp.training import train_population
+from dna_deploy.rating.work import RatingWork
 from dna_deploy.records.rating_table import RatingTable
 
 RATING = -1
@@ -48,7 +50,7 @@ def rate_all_blocks(work: PopulationWork, on_progress: OnProgress = silent) -> R
     return work.table(images, (block_ratings(work.space, index, [ratings]) for index, ratings in enumerate(rated)))
 
 
-def rating_views(work: PopulationWork) -> Iterator[torch.Tensor]:
+def rating_views(work: RatingWork[Any, Any]) -> Iterator[torch.Tensor]:
     """Both views of all images of the rating slice, batch after batch: the same whenever they are asked for."""
     split, views = work.data.rating, TwoViews(work.config.views)
     for number, start in enumerate(range(0, len(split), work.config.rating_batch)):
