@@ -76,11 +76,12 @@ def regrets(truth: Truth, merit: Merit) -> Values:
 
 
 def chance(truth: Truth) -> float:
-    """The mean regret of a network drawn from those that need between nine tenths of a budget and all of it."""
+    """The mean regret of a network drawn from those that need between nine tenths of a budget and all of it, if there are any."""
     lost, seconds = [], truth.costs[2]
     for budget in truth.budgets:
         within = seconds <= budget
-        lost.append(truth.accuracy[within & (seconds >= (1 - SLACK) * budget)].mean() - truth.accuracy[within].max())
+        if (band := within & (seconds >= (1 - SLACK) * budget)).any():
+            lost.append(truth.accuracy[band].mean() - truth.accuracy[within].max())
     return float(np.mean(lost))
 
 

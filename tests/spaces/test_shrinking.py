@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from statistics import fmean
 
 import pytest
@@ -16,7 +17,7 @@ from dna_deploy.spaces.shrinking import Option, least_cost, mean_scores, options
 from tests.search.instances import random_table
 from tests.spaces.test_space import TINY
 
-ROW = {row.layer: row.latency_s for row in random_table(TINY, 0).rows}
+ROW = {row.layer: row.latency_s for row in random_table(TINY, random.Random(0)).rows}
 
 
 def seconds(layer: PlacedLayer) -> float:
