@@ -76,7 +76,7 @@ def regrets(truth: Truth, merit: Merit) -> Values:
 
 
 def chance(truth: Truth) -> float:
-    """The mean regret of a network drawn from those that need between nine tenths of a budget and all of it, if there are any."""
+    """The mean regret of a network drawn from those that need nine tenths of a budget or more, where there are any."""
     lost, seconds = [], truth.costs[2]
     for budget in truth.budgets:
         within = seconds <= budget

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dna_deploy.errors import UsageError
+from dna_deploy.rating.raters.angle.shrinking import Option, least_cost, mean_scores, options, shrunk, without
 from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.placed import PlacedLayer
-from dna_deploy.spaces.shrinking import Option, least_cost, mean_scores, options, shrunk, without
 from tests.search.instances import random_table
 from tests.spaces.test_space import TINY
 
