@@ -31,7 +31,7 @@ ROOMS = {
     "records": 2_800,
     "report": 3_100,
     "search": 3_200,
-    "spaces": 1_450,
+    "spaces": 1_500,
     "statistics": 250,
     "targets": 400,
     "tasks": 150,
