@@ -28,7 +28,7 @@ from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.scaling import Scaling, largest, scaled
 
 SIZES, BLOCK = (1_000, 4_000, 16_848), 4
-IMAGES, BATCHES = 2, 2
+IMAGES, BATCHES = 2, 1
 
 
 def space_of(candidates: int) -> HeadedSpace:

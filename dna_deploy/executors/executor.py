@@ -6,7 +6,7 @@ finds it again; so the same command goes on after a kill. Nothing else is shared
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -133,14 +133,15 @@ class SumOfSteps:
     def add(self, number: int, progress: Progress) -> Progress:
         """Where all stand once task ``number`` has told where it is: in the first step that is not over everywhere."""
         self._latest.setdefault(progress.step, {})[number] = progress
-        for step, latest in self._latest.items():
-            to_come = self.tasks - len(latest.keys() | self._finished)
-            total = sum(each.total for each in latest.values())
-            finished = sum(each.total if task in self._finished else each.done for task, each in latest.items())
-            total += round(total / len(latest) * to_come)
-            if finished < total:
-                return Progress(step, finished, total, progress.remark, progress.notice)
-        return progress
+        sums = {step: self._sum(latest) for step, latest in self._latest.items()}
+        step = next((step for step, (finished, total) in sums.items() if finished < total), progress.step)
+        return Progress(step, *sums[step], progress.remark, progress.notice)
+
+    def _sum(self, latest: Mapping[int, Progress]) -> tuple[int, int]:
+        """What is done of a step, and of how much."""
+        finished = sum(each.total if task in self._finished else each.done for task, each in latest.items())
+        total = sum(each.total for each in latest.values())
+        return finished, total + round(total / len(latest) * (self.tasks - len(latest.keys() | self._finished)))
 
 
 _number = 0

@@ -27,9 +27,7 @@ def inherited_network(
     network.stem.load_state_dict(stem.state_dict())
     fresh = []
     for index, (cell, path) in enumerate(space.index.paths(architecture)):
-        layers = supernets[index].trunks[supernets[index].trunk_of(cell)].layers
-        for depth, operation in enumerate(path):
-            learnt: nn.Module = layers[depth][operation]  # type: ignore[index, assignment]
+        for depth, learnt in enumerate(supernets[index].layers_of(cell, path)):
             layer: nn.Module = network.blocks[index][depth]  # type: ignore[index]
             if _shapes(learnt) == _shapes(layer):
                 layer.load_state_dict(learnt.state_dict())

@@ -65,7 +65,7 @@ class TimeLeft:
 
     @property
     def seconds(self) -> float:
-        """What is left of all stages; 0 where nothing was planned."""
+        """What is left of all stages, or of the step where there are none; 0 where nothing can be said."""
         to_come = sum(estimate_s for name, estimate_s in self._due.items() if name != self._now)
         return to_come * self.pace + self._of_stage()
 
@@ -75,9 +75,9 @@ class TimeLeft:
         return self._took_s / self._thought_s
 
     def _of_stage(self) -> float:
-        if self._now is None:
-            return 0.0
         now = self._clock()
+        if self._now is None:
+            return self._step.left_s(now) if self._step else 0.0
         thought = self._due.get(self._now, 0.0) * self.pace - (now - self._since)
         return max(0.0, thought, self._step.left_s(now) if self._step else 0.0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -21,6 +21,9 @@ CellPath: TypeAlias = tuple[int, ...]
 PlacedCell: TypeAlias = tuple[tuple[PlacedLayer, ...], ...]
 """``[layer][operation]``: every layer that a cell can put behind its input."""
 
+_MOST_NAMED = 8
+"""Cells that an error lists."""
+
 
 @dataclass(frozen=True)
 class BlockChoice:
@@ -28,6 +31,8 @@ class BlockChoice:
 
     width: int
     operations: tuple[Operation, ...]
+    inner: tuple[int, ...] = ()
+    """The widths of all layers but the last, where they have their own."""
 
     @property
     def depth(self) -> int:
@@ -36,11 +41,24 @@ class BlockChoice:
     @property
     def layer_names(self) -> tuple[str, ...]:
         """Every layer with its place among candidates of the same shape, such as ``24x3 layer 2: k7e6`` (width x depth)."""
-        shape = f"{self.width}x{self.depth}"
+        shape = _shape_name(self.inner, self.width, self.depth)
         return tuple(f"{shape} layer {number}: {operation.code}" for number, operation in enumerate(self.operations, 1))
 
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The width of every layer."""
+        return (*(self.inner or (self.width,) * (self.depth - 1)), self.width)
+
     def __str__(self) -> str:
-        return f"{self.width}:{','.join(operation.code for operation in self.operations)}"
+        return f"{_joined(self.inner, self.width)}:{','.join(operation.code for operation in self.operations)}"
+
+
+def _joined(inner: tuple[int, ...], width: int) -> str:
+    return "-".join(map(str, (*inner, width)))
+
+
+def _shape_name(inner: tuple[int, ...], width: int, depth: int) -> str:
+    return _joined(inner, width) if inner else f"{width}x{depth}"
 
 
 @dataclass(frozen=True)
@@ -58,6 +76,12 @@ class Cell:
 
     width: int
     layers: tuple[tuple[Operation, ...], ...]
+    inner: tuple[int, ...] = ()
+    """The widths of all layers but the last, where they have their own."""
+
+    def __post_init__(self) -> None:
+        if self.inner and len(self.inner) != self.depth - 1:
+            raise UsageError(f"{len(self.inner)} inner widths for a cell of {self.depth} layers", "give all but the last")
 
     @classmethod
     def uniform(cls, width: int, depth: int, operations: tuple[Operation, ...]) -> Cell:
@@ -68,6 +92,11 @@ class Cell:
     def depth(self) -> int:
         return len(self.layers)
 
+    @property
+    def name(self) -> str:
+        """Its widths and depth, such as ``24x3`` (width x depth) or ``8-8-24`` (layer after layer)."""
+        return _shape_name(self.inner, self.width, self.depth)
+
     def count(self) -> int:
         return math.prod(len(operations) for operations in self.layers)
 
@@ -77,27 +106,30 @@ class Cell:
 
     def choice(self, path: CellPath) -> BlockChoice:
         """The candidate along a path."""
-        return BlockChoice(self.width, tuple(operations[digit] for operations, digit in zip(self.layers, path, strict=True)))
+        return self.of(operations[digit] for operations, digit in zip(self.layers, path, strict=True))
+
+    def of(self, operations: Iterable[Operation]) -> BlockChoice:
+        """The candidate with these operations."""
+        return BlockChoice(self.width, tuple(operations), self.inner)
 
     def candidates(self) -> Iterator[BlockChoice]:
         """Every candidate, the last layer varying fastest: the order of every array about a cell."""
-        for operations in itertools.product(*self.layers):
-            yield BlockChoice(self.width, operations)
+        return map(self.of, itertools.product(*self.layers))
 
-    def place(self, input: Shape, stride: int, out_channels: int | None = None) -> PlacedCell:
+    def place(self, input: Shape, strides: Iterable[int], out_channels: int | None = None) -> PlacedCell:
         """Every layer that the cell can put behind ``input``; the last emits ``out_channels``, or the cell's width.
 
         Raises:
             UsageError: operations of one layer emit different shapes.
         """
         placed = []
-        for depth, operations in enumerate(self.layers, 1):
-            width = self.width if out_channels is None or depth < self.depth else out_channels
+        widths = (*(self.inner or (self.width,) * (self.depth - 1)), out_channels or self.width)
+        for operations, width, stride in zip(self.layers, widths, strides, strict=True):
             layers = tuple(PlacedLayer(operation, operation.received(input), width, stride) for operation in operations)
             if len({layer.output for layer in layers}) != 1:
                 raise UsageError(f"operations of one layer emit different shapes: {', '.join(map(str, layers))}")
             placed.append(layers)
-            input, stride = layers[0].output, 1
+            input = layers[0].output
         return tuple(placed)
 
 
@@ -105,16 +137,18 @@ class Cell:
 class Trunk:
     """Layers with shared weights, and the cells that they serve: ``stops`` holds (depth, number of the cell that ends there).
 
-    Cells of one width that choose from the same operations may share a trunk: a shallower cell stops early.
+    Cells of one width that choose from the same operations may share a trunk: a shallower cell stops early. So may cells with
+    inner widths that differ in the last one alone: it has `ends`, a last layer a cell, each counted as one layer deeper.
     """
 
     cell: Cell
     stops: tuple[tuple[int, int], ...]
+    ends: tuple[Cell, ...] = ()
 
 
 @dataclass(frozen=True)
 class Block:
-    """A stage of the network. The first layer carries the stride; one of the cells is chosen.
+    """A stage of the network, one of whose cells is chosen. The first layer carries the stride, or the last.
 
     A candidate is named in three ways: as a `BlockChoice`, as the number of its cell and its path there, and by its position
     among all candidates of the block.
@@ -122,11 +156,21 @@ class Block:
 
     stride: int
     cells: tuple[Cell, ...]
+    ends_with_stride: bool = False
 
     def __post_init__(self) -> None:
-        names = [(cell.width, cell.depth) for cell in self.cells]
+        names = [cell.name for cell in self.cells]
         if len(set(names)) != len(names):
             raise UsageError(f"two cells of a block have the same width and depth: {names}")
+
+    def strides(self, depth: int) -> tuple[int, ...]:
+        """By what every layer of a cell of this depth divides height and width."""
+        ones = (1,) * (depth - 1)
+        return (*ones, self.stride) if self.ends_with_stride else (self.stride, *ones)
+
+    def place(self, cell: Cell, input: Shape, out_channels: int | None = None) -> PlacedCell:
+        """Every layer that a cell of the block can put behind ``input``; see `Cell.place`."""
+        return cell.place(input, self.strides(cell.depth), out_channels)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -153,12 +197,13 @@ class Block:
             UsageError: it is no candidate of this block.
         """
         for number, cell in enumerate(self.cells):
-            if (cell.width, cell.depth) == (choice.width, choice.depth):
+            if (cell.width, cell.depth, cell.inner) == (choice.width, choice.depth, choice.inner):
                 pairs = list(zip(cell.layers, choice.operations, strict=True))
                 if all(operation in operations for operations, operation in pairs):
                     return number, tuple(operations.index(operation) for operations, operation in pairs)
-        shapes = ", ".join(f"{cell.depth} layers of width {cell.width}" for cell in self.cells)
-        raise UsageError(f"{choice} is no candidate of this block", f"its cells are {shapes}")
+        shapes = [f"{cell.depth} layers of width {_joined(cell.inner, cell.width)}" for cell in self.cells]
+        few = [*shapes[:_MOST_NAMED], *(["..."] if len(shapes) > _MOST_NAMED else [])]
+        raise UsageError(f"{choice} is no candidate of this block", f"its cells are {', '.join(few)}")
 
     def choice(self, cell: int, path: CellPath) -> BlockChoice:
         """The candidate with a path through a cell: the reverse of `path_of`."""
@@ -170,13 +215,14 @@ class Block:
         Raises:
             UsageError: it names none of this block.
         """
-        width, _, codes = text.partition(":")
+        sizes, _, codes = text.partition(":")
         unknown = next((code for code in codes.split(",") if code not in self._operations), None)
         if unknown is not None:
             raise UsageError(f"unknown operation {unknown!r} in {text!r}", suggest(unknown, tuple(self._operations)))
-        if not width.isdecimal():
+        if not all(size.isdecimal() for size in sizes.split("-")):
             raise UsageError(f"cannot read block {text!r}", "a block looks like 24:k3e6,k5e3")
-        choice = BlockChoice(int(width), tuple(self._operations[code] for code in codes.split(",")))
+        *inner, width = map(int, sizes.split("-"))
+        choice = BlockChoice(width, tuple(self._operations[code] for code in codes.split(",")), tuple(inner))
         self.path_of(choice)
         return choice
 
@@ -201,10 +247,18 @@ class Block:
         return number, tuple(reversed(path))
 
     def trunks(self, *, share_depths: bool) -> tuple[Trunk, ...]:
-        """The trunks of the block, in the order of their first cells: one a cell, or one a width."""
+        """The trunks of the block, in the order of their first cells: one a cell, or one for all that begin alike."""
         stops: dict[Cell, list[tuple[int, int]]] = {}
+        ends: dict[tuple[object, ...], list[int]] = {}
         for number, cell in enumerate(self.cells):
+            if share_depths and cell.inner:
+                ends.setdefault((cell.inner, cell.layers[:-1]), []).append(number)
+                continue
             longer = (other for other in self.cells if other.width == cell.width and other.layers[: cell.depth] == cell.layers)
             trunk = max(longer, key=lambda other: other.depth) if share_depths else cell
             stops.setdefault(trunk, []).append((cell.depth, number))
-        return tuple(Trunk(cell, tuple(served)) for cell, served in stops.items())
+        return (*(Trunk(cell, tuple(served)) for cell, served in stops.items()), *map(self._branching, ends.values()))
+
+    def _branching(self, numbers: Sequence[int]) -> Trunk:
+        cells = tuple(self.cells[number] for number in numbers)
+        return Trunk(cells[0], tuple(enumerate(numbers, cells[0].depth)), cells)

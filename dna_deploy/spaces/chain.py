@@ -64,13 +64,18 @@ class ChainSpace:
         """The space as plain data."""
 
         def cell(candidates: Cell) -> list[object]:
-            return [candidates.width, [[describe_operation(op) for op in operations] for operations in candidates.layers]]
+            layers = [[describe_operation(op) for op in operations] for operations in candidates.layers]
+            return [candidates.width, layers, *([candidates.inner] if candidates.inner else [])]
+
+        def stage(block: Block) -> list[object]:
+            cells = [cell(choices) for choices in block.cells]
+            return [block.stride, cells, *(["at the end"] if block.ends_with_stride else [])]
 
         return {
             "name": self.name,
             "input": str(self.input),
             "stem": _describe(self.stem),
-            "blocks": [[block.stride, [cell(choices) for choices in block.cells]] for block in self.blocks],
+            "blocks": [stage(block) for block in self.blocks],
             **({"tied": True} if self.is_tied else {}),
         }
 
@@ -133,12 +138,17 @@ class ChainSpace:
         return Architecture.of(cell.choice(cell.draw(rng.randrange)) for cell in cells)
 
     def mutate(self, architecture: Architecture, rng: random.Random) -> Architecture:
-        """The same network with one layer of every block drawn anew."""
+        """The same network with one layer of every block drawn anew; its cell, where the layer has no choice."""
         choices = []
         for block, (cell, path) in zip(self.blocks, self.index.paths(architecture), strict=True):
             layer = rng.randrange(len(path))
-            digit = rng.randrange(len(block.cells[cell].layers[layer]))
-            choices.append(block.choice(cell, (*path[:layer], digit, *path[layer + 1 :])))
+            options = len(block.cells[cell].layers[layer])
+            digit = rng.randrange(options)
+            if options > 1:
+                choices.append(block.choice(cell, (*path[:layer], digit, *path[layer + 1 :])))
+            else:
+                fresh = rng.choice(block.cells)
+                choices.append(fresh.choice(fresh.draw(rng.randrange)))
         return Architecture.of(choices)
 
     # Placing: which layers a choice means, with what they receive.

@@ -42,7 +42,7 @@ class ChainIndex:
         """`BlockChoice.layer_names` of all candidates of a block, each once."""
         for cell in self.blocks[block].cells:
             for number, operations in enumerate(cell.layers, 1):
-                yield from (f"{cell.width}x{cell.depth} layer {number}: {operation.code}" for operation in operations)
+                yield from (f"{cell.name} layer {number}: {operation.code}" for operation in operations)
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -167,14 +167,11 @@ class ChainIndex:
     def _behind(self, number: int, input: Shape) -> tuple[PlacedCell, ...]:
         block, width = self.blocks[number], input.channels if number else None
         following = self.following(number, width)
-        return tuple(cell.place(input, block.stride) if cell in following else () for cell in block.cells)
+        return tuple(block.place(cell, input) if cell in following else () for cell in block.cells)
 
     def place(self, block: int, choice: BlockChoice, input: Shape) -> tuple[PlacedLayer, ...]:
         """The layers that a candidate puts behind ``input``."""
-        strides = (self.blocks[block].stride, *(1,) * (choice.depth - 1))
-        return place_chain(
-            ((operation, choice.width, stride) for operation, stride in zip(choice.operations, strides, strict=True)), input
-        )
+        return place_chain(zip(choice.operations, choice.widths, self.blocks[block].strides(choice.depth), strict=True), input)
 
     def trunks(self, block: int, *, share_depths: bool) -> tuple[Trunk, ...]:
         """The trunks of a block; see `Block.trunks`."""
@@ -190,5 +187,9 @@ class ChainIndex:
         return tuple(self.path_of(block, choice) for block, choice in enumerate(self.choices(architecture)))
 
     def place_trunk(self, block: int, trunk: Trunk, input: Shape, out_channels: int | None = None) -> PlacedCell:
-        """Every layer that a trunk of a block puts behind ``input``."""
-        return trunk.cell.place(input, self.blocks[block].stride, out_channels)
+        """Every layer that a trunk of a block puts behind ``input``, up to the last of its first cell."""
+        return self.blocks[block].place(trunk.cell, input, out_channels)
+
+    def place_ends(self, block: int, trunk: Trunk, input: Shape) -> tuple[tuple[PlacedLayer, ...], ...]:
+        """The last layer of every cell that ends a trunk of a block."""
+        return tuple(self.blocks[block].place(cell, input)[-1] for cell in trunk.ends)

@@ -37,6 +37,9 @@ OPERATIONS = {
     "rep_conv": "dna_deploy.spaces.operations.reparameterised:RepConv",
     "rep_mixer": "dna_deploy.spaces.operations.reparameterised:RepMixer",
     "pooled_head": "dna_deploy.spaces.operations.heads:PooledHead",
+    "dense_cell": "dna_deploy.spaces.operations.preactivated:DenseCell",
+    "preactivated": "dna_deploy.spaces.operations.preactivated:PreactivatedBlock",
+    "norm_head": "dna_deploy.spaces.operations.preactivated:NormHead",
     "own": "dna_deploy.spaces.operations.own:OwnUnit",
 }
 """Kind in files -> class. Further kinds come from the entry points ``dna_deploy.operations``."""

@@ -6,12 +6,13 @@ Compound scaling of EfficientNet (Tan and Le, arXiv 1905.11946, section 3.3), ap
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.block import BlockChoice, FixedLayer
+from dna_deploy.spaces.block import Block, BlockChoice, FixedLayer
 from dna_deploy.spaces.chain import ChainSpace, HeadedSpace
 from dna_deploy.spaces.operations import Operation
 from dna_deploy.spaces.placed import place_chain
@@ -22,6 +23,8 @@ _CHANNELS = 8
 """Widths are multiples of it, which processors like."""
 
 _STEPS, _STEPS_A_POWER = 200, 10
+
+_Layer = TypeVar("_Layer")
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,10 @@ class Scaling:
         """A scaled number of channels."""
         return channels if self.width == 1 else max(channels, _CHANNELS * round(channels * self.width / _CHANNELS))
 
-    def deeper(self, operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
-        """The operations of a stage, in their order, each repeated about equally often."""
-        depth = math.ceil(len(operations) * self.depth - 1e-9)
-        return tuple(operations[layer * len(operations) // depth] for layer in range(depth))
+    def deeper(self, layers: Sequence[_Layer]) -> tuple[_Layer, ...]:
+        """The layers of a stage, in their order, each repeated about equally often."""
+        depth = math.ceil(len(layers) * self.depth - 1e-9)
+        return tuple(layers[layer * len(layers) // depth] for layer in range(depth))
 
 
 def of_size(space: ChainSpace, share: float, wobble: Callable[[], float] = float) -> Architecture:
@@ -64,13 +67,13 @@ def of_size(space: ChainSpace, share: float, wobble: Callable[[], float] = float
 
     input, choices, width = space.index.entry, list[BlockChoice](), None
     for number, block in enumerate(space.blocks):
-        cells = sorted(space.index.following(number, width), key=lambda cell: (cell.depth, cell.width))
+        cells = sorted(space.index.following(number, width), key=lambda cell: (cell.depth, cell.width, cell.inner))
         cell = cells[place(len(cells))]
         layers = [
             sorted(layer, key=lambda placed: (placed.macs, placed.parameters))[place(len(layer))]
-            for layer in cell.place(input, block.stride)
+            for layer in block.place(cell, input)
         ]
-        choices.append(BlockChoice(cell.width, tuple(layer.operation for layer in layers)))
+        choices.append(cell.of(layer.operation for layer in layers))
         input, width = layers[-1].output, cell.width
     return Architecture.of(choices)
 
@@ -79,9 +82,9 @@ def largest(space: ChainSpace) -> Architecture:
     """In every block the deepest cell, of these the widest, and in each of its layers the operation with most parameters."""
     input, choices, width = space.index.entry, list[BlockChoice](), None
     for number, block in enumerate(space.blocks):
-        cell = max(space.index.following(number, width), key=lambda cell: (cell.depth, cell.width))
-        layers = [max(layer, key=lambda placed: (placed.parameters, placed.macs)) for layer in cell.place(input, block.stride)]
-        choices.append(BlockChoice(cell.width, tuple(layer.operation for layer in layers)))
+        cell = max(space.index.following(number, width), key=lambda cell: (cell.depth, cell.width, cell.inner))
+        layers = [max(layer, key=lambda placed: (placed.parameters, placed.macs)) for layer in block.place(cell, input)]
+        choices.append(cell.of(layer.operation for layer in layers))
         input, width = layers[-1].output, cell.width
     return Architecture.of(choices)
 
@@ -98,8 +101,8 @@ def scaled(space: HeadedSpace, architecture: Architecture, scaling: Scaling) -> 
     stem = place_chain([(layer.operation, scaling.wider(layer.out_channels), layer.stride) for layer in space.stem], after)
     after = stem[-1].output if stem else after
     blocks = []
-    for stride, choice in zip(space.index.strides, choices, strict=True):
-        blocks.append(place_chain(_block_layers(choice, stride, scaling), after))
+    for block, choice in zip(space.blocks, choices, strict=True):
+        blocks.append(place_chain(_block_layers(block, choice, scaling), after))
         after = blocks[-1][-1].output
     return Sections(stem, tuple(blocks), place_chain(_head(space.head, scaling), after))
 
@@ -122,9 +125,10 @@ Layer = tuple[Operation, int, int]
 """An operation, its output channels and its stride."""
 
 
-def _block_layers(choice: BlockChoice, stride: int, scaling: Scaling) -> list[Layer]:
-    operations, width = scaling.deeper(choice.operations), scaling.wider(choice.width)
-    return [(operation, width, stride if depth == 0 else 1) for depth, operation in enumerate(operations)]
+def _block_layers(block: Block, choice: BlockChoice, scaling: Scaling) -> list[Layer]:
+    layers = scaling.deeper(tuple(zip(choice.operations, choice.widths, strict=True)))
+    pairs = zip(layers, block.strides(len(layers)), strict=True)
+    return [(operation, scaling.wider(width), stride) for (operation, width), stride in pairs]
 
 
 def _head(layers: tuple[FixedLayer, ...], scaling: Scaling) -> list[Layer]:

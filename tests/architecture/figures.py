@@ -6,6 +6,7 @@ import ast
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache, cached_property
 from itertools import chain
 from pathlib import Path
 from statistics import median
@@ -49,8 +50,12 @@ class Source:
     def lines(self) -> int:
         return self.text.count("\n")
 
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        return tuple(ast.walk(self.tree))
+
     def functions(self) -> Iterator[Function]:
-        return (node for node in ast.walk(self.tree) if isinstance(node, Function))
+        return (node for node in self.nodes if isinstance(node, Function))
 
 
 @dataclass(frozen=True)
@@ -62,8 +67,10 @@ class Figure:
     places: tuple[str, ...] = ()
 
 
-def sources(folder: Path) -> list[Source]:
-    return [Source.read(path) for path in sorted(folder.rglob("*.py"))]
+@cache
+def sources(folder: Path) -> tuple[Source, ...]:
+    """Every file below a folder; parsed once, since that takes longer than all that is counted."""
+    return tuple(Source.read(path) for path in sorted(folder.rglob("*.py")))
 
 
 def length(function: Function) -> int:
@@ -77,7 +84,7 @@ def walks_blocks(source: Source) -> bool:
 
     What an object of the file itself calls its blocks is none of a space's, nor are the reasons of a search outcome.
     """
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         match node:
             case ast.Attribute(
                 attr="blocks" | "cells",
@@ -94,7 +101,7 @@ def walks_blocks(source: Source) -> bool:
 
 def steps_an_optimiser(source: Source) -> bool:
     """Whether a file applies gradients: it calls ``step`` of something that is called an optimiser or a scaler."""
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         match node:
             case ast.Call(func=ast.Attribute(attr="step", value=ast.Name(id=name) | ast.Attribute(attr=name))):
                 if "optim" in name or "scaler" in name:

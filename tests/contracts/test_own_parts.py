@@ -37,6 +37,7 @@ from dna_deploy.spaces.operations.fused_mbconv import FusedMBConv
 from dna_deploy.spaces.operations.heads import PooledHead, TokenHead
 from dna_deploy.spaces.operations.map_attention import LevitAttention, LinearAttention
 from dna_deploy.spaces.operations.mobile_attention import MobileAttention
+from dna_deploy.spaces.operations.preactivated import DenseCell, NormHead, PreactivatedBlock
 from dna_deploy.spaces.operations.reparameterised import RepConv, RepMixer
 from dna_deploy.spaces.operations.simple import GroupedConv, Pool
 from dna_deploy.spaces.operations.tokens import Add, Concatenate, FeedForward, Patches, SelfAttention
@@ -63,6 +64,10 @@ class TestMBConvSpaceAtAnotherSize(ChainContract):
 
 class TestFashionSpace(ChainContract):
     name = "fashion"
+
+
+class TestNatsSizeSpace(ChainContract):
+    name = "nats-size"
 
 
 class TestMobileSpace(ChainContract):
@@ -121,6 +126,23 @@ class TestConcatenate(ModuleContract):
     operation = Concatenate()
     inputs = (FeatureMap(8, 9, 9), FeatureMap(3, 9, 9))
     strides = (1,)
+
+
+@pytest.mark.slow
+class TestDenseCell(ModuleContract):
+    operation = DenseCell()
+    strides = (1,)
+
+
+@pytest.mark.slow
+class TestPreactivatedBlock(ModuleContract):
+    operation = PreactivatedBlock()
+
+
+@pytest.mark.slow
+class TestNormHead(ModuleContract):
+    operation = NormHead()
+    reduces_to_one = True
 
 
 @pytest.mark.slow
@@ -335,6 +357,18 @@ class TestBoss(RaterContract):
 @pytest.mark.slow
 class TestOneShot(RaterContract):
     name = "one-shot"
+    settings: ClassVar = {"epochs": 1, "batch": 8, "calibration_images": 16}
+
+
+@pytest.mark.slow
+class TestAngle(RaterContract):
+    name = "angle"
+    settings: ClassVar = {"epochs": 1, "batch": 8, "calibration_images": 16}
+
+
+@pytest.mark.slow
+class TestGenas(RaterContract):
+    name = "genas"
     settings: ClassVar = {"epochs": 1, "batch": 8, "calibration_images": 16}
 
 

@@ -112,6 +112,7 @@ def test_a_runtime_of_another_version_makes_no_twin_but_a_table_of_its_own(place
     assert any(notice.startswith("the clock of pi-2 is -") for notice in notices), notices
 
 
+@pytest.mark.slow
 def test_a_fleet_of_nobody_says_who_failed_first_and_why(place: Path) -> None:
     with pytest.raises(TableError, match="no device could be profiled; pi-1: it was unplugged"):
         fleet(place, Pretended("pi-1", folder=place, lasts=0)).profile()

@@ -107,3 +107,11 @@ def test_estimates_are_within_a_factor_of_two_of_what_mbconv_was_measured_to_cos
     space, cores = find_chain("mbconv"), 2
     assert 1 / 2 <= seconds_for(16, SUPERNETS, space) / (step_s / cores) <= 2
     assert 1 / 2 <= rating_s(1, space) / (image_s / cores) <= 2
+
+
+def test_a_step_without_stages_says_what_is_left_of_it() -> None:
+    clock = iter((0.0, 0.0, 10.0, 20.0, 20.0))
+    left = TimeLeft(lambda: next(clock))
+    left(Progress("share of blocks", 0, 100))
+    left(Progress("share of blocks", 25, 100))
+    assert left.seconds == pytest.approx(30)

@@ -78,7 +78,7 @@ class PlainView:
         now = self._clock()
         if now - self._said_at >= PLAIN_LINE_EVERY_S:
             self._said_at = now
-            left = f" ({self._time_left()})" if self._count else ""
+            left = f" ({self._time_left()})" if self._count or self._left.seconds else ""
             note(f"  {progress.step}: {progress.done}/{progress.total} {progress.remark}".rstrip() + left)
 
     def _time_left(self) -> str:

@@ -99,7 +99,7 @@ class JourneyView:
         yield from self._stages(options.max_width, marks)
         if self._step is not None:
             yield from self._bar(self._step, options.max_width)
-        if any(line.state == "now" for line in self._lines.values()):
+        if any(line.state == "now" for line in self._lines.values()) or (not self._lines and self._left.seconds):
             yield Text(f"about {in_words(self._left.seconds)} left", style="bold")
 
     def _stages(self, width: int, marks: dict[str, str]) -> Iterator[Table]:

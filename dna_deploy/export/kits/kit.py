@@ -98,6 +98,7 @@ def choose_networks(
         if len(drawn) == most:
             break
         drawn.setdefault(space.sample(rng))
+    validation = min(validation, max(0, len(drawn) - calibration))  # of a small space, some have to be left to fit on
     unseen, pool = tuple(drawn)[:validation], tuple(drawn)[validation:]
     pool += tuple(one for one in _from_smallest_to_largest(space, rng, 20 * calibration) if one not in unseen)
     fitted = _evenly_over_cost(space, tuple(dict.fromkeys(pool)), calibration)

@@ -20,14 +20,16 @@ from dna_deploy.spaces.space import SearchSpace
 
 _CHOICE = "from the smallest to the largest"
 """How networks are chosen: kits that were made otherwise do not serve again."""
+_OF_FEW = "few, some left to fit on"
 
 
 def cached_kit(
     space: SearchSpace, plan: KitPlan | None = None, on_progress: OnProgress = silent, *, folder: Path | None = None
 ) -> ProbeKit:
     """The kit of a space, from the cache where it is there and whole."""
-    plan = plan or KitPlan()
-    settings = (_CHOICE, identity_of(space), *astuple(plan))
+    plan, size = plan or KitPlan(), space.size()
+    choice = _OF_FEW if size and size < plan.calibration_networks + plan.validation_networks else _CHOICE
+    settings = (choice, identity_of(space), *astuple(plan))
     versions = (__version__, KitManifest.SCHEMA_VERSION, torch.__version__, onnx.__version__)
     name = digest_of(repr((settings, versions)).encode()).partition(":")[2][:24]
     path = (folder or cache_folder("kits")) / f"{space.name}-{name}.kit"

@@ -35,6 +35,9 @@ MODULES = {
     "rep_conv": "dna_deploy.nets.layers.reparameterised:RepConvLayer",
     "rep_mixer": "dna_deploy.nets.layers.reparameterised:RepMixerLayer",
     "pooled_head": "dna_deploy.nets.layers.mobile:pooled_head",
+    "dense_cell": "dna_deploy.nets.layers.preactivated:DenseCellLayer",
+    "preactivated": "dna_deploy.nets.layers.preactivated:PreactivatedLayer",
+    "norm_head": "dna_deploy.nets.layers.preactivated:NormHeadLayer",
 }
 """Kind of operation -> what builds its module from a `PlacedLayer`. Others: entry points ``dna_deploy.modules``."""
 

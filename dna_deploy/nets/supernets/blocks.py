@@ -21,35 +21,42 @@ from dna_deploy.spaces.shapes import FeatureMap, Shape
 
 
 class SupernetTrunk(nn.Module):
-    """``layers[depth][operation]``: a path runs one operation a layer, as far as it goes."""
+    """``layers[depth][operation]``: a path runs one operation a layer, as far as it goes. ``ends[cell][operation]`` are last
+    layers, of cells that part there.
+    """
 
-    def __init__(self, cell: PlacedCell) -> None:
+    def __init__(self, cell: PlacedCell, ends: PlacedCell = ()) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(nn.ModuleList(map(build_layer, layers)) for layers in cell)
+        self.layers = nn.ModuleList(nn.ModuleList(map(build_layer, layers)) for layers in (cell[:-1] if ends else cell))
+        self.ends = nn.ModuleList(nn.ModuleList(map(build_layer, layers)) for layers in ends)
+
+    def run(self, path: CellPath, stop: int) -> list[nn.Module]:
+        """The layers of a path as far as one of the trunk's stops."""
+        last = [self.ends[stop - len(self.layers) - 1]] if stop > len(self.layers) else []
+        return [layer[choice] for layer, choice in zip([*self.layers[:stop], *last], path, strict=False)]
 
     def forward(self, x: torch.Tensor, path: CellPath) -> list[torch.Tensor]:
-        """The features after every layer of a path."""
+        """The features after every layer of a path, and after every end."""
         outputs = []
         for operations, choice in zip(self.layers, path, strict=False):  # a path may stop early
             x = operations[choice](x)  # type: ignore[index]
             outputs.append(x)
-        return outputs
+        return outputs + [end[path[-1]](x) for end in self.ends]  # type: ignore[index]
 
-    def walk(self, x: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
+    def walk(self, x: torch.Tensor, depth: int = 0) -> Iterator[tuple[int, torch.Tensor]]:
         """(depth, features) after every path of every length; those of one depth in the order of `Cell.candidates`.
 
         Paths form a tree; a prefix that several share is run once (DNA, section 3.4), and no more than one feature map a
-        layer is alive at a time.
+        layer is alive at a time. An end counts as one layer deeper than the one before it.
         """
-        yield from _descend(tuple(self.layers), x, 0)  # type: ignore[arg-type]
-
-
-def _descend(layers: Sequence[nn.ModuleList], x: torch.Tensor, depth: int) -> Iterator[tuple[int, torch.Tensor]]:
-    if depth:
-        yield depth, x
-    if depth < len(layers):
-        for operation in layers[depth]:
-            yield from _descend(layers, operation(x), depth + 1)
+        if depth:
+            yield depth, x
+        if depth < len(self.layers):
+            for operation in self.layers[depth]:  # type: ignore[attr-defined]
+                yield from self.walk(operation(x), depth + 1)
+        else:
+            for number, end in enumerate(self.ends, depth + 1):
+                yield from ((number, operation(x)) for operation in end)  # type: ignore[attr-defined]
 
 
 class SupernetBlock(nn.Module):
@@ -74,14 +81,16 @@ class SupernetBlock(nn.Module):
             self.entry = nn.ModuleDict({width: _entry(teacher[index - 1], shape) for width, shape in widths.items()})
         else:
             self.entry = _entry(teacher[index - 1], inner[0])
+        self.widths = [cell.width for cell in space.blocks[index].cells]
         self.trunks = nn.ModuleList()
         self.exits = nn.ModuleDict()
         for trunk, input in zip(self.plan, inner, strict=True):
             out_channels = trunk.cell.width if edges == "adaptors" else after.channels
-            self.trunks.append(SupernetTrunk(space.index.place_trunk(index, trunk, input, out_channels)))
-            if str(trunk.cell.width) not in self.exits:
-                adaptor = _exit(trunk.cell.width, after) if edges == "adaptors" else nn.Identity()
-                self.exits[str(trunk.cell.width)] = adaptor
+            placed = space.index.place_trunk(index, trunk, input, out_channels)
+            self.trunks.append(SupernetTrunk(placed, space.index.place_ends(index, trunk, input)))
+            for width in dict.fromkeys(self.widths[cell] for _, cell in trunk.stops):
+                if str(width) not in self.exits:
+                    self.exits[str(width)] = _exit(width, after) if edges == "adaptors" else nn.Identity()
 
     def enter(self, x: torch.Tensor) -> Callable[[int], torch.Tensor]:
         """For the number of a trunk, what it receives of features before the block."""
@@ -91,14 +100,23 @@ class SupernetBlock(nn.Module):
         entered: torch.Tensor = self.entry(x)
         return lambda number: entered
 
-    def trunk_of(self, cell: int) -> int:
-        """The number of the trunk that serves a cell."""
-        return next(number for number, trunk in enumerate(self.plan) if any(cell == stop for _, stop in trunk.stops))
+    def stop_of(self, cell: int) -> tuple[int, int]:
+        """The number of the trunk that serves a cell, and how deep in it the cell ends."""
+        stops = ((number, stop) for number, trunk in enumerate(self.plan) for stop in trunk.stops)
+        return next((number, depth) for number, (depth, served) in stops if served == cell)
+
+    def layers_of(self, cell: int, path: CellPath) -> list[nn.Module]:
+        """The layers of a candidate, between entry and exit."""
+        number, depth = self.stop_of(cell)
+        layers: list[nn.Module] = self.trunks[number].run(path, depth)  # type: ignore[operator]
+        return layers
 
     def forward(self, x: torch.Tensor, cell: int, path: CellPath) -> torch.Tensor:
         """One candidate's imitation of the teacher's features, from those before the block (or from images)."""
-        number = self.trunk_of(cell)
-        y: torch.Tensor = self.exits[str(self.plan[number].cell.width)](self.trunks[number](self.enter(x)(number), path)[-1])
+        x = self.enter(x)(self.stop_of(cell)[0])
+        for layer in self.layers_of(cell, path):
+            x = layer(x)
+        y: torch.Tensor = self.exits[str(self.widths[cell])](x)
         return y
 
     def forward_paths(self, x: torch.Tensor, paths: Sequence[CellPath]) -> list[torch.Tensor]:
@@ -106,17 +124,17 @@ class SupernetBlock(nn.Module):
         entered, outputs = self.enter(x), []
         for number, (plan, trunk, path) in enumerate(zip(self.plan, self.trunks, paths, strict=True)):
             features = trunk(entered(number), path)
-            outputs += [self.exits[str(plan.cell.width)](features[depth - 1]) for depth, _ in plan.stops]
+            outputs += [self.exits[str(self.widths[cell])](features[depth - 1]) for depth, cell in plan.stops]
         return outputs
 
     def walk(self, x: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
         """(number of the cell, imitation) for every candidate; those of one cell in the order of `Cell.candidates`."""
         entered = self.enter(x)
         for number, (plan, trunk) in enumerate(zip(self.plan, self.trunks, strict=True)):
-            stops, leave = dict(plan.stops), self.exits[str(plan.cell.width)]
+            stops = dict(plan.stops)
             for depth, features in trunk.walk(entered(number)):  # type: ignore[operator]
                 if depth in stops:
-                    yield stops[depth], leave(features)
+                    yield stops[depth], self.exits[str(self.widths[stops[depth]])](features)
 
 
 def _entry(before: Shape, input: Shape) -> nn.Module:

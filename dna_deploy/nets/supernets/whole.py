@@ -40,16 +40,19 @@ class OneShotSupernet(nn.Module):
         layers, channels = [*self.stem], self.space.index.entry.channels
         for index, (cell, path) in enumerate(self.space.index.paths(architecture)):
             plans = enumerate(self.plans[index])
-            trunk, width = next((number, plan.cell.width) for number, plan in plans if cell in dict(plan.stops).values())
-            for depth, operation in enumerate(path):
-                layers.append(self.choices[_key(index, trunk, depth, channels)][operation])  # type: ignore[index]
+            trunk, stop = next((number, stop) for number, plan in plans for stop, served in plan.stops if served == cell)
+            for depth, (operation, width) in enumerate(
+                zip(path, self.space.blocks[index].choice(cell, path).widths, strict=True)
+            ):
+                place = stop - 1 if depth == len(path) - 1 else depth
+                layers.append(self.choices[_key(index, trunk, place, channels)][operation])  # type: ignore[index]
                 channels = width
         return nn.Sequential(*layers, *self.heads[str(channels)])  # type: ignore[misc]
 
     def _add(self, index: int, number: int, trunk: Trunk) -> None:
-        spaces = self.space.index
-        inputs = (input for input in spaces.inputs[index] if spaces.may_follow(index, trunk.cell.width, input))
-        placed = [spaces.place_trunk(index, trunk, input) for input in inputs]
+        chain = self.space.index
+        inputs = (input for input in chain.inputs[index] if chain.may_follow(index, trunk.cell.width, input))
+        placed = [(*chain.place_trunk(index, trunk, x), *chain.place_ends(index, trunk, x)[1:]) for x in inputs]
         for depth, behind in enumerate(zip(*placed, strict=True)):
             for layers in behind:
                 key = _key(index, number, depth, layers[0].input.channels)

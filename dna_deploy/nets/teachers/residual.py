@@ -35,11 +35,12 @@ class ResidualConfig(Part):
         Widths are multiples of 16, which processors like.
         """
         entry = feature_map(space.index.entry)
+        widths = tuple(max(16, 16 * round(shapes[-1].channels * width_factor / 16)) for shapes in space.index.outputs)
         return cls(
             in_channels=space.input.channels,
-            stem_width=entry.channels,
+            stem_width=entry.channels if space.stem else widths[0],
             stem_stride=-(-space.input.height // entry.height),
-            widths=tuple(max(16, 16 * round(shapes[-1].channels * width_factor / 16)) for shapes in space.index.outputs),
+            widths=widths,
             strides=space.index.strides,
             depth=depth,
             classes=space.out_channels,

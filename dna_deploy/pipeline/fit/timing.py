@@ -56,10 +56,15 @@ class Stopwatch:
             self._tell(Progress("exporting units", number + 1, len(wanted)))
             if not files[names[name]].exists():
                 _export(module, shape, files[names[name]], self.target.batch, name)
-        timed = self._timed(files)
+        timed = self.time_files(files)
         return {name: timed[structure] for name, structure in names.items()}
 
-    def _timed(self, files: Mapping[str, Path]) -> dict[str, Timed]:
+    def time_files(self, files: Mapping[str, Path]) -> dict[str, Timed]:
+        """The same of model files; they are read again only where others are asked for.
+
+        Raises:
+            TableError: a file cannot be run; the message names it.
+        """
         identity = f"{self.target.model_dump_json()} {self.plan.model_dump_json()} {sorted(files)}"
         path = self.folder / f"times-{digest_of(identity.encode())[7:19]}.json"
         if path.exists():

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 RATERS = {
+    "angle": "dna_deploy.rating.raters.angle.rater:Angle",
     "dna": "dna_deploy.rating.raters.dna.rater:Dna",
     "dna++": "dna_deploy.rating.raters.dna_pp.rater:DnaPlusPlus",
     "boss": "dna_deploy.rating.raters.boss.rater:Boss",
     "cream-top1": "dna_deploy.rating.raters.cream.rater:CreamTop1",
+    "genas": "dna_deploy.rating.raters.genas.rater:Genas",
     "one-shot": "dna_deploy.rating.raters.one_shot.rater:OneShot",
 }
 """Name -> class, called with a `RatingWork`; see `dna_deploy.rating.rater`."""
 
 CONFIGS = {
+    "angle": "dna_deploy.rating.raters.angle.config:AngleConfig",
     "boss": "dna_deploy.rating.raters.boss.config:BossConfig",
     "cream-top1": "dna_deploy.rating.raters.cream.config:CreamConfig",
     "dna": "dna_deploy.rating.raters.dna.config:RatingConfig",
     "dna++": "dna_deploy.rating.raters.dna_pp.config:PopulationConfig",
+    "genas": "dna_deploy.rating.raters.genas.config:FlatnessConfig",
     "one-shot": "dna_deploy.rating.raters.one_shot.config:OneShotConfig",
 }
 """Name -> config of our own raters, which says in ``needs`` what they need. Those of third parties are asked themselves."""

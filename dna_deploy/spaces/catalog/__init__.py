@@ -13,6 +13,7 @@ SPACES = {
     "vit": "dna_deploy.spaces.catalog.vit:VIT",
     "windowed": "dna_deploy.spaces.catalog.windowed:WINDOWED",
     "fashion": "dna_deploy.spaces.catalog.fashion:FASHION",
+    "nats-size": "dna_deploy.spaces.catalog.nats_size:NATS_SIZE",
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -17,7 +17,7 @@ from dna_deploy.spaces.architecture import Architecture
 
 @dataclass
 class OneShot:
-    """Rates by the accuracy that networks have with shared weights."""
+    """Rates by the accuracy that networks have with shared weights, or by another measure of them."""
 
     work: OneShotWork
     config: ClassVar[type[Part]] = OneShotConfig
@@ -25,6 +25,8 @@ class OneShot:
     folder_name: ClassVar[str] = "one-shot"
     objective: MakeObjective = field(default=along_labels, repr=False)
     """What the supernet is taught; other methods bring their own."""
+    measure: Callable[[OpenSupernet, Architecture], Score] = field(default=OpenSupernet.rate, repr=False)
+    """By what a network is rated."""
     _opened: OpenSupernet | None = field(default=None, init=False, repr=False)
 
     def train(self, on_progress: OnProgress = silent) -> None:
@@ -36,7 +38,7 @@ class OneShot:
         self._opened = self._opened or OpenSupernet.open(self.work, on_progress, self.objective)
         scores = []
         for number, network in enumerate(networks, 1):
-            scores.append(self._opened.rate(network))
+            scores.append(self.measure(self._opened, network))
             notice = self._opened.portions.news()
-            on_progress(Progress("one-shot networks", number, len(networks), f"accuracy {scores[-1]}", notice))
+            on_progress(Progress("one-shot networks", number, len(networks), f"{scores[-1].kind.name} {scores[-1]}", notice))
         return tuple(scores)

@@ -62,8 +62,18 @@ class OpenSupernet:
         losses = F.cross_entropy(scores, labels, reduction="none").double()
         return _mean(right, ACCURACY, _mean(losses, CROSS_ENTROPY))
 
+    @torch.no_grad()
+    def loss(self, path: nn.Sequential) -> float:
+        """The cross entropy (nats) of a path as it stands, with the batch statistics that it has, on the rating slice."""
+        with self.work.compute.limited_threads():
+            scores = self.portions.run(partial(self._answers, path))
+        return float(F.cross_entropy(scores.double(), _labels(self.work.data.rating).to(scores.device)))
+
     def _scores(self, path: nn.Sequential, portions: int) -> torch.Tensor:
         estimate_statistics(path, self._batches("calibration", portions))
+        return self._answers(path, portions)
+
+    def _answers(self, path: nn.Sequential, portions: int) -> torch.Tensor:
         return torch.cat([path(images) for images in self._batches("rating", portions)])
 
     def _batches(self, part: str, portions: int) -> Iterator[torch.Tensor]:

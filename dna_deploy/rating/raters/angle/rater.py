@@ -1,0 +1,67 @@
+"""The angle of ABS (ECCV 2020, arXiv 2004.13431): how far training has turned all weights of a network, taken as one vector.
+
+It looks at no image. On spaces whose candidates differ in size it mostly orders by size: see its page before it is trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from dna_deploy.nets.supernets.whole import OneShotSupernet
+from dna_deploy.progress import OnProgress, silent
+from dna_deploy.rating.raters.angle.config import AngleConfig
+from dna_deploy.rating.raters.one_shot.rater import OneShot
+from dna_deploy.rating.raters.one_shot.rating import OpenSupernet
+from dna_deploy.rating.raters.one_shot.training import build_one_shot
+from dna_deploy.rating.work import RatingWork
+from dna_deploy.records.files import Part
+from dna_deploy.records.score import Score, ScoreKind
+from dna_deploy.spaces.architecture import Architecture
+
+ANGLE = ScoreKind(name="angle", decimals=4)
+"""In radians."""
+
+
+class Angle:
+    """Rates by the angle between a network's weights and those that the seed gave it before any training."""
+
+    config: ClassVar[type[Part]] = AngleConfig
+    needs: ClassVar = AngleConfig.needs
+    folder_name: ClassVar[str] = "angle"
+
+    def __init__(self, work: RatingWork[Any, None]) -> None:
+        self.work, self._supernet = work, OneShot(work, measure=self._angle)
+
+    def train(self, on_progress: OnProgress = silent) -> None:
+        self._supernet.train(on_progress)
+
+    def score(self, networks: Sequence[Architecture], on_progress: OnProgress = silent) -> tuple[Score, ...]:
+        return self._supernet.score(networks, on_progress)
+
+    @cached_property
+    def _untrained(self) -> OneShotSupernet:
+        """The true beginning, drawn again from the seed."""
+        return build_one_shot(self.work).to(self.work.compute.device)
+
+    def _angle(self, supernet: OpenSupernet, network: Architecture) -> Score:
+        return Score(value=angle_between(self._untrained.path(network), supernet.supernet.path(network)), kind=ANGLE)
+
+
+@torch.no_grad()
+def angle_between(first: nn.Module, second: nn.Module) -> float:
+    """The angle in radians between all weights of two networks of one shape: convolutions and linear maps, no batch norms."""
+    pairs = list(zip(_weights(first), _weights(second), strict=True))
+    product, left, right = (
+        sum(float((one.double() * other.double()).sum()) for one, other in vectors)
+        for vectors in (pairs, [(one, one) for one, _ in pairs], [(other, other) for _, other in pairs])
+    )
+    return float(torch.tensor(product / (left * right) ** 0.5, dtype=torch.float64).clamp(-1, 1).arccos())
+
+
+def _weights(network: nn.Module) -> list[torch.Tensor]:
+    return [module.weight for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)]

@@ -1,0 +1,68 @@
+"""The whole journey of a space of which nothing is chosen but widths, inside blocks and behind them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dna_deploy.pipeline.journey import Journey
+from dna_deploy.pipeline.runner import run_stages
+from dna_deploy.pipeline.settings_file import settings_of
+from dna_deploy.progress import silent
+from dna_deploy.records.latency_table import LatencyTable
+from dna_deploy.records.model_card import MeasuredLatency, ModelCard, Parity
+from dna_deploy.records.search_outcome import SearchOutcome
+from dna_deploy.spaces.block import Block
+from dna_deploy.spaces.catalog import SPACES
+from dna_deploy.spaces.catalog.nats_size import NATS_SIZE
+from dna_deploy.spaces.shapes import FeatureMap
+
+pytestmark = pytest.mark.slow
+
+
+def _narrow(block: Block) -> Block:
+    """Widths of 8 and 16 alone."""
+    cells = (cell for cell in block.cells if max(*cell.inner, cell.width, 0) <= 16)
+    return replace(block, cells=tuple(cells))
+
+
+NARROW = replace(NATS_SIZE, name="narrow", input=FeatureMap(3, 16, 16), blocks=tuple(map(_narrow, NATS_SIZE.blocks)))
+SETTINGS = settings_of(
+    {
+        "space": "narrow",
+        "latency": "50%",
+        "keep_promise": False,
+        "shortlist": 4,
+        "profile": {"rounds": 16, "validation_networks": 2, "accept_noise": True},
+        "data": {"dataset": "pictures", "rating_images": 24, "validation_images": 12},
+        "teacher": {"name": "residual", "recipe": {"epochs": 1}},
+        "rate": {"epochs": 1},
+        "train": {"epochs": 1},
+    }
+)
+
+
+def test_widths_are_profiled_rated_searched_trained_exported_and_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SPACES, "narrow", f"{__name__}:NARROW")
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for name, colour in (("red", (200, 40, 40)), ("green", (40, 200, 40))):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(60):
+            pixels = np.clip(rng.normal(colour, 60, (16, 16, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{number}.png")
+    journey = Journey(SETTINGS, tmp_path / "run", tmp_path / "profiles")
+    run_stages(journey.stages(), journey.folder, silent)
+    assert len(LatencyTable.read(journey.profile.table_file).rows) == 2 + 2 + 4 + 4 + 4 + 4 + 2
+    found, card = SearchOutcome.read(journey.outcome_file), ModelCard.read(journey.model_file.with_suffix(".card.json"))
+    assert found.best.architecture == card.architecture
+    assert NARROW.size() == 32
+    assert str(NARROW.parse(card.architecture)) == card.architecture
+    assert isinstance(card.parity, Parity)
+    assert isinstance(card.measured, MeasuredLatency)
