@@ -120,6 +120,9 @@ def the_call(first: Calls, second: Calls) -> Call | str:
     if not isinstance(first.output, torch.Tensor):
         return f"it returns a {type(first.output).__name__}"
     (place,) = places
+    images = dict(pairs)[place][0].shape[0]
+    if any(isinstance(value, torch.Tensor) and value.shape[:1] == (images,) for other, (value, _) in pairs if other != place):
+        return "it receives another tensor of every image, such as a class token"
     args = tuple(None if number == place else value for number, value in enumerate(first.args))
     return Call(args, {name: None if name == place else value for name, value in first.kwargs.items()}, place)
 

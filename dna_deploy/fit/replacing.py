@@ -27,10 +27,16 @@ class Bound(nn.Module):
 
 
 class Replacement(nn.Module):
-    """Stands in a network where a unit stood: passes on the tensor, and not the constants that only the unit wants."""
+    """Stands in a network where a unit stood: passes on the tensor, and not the constants that only the unit wants.
 
-    def __init__(self, module: nn.Module, call: Call) -> None:
+    It has the plain settings of the unit as well, such as a stride, which some networks read.
+    """
+
+    def __init__(self, module: nn.Module, call: Call, unit: nn.Module) -> None:
         super().__init__()
+        for name, value in vars(unit).items():
+            if isinstance(value, bool | int | float | str) and name != "training":
+                setattr(self, name, value)
         self.module = module
         self.call = call
 
@@ -75,7 +81,7 @@ class UnitNetwork:
         for path, module in modules.items():
             unit, call = self._units[path]
             if unit.span is None:
-                network.set_submodule(path, Replacement(module, call))
+                network.set_submodule(path, Replacement(module, call, self.network.get_submodule(path)))
                 continue
             parent, first, end = unit.span
             row = network.get_submodule(parent)
