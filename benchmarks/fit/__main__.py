@@ -22,13 +22,12 @@ from dna_deploy.data.config import DataConfig
 from dna_deploy.data.image_set import IMAGENET_NORMALISATION
 from dna_deploy.data.splits import ImageData, Split, load_data
 from dna_deploy.errors import InfeasibleError
-from dna_deploy.fit.judging import Judge
 from dna_deploy.fit.units import find_units
 from dna_deploy.pipeline.fit.baselines import BASELINES, AtSize
 from dna_deploy.pipeline.fit.choose import choose, measure
 from dna_deploy.pipeline.fit.prepare import Counts, Prepared, prepare
 from dna_deploy.pipeline.fit.recovery import recovered, settled, standing
-from dna_deploy.pipeline.fit.space import Choice, OwnSpace
+from dna_deploy.pipeline.fit.space import Choice
 from dna_deploy.pipeline.fit.timing import Stopwatch
 from dna_deploy.progress import Progress
 from dna_deploy.spaces.shapes import FeatureMap
@@ -37,7 +36,7 @@ from dna_deploy.training.accuracy import right_answers
 from dna_deploy.training.recipe import Recipe
 
 INPUT = FeatureMap(3, 32, 32)
-Make = Callable[[OwnSpace, Judge, float, int], Choice]
+Make = Callable[[Prepared, float, int], Choice]
 
 
 @dataclass
@@ -100,7 +99,7 @@ def networks(bench: Bench, weights: Path) -> Iterator[tuple[str, float, int, Cal
             for name, make in BASELINES.items():
 
                 def baseline(make: Make = make, budget_s: float = budget_s, seed: int = seed) -> nn.Module:
-                    choice = make(space, prepared.judge, budget_s, seed)
+                    choice = make(prepared, budget_s, seed)
                     return settled(space.assembled(choice), prepared.fitting)
 
                 yield name, share, seed, baseline

@@ -7,7 +7,7 @@ with standard errors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -91,11 +91,11 @@ class Judge:
         """Each candidate in the place of a unit of the original."""
         inputs, original = self.inputs(path), self.network.module(path)
         expected = [original(x.clone()) for x in inputs]
-        spread = _spread(expected)
+        spread = spread_of(expected)
         is_cut = self._follows(path, expected)
         for candidate in candidates:
             outputs = [candidate.module(x.clone()) for x in inputs]
-            errors = [_error(output, target, spread) for output, target in zip(outputs, expected, strict=True)]
+            errors = [relative_error(output, target, spread) for output, target in zip(outputs, expected, strict=True)]
             if is_cut:
                 answers = [self._answers_behind(path, output) for output in outputs]
             else:
@@ -111,10 +111,6 @@ class Judge:
         """For every image whether the class is the original's, ``(images,)``."""
         pairs = zip(self.answers, answers, strict=True)
         return torch.cat([own.argmax(1) == other.argmax(1) for own, other in pairs])
-
-    def divergence_of(self, modules: Mapping[str, nn.Module]) -> Mean:
-        """Of the original with some units replaced at once."""
-        return self.divergence(self.answers_of(self.network.replaced(modules)))
 
     def _follows(self, path: str, outputs: Sequence[torch.Tensor]) -> bool:
         """Whether answers follow from a unit's output alone, so that what is before it need not run."""
@@ -140,12 +136,13 @@ def divergence(answers: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
     return (others - answers).square().flatten(1).mean(1) / answers.var().clamp_min(1e-12)
 
 
-def _spread(outputs: Sequence[torch.Tensor]) -> torch.Tensor:
+def spread_of(outputs: Sequence[torch.Tensor]) -> torch.Tensor:
     """The variance of each channel, shaped to divide by."""
     joined = torch.cat(list(outputs))
     dims = (0, 2, 3) if joined.ndim == 4 else tuple(range(joined.ndim - 1))
     return joined.var(dims, keepdim=True).clamp_min(1e-12)
 
 
-def _error(output: torch.Tensor, target: torch.Tensor, spread: torch.Tensor) -> torch.Tensor:
+def relative_error(output: torch.Tensor, target: torch.Tensor, spread: torch.Tensor) -> torch.Tensor:
+    """Squared, an image, ``(images,)``."""
     return ((output - target).square() / spread).flatten(1).mean(1)

@@ -68,6 +68,24 @@ def masked_output(unit: nn.Module, group: ChannelGroup, atoms: torch.Tensor, x: 
 
 
 @torch.no_grad()
+def permuted(unit: nn.Module, group: ChannelGroup, order: torch.Tensor) -> nn.Module:
+    """A copy of a unit with the atoms of a group in another order; if the group is right, it computes the same."""
+    copied = copy.deepcopy(unit)
+    for side, names, dim in (
+        (group.carried, ("weight", "bias", "running_mean", "running_var"), 0),
+        (group.rows, ("weight", "bias"), 0),
+        (group.columns, ("weight",), 1),
+    ):
+        for name, indices in side.items():
+            layer = copied.get_submodule(name)
+            sizes = [tensor.shape[dim] for tensor in (getattr(layer, kind, None) for kind in names) if tensor is not None]
+            moved = torch.arange(sizes[0])
+            moved[indices.flatten()] = indices[order].flatten()
+            _take(layer, names, moved, dim)
+    return copied
+
+
+@torch.no_grad()
 def importance(unit: nn.Module, group: ChannelGroup, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
     """What each atom adds to what reads it, ``(atoms,)``: mean square of its activations times the squares of their weights."""
     total = torch.zeros(group.atoms, dtype=torch.float64)

@@ -80,9 +80,10 @@ def best_replacements(
     solution = solve_trellis(Trellis(problem, criteria, depth=top), top)
     if not len(solution.choices):
         fastest = rest_s + sum(min(_latency(depth, stage) for depth in _depths(stage)) for stage in stages)
+        spent = f"{Duration(rest_s)} are spent outside of units; f" if rest_s > 0 else "f"
         raise InfeasibleError(
-            f"nothing made of these units takes {Duration(budget_s)}: the fastest takes {Duration(fastest)}",
-            f"{Duration(rest_s)} are spent outside of units that may change",
+            f"nothing made of these units takes {Duration(budget_s)}: the fastest takes {Duration(max(0.0, fastest))}",
+            f"{spent}reeze fewer of them, or ask for more time",
         )
     lists = [unit for stage in choices for unit in stage]
     return tuple(_replacement(chosen, lists) for chosen in solution.choices.tolist())

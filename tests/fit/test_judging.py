@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -14,10 +15,16 @@ from dna_deploy.fit.candidates import Candidate
 from dna_deploy.fit.depth import rate_depths
 from dna_deploy.fit.judging import Judge, Mean
 from dna_deploy.fit.units import find_units
+from dna_deploy.nets.batch_norm import estimate_statistics
 from dna_deploy.spaces.shapes import FeatureMap
 from tests.fit.made import TinyResNet
 
 INPUT = FeatureMap(3, 16, 16)
+
+
+def _settled(images: list[torch.Tensor], network: nn.Module) -> nn.Module:
+    estimate_statistics(network, images)
+    return network
 
 
 @pytest.fixture
@@ -57,13 +64,14 @@ def test_depths_of_a_stage_are_nested_and_rated_together(judge: Judge) -> None:
     skips = {
         unit.path: next(iter(judge.rate(unit.path, [Candidate("skip", nn.Identity())]))) for unit in units if "skip" in unit.may
     }
-    depths = rate_depths(judge, units, skips)
+    settle = partial(_settled, list(judge.batches))
+    depths = rate_depths(judge, units, skips, settle)
     assert len(depths) == len(skips) > 2
     for shallow, deep in pairwise(depths):
         assert deep.stage != shallow.stage or deep.skipped[:-1] == shallow.skipped
     both = next(depth for depth in depths if len(depth.skipped) == 2)
-    alone = judge.divergence_of({path: nn.Identity() for path in both.skipped})
-    assert both.divergence == alone
+    network = settle(judge.network.replaced({path: nn.Identity() for path in both.skipped}))
+    assert both.divergence == judge.divergence(judge.answers_of(network))
 
 
 def test_agreement_counts_equal_classes(judge: Judge) -> None:

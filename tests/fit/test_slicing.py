@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -15,7 +16,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from dna_deploy.errors import UsageError
 from dna_deploy.fit.channels import channel_groups
-from dna_deploy.fit.slicing import importance, is_close, masked_output, sliced
+from dna_deploy.fit.slicing import importance, is_close, masked_output, permuted, sliced
 
 
 def _inverted() -> nn.Module:
@@ -62,6 +63,16 @@ def test_a_sliced_unit_computes_what_the_masked_one_does_with_fewer_weights(name
         torch.testing.assert_close(narrow(x), masked_output(unit, group, atoms, x), rtol=1e-4, atol=1e-5)
         assert sum(p.numel() for p in narrow.parameters()) < sum(p.numel() for p in unit.parameters())
         assert not is_close(narrow(x), unit(x), 1e-2)
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_channels_of_a_group_may_change_places_and_those_of_half_a_group_may_not(name: str) -> None:
+    unit, x = _unit(name)
+    for group in channel_groups(unit, x):
+        order = torch.arange(group.atoms).roll(1)
+        torch.testing.assert_close(permuted(unit, group, order)(x), unit(x), rtol=1e-4, atol=1e-4)
+        half = replace(group, columns={})
+        assert not is_close(permuted(unit, half, order)(x), unit(x), 1e-3)
 
 
 def test_permuted_hidden_channels_change_no_answer_and_their_order_of_importance_follows() -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from dna_deploy.cli.console import note, print_json, print_result
+from dna_deploy.cli.options.fitting import Fitting
 from dna_deploy.cli.options.general import Json, Profiles
 from dna_deploy.cli.options.model import ModelOptions
 from dna_deploy.cli.views.fit import fitted_view
@@ -20,9 +21,7 @@ def fit(
     model: ModelOptions,
     images: Annotated[str, typer.Option(help="A folder of images by class, shards, or a data set by name.")],
     latency: Annotated[str, typer.Option(help="The budget: a share of what the model takes, such as 60%, or a time.")],
-    labels: Annotated[bool, typer.Option(help="Whether classes of the images are the model's: learnt and judged by.")] = False,
-    epochs: Annotated[int, typer.Option(help="Of fine-tuning, on the model's answers and labels; 0: none.", min=0)] = 0,
-    rated_images: Annotated[int, typer.Option(help="To fit units to, and as many others to rate them by.", min=8)] = 512,
+    fitting: Fitting,
     target: Annotated[str, typer.Option("--target", "-t", help="How to run it; see: dna-deploy targets.")] = DEFAULT_TARGET,
     profiles: Profiles = Path("profiles"),
     out: Annotated[Path, typer.Option("--out", "-o", help="A folder; the same command resumes in it.")] = Path("fitted"),
@@ -36,14 +35,10 @@ def fit(
     """
     from dna_deploy.data.config import DataConfig
     from dna_deploy.data.splits import load_data
-    from dna_deploy.pipeline.fit.fit import FitPlan, fit_model
-    from dna_deploy.pipeline.fit.prepare import Counts
+    from dna_deploy.pipeline.fit.fit import fit_model
     from dna_deploy.targets.target_file import find_target
-    from dna_deploy.training.recipe import Recipe
 
-    recipe = Recipe(epochs=epochs, learning_rate=1e-3, teacher_weight=0.5 if labels else 1.0) if epochs else None
-    plan = FitPlan(latency, model.frozen, labels, recipe, Counts(rated_images, rated_images))
-    plan.budget_s(1.0)
+    plan = fitting.plan(latency, model.frozen)
     own = model.open()
     with journey_view() as view:
         data = load_data(DataConfig(dataset=images), own.input, on_progress=view)

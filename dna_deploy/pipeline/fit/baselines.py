@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,10 @@ from torch import nn
 
 from dna_deploy.errors import InfeasibleError
 from dna_deploy.fit.candidates import KEEP, SKIP
+from dna_deploy.fit.depth import rate_skipped
 from dna_deploy.fit.judging import Judge
+from dna_deploy.pipeline.fit.prepare import Prepared
+from dna_deploy.pipeline.fit.recovery import settled
 from dna_deploy.pipeline.fit.space import Choice, OwnSpace
 
 _TRIED = 3
@@ -45,7 +49,7 @@ def uniform_width(space: OwnSpace, budget_s: float, skipped: frozenset[str] = fr
     return choice
 
 
-def greedy_drop(space: OwnSpace, judge: Judge, budget_s: float) -> Choice:
+def greedy_drop(space: OwnSpace, judge: Judge, fitting: list[torch.Tensor], budget_s: float) -> Choice:
     """Whole units left out, each time the one whose loss hurts the answers least, judged jointly.
 
     Raises:
@@ -57,7 +61,7 @@ def greedy_drop(space: OwnSpace, judge: Judge, budget_s: float) -> Choice:
     while space.predicted_s(choice) > budget_s:
         left = sorted((path for path in alone if choice[path] != SKIP), key=lambda path: alone[path])[:_TRIED]
         dropped = [path for path in choice if choice[path] == SKIP]
-        hurt = {path: judge.divergence_of(dict.fromkeys((*dropped, path), nn.Identity())).value for path in left}
+        hurt = {path: rate_skipped(judge, (*dropped, path), partial(settled, batches=fitting)).value for path in left}
         choice[min(hurt, key=lambda path: hurt[path])] = SKIP
     return choice
 
@@ -94,10 +98,10 @@ def _check(space: OwnSpace, choice: Mapping[str, str], budget_s: float, what: st
         )
 
 
-BASELINES: Mapping[str, Callable[[OwnSpace, Judge, float, int], Choice]] = {
-    "uniform width": lambda space, _judge, budget_s, _seed: uniform_width(space, budget_s),
-    "greedy drop": lambda space, judge, budget_s, _seed: greedy_drop(space, judge, budget_s),
-    "all skips, uniform width": lambda space, _judge, budget_s, _seed: hybrid(space, budget_s),
-    "random feasible": lambda space, _judge, budget_s, seed: random_feasible(space, budget_s, seed),
+BASELINES: Mapping[str, Callable[[Prepared, float, int], Choice]] = {
+    "uniform width": lambda made, budget_s, _seed: uniform_width(made.space, budget_s),
+    "greedy drop": lambda made, budget_s, _seed: greedy_drop(made.space, made.judge, made.fitting, budget_s),
+    "all skips, uniform width": lambda made, budget_s, _seed: hybrid(made.space, budget_s),
+    "random feasible": lambda made, budget_s, seed: random_feasible(made.space, budget_s, seed),
 }
-"""Name -> choice within a budget."""
+"""Name -> choice within a budget, by a seed."""

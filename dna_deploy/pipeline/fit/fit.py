@@ -24,6 +24,7 @@ from dna_deploy.fit.model import OwnModel
 from dna_deploy.fit.units import find_units
 from dna_deploy.pipeline.fit.baselines import BASELINES, AtSize
 from dna_deploy.pipeline.fit.choose import Chosen, choose, measure
+from dna_deploy.pipeline.fit.precision import INT8, int8_standing
 from dna_deploy.pipeline.fit.prepare import Counts, Prepared, prepare
 from dna_deploy.pipeline.fit.recovery import batches_of, recovered, settled, standing
 from dna_deploy.pipeline.fit.timing import Stopwatch
@@ -55,7 +56,7 @@ class FitPlan:
     """Of the fine-tuning; None: none is wanted."""
     counts: Counts = field(default_factory=Counts)
     top: int = 16
-    baselines: tuple[str, ...] = (*BASELINES, "lower resolution")
+    baselines: tuple[str, ...] = (*BASELINES, "lower resolution", INT8)
 
     def budget_s(self, original_s: float) -> float:
         """In seconds.
@@ -111,6 +112,10 @@ class _Work:
     def baseline(self, name: str, budget_s: float) -> FittedBaseline:
         """One of them, or why there is none."""
         try:
+            if name == INT8:
+                labelled = self.data if self.plan.has_labels else None
+                stands = int8_standing(self.prepared, self.test, labelled, self.stopwatch, self.folder)
+                return FittedBaseline(name=name, standing=stands)
             network, shape = (
                 self._at_lower_resolution(budget_s) if name == "lower resolution" else self._replaced(name, budget_s)
             )
@@ -121,7 +126,7 @@ class _Work:
 
     def _replaced(self, name: str, budget_s: float) -> tuple[nn.Module, float]:
         space = self.prepared.space
-        choice = BASELINES[name](space, self.prepared.judge, budget_s, 0)
+        choice = BASELINES[name](self.prepared, budget_s, 0)
         return settled(space.assembled(choice), self.prepared.fitting), 0.0
 
     def _at_lower_resolution(self, budget_s: float) -> tuple[nn.Module, float]:
@@ -158,7 +163,7 @@ def fit_model(
         UsageError: the model, the images or the budget cannot be used.
     """
     data = replace(data, normalisation=Normalisation(own.mean, own.deviation))
-    plan.budget_s(1.0)
+    _check(own, data, target, plan)
     network = find_units(own.network, own.input).network
     units, began = frozen(network.units, plan.freeze), time.monotonic()
     prepared = prepare(network, units, data, target, folder / "work", plan.counts, on_progress=on_progress)
@@ -174,7 +179,7 @@ def fit_model(
     test = Judge(network, batches_of(data.test, data))
     work = _Work(own, data, plan, prepared, test, stopwatch, folder / "work", on_progress)
     stands, tuned = work.stand(chosen.network, chosen.measured_s)
-    parity = _deliver(tuned, own, test, folder)
+    parity = _deliver(tuned, own, test, folder, target.batch)
     baselines = []
     for number, name in enumerate(plan.baselines, 1):
         baselines.append(work.baseline(name, budget_s))
@@ -185,13 +190,28 @@ def fit_model(
     return record
 
 
-def _deliver(network: nn.Module, own: OwnModel, test: Judge, folder: Path) -> float:
+@torch.no_grad()
+def _check(own: OwnModel, data: ImageData, target: Target, plan: FitPlan) -> None:
+    """Raises `UsageError` before any work where model, images, device and budget do not fit together."""
+    plan.budget_s(1.0)
+    if target.precision != "fp32":
+        raise UsageError(f"{target.name!r} runs {target.precision}; units are timed in fp32", "take a target of precision fp32")
+    answers = own.network(torch.zeros(2, *own.input.sizes))
+    if plan.recipe is not None and answers.ndim != 2:
+        raise UsageError(f"the model gives {tuple(answers.shape[1:])} an image, which is not fine-tuned", "leave out --epochs")
+    if plan.has_labels and answers.shape[1:] != (len(data.classes),):
+        raise UsageError(
+            f"the model tells {answers.shape[-1]} classes apart, the images have {len(data.classes)}", "leave out --labels"
+        )
+
+
+def _deliver(network: nn.Module, own: OwnModel, test: Judge, folder: Path, batch: int) -> float:
     """Writes the network as ONNX and as plain code; the largest difference of the ONNX file's scores, a share of the largest.
 
     Raises:
         ParityError: the file does not compute what the network does.
     """
-    model = export_onnx(network.cpu().eval(), (own.input,), 1)
+    model = export_onnx(network.cpu().eval(), (own.input,), batch)
     write_atomically(folder / MODEL_NAME, model.SerializeToString())
     images = torch.cat(list(test.batches[:2])).contiguous().numpy()
     parity = check_parity(network, folder / MODEL_NAME, images, source="test images", judges=("onnxruntime",))

@@ -6,9 +6,11 @@ import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from dna_deploy.fit.candidates import KEEP, SKIP, Candidates
@@ -16,6 +18,7 @@ from dna_deploy.fit.depth import Depth, rate_depths
 from dna_deploy.fit.judging import Judge, Mean, Rated
 from dna_deploy.fit.replacing import UnitNetwork
 from dna_deploy.latency.calibrate import calibrate_sums
+from dna_deploy.pipeline.fit.recovery import settled
 from dna_deploy.pipeline.fit.timing import EMPTY, Stopwatch
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.files import write_atomically
@@ -45,7 +48,7 @@ class OwnSpace:
     calibration: Calibration | None = None
     original_s: float = 0.0
 
-    def rate(self, judge: Judge, folder: Path, on_progress: OnProgress = silent) -> None:
+    def rate(self, judge: Judge, fitting: list[torch.Tensor], folder: Path, on_progress: OnProgress = silent) -> None:
         """Rates every candidate alone, then the depths of stages; what the folder holds of an earlier run is read."""
         for number, (path, candidates) in enumerate(self.candidates.items(), 1):
             file = folder / f"{path.replace(':', '-')}.json"
@@ -59,13 +62,13 @@ class OwnSpace:
                 code: Rated(code, Mean(*values[:2]), Mean(*values[2:])) for code, *values in json.loads(file.read_text())
             }
             on_progress(Progress("rating candidates", number, len(self.candidates)))
-        self._rate_depths(judge, folder / "depths.json", on_progress)
+        self._rate_depths(judge, fitting, folder / "depths.json", on_progress)
 
-    def _rate_depths(self, judge: Judge, file: Path, on_progress: OnProgress) -> None:
+    def _rate_depths(self, judge: Judge, fitting: list[torch.Tensor], file: Path, on_progress: OnProgress) -> None:
         units = [candidates.unit for candidates in self.candidates.values()]
         if not file.exists():
             skips = {path: rated[SKIP] for path, rated in self.rated.items() if SKIP in rated}
-            depths = rate_depths(judge, units, skips, on_progress)
+            depths = rate_depths(judge, units, skips, partial(settled, batches=fitting), on_progress)
             rows = [(depth.stage, depth.skipped, *vars(depth.divergence).values()) for depth in depths]
             write_atomically(file, json.dumps(rows).encode())
         self.depths = tuple(Depth(stage, tuple(skipped), Mean(*mean)) for stage, skipped, *mean in json.loads(file.read_text()))

@@ -13,6 +13,7 @@ from torch import nn
 
 from dna_deploy.errors import TableError
 from dna_deploy.export.formats.onnx_graph import export_onnx
+from dna_deploy.fit.structure import structure_of
 from dna_deploy.latency.isolation import IsolatedBench
 from dna_deploy.latency.sampling import sample
 from dna_deploy.progress import OnProgress, Progress, silent
@@ -36,13 +37,6 @@ class Timed:
     standard_error_s: float
 
 
-def structure_of(module: nn.Module, shape: Shape) -> str:
-    """Names a module by what decides on its time: classes, sizes and settings of its layers, and what it receives."""
-    classes = " ".join(f"{type(part).__module__}.{type(part).__qualname__}" for part in module.modules())
-    sizes = " ".join(f"{tuple(tensor.shape)}" for tensor in module.state_dict().values())
-    return digest_of(f"{shape} {module!r} {classes} {sizes}".encode()).removeprefix("sha256:")[:16]
-
-
 class Stopwatch:
     """Times modules in a folder that keeps what was exported, and what was timed."""
 
@@ -62,10 +56,15 @@ class Stopwatch:
             self._tell(Progress("exporting units", number + 1, len(wanted)))
             if not files[names[name]].exists():
                 _export(module, shape, files[names[name]], self.target.batch, name)
-        timed = self._timed(files)
+        timed = self.time_files(files)
         return {name: timed[structure] for name, structure in names.items()}
 
-    def _timed(self, files: Mapping[str, Path]) -> dict[str, Timed]:
+    def time_files(self, files: Mapping[str, Path]) -> dict[str, Timed]:
+        """The same of model files; they are read again only where others are asked for.
+
+        Raises:
+            TableError: a file cannot be run; the message names it.
+        """
         identity = f"{self.target.model_dump_json()} {self.plan.model_dump_json()} {sorted(files)}"
         path = self.folder / f"times-{digest_of(identity.encode())[7:19]}.json"
         if path.exists():
