@@ -9,6 +9,7 @@ Weights are random; answers are compared on three images that the units were not
 
 from __future__ import annotations
 
+import operator
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def main() -> None:
     names = [(name, size) for size, listed in TIMM.items() for name in listed.split()]
     names += [(f"torchvision:{name}", size) for size, listed in TORCHVISION.items() for name in listed.split()]
     there = {line["architecture"] for line in read_rows(ROWS)}
-    for name, size in names:
+    for name, size in sorted(names, key=operator.itemgetter(1)):  # the cheap ones first
         if name not in there:
             add_rows(ROWS, [row(name, size)])
     rows = read_rows(ROWS)

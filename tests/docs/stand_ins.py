@@ -7,6 +7,7 @@ from tests.latency.ssh_server import LOGIN
 WORDS = {
     "mbconv@128": "fashion",  # whose kit takes seconds, not minutes
     "mbconv": "fashion",
+    "torchvision:resnet18": "timm:test_resnet",  # four blocks
     "--device cuda": "--device cpu",
     "--standalone --nproc-per-node 8": "--standalone --nproc-per-node 1",  # two: tests/rating/test_torchrun.py
     "--nproc-per-node 8": "--nproc-per-node 2",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +17,7 @@ from dna_deploy.export.formats.splicing import Skeleton
 from dna_deploy.export.kits.kit import KitPlan, choose_networks, kit_of_graphs
 from dna_deploy.export.kits.rest import Rest
 from dna_deploy.fit.replacing import UnitNetwork
+from dna_deploy.fit.structure import structure_of
 from dna_deploy.fit.unit import Unit
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.files import Provenance
@@ -29,7 +30,7 @@ from dna_deploy.spaces.shapes import FeatureMap
 Modules = Mapping[str, Mapping[str, nn.Module]]
 """Path of a unit -> code -> what may stand in its place; the first keeps it."""
 
-_AT_ONCE = 16
+_AT_ONCE = 32
 """Candidates an export: enough to share its fixed cost of seconds, few enough to show progress."""
 
 
@@ -65,7 +66,7 @@ def make_own_kit(
     plan, weights = plan or KitPlan(), WeightSpace()
     units = [unit for unit in network.units if unit.path in modules]
     exported = _Exported(weights, plan.batch)
-    parts = [exported.part(unit, modules[unit.path]) for unit in _told(units, on_progress)]
+    parts = exported.parts(units, modules, on_progress)
     rest = Rest(network, [unit.path for unit in units], torch.zeros(plan.batch, *input.sizes))
     skeleton = Skeleton.of(rest.exported(), weights, rest.sources)
     around = _rest_part(network, units, input, skeleton, exported)
@@ -82,61 +83,69 @@ def make_own_kit(
     return OwnKit(record, kit_of_graphs(record.space, plan, weights, graphs))
 
 
-def _told(units: Sequence[Unit], on_progress: OnProgress) -> Iterator[Unit]:
-    for number, unit in enumerate(units, 1):
-        yield unit
-        on_progress(Progress("exporting units", number, len(units)))
-
-
 class _Exported:
     """Graphs of candidates: those of one code and structure once."""
 
     def __init__(self, weights: WeightSpace, batch: int) -> None:
         self.graphs: dict[tuple[str, str], GraphParts] = {}
-        self.macs: dict[tuple[str, str], int] = {}
         self.absent: list[AbsentCandidate] = []
         self._weights, self._batch = weights, batch
 
-    def part(self, unit: Unit, modules: Mapping[str, nn.Module]) -> OwnPart:
-        """A unit with those of its candidates that can be exported."""
-        candidates = []
-        for code, exported in self._models(unit, modules):
-            if isinstance(exported, UsageError):
-                self.absent.append(AbsentCandidate(path=unit.path, code=code, reason=exported.message))
-                continue
-            candidates.append(exported)
-        if not candidates or candidates[0].code != next(iter(modules)):
-            raise UsageError(
-                f"{unit.path} cannot be exported as it is: {self.absent[0].reason}", f"keep it out with --freeze {unit.path}"
-            )
-        return OwnPart(path=unit.path, input=str(unit.input), output=str(unit.output), candidates=tuple(candidates))
+    def parts(self, units: Sequence[Unit], modules: Modules, on_progress: OnProgress) -> list[OwnPart]:
+        """Units with those of their candidates that can be exported."""
+        items = [_Item(unit, code, module) for unit in units for code, module in modules[unit.path].items()]
+        names = [(item.code, structure_of(item.module, item.unit.input)) for item in items]
+        firsts = list(dict[tuple[str, str], _Item](zip(names, items, strict=True)).items())
+        exported = dict[tuple[str, str], OwnCandidate | str]()
+        for start in range(0, len(firsts), _AT_ONCE):
+            exported |= self._tried(dict(firsts[start : start + _AT_ONCE]))
+            on_progress(Progress("exporting candidates", min(start + _AT_ONCE, len(firsts)), len(firsts)))
+        candidates: dict[str, list[OwnCandidate]] = {unit.path: [] for unit in units}
+        for item, name in zip(items, names, strict=True):
+            match exported[name]:
+                case OwnCandidate() as candidate:
+                    candidates[item.unit.path].append(candidate)
+                case reason:
+                    self.absent.append(AbsentCandidate(path=item.unit.path, code=item.code, reason=reason))
+        for unit in units:
+            as_it_is = (unit.path, next(iter(modules[unit.path])))
+            if reason := next((each.reason for each in self.absent if (each.path, each.code) == as_it_is), ""):
+                raise UsageError(f"{unit.path} cannot be exported as it is: {reason}", f"keep it out: --freeze {unit.path}")
+        return [
+            OwnPart(path=unit.path, input=str(unit.input), output=str(unit.output), candidates=tuple(candidates[unit.path]))
+            for unit in units
+        ]
 
-    def _models(self, unit: Unit, modules: Mapping[str, nn.Module]) -> Iterator[tuple[str, OwnCandidate | UsageError]]:
-        items = list(modules.items())
-        for start in range(0, len(items), _AT_ONCE):
-            group = items[start : start + _AT_ONCE]
-            try:
-                yield from self._group(unit, group)
-            except UsageError as error:
-                if len(group) == 1:
-                    yield group[0][0], error
-                    continue
-                for item in group:  # which of them it is
-                    yield from self._models(unit, dict([item]))
+    def _tried(self, items: Mapping[tuple[str, str], _Item]) -> dict[tuple[str, str], OwnCandidate | str]:
+        """Exported together or, where that fails, halved until it is clear which of them cannot be, and why."""
+        try:
+            return self._exported(items)
+        except UsageError as error:
+            names = list(items)
+            if len(names) == 1:
+                return {names[0]: error.message}
+            halves = names[: len(names) // 2], names[len(names) // 2 :]
+            first, second = (self._tried({name: items[name] for name in half}) for half in halves)
+            return first | second
 
-    def _group(self, unit: Unit, group: Sequence[tuple[str, nn.Module]]) -> list[tuple[str, OwnCandidate | UsageError]]:
-        copies = [copy.deepcopy(module).eval() for _, module in group]
-        model = export_side_by_side(copies, [(unit.input,)] * len(group), self._batch)
-        candidates: list[tuple[str, OwnCandidate | UsageError]] = []
-        for index, (code, module) in enumerate(group):
+    def _exported(self, items: Mapping[tuple[str, str], _Item]) -> dict[tuple[str, str], OwnCandidate | str]:
+        copies = [copy.deepcopy(item.module).eval() for item in items.values()]
+        model = export_side_by_side(copies, [(item.unit.input,) for item in items.values()], self._batch)
+        candidates = dict[tuple[str, str], OwnCandidate | str]()
+        for index, (name, item) in enumerate(items.items()):
             structure = GraphParts.of_output(model, index, WeightSpace()).structure
-            if (code, structure) not in self.graphs:
-                self.graphs[code, structure] = GraphParts.of_output(model, index, self._weights)
-                self.macs[code, structure] = macs_of(module, torch.zeros(1, *unit.input.sizes))
-            parameters = self.graphs[code, structure].parameters
-            macs = self.macs[code, structure]
-            candidates.append((code, OwnCandidate(code=code, structure=structure, parameters=parameters, macs=macs)))
+            graph = self.graphs.get((item.code, structure)) or GraphParts.of_output(model, index, self._weights)
+            self.graphs[item.code, structure] = graph
+            macs = macs_of(item.module, torch.zeros(1, *item.unit.input.sizes))
+            candidates[name] = OwnCandidate(code=item.code, structure=structure, parameters=graph.parameters, macs=macs)
         return candidates
+
+
+@dataclass(frozen=True)
+class _Item:
+    unit: Unit
+    code: str
+    module: nn.Module
 
 
 @torch.no_grad()

@@ -21,10 +21,11 @@ from dna_deploy.fit.distillation import UnitTraining, distil
 from dna_deploy.fit.judging import Judge
 from dna_deploy.fit.replacing import UnitNetwork
 from dna_deploy.fit.slicing import is_close, permuted
+from dna_deploy.fit.structure import structure_of
 from dna_deploy.fit.unit import Unit
 from dna_deploy.pipeline.fit.recovery import BATCH, batches_of, settled
 from dna_deploy.pipeline.fit.space import OwnSpace
-from dna_deploy.pipeline.fit.timing import Stopwatch, structure_of
+from dna_deploy.pipeline.fit.timing import Stopwatch
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.files import digest_of
 from dna_deploy.targets.target import Target

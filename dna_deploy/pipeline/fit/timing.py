@@ -13,6 +13,7 @@ from torch import nn
 
 from dna_deploy.errors import TableError
 from dna_deploy.export.formats.onnx_graph import export_onnx
+from dna_deploy.fit.structure import structure_of
 from dna_deploy.latency.isolation import IsolatedBench
 from dna_deploy.latency.sampling import sample
 from dna_deploy.progress import OnProgress, Progress, silent
@@ -34,13 +35,6 @@ class Timed:
 
     seconds: float
     standard_error_s: float
-
-
-def structure_of(module: nn.Module, shape: Shape) -> str:
-    """Names a module by what decides on its time: classes, sizes and settings of its layers, and what it receives."""
-    classes = " ".join(f"{type(part).__module__}.{type(part).__qualname__}" for part in module.modules())
-    sizes = " ".join(f"{tuple(tensor.shape)}" for tensor in module.state_dict().values())
-    return digest_of(f"{shape} {module!r} {classes} {sizes}".encode()).removeprefix("sha256:")[:16]
 
 
 class Stopwatch:
