@@ -27,7 +27,7 @@ from dna_deploy.training.teacher import train_teacher
 KEPT = Path(__file__).parent / "ratings"
 COSTS = KEPT / "costs.csv"
 SETTINGS: dict[str, dict[str, Any]] = {
-    "dna": {"epochs": 1, "batch": 8, "settled_top": 0},
+    "dna": {"epochs": 1, "batch": 4, "settled_top": 0},
     "dna++": {"epochs": 1, "batch": 16, "ensemble": 1, "rating_ensemble": 1, "settled_top": 0},
     "one-shot": {"epochs": 1, "calibration_images": 256},
 }

@@ -32,7 +32,7 @@ IMAGES, BATCHES = 2, 1
 
 
 def space_of(candidates: int) -> HeadedSpace:
-    """mbconv, with so many cells of its fifth block as have that many candidates, or a few more."""
+    """mbconv, with the first cells of its fifth block that have so many candidates, or more: cells are whole."""
     space = find_chain("mbconv")
     block = space.blocks[BLOCK]
     cells = next(

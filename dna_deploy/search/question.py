@@ -138,7 +138,11 @@ def first_axis(constraints: Sequence[Constraint], tables: Sequence[LatencyTable]
     quantities = [objective, *(constraint.quantity for constraint in constraints)]
     costs = [quantity for quantity in quantities if not isinstance(quantity, Rating)]
     latencies = [quantity for quantity in costs if isinstance(quantity, Latency)]
-    fallback = Latency(tables[0].target.name, tables[0].calibrations[0].quantile) if len(tables) == 1 else Macs()
+    fallback = (
+        Latency(tables[0].target.name, tables[0].calibrations[0].quantile)
+        if len(tables) == 1 and tables[0].calibrations
+        else Macs()
+    )
     return next(iter([*latencies, *costs]), fallback)
 
 

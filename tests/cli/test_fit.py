@@ -54,6 +54,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                 Image.fromarray(pixels).save(folder / f"{number}.png")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Stopwatch, "time", _by_size)
+    monkeypatch.setattr(Stopwatch, "export", lambda _watch, _name, _module, _shape: None)
     monkeypatch.setattr(Stopwatch, "time_files", lambda _watch, files: dict.fromkeys(files, Timed(1e-3, 1e-5)))
 
 

@@ -87,7 +87,7 @@ def settings(space: str) -> Settings:
             "latency": "60%",
             "keep_promise": False,
             "shortlist": 4,
-            "profile": {"rounds": 8, "validation_networks": 2, "accept_noise": True},
+            "profile": {"rounds": 24, "validation_networks": 2, "accept_noise": True},
             "data": {"dataset": "pictures", "rating_images": 16, "validation_images": 8},
             "teacher": {"recipe": {"epochs": 1}},
             "rate": {"epochs": 1},

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torchvision.models.resnet import BasicBlock
 
-from dna_deploy.errors import InfeasibleError
+from dna_deploy.errors import InfeasibleError, TableError
 from dna_deploy.fit.candidates import KEEP, SKIP, candidates_of
 from dna_deploy.fit.judging import Judge
 from dna_deploy.fit.units import find_units
@@ -20,6 +20,7 @@ from dna_deploy.pipeline.fit.prepare import Prepared
 from dna_deploy.pipeline.fit.space import OwnSpace
 from dna_deploy.pipeline.fit.timing import EMPTY, Stopwatch, Timed, structure_of
 from dna_deploy.spaces.shapes import FeatureMap, Shape
+from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import default_target
 from tests.fit.made import TinyResNet
 
@@ -28,6 +29,10 @@ INPUT = FeatureMap(3, 16, 16)
 
 class ByWeights(Stopwatch):
     """Tells times by the number of weights."""
+
+    def export(self, name: str, module: nn.Module, shape: Shape) -> None:
+        if name == "layer1.1 width50":
+            raise TableError(f"{name} cannot be exported: it is told so")
 
     def time(self, modules: Mapping[str, tuple[nn.Module, Shape]]) -> dict[str, Timed]:
         sizes = {name: sum(tensor.numel() for tensor in module.parameters()) for name, (module, _) in modules.items()}
@@ -99,3 +104,31 @@ def test_units_of_one_structure_have_one_name_and_others_another() -> None:
     first, second = structure_of(BasicBlock(8, 8), shape), structure_of(BasicBlock(8, 8), shape)
     assert first == second
     assert len({first, structure_of(BasicBlock(8, 8), FeatureMap(8, 4, 4)), structure_of(BasicBlock(8, 16), shape)}) == 3
+
+
+def test_equal_structures_are_exported_and_timed_once_and_read_again(tmp_path: Path) -> None:
+    shape, plan = FeatureMap(4, 8, 8), SamplingPlan(rounds=2, runs=1)
+    modules = {name: (nn.Conv2d(4, width, 3).eval(), shape) for name, width in (("a", 4), ("b", 4), ("wide", 8))}
+    stopwatch = Stopwatch(tmp_path, default_target(), plan)
+    times = stopwatch.time(modules)
+    assert set(times) == {"a", "b", "wide", EMPTY} and all(timed.seconds > 0 for timed in times.values())
+    assert times["a"] == times["b"] and len(list(tmp_path.glob("*.onnx"))) == 3
+    for path in tmp_path.glob("*.onnx"):
+        path.write_bytes(b"")  # nothing is run again
+    assert stopwatch.time(modules) == times
+
+
+def test_a_candidate_that_cannot_be_exported_is_missing_with_its_reason_and_nobody_chooses_it(prepared: Prepared) -> None:
+    candidates = prepared.space.candidates["layer1.1"]
+    assert "width50" not in [candidate.code for candidate in candidates.there]
+    assert "width50" not in prepared.space.rated["layer1.1"]
+    assert candidates.missing[-1].reason == "layer1.1 width50 cannot be exported: it is told so"
+
+
+def test_a_module_that_cannot_be_exported_is_named(tmp_path: Path) -> None:
+    class Failing(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            raise ValueError("not today")
+
+    with pytest.raises(TableError, match=r"layer3 width50 cannot be exported: "):
+        Stopwatch(tmp_path, default_target()).export("layer3 width50", Failing(), FeatureMap(4, 8, 8))

@@ -204,7 +204,7 @@ def _print_plan(journey: Journey, start_from: str | None, only: str | None, work
     in_all = f"about {in_words(left.seconds)} in all, in {journey.folder}"
     note(in_all if left.seconds else f"nothing to do in {journey.folder}")
     for count in workers:
-        note(f"on {count} workers about {in_words(left.pace * _seconds_on(steps, count))}: of all stages, rate alone is spread")
+        note(f"on {count} workers about {in_words(left.pace * _seconds_on(steps, count))}, counting what rating gains alone")
 
 
 def _seconds_on(steps: Plan, workers: int) -> float:

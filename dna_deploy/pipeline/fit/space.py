@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -13,7 +13,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from dna_deploy.fit.candidates import KEEP, SKIP, Candidates
+from dna_deploy.errors import TableError
+from dna_deploy.fit.candidates import KEEP, SKIP, Candidate, Candidates, Missing
 from dna_deploy.fit.depth import Depth, rate_depths
 from dna_deploy.fit.judging import Judge, Mean, Rated
 from dna_deploy.fit.replacing import UnitNetwork
@@ -41,7 +42,7 @@ class OwnSpace:
 
     network: UnitNetwork
     input: FeatureMap
-    candidates: Mapping[str, Candidates]
+    candidates: dict[str, Candidates]
     rated: dict[str, dict[str, Rated]] = field(default_factory=dict)
     depths: tuple[Depth, ...] = ()
     seconds: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -74,7 +75,13 @@ class OwnSpace:
         self.depths = tuple(Depth(stage, tuple(skipped), Mean(*mean)) for stage, skipped, *mean in json.loads(file.read_text()))
 
     def time(self, stopwatch: Stopwatch) -> None:
-        """Times every candidate, the original, and some mixtures, in turns."""
+        """Times every candidate, the original, and some mixtures, in turns. What cannot be exported is missing from now on.
+
+        Raises:
+            TableError: a unit cannot be exported as it is.
+        """
+        for path, candidates in self.candidates.items():
+            self.candidates[path] = self._exported(candidates, stopwatch)
         modules = {
             f"{path} {candidate.code}": (candidate.module, candidates.unit.input)
             for path, candidates in self.candidates.items()
@@ -93,6 +100,22 @@ class OwnSpace:
         latencies = [times[name].seconds for name in wholes]
         self.original_s = latencies[0]
         self.calibration = calibrate_sums("p50", [self.sum_s(choice) for choice in mixtures], latencies)
+
+    def _exported(self, candidates: Candidates, stopwatch: Stopwatch) -> Candidates:
+        """Without those that cannot be."""
+        there, missing = list[Candidate](), list(candidates.missing)
+        for candidate in candidates.there:
+            try:
+                if candidate.code != SKIP:
+                    name = f"{candidates.unit.path} {candidate.code}"
+                    stopwatch.export(name, candidate.module, candidates.unit.input)
+                there.append(candidate)
+            except TableError as error:
+                if candidate.code == KEEP:
+                    raise
+                missing.append(Missing(candidate.code, error.message))
+                self.rated[candidates.unit.path].pop(candidate.code, None)
+        return replace(candidates, there=tuple(there), missing=tuple(missing))
 
     def _drawn(self, count: int) -> list[Choice]:
         """Networks from hardly changed to hardly anything left."""

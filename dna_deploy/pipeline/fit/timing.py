@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from dna_deploy.errors import TableError
+from dna_deploy.errors import TableError, UsageError
 from dna_deploy.export.formats.onnx_graph import export_onnx
 from dna_deploy.fit.structure import structure_of
 from dna_deploy.latency.isolation import IsolatedBench
@@ -54,10 +54,19 @@ class Stopwatch:
         files = {structure: self.folder / f"{structure}.onnx" for structure in names.values()}
         for number, (name, (module, shape)) in enumerate(wanted.items()):
             self._tell(Progress("exporting units", number + 1, len(wanted)))
-            if not files[names[name]].exists():
-                _export(module, shape, files[names[name]], self.target.batch, name)
+            self.export(name, module, shape)
         timed = self.time_files(files)
         return {name: timed[structure] for name, structure in names.items()}
+
+    def export(self, name: str, module: nn.Module, shape: Shape) -> None:
+        """Writes a module's file, if there is none of its structure.
+
+        Raises:
+            TableError: it cannot be exported; the message calls it ``name``.
+        """
+        path = self.folder / f"{structure_of(module, shape)}.onnx"
+        if not path.exists():
+            _export(module, shape, path, self.target.batch, name)
 
     def time_files(self, files: Mapping[str, Path]) -> dict[str, Timed]:
         """The same of model files; they are read again only where others are asked for.
@@ -93,6 +102,6 @@ def _export(module: nn.Module, shape: Shape, path: Path, batch: int, name: str) 
     try:
         with torch.no_grad():
             model = export_onnx(module, (shape,), batch)
-    except (RuntimeError, TypeError, ValueError, torch.onnx.errors.OnnxExporterError) as error:
+    except (UsageError, RuntimeError, TypeError, ValueError) as error:
         raise TableError(f"{name} cannot be exported: {str(error).partition(chr(10))[0][:160]}") from error
     write_atomically(path, model.SerializeToString())
