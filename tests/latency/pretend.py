@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -90,8 +91,8 @@ def offer_runtime(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (facts / "entry_points.txt").write_text("[dna_deploy.runners]\npretend = pretend_runtime:Runner\n")
     monkeypatch.setenv("PYTHONPATH", str(packages))
     monkeypatch.syspath_prepend(str(packages))
-    # What is installed is read once a process: here it has just changed.
-    monkeypatch.setattr(plugins, "_offered", plugins._offered.__wrapped__)
+    # What is installed is read once a process: here it has just changed, and is read once more.
+    monkeypatch.setattr(plugins, "_offered", cache(plugins._offered.__wrapped__))
 
 
 def layer_nanoseconds(macs: int) -> int:
