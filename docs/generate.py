@@ -33,6 +33,7 @@ RECORDS = (
     "records.rating_calibration:RatingCalibration",
     "records.embedding_history:EmbeddingHistory",
     "records.own_space:OwnSpace",
+    "records.fitted_model:FittedModel",
     "records.search_outcome:SearchOutcome",
     "records.refinement:Refinement",
     "records.trained_network:TrainedNetwork",

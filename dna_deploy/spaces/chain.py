@@ -147,7 +147,9 @@ class ChainSpace:
             if options > 1:
                 choices.append(block.choice(cell, (*path[:layer], digit, *path[layer + 1 :])))
             else:
-                fresh = rng.choice(block.cells)
+                fresh = rng.choice(
+                    [other for other in block.cells if not self.is_tied or other.width == block.cells[cell].width]
+                )
                 choices.append(fresh.choice(fresh.draw(rng.randrange)))
         return Architecture.of(choices)
 

@@ -103,7 +103,7 @@ def test_a_dry_run_knows_what_is_asked_for(project: Path) -> None:
     ("settings", "message"),
     [
         ("method = 'one-shot'", "method 'one-shot' gives no rating table"),
-        ("method = 'dna++'\n[compute]\njobs = 2", "method dna++ runs in one process, not in 2"),
+        ("method = 'dna++'\n[compute]\njobs = 2", "method dna++ runs in one process, not in several"),
     ],
 )
 def test_a_method_that_a_run_cannot_use_is_refused_before_anything_is_measured(

@@ -31,7 +31,7 @@ def test_rate_search_and_refine_without_a_teacher(tmp_path: Path, monkeypatch: p
 def test_several_processes_are_refused(tmp_path: Path) -> None:
     error = fails("rate", "--method", "dna++", "--jobs", "2", "--folder", str(tmp_path))
     assert error.message == "method dna++ runs in one process, not in several"
-    assert error.hint == "take one job"
+    assert error.hint == "leave out --jobs and --on"
 
 
 def test_a_teacher_that_would_not_be_asked_is_refused(tmp_path: Path) -> None:

@@ -169,5 +169,5 @@ def test_an_engine_that_nobody_here_can_run_says_why(tmp_path: Path, monkeypatch
         deviation=(), weights="untrained",
     )  # fmt: skip
     result = model_file.ExportResult(tmp_path / "model.tensorrt.engine", "", info, Network(FASHION, tiny()))
-    evidence = delivery._evidence(Source(FASHION, tiny()), None, None)
-    assert delivery._compare(result, evidence, ("polygraphy",)) == Absent(reason="polygraphy cannot be loaded: none")
+    judged = delivery._judged_images(Source(FASHION, tiny()), None, None)
+    assert delivery._compare(result, judged, ("polygraphy",)) == Absent(reason="polygraphy cannot be loaded: none")

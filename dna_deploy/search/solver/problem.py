@@ -195,7 +195,8 @@ def _raw_values(
             for cell, candidates in zip(cells, space.index.slices(index), strict=True):
                 if cell:  # it may follow this input
                     values[0, row, candidates] = rated[candidates]
-                    values[1:, row, candidates] = [_cell_values(cell, measure) for measure in measures]
+                    for column, measure in enumerate(measures, 1):
+                        values[column, row, candidates] = _cell_values(cell, measure)
         levels.append(values)
     heads = [[0.0, *(_fixed(space.head_layers(input), measure) for measure in measures)] for input in space.index.inputs[-1]]
     return start, [*levels, np.array(heads).T[:, :, None]]
