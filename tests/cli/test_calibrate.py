@@ -97,6 +97,7 @@ def test_the_front_speaks_of_accuracy(calibrated: RatingTable) -> None:
     assert "predicted_accuracy" not in json.loads(run("front", "macs", "--json"))["points"][0]
 
 
+@pytest.mark.torch
 def test_supernets_that_no_teacher_taught_are_refused(tmp_path: Path) -> None:
     sample = RatingRun.read(SAMPLES / "v1" / "supernet-run.json")
     sample.write(tmp_path / "supernet-run.json")

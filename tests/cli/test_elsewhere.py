@@ -99,6 +99,7 @@ def test_a_dry_run_knows_what_is_asked_for(project: Path) -> None:
     assert "unknown stage 'serch'" in refused("run", "project", "--dry-run", "--from", "serch").message
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -114,17 +115,20 @@ def test_a_method_that_a_run_cannot_use_is_refused_before_anything_is_measured(
     assert not (project / "runs").exists()
 
 
+@pytest.mark.torch
 def test_a_method_without_a_teacher_is_refused_before_one_is_trained_for_it(project: Path) -> None:
     error = refused("evolve", "--method", "dna++", "--macs", "2M", "--folder", "rounds")
     assert error.message == "method dna++ has no teacher"
     assert not Path("rounds").exists()
 
 
+@pytest.mark.torch
 def test_a_stage_that_leaves_no_model_prints_its_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dna_deploy.pipeline.runner.run_stages", lambda *stages, **chosen: None)
     result = CliRunner().invoke(app, ["run", "project", "--only", "teach", "--json"], catch_exceptions=False)
     assert json.loads(result.stdout) == {"schema_version": 1, "command": "run", "folder": "project/runs/default"}
 
 
+@pytest.mark.torch
 def test_a_run_folder_that_cannot_be_written_is_one_line(project: Path) -> None:
     assert "cannot write to /proc/nowhere" in refused("run", "project", "--folder", "/proc/nowhere").message

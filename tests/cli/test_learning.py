@@ -23,6 +23,7 @@ def test_teachers_lists_what_there_is_and_what_is_missing(monkeypatch: pytest.Mo
     assert "pip install timm" in run("teachers")
 
 
+@pytest.mark.slow
 def test_rank_check_prints_every_score_with_its_interval(tmp_path: Path) -> None:
     write_ratings(tmp_path / "ratings.json")
     csv = tmp_path / "accuracies.csv"
@@ -50,6 +51,7 @@ def test_rank_check_names_the_line_it_cannot_read(tmp_path: Path, line: str, mes
     assert message in fails("rank-check", str(tmp_path / "accuracies.csv")).message
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -72,6 +74,7 @@ def test_rate_refuses_what_it_cannot_use_in_one_line(tmp_path: Path, arguments: 
     assert list(tmp_path.rglob("*.json")) == []
 
 
+@pytest.mark.torch
 def test_train_refuses_an_architecture_of_another_space(tmp_path: Path) -> None:
     assert "has 2 blocks" in fails("train", "24:k3e1/40:k3e1", "--out", str(tmp_path / "trained")).message
 

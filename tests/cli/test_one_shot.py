@@ -10,6 +10,8 @@ import pytest
 from tests.cli.made import LINES, fails, run, write_ratings
 from tests.data.made import class_folders
 
+pytestmark = pytest.mark.torch
+
 BASELINES = ("operator counts", "parameters", "MACs", "chance")
 
 

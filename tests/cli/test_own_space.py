@@ -53,6 +53,7 @@ def test_a_model_becomes_a_kit_a_space_and_a_table(tmp_path: Path) -> None:
     assert (body["rows"], body["absent"]) == (len(space.rows()), [])
 
 
+@pytest.mark.torch
 def test_a_kit_of_a_model_in_another_precision_is_refused() -> None:
     with pytest.raises(UsageError, match="in int8 cannot be made"):
         said("kit --model my_net.py:Net --precision int8 -o mine.kit")

@@ -12,6 +12,8 @@ from dna_deploy.pipeline.settings_file import settings_of
 from tests.cli.made import fails, run
 from tests.data.made import class_folders
 
+pytestmark = pytest.mark.torch
+
 
 @pytest.mark.slow
 def test_rate_search_and_refine_without_a_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

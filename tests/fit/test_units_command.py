@@ -15,6 +15,8 @@ from dna_deploy.errors import UsageError
 
 NET = """
 from torch import nn
+
+pytestmark = pytest.mark.torch
 def layers(inside, outside, stride):
     return nn.Sequential(nn.Conv2d(inside, outside, 3, stride, 1), nn.ReLU(), nn.Conv2d(outside, outside, 3, 1, 1), nn.ReLU())
 class Net(nn.Module):

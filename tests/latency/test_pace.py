@@ -113,6 +113,7 @@ def test_what_was_made_before_keeps_its_text() -> None:
     assert Conditions.model_validate(conditions.model_copy(update={"disturbed": 0.3}).model_dump()).disturbed == 0.3
 
 
+@pytest.mark.slow
 def test_a_steady_measurement_does_not_speak_of_its_tail(model: Path) -> None:
     measured = measure_model(model, TARGET, PLAN.model_copy(update={"steady": True, "rounds": 64}))
     assert measured.samples.can_tell("p90")

@@ -204,6 +204,7 @@ def test_2500_manifests_whose_digest_fits_are_refused_or_sound(tmp_path: Path) -
             assert kit.manifest.weights_bytes < 8 << 30
 
 
+@pytest.mark.slow
 def test_1500_mutated_target_files_are_refused_or_read(tmp_path: Path) -> None:
     text = b'runtime = "onnxruntime"\nthreads = 1\npin = [0]\n[provider_options]\na = "b"\n[sampling]\nrounds = 20\nruns = 3\n'
     path = tmp_path / "t" / "target.toml"
@@ -214,6 +215,7 @@ def test_1500_mutated_target_files_are_refused_or_read(tmp_path: Path) -> None:
             assert read_target(path).plan.rounds >= 2
 
 
+@pytest.mark.slow
 def test_500_mutated_journals_tell_visits_or_nothing(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     text = b'{"run":{"a":1},"seconds":1.0,"pauses":0}\n{"visit":[0,"x",[100,101],""]}\n{"other_load":0.1,"seconds":2.0}\n'
