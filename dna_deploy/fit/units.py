@@ -203,12 +203,13 @@ def _work(network: nn.Module, calls: dict[str, Calls]) -> dict[str, int]:
     """Roughly the multiply-accumulates of every module: of a layer, its weights times the places where they are used."""
     work: dict[str, int] = {}
     for name, module in network.named_modules():
-        weights = [weight for weight in module.parameters(recurse=False) if weight.ndim > 1]
-        if not weights or name not in calls or not isinstance(calls[name].output, torch.Tensor):
+        output = calls[name].output if name in calls else None
+        if not isinstance(output, torch.Tensor):
             continue
-        output = calls[name].output
-        places = output[0].numel() // max(1, weights[0].shape[0])
-        own = sum(weight.numel() for weight in weights) * max(1, places)
+        weights = [weight for weight in module.parameters(recurse=False) if weight.ndim > 1 and len(weight) in output.shape[1:]]
+        own = sum(weight.numel() * (output[0].numel() // len(weight)) for weight in weights)  # embeddings are only added
+        if not own:
+            continue
         parts = name.split(".")
         for depth in range(1, len(parts) + 1):
             holder = ".".join(parts[:depth])

@@ -70,3 +70,12 @@ class _Twice(nn.Module):
 def test_what_has_no_units_is_refused_with_the_reason(network: nn.Module, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         find_units(network, FeatureMap(3, 8, 8))
+
+
+def test_embeddings_that_are_only_added_count_as_no_work() -> None:
+    """Else those of 257 places would outweigh all layers, and the encoder be one unit."""
+    from torchvision.models import VisionTransformer
+
+    network = VisionTransformer(image_size=64, patch_size=4, num_layers=4, num_heads=2, hidden_dim=32, mlp_dim=32)
+    units = find_units(network, FeatureMap(3, 64, 64)).network.units
+    assert [unit.path for unit in units] == [f"encoder.layers.encoder_layer_{number}" for number in range(4)]
