@@ -128,6 +128,15 @@ def test_front_refuses_axes_that_are_no_costs(
     assert "cannot be traded for the rating" in text
 
 
+def test_a_bound_without_a_unit_that_is_known_is_refused_before_files_are_looked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, text = run("search --latency 20parsec", capsys, monkeypatch)
+    assert code == 2
+    assert "20parsec" in text
+
+
 def test_portfolio_serves_both_devices(
     project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

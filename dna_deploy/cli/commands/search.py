@@ -51,6 +51,7 @@ def search(
     if context.invoked_subcommand is not None:
         refuse_flags_before(context, context.invoked_subcommand)
         return
+    constraints.read(settings.quantile)  # a bound that says nothing is refused before files are looked for
     space, latency_tables = tables.read_chain(settings.space)
     table = ratings.read(space.name)
     with journey_view() as view:
