@@ -14,7 +14,7 @@ from dna_deploy.errors import UsageError
 from dna_deploy.records.own_space import write_own_space
 from dna_deploy.records.probe_kit import ProbeKit
 from dna_deploy.spaces.catalog import find_space
-from tests.fit.test_units_command import NET
+from tests.fit.own_net import NET
 from tests.records.own_model import own_space
 from tests.search.instances import random_ratings, random_table
 
