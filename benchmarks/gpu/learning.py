@@ -113,27 +113,28 @@ def precisions(check: Check, space: HeadedSpace, data: ImageData, teacher: Teach
             folder = check.folder("learning") / f"speed-{device}-{name}"
             shutil.rmtree(folder, ignore_errors=True)
             compute = Compute(device=device, precision=precision, compile=is_compiled, threads=1 if check.is_dry else 4)
-            speed, remark = training_speed(space, teacher, data, config, folder, compute)
-            rows.append((device, name, f"{speed:.0f}", remark))
+            rows.append((device, name, *training_speed(space, teacher, data, config, folder, compute)))
     return tabulate(rows, ("supernets on", "precision", "images/s", "last losses"), "github")
 
 
 def training_speed(
     space: HeadedSpace, teacher: Teacher, data: ImageData, config: RatingConfig, folder: Path, compute: Compute
-) -> tuple[float, str]:
-    """Without the first step, which loads and compiles."""
+) -> tuple[str, str]:
+    """Images a second, without the first step, which loads and compiles; or why there are none."""
     marks: list[tuple[float, Progress]] = []
     work = block_work(space, teacher, data, config, folder, compute)
     try:
         with compute.limited_threads():
             teacher.network.to(compute.device)
             train_blocks(work, space.block_numbers, lambda progress: marks.append((time.perf_counter(), progress)))
-    except Exception as error:  # torch.compile fails in many ways; which is a result, too
-        return 0.0, f"not supported: {type(error).__name__}: {str(error).splitlines()[0][:80]}"
+    except RuntimeError as error:  # what compilers of torch raise is one; it is a result, too
+        if not compute.compile:
+            raise
+        return "absent", f"not compiled: {type(error).__name__}: {str(error).partition(chr(10))[0][:80]}"
     finally:
         teacher.network.to("cpu")
     steps = [mark for mark in marks if not mark[1].notice]
-    return config.batch * (len(steps) - 1) / max(1e-9, steps[-1][0] - steps[0][0]), steps[-1][1].remark
+    return f"{config.batch * (len(steps) - 1) / (steps[-1][0] - steps[0][0]):.0f}", steps[-1][1].remark
 
 
 def networks(check: Check, space: HeadedSpace, data: ImageData) -> str:

@@ -66,7 +66,7 @@ class Bench:
         if not score_file.exists():
             begun, rater = time.process_time(), self._rater(method, seed)
             if isinstance(rater, AdditiveRater):
-                rater.table(tell).write(table_file)
+                self._without_paths(method, rater.table(tell)).write(table_file)
             else:
                 self._score(rater, truth, score_file, tell)
             self._note(method, seed, rater, time.process_time() - begun)
@@ -74,6 +74,11 @@ class Bench:
         rows = read_rows(score_file)
         positions = np.array([truth.position(SPACE.parse(row["network"])) for row in rows])
         return Merit(name, np.array([float(row["merit"]) for row in rows]), positions)
+
+    def _without_paths(self, method: str, table: RatingTable) -> RatingTable:
+        """The table with the command that makes it anywhere: what is kept names no folder of this machine."""
+        command = f"python -m benchmarks.nats --methods {method} --images {self.images} --rating-images {self.rating_images}"
+        return table.model_copy(update={"provenance": table.provenance.model_copy(update={"command": command})})
 
     def _rater(self, method: str, seed: int) -> Rater:
         kind, data = load_rater(method), self.data()
