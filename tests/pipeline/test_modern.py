@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from dna_deploy.pipeline.journey import Journey
 from dna_deploy.pipeline.runner import run_stages
@@ -27,6 +25,7 @@ from dna_deploy.spaces.operations.tokens import FeedForward, Patches, SelfAttent
 from dna_deploy.spaces.operations.uib import UIB
 from dna_deploy.spaces.operations.window_attention import WindowAttention
 from dna_deploy.spaces.shapes import FeatureMap
+from tests.data.made import coloured_folders
 
 pytestmark = pytest.mark.slow
 
@@ -64,12 +63,7 @@ def test_modern_layers_are_profiled_rated_searched_trained_exported_and_verified
 ) -> None:
     monkeypatch.setitem(SPACES, space.name, f"{__name__}:{space.name.upper()}")
     monkeypatch.chdir(tmp_path)
-    rng = np.random.default_rng(0)
-    for name, colour in (("red", (200, 40, 40)), ("green", (40, 200, 40))):
-        (tmp_path / "pictures" / name).mkdir(parents=True)
-        for number in range(40):
-            pixels = np.clip(rng.normal(colour, 60, (16, 16, 3)), 0, 255).astype(np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{number}.png")
+    coloured_folders(tmp_path / "pictures", 40)
     journey = Journey(settings(space.name), tmp_path / "run", tmp_path / "profiles")
     run_stages(journey.stages(), journey.folder, silent)
     card = ModelCard.read(journey.model_file.with_suffix(".card.json"))

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from dna_deploy.pipeline.journey import Journey
 from dna_deploy.pipeline.runner import run_stages
@@ -20,6 +18,7 @@ from dna_deploy.spaces.block import Block
 from dna_deploy.spaces.catalog import SPACES
 from dna_deploy.spaces.catalog.nats_size import NATS_SIZE
 from dna_deploy.spaces.shapes import FeatureMap
+from tests.data.made import coloured_folders
 
 pytestmark = pytest.mark.slow
 
@@ -51,12 +50,7 @@ def test_widths_are_profiled_rated_searched_trained_exported_and_verified(
 ) -> None:
     monkeypatch.setitem(SPACES, "narrow", f"{__name__}:NARROW")
     monkeypatch.chdir(tmp_path)
-    rng = np.random.default_rng(0)
-    for name, colour in (("red", (200, 40, 40)), ("green", (40, 200, 40))):
-        (tmp_path / "pictures" / name).mkdir(parents=True)
-        for number in range(60):
-            pixels = np.clip(rng.normal(colour, 60, (16, 16, 3)), 0, 255).astype(np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{number}.png")
+    coloured_folders(tmp_path / "pictures", 60)
     journey = Journey(SETTINGS, tmp_path / "run", tmp_path / "profiles")
     run_stages(journey.stages(), journey.folder, silent)
     assert len(LatencyTable.read(journey.profile.table_file).rows) == 2 + 2 + 4 + 4 + 4 + 4 + 2
