@@ -216,5 +216,5 @@ def _no_weights(name: str, error: Exception) -> DependencyError:
     reason = str(error).partition("\n")[0][:200]
     return DependencyError(
         f"the weights of {name!r} are not here and cannot be downloaded: {reason}",
-        "give a file with --teacher-weights, or take 'residual' or 'efficientnet-lite:0'",
+        "give a file with --teacher-weights (--weights for a model to fit), or take 'residual' or 'efficientnet-lite:0'",
     )
