@@ -119,6 +119,12 @@ OUTPUTS: Mapping[str, Mapping[str, str]] = {
         **_ACCURACY,
     },
     "search with": {"outcome": "search-outcome: the answer"},
+    "shelf": {
+        "path": "string: the file",
+        "shelf": "shelf: every network with its published accuracy and what it takes",
+        "front": "array: names of those that no other is both faster and better than, fastest first",
+        "best": "string or null: with --latency: the most accurate within it",
+    },
     "spaces": {"spaces": "array: one object a space: `name`, `input`, `classes`, `candidates`, `networks`, `layers`, `digest`"},
     "tables": {"tables": "array: one object a table: its `path`, and what it is about"},
     "tables show": {
