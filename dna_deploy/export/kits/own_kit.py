@@ -78,8 +78,7 @@ def make_own_kit(
         units=tuple(parts),
         absent=tuple(exported.absent),
     )
-    chosen = choose_networks(record.space, plan.seed, plan.calibration_networks, plan.validation_networks)
-    graphs = _graphs(record.space, exported.graphs, skeleton, chosen)
+    graphs = _graphs(record.space, exported.graphs, skeleton, _networks(record, plan))
     return OwnKit(record, kit_of_graphs(record.space, plan, weights, graphs))
 
 
@@ -163,6 +162,16 @@ def _rest_part(
     macs = max(0, macs_of(network.network, torch.zeros(1, *input.sizes)) - inside)
     rest = OwnCandidate(code="rest", structure=skeleton.structure, parameters=skeleton.parameters, macs=macs)
     return OwnPart(path="", input=str(input), output=str(units[0].input), candidates=(rest,))
+
+
+def _networks(record: OwnSpace, plan: KitPlan) -> tuple[tuple[Role, tuple[Architecture, ...]], ...]:
+    """Whole networks to fit on and to judge on; the original is one of the first, since budgets speak of what it takes."""
+    original = record.architecture({unit.path: unit.candidates[0].code for unit in record.units})
+    (role, fitted), (others, unseen) = choose_networks(
+        record.space, plan.seed, plan.calibration_networks, plan.validation_networks
+    )
+    fitted = (*(each for each in fitted if each != original), original)
+    return (role, fitted), (others, tuple(each for each in unseen if each != original))
 
 
 def _graphs(
