@@ -79,7 +79,7 @@ def test_a_network_of_timm_is_timed_without_its_weights_and_one_that_it_lacks_is
     Path("results.csv").write_text(f"{RESULTS.splitlines()[0]}\ntest_vit.r160_in1k,160,41.0,59,66,34,0.4,0.95,bicubic\n"
                                    "no_such.a,160,42.0,59,66,34,0.3,0.95,bicubic\n")  # fmt: skip
     said = run(*CALL, "--latency", "10s")
-    assert "within 10.00 s: test_vit.r160_in1k" in said and "no_such.a at 160: this version of timm has no no_such" in said
+    assert "within 10.0 s: test_vit.r160_in1k" in said and "no_such.a at 160: this version of timm has no no_such" in said
 
 
 def test_a_file_that_is_none_of_timms_is_refused() -> None:

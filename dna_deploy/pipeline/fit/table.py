@@ -120,7 +120,7 @@ def measured_table(own: OwnKit, device: Device, on_progress: OnProgress = silent
     """
     target, folders, space = device.target.target, device.folders, own.space.space
     path = folders.table_of(space.name, target.name)
-    write_own_space(own.space, path.parent)
+    write_own_space(own.space, folders.profiles)
     table = LatencyTable.read(path) if path.exists() else None
     if table is None or not table.is_of(space) or table.target != target:
         table = profile_space(own.kit, space, device.target, folders, accept_noise=True, on_progress=on_progress).table
