@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from dna_deploy.errors import DnaDeployError, UsageError
 from dna_deploy.export.formats.onnx_graph import export_onnx
@@ -152,7 +153,7 @@ def _exported(row: Published, batch: int) -> bytes:
 
     if not timm.is_model(row.architecture):
         raise UsageError(f"this version of timm has no {row.architecture}")
-    input, size = FeatureMap(3, row.image_size, row.image_size), {}
+    input, size = FeatureMap(3, row.image_size, row.image_size), dict[str, Any]()
     if timm.get_pretrained_cfg(row.architecture).fixed_input_size:  # type: ignore[union-attr]
         size = {"img_size": row.image_size}
     network = timm.create_model(row.architecture, pretrained=False, exportable=True, **size).eval()

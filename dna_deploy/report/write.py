@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,12 +68,13 @@ def sections_of(evidence: Evidence) -> tuple[Section, ...]:
     from dna_deploy.report.sections.search import search_section
     from dna_deploy.report.sections.shelf import shelf_section
 
-    makers = (
+    makers: tuple[Callable[[Evidence], Section | None], ...] = (
         front_section, search_section, milliseconds_section, prediction_section, accuracy_section, landscape_section,
         curves_section, table_section, card_section,
     )  # fmt: skip
     own = [section for make in (fitted_section, shelf_section) if (section := make(evidence)) is not None]
-    makers = makers if evidence.is_of_a_search or not own else (table_section,) if evidence.tables else ()
+    if own and not evidence.is_of_a_search:
+        makers = (table_section,) if evidence.tables else ()
     return (*own, *(section for make in makers if (section := make(evidence)) is not None), origin_section(evidence))
 
 
