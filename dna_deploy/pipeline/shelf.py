@@ -16,7 +16,7 @@ from dna_deploy.latency.isolation import IsolatedBench
 from dna_deploy.latency.measure import measure_model
 from dna_deploy.plugins import suggest
 from dna_deploy.progress import OnProgress, Progress, silent
-from dna_deploy.records.files import Provenance, digest_of, read_bytes
+from dna_deploy.records.files import Provenance, digest_of, read_bytes, write_atomically
 from dna_deploy.records.model_card import Absent
 from dna_deploy.records.shelf import Shelf, ShelfModel, ShelfTime
 from dna_deploy.spaces.shapes import FeatureMap
@@ -137,7 +137,7 @@ def _measured(row: Published, target: Target) -> ShelfModel:
     try:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.onnx"
-            path.write_bytes(_exported(row, target.batch))
+            write_atomically(path, _exported(row, target.batch))
             measurement = measure_model(path, target, PLAN)
         time = ShelfTime(
             latency_s=measurement.samples.statistic("p50"), standard_error_s=measurement.samples.standard_error("p50")
