@@ -42,8 +42,8 @@ class TrainingState:
             UsageError: the checkpoint is damaged, or belongs to other inputs.
         """
         self.name, self.module, self.phases, self.steps = name, module, phases, steps
-        parts = [part for phase in phases for part in (*phase.objectives, phase.sampler)]
-        self.callbacks = [*(part for part in parts if isinstance(part, Callback)), *callbacks]
+        parts: list[object] = [part for phase in phases for part in (*phase.objectives, phase.sampler)]
+        self.callbacks: list[Callback] = [*(part for part in parts if isinstance(part, Callback)), *callbacks]
         self.scaler = compute.gradient_scaler()
         self._checkpoint = checkpoint
         facts = checkpoint.resume(module, [phase.optimiser for phase in phases])

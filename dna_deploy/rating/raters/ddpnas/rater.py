@@ -10,14 +10,12 @@ import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import torch
-
 from dna_deploy.learning.phase import Phase
-from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.raters.ddpnas.config import PruningConfig
 from dna_deploy.rating.raters.ddpnas.distribution import Sweeps
+from dna_deploy.rating.raters.one_shot.held_out import held_out_accuracy
 from dna_deploy.rating.raters.one_shot.rater import OneShot
 from dna_deploy.rating.raters.one_shot.training import step_count, train_one_shot, weight_phase
 from dna_deploy.rating.raters.shrinking.left import Budget, Left
@@ -66,16 +64,9 @@ class Ddpnas:
     def _phases(self, work: RatingWork[Any, None], supernet: OneShotSupernet) -> Sequence[Phase]:
         assert isinstance(work.space, HeadedSpace)
         left = Left(work.space, Budget.of(work.config, work.space))
-        positions = torch.arange(min(work.config.judged, len(work.data.rating)))
-        images = work.data.normalisation(work.data.rating.images(positions).to(work.compute.device))
-        labels = work.data.rating.labels(positions).to(work.compute.device)
 
-        @torch.no_grad()
         def judge(network: Architecture) -> float:
-            path = supernet.path(network)
-            with batch_statistics(path):
-                answers = torch.cat([path(batch) for batch in images.split(work.config.rating_batch)]).argmax(1)
-            return float((answers == labels).double().mean())
+            return held_out_accuracy(work, supernet.path(network), work.config.judged)
 
         self._sweeps = Sweeps(left, work.config, step_count(work), judge)
         return [weight_phase(work, supernet, sampler=self._sweeps)]

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import nn
 
 from dna_deploy.data.batches import TrainingBatches
 from dna_deploy.learning.phase import Callback, StepView
@@ -50,6 +51,18 @@ def held_out_batches(work: OneShotWork) -> TrainingBatches:
     return TrainingBatches(
         data.rating, data.normalisation, lambda pixels, _: pixels, config.batch, config.seed, work.compute.device
     )
+
+
+@torch.no_grad()
+def held_out_accuracy(work: OneShotWork, path: nn.Module, count: int) -> float:
+    """How often a path is right on so many held-out images at most, with the statistics of their batches."""
+    split, right = work.data.rating, 0.0
+    positions = torch.arange(min(count, len(split)))
+    with batch_statistics(path):
+        for some in torch.tensor_split(positions, -(-len(positions) // work.config.rating_batch)):
+            images = work.data.normalisation(split.images(some).to(work.compute.device))
+            right += float((path(images).argmax(1).cpu() == split.labels(some)).sum())
+    return right / len(positions)
 
 
 @contextmanager
