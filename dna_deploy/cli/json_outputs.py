@@ -119,6 +119,14 @@ OUTPUTS: Mapping[str, Mapping[str, str]] = {
         **_ACCURACY,
     },
     "search with": {"outcome": "search-outcome: the answer"},
+    "shrink": {
+        "space": "string: the name of the space that came of it",
+        "file": "string: where it lies",
+        "folder": "string: what was trained",
+        "record": "shrunk-space or grown-space: what was dropped, or is on the front",
+        "networks": "integer: how many it has",
+        "networks_before": "integer: how many there were",
+    },
     "spaces": {"spaces": "array: one object a space: `name`, `input`, `classes`, `candidates`, `networks`, `layers`, `digest`"},
     "tables": {"tables": "array: one object a table: its `path`, and what it is about"},
     "tables show": {

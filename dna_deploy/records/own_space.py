@@ -10,15 +10,14 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from dna_deploy.errors import UsageError
-from dna_deploy.records.cache import cache_folder, cache_places
+from dna_deploy.records.cache import cache_folder
 from dna_deploy.records.files import Part, Record
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
+from dna_deploy.spaces.catalog import SUFFIX
 from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.operations.own import OwnUnit
 from dna_deploy.spaces.shapes import feature_map, parse_shape
 
-SUFFIX = ".space.json"
 _CODE = re.compile(r"[A-Za-z0-9._]{1,64}")
 _SHAPE = r"\d+(x\d+){1,2}c?"
 
@@ -77,6 +76,11 @@ class OwnSpace(Record):
         """What its file is called."""
         return f"{self.name}{SUFFIX}"
 
+    @property
+    def chain(self) -> HeadedSpace:
+        """As other spaces in files call it."""
+        return self.space
+
     @cached_property
     def space(self) -> HeadedSpace:
         """The space: a block a unit, behind the rest as its stem."""
@@ -91,26 +95,6 @@ def _operations(part: OwnPart) -> tuple[OwnUnit, ...]:
         OwnUnit(candidate.code, candidate.structure, part.input, part.output, candidate.parameters, candidate.macs)
         for candidate in part.candidates
     )
-
-
-def find_own_space(name: str) -> HeadedSpace:
-    """The space in a file, or of a name such as ``own-0123456789ab`` whose file is here or was written on this machine.
-
-    Raises:
-        UsageError: there is no such file.
-        TableError: it is damaged.
-    """
-    if name.endswith(SUFFIX):
-        record = OwnSpace.read(Path(name))
-        record.write(_kept(record))
-        return record.space
-    places = [Path(f"{name}{SUFFIX}"), *(folder / f"{name}{SUFFIX}" for folder in cache_places("spaces"))]
-    path = next((path for path in places if path.is_file()), None)
-    if path is None:
-        raise UsageError(
-            f"the space {name!r} is not here", f"copy {name}{SUFFIX} into this folder: it was written with the kit"
-        )
-    return OwnSpace.read(path).space
 
 
 def write_own_space(record: OwnSpace, folder: Path) -> Path:

@@ -32,6 +32,7 @@ from dna_deploy.rating.raters.one_shot.rater import OneShot
 from dna_deploy.search.strategies import STRATEGIES
 from dna_deploy.spaces.catalog import SPACES
 from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Pointwise
+from dna_deploy.spaces.operations.branches import Branches
 from dna_deploy.spaces.operations.convnext import ConvNeXt
 from dna_deploy.spaces.operations.fused_mbconv import FusedMBConv
 from dna_deploy.spaces.operations.heads import PooledHead, TokenHead
@@ -72,6 +73,14 @@ class TestNatsSizeSpace(ChainContract):
 
 class TestMobileSpace(ChainContract):
     name = "mobile"
+
+
+class TestCatalogueSpace(ChainContract):
+    name = "catalogue"
+
+
+class TestCatalogueInColour(ChainContract):
+    name = "catalogue-colour"
 
 
 class TestVisionTransformers(ChainContract):
@@ -126,6 +135,11 @@ class TestConcatenate(ModuleContract):
     operation = Concatenate()
     inputs = (FeatureMap(8, 9, 9), FeatureMap(3, 9, 9))
     strides = (1,)
+
+
+@pytest.mark.slow
+class TestBranches(ModuleContract):
+    operation = Branches.of((MBConv(3, 1), Pointwise(), Conv(3)))
 
 
 @pytest.mark.slow
@@ -376,6 +390,18 @@ class TestGenas(RaterContract):
 class TestCreamTop1(RaterContract):
     name = "cream-top1"
     settings: ClassVar = {"epochs": 1, "batch": 8, "calibration_images": 16}
+
+
+@pytest.mark.slow
+class TestSetn(RaterContract):
+    name = "setn"
+    settings: ClassVar = {"epochs": 1, "batch": 8, "calibration_images": 16}
+
+
+@pytest.mark.slow
+class TestDdpnas(RaterContract):
+    name = "ddpnas"
+    settings: ClassVar = {"epochs": 16, "batch": 4, "calibration_images": 16, "sweeps": 1}
 
 
 class TestRandomDraws(StrategyContract):

@@ -8,8 +8,10 @@ RATERS = {
     "dna++": "dna_deploy.rating.raters.dna_pp.rater:DnaPlusPlus",
     "boss": "dna_deploy.rating.raters.boss.rater:Boss",
     "cream-top1": "dna_deploy.rating.raters.cream.rater:CreamTop1",
+    "ddpnas": "dna_deploy.rating.raters.ddpnas.rater:Ddpnas",
     "genas": "dna_deploy.rating.raters.genas.rater:Genas",
     "one-shot": "dna_deploy.rating.raters.one_shot.rater:OneShot",
+    "setn": "dna_deploy.rating.raters.setn.rater:Setn",
 }
 """Name -> class, called with a `RatingWork`; see `dna_deploy.rating.rater`."""
 
@@ -19,7 +21,9 @@ CONFIGS = {
     "cream-top1": "dna_deploy.rating.raters.cream.config:CreamConfig",
     "dna": "dna_deploy.rating.raters.dna.config:RatingConfig",
     "dna++": "dna_deploy.rating.raters.dna_pp.config:PopulationConfig",
+    "ddpnas": "dna_deploy.rating.raters.ddpnas.config:PruningConfig",
     "genas": "dna_deploy.rating.raters.genas.config:FlatnessConfig",
     "one-shot": "dna_deploy.rating.raters.one_shot.config:OneShotConfig",
+    "setn": "dna_deploy.rating.raters.setn.config:SetnConfig",
 }
 """Name -> config of our own raters, which says in ``needs`` what they need. Those of third parties are asked themselves."""
