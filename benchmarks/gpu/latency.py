@@ -31,11 +31,9 @@ def run(check: Check) -> str:
     """The table's grade and fidelity, then what is found for five budgets, and in what time it is proven."""
     work, space = check.folder("latency"), space_of(check)
     target = "cpu-1thread" if check.is_dry else write_target(work)
-    if check.is_dry:
-        what = (str(small_kit(space, work)), "--rounds", "3", "--validate", "3")
-    else:
-        what = ("--space", space, "--budget", "110s", "--validate", "20")
-    arguments = ["profile", *what, "--target", target, "--accept-noise", "--json"]
+    size = ("--rounds", "3", "--validate", "3") if check.is_dry else ("--budget", "110s", "--validate", "20")
+    what = (str(small_kit(space, work)),) if check.is_dry else ("--space", space)
+    arguments = ["profile", *what, *size, "--target", target, "--accept-noise", "--json"]
     ran = subprocess.run([sys.executable, "-m", "dna_deploy.cli.app", *arguments], cwd=work, stdout=subprocess.PIPE, check=True)
     profiled = json.loads(ran.stdout)
     judged = profiled["validation"]

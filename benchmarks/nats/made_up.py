@@ -11,7 +11,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from benchmarks.nats.teacher import ResNet
-from benchmarks.nats.truth import WIDTHS, Values
+from benchmarks.nats.truth import Values
+from dna_deploy.spaces.catalog.nats_size import WIDTHS
 
 BLOCKS = ((0, "{}{}", 2), (1, "{}{}", 2), (2, "{}", 1))
 """Number, form of its widths, and how many they are."""
