@@ -19,7 +19,7 @@ LIMITS = {
 
 ROOMS = {
     ".": 500,
-    "cli": 4_700,
+    "cli": 4_710,
     "contracts": 1_320,
     "data": 2_400,
     "export": 3_900,
@@ -28,9 +28,9 @@ ROOMS = {
     "nets": 1_460,
     "pipeline": 2_800,
     "rating": 700,
-    "records": 3_030,
+    "records": 3_110,
     "report": 3_230,
-    "search": 3_200,
+    "search": 3_150,
     "spaces": 1_725,
     "statistics": 250,
     "targets": 400,
