@@ -32,9 +32,9 @@ class Fitting:
         """
         from dna_deploy.pipeline.fit.fit import FitPlan
         from dna_deploy.pipeline.fit.prepare import Counts
-        from dna_deploy.pipeline.fit.recovery import recipe_for
+        from dna_deploy.pipeline.fit.recovery import Recovery
 
-        recipe = recipe_for(self.epochs, has_labels=self.labels) if self.epochs else None
-        plan = FitPlan(latency, freeze, self.labels, recipe, Counts(self.rated_images, self.rated_images, self.unit_steps))
+        recovery = Recovery.of(self.epochs, has_labels=self.labels) if self.epochs else None
+        plan = FitPlan(latency, freeze, self.labels, recovery, Counts(self.rated_images, self.rated_images, self.unit_steps))
         plan.budget_s(1.0)
         return plan

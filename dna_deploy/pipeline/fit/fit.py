@@ -25,6 +25,7 @@ from dna_deploy.fit.units import find_units
 from dna_deploy.pipeline.fit.choose import SEARCH, Chosen, choose
 from dna_deploy.pipeline.fit.contest import ALL_BASELINES, Contender, Contest
 from dna_deploy.pipeline.fit.prepare import Counts, Prepared, prepare
+from dna_deploy.pipeline.fit.recovery import Recovery
 from dna_deploy.pipeline.fit.stopwatch import Stopwatch
 from dna_deploy.pipeline.fit.table import Device
 from dna_deploy.progress import OnProgress, silent
@@ -32,7 +33,6 @@ from dna_deploy.records.files import Provenance, write_atomically
 from dna_deploy.records.fitted_model import FittedBaseline, FittedModel, FittedUnit
 from dna_deploy.targets.target import Target
 from dna_deploy.training.accuracy import measure_accuracy
-from dna_deploy.training.recipe import Recipe
 from dna_deploy.units import Duration
 
 CARD = "fitted-model.json"
@@ -48,7 +48,7 @@ class FitPlan:
     """Of the original, such as ``60%``, or a time such as ``20ms``."""
     freeze: tuple[str, ...] = ()
     has_labels: bool = False
-    recipe: Recipe | None = None
+    recovery: Recovery | None = None
     """Of the fine-tuning; None: none is wanted."""
     counts: Counts = field(default_factory=Counts)
     top: int = 16
@@ -96,12 +96,12 @@ def fit_model(
     _check(own, data, target, plan)
     network = find_units(own.network, own.input).network
     units, began = frozen(network.units, plan.freeze), time.monotonic()
-    prepared = prepare(own, network, units, data, device, work, plan.counts, budget=plan.budget_s, on_progress=on_progress)
+    prepared = prepare(own, network, units, data, device, work, plan.counts, plan.budget_s, on_progress=on_progress)
     budget_s = plan.budget_s(prepared.space.original_s)
     stopwatch = Stopwatch(work / "measured", target, own.network, own.input, prepared.space.original_s, on_progress)
     chosen = choose(prepared, budget_s, stopwatch, plan.top, on_progress)
     prepared.spent_s["search and joint judgement"] = time.monotonic() - began - sum(prepared.spent_s.values())
-    contest = Contest(own, data, plan.has_labels, plan.recipe, prepared, stopwatch, work, on_progress)
+    contest = Contest(own, data, plan.has_labels, plan.recovery, prepared, stopwatch, work, on_progress)
     searched = contest.contender(chosen.proposal.source, chosen.fitted)
     simple, others = contest.baselines(plan.baselines, budget_s)
     best = contest.winner([searched, *simple], budget_s)
@@ -121,7 +121,7 @@ def _check(own: OwnModel, data: ImageData, target: Target, plan: FitPlan) -> Non
     if target.precision != "fp32":
         raise UsageError(f"{target.name!r} runs {target.precision}; units are timed in fp32", "take a target of precision fp32")
     answers = own.network(torch.zeros(2, *own.input.sizes))
-    if plan.recipe is not None and answers.ndim != 2:
+    if plan.recovery is not None and answers.ndim != 2:
         raise UsageError(f"the model gives {tuple(answers.shape[1:])} an image, which is not fine-tuned", "leave out --epochs")
     if plan.has_labels and answers.shape[1:] != (len(data.classes),):
         raise UsageError(
