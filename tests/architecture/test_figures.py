@@ -19,7 +19,7 @@ LIMITS = {
 
 ROOMS = {
     ".": 500,
-    "cli": 4_622,
+    "cli": 4_626,
     "contracts": 1_320,
     "data": 2_400,
     "export": 3_900,
@@ -28,10 +28,10 @@ ROOMS = {
     "nets": 1_460,
     "pipeline": 3_700,
     "rating": 700,
-    "records": 2_990,
+    "records": 3_012,
     "report": 3_100,
     "search": 3_150,
-    "spaces": 1_725,
+    "spaces": 1_752,
     "statistics": 250,
     "targets": 400,
     "tasks": 150,
