@@ -220,7 +220,7 @@ OUTPUTS: Mapping[str, Mapping[str, str]] = {
         "without_preprocessing": "object or null: the same of the network alone, where the file has pre-processing inside",
     },
 }
-"""Command -> key -> type and meaning. `demo` prints what `run` prints."""
+"""Command -> key -> type and meaning. `demo` prints what `run` prints, and `run` with a `[model]` what `fit` prints."""
 
 
 def output_schema(command: str) -> dict[str, Any]:

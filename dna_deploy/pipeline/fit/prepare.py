@@ -67,9 +67,9 @@ def prepare(
     data: ImageData,
     device: Device,
     folder: Path,
-    counts: Counts = Counts(),
+    counts: Counts,
+    budget: Callable[[float], float],
     *,
-    budget: Callable[[float], float] = float,
     repaired: bool = True,
     on_progress: OnProgress = silent,
 ) -> Prepared:
