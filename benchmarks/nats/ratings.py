@@ -31,10 +31,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "cream-top1": {"epochs": 1, "calibration_images": 256},
     "genas": {"epochs": 1, "calibration_images": 256},
     "setn": {"epochs": 1, "calibration_images": 256, "evaluator_every": 16},
-    "ddpnas": {"epochs": 3, "calibration_images": 256, "sweeps": 1, "judged": 64},
+    "ddpnas": {"epochs": 3, "batch": 4, "calibration_images": 256, "sweeps": 1, "judged": 32},
 }
 """What differs from a method's defaults. Layers have no choice here, so that one path through a trunk is all paths.
-DDPNAS trains 2,079 networks a sweep here, so that fewer epochs are too few."""
+DDPNAS trains 2,079 networks a sweep here, so that fewer steps are too few."""
 
 
 @dataclass(frozen=True)
