@@ -129,6 +129,12 @@ OUTPUTS: Mapping[str, Mapping[str, str]] = {
         **_ACCURACY,
     },
     "search with": {"outcome": "search-outcome: the answer"},
+    "shelf": {
+        "path": "string: the file",
+        "shelf": "shelf: every network with its published accuracy and what it takes",
+        "front": "array: names of those that no other is both faster and better than, fastest first",
+        "best": "string or null: with --latency: the most accurate within it",
+    },
     "shrink": _CHANGED_SPACE,
     "spaces": {"spaces": "array: one object a space: `name`, `input`, `classes`, `candidates`, `networks`, `layers`, `digest`"},
     "tables": {"tables": "array: one object a table: its `path`, and what it is about"},
@@ -217,7 +223,7 @@ OUTPUTS: Mapping[str, Mapping[str, str]] = {
         "without_preprocessing": "object or null: the same of the network alone, where the file has pre-processing inside",
     },
 }
-"""Command -> key -> type and meaning. `demo` prints what `run` prints."""
+"""Command -> key -> type and meaning. `demo` prints what `run` prints, and `run` with a `[model]` what `fit` prints."""
 
 
 def output_schema(command: str) -> dict[str, Any]:
