@@ -29,9 +29,7 @@ def spaces(json: Json = False) -> None:
         for row in rows
     ]  # fmt: skip
     print_result(aligned(table, ("space", "input", "classes", "candidates", "networks", "layers")))
-    note(
-        "candidates: of each block · other sizes: NAME@RESOLUTION, such as mbconv@128 · next: dna-deploy profile --space fashion"
-    )
+    note("candidates: of each block · other sizes: NAME@RESOLUTION · next: dna-deploy profile --space fashion")
 
 
 def _facts(space: SearchSpace) -> dict[str, Any]:
