@@ -34,7 +34,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "ddpnas": {"epochs": 3, "batch": 4, "calibration_images": 256, "sweeps": 1, "judged": 32},
 }
 """What differs from a method's defaults. Layers have no choice here, so that one path through a trunk is all paths.
-DDPNAS trains 2,079 networks a sweep here, so that fewer steps are too few."""
+DDPNAS trains 2,079 networks here even with one sweep a round; fewer steps are too few."""
 
 
 @dataclass(frozen=True)
