@@ -19,7 +19,7 @@ LIMITS = {
 
 ROOMS = {
     ".": 500,
-    "cli": 4_710,
+    "cli": 4_720,
     "contracts": 1_320,
     "data": 2_400,
     "export": 3_900,
@@ -28,10 +28,10 @@ ROOMS = {
     "nets": 1_460,
     "pipeline": 2_800,
     "rating": 700,
-    "records": 3_110,
+    "records": 3_130,
     "report": 3_230,
     "search": 3_150,
-    "spaces": 1_725,
+    "spaces": 1_750,
     "statistics": 250,
     "targets": 400,
     "tasks": 150,
