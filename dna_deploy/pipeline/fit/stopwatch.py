@@ -19,7 +19,7 @@ from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
 
 PLAN = SamplingPlan(rounds=64, runs=2, warmup_runs=2)
-"""Its statistic is p25, as that of rows: of a longer network, others interrupt more than half of the runs on a busy machine, and
+"""Its statistic is p25, as that of rows: on a busy machine, others interrupt more than half of the runs of a long network, and
 medians would make it twice as slow beside a short one (seen: p25 2.16 ms, p50 4.19 ms)."""
 
 
