@@ -24,6 +24,7 @@ from dna_deploy.cli.commands import (
     report,
     run,
     search,
+    shelf,
     shrink,
     spaces,
     tables,
@@ -55,7 +56,7 @@ _COMMANDS: dict[str, typer.Typer | Callable[..., None]] = {
     "search": search.app, "front": front.front, "portfolio": portfolio.portfolio, "refine": refine.refine,
     "rank-check": rank_check.rank_check, "train": train.train, "profile": profile.profile, "kit": kit.kit,
     "targets": targets.targets, "tables": tables.app, "export": export.export, "verify": verify.verify,
-    "units": units.units, "fit": fit.fit,
+    "units": units.units, "fit": fit.fit, "shelf": shelf.shelf,
 }  # fmt: skip
 for _name, _command in _COMMANDS.items():
     if isinstance(_command, typer.Typer):

@@ -119,6 +119,12 @@ OUTPUTS: Mapping[str, Mapping[str, str]] = {
         **_ACCURACY,
     },
     "search with": {"outcome": "search-outcome: the answer"},
+    "shelf": {
+        "path": "string: the file",
+        "shelf": "shelf: every network with its published accuracy and what it takes",
+        "front": "array: names of those that no other is both faster and better than, fastest first",
+        "best": "string or null: with --latency: the most accurate within it",
+    },
     "shrink": {
         "space": "string: the name of the space that came of it",
         "file": "string: where it lies",

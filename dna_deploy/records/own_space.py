@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Self
@@ -12,6 +13,7 @@ from pydantic import Field, model_validator
 
 from dna_deploy.records.cache import cache_folder
 from dna_deploy.records.files import Part, Record
+from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.catalog import SUFFIX
 from dna_deploy.spaces.chain import HeadedSpace
@@ -88,6 +90,30 @@ class OwnSpace(Record):
         stem = FixedLayer(rest, parse_shape(self.rest.output).channels)
         blocks = tuple(Block(1, (Cell(parse_shape(unit.output).channels, (_operations(unit),)),)) for unit in self.units)
         return HeadedSpace(self.name, feature_map(parse_shape(self.input)), (stem,), blocks, (), ())
+
+    def architecture(self, choice: Mapping[str, str]) -> Architecture:
+        """The network with a candidate, by its code, in the place of every unit."""
+        return Architecture.of(f"{parse_shape(unit.output).channels}:{choice[unit.path]}" for unit in self.units)
+
+    @property
+    def rest_row(self) -> str:
+        """What a latency table calls the rest around the units."""
+        return self.space.stem_layers[0].key
+
+    def row(self, path: str, code: str) -> str:
+        """What a latency table calls a candidate."""
+        return self._rows[path, code]
+
+    @cached_property
+    def _rows(self) -> dict[tuple[str, str], str]:
+        index = self.space.index
+        return {
+            (unit.path, layer.operation.code): layer.key
+            for unit, inputs in zip(self.units, index.cells, strict=True)
+            for cells in inputs
+            for cell in cells
+            for layer in cell[0]
+        }
 
 
 def _operations(part: OwnPart) -> tuple[OwnUnit, ...]:

@@ -73,6 +73,20 @@ def test_a_space_is_shrunk_within_a_budget_and_what_is_left_is_profiled_rated_an
     find_chain("fashion").check(find_chain(name).parse(outcome["best"]["architecture"]))
 
 
+def test_a_space_grows_layers_of_branches_that_are_profiled_and_searched_like_any_other() -> None:
+    whole = find_chain("catalogue")
+    random_table(whole.with_head(whole.head_for(2)), random.Random(0)).write(Path("catalogue.json"))
+    arguments = ("--space", "catalogue", "--method", "nse", "--epochs", "1", *SMALL, "--rounds", "1", "--networks", "6")
+    grown = json.loads(run("grow", *arguments, "--table", "catalogue.json", "--budget", "1s", "--judged", "8", "--json"))
+    space = find_chain(grown["space"])
+    assert any("_" in str(choice) for choice in space.index.candidates(0))
+    rated = json.loads(run("rate", "--space", space.name, "--method", "one-shot", "--epochs", "1", *SMALL, "--json"))
+    search = ("--space", space.name, "--macs", "1G", "--evaluations", "2", "--strategy", "random", "--json")
+    outcome = json.loads(run("search", "with", rated["folder"], *search))["outcome"]
+    placed = space.with_head().place(space.parse(outcome["best"]["architecture"]))
+    assert outcome["best"]["macs"] == sum(layer.macs for layer in placed)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

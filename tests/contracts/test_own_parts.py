@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -49,6 +51,7 @@ from dna_deploy.spaces.shapes import FeatureMap, Shape, Tokens
 from dna_deploy.targets.target import Target
 from dna_deploy.tasks import TASKS
 from tests.data.made import class_folders
+from tests.search.instances import random_table
 
 
 class TestClassification(TaskContract):
@@ -402,6 +405,22 @@ class TestSetn(RaterContract):
 class TestDdpnas(RaterContract):
     name = "ddpnas"
     settings: ClassVar = {"epochs": 16, "batch": 4, "calibration_images": 16, "sweeps": 1}
+
+
+@pytest.mark.slow
+class TestNse(RaterContract):
+    name = "nse"
+    space = "catalogue"
+
+    @property
+    def settings(self) -> Mapping[str, object]:  # type: ignore[override]
+        """With a table of the very networks that are rated, made on the spot."""
+        table = self._room / "table.json"
+        if not table.exists():
+            space = self.found_space
+            random_table(space.with_head(space.head_for(2)), random.Random(0)).write(table)
+        few = {"epochs": 1, "batch": 8, "live": 2, "rounds": 1, "networks": 2, "judged": 8}
+        return {**few, "table": str(table), "budget": "1s"}
 
 
 class TestRandomDraws(StrategyContract):

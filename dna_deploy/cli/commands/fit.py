@@ -24,6 +24,9 @@ def fit(
     fitting: Fitting,
     target: Annotated[str, typer.Option("--target", "-t", help="How to run it; see: dna-deploy targets.")] = DEFAULT_TARGET,
     profiles: Profiles = Path("profiles"),
+    tables: Annotated[Path, typer.Option(help="Where latency tables are kept; one of the model is read.")] = Path(
+        "latency_tables"
+    ),
     out: Annotated[Path, typer.Option("--out", "-o", help="A folder; the same command resumes in it.")] = Path("fitted"),
     json: Json = False,
 ) -> None:
@@ -35,14 +38,17 @@ def fit(
     """
     from dna_deploy.data.config import DataConfig
     from dna_deploy.data.splits import load_data
+    from dna_deploy.latency.workshop import Folders
     from dna_deploy.pipeline.fit.fit import fit_model
+    from dna_deploy.pipeline.fit.table import Device
     from dna_deploy.targets.target_file import find_target
 
     plan = fitting.plan(latency, model.frozen)
     own = model.open()
     with journey_view() as view:
-        data = load_data(DataConfig(dataset=images), own.input, on_progress=view)
-        record = fit_model(own, data, find_target(target, profiles).target, plan, out, view)
+        data = load_data(DataConfig(dataset=images, needs_classes=plan.has_labels), own.input, on_progress=view)
+        device = Device(find_target(target, profiles), Folders(profiles, tables))
+        record = fit_model(own, data, device, plan, out, view)
     if json:
         print_json("fit", folder=str(out), card=record.model_dump(mode="json"), is_kept=record.is_kept)
     else:

@@ -32,10 +32,9 @@ class Fitting:
         """
         from dna_deploy.pipeline.fit.fit import FitPlan
         from dna_deploy.pipeline.fit.prepare import Counts
-        from dna_deploy.training.recipe import Recipe
+        from dna_deploy.pipeline.fit.recovery import recipe_for
 
-        share = 0.5 if self.labels else 1.0
-        recipe = Recipe(epochs=self.epochs, learning_rate=1e-3, teacher_weight=share) if self.epochs else None
+        recipe = recipe_for(self.epochs, has_labels=self.labels) if self.epochs else None
         plan = FitPlan(latency, freeze, self.labels, recipe, Counts(self.rated_images, self.rated_images, self.unit_steps))
         plan.budget_s(1.0)
         return plan

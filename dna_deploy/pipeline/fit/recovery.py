@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from dna_deploy.data.batches import in_order
+from dna_deploy.data.image_set import ImageSet
 from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.fit.judging import Judge
 from dna_deploy.learning.compute import Compute
@@ -24,6 +25,11 @@ from dna_deploy.training.recipe import Recipe
 BATCH = 64
 
 
+def recipe_for(epochs: int, *, has_labels: bool, seed: int = 0) -> Recipe:
+    """How a network that is nearly good is fine-tuned: on the original's answers, and on labels where they are the model's."""
+    return Recipe(epochs=epochs, learning_rate=1e-3, teacher_weight=0.5 if has_labels else 1.0, seed=seed)
+
+
 @dataclass(frozen=True)
 class Answers:
     """A network that others learn from: its scores, without gradients."""
@@ -35,6 +41,35 @@ class Answers:
         """Of images ``(batch, channels, height, width)``: ``(batch, classes)``."""
         scores: torch.Tensor = self.network(images)
         return scores
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Images whose labels are what a network answers, for data that has none of its own."""
+
+    source: ImageSet
+    answers: torch.Tensor
+    """By the numbers of images in the source, ``(images,)``."""
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def images(self, indices: torch.Tensor) -> torch.Tensor:
+        """Those of the source."""
+        return self.source.images(indices)
+
+    def labels(self, indices: torch.Tensor) -> torch.Tensor:
+        """The network's answers."""
+        return self.answers[indices]
+
+    @classmethod
+    @torch.no_grad()
+    def by(cls, network: nn.Module, split: Split, data: ImageData) -> Split:
+        """A split, answered."""
+        answers = torch.zeros(len(split.source), dtype=torch.long)
+        found = [network(batch.inputs).argmax(1) for batch in in_order(split, data, BATCH)]
+        answers[split.indices] = torch.cat(found)
+        return Split(cls(split.source, answers), split.indices)
 
 
 def batches_of(split: Split, data: ImageData, most: int | None = None) -> list[torch.Tensor]:
@@ -66,12 +101,14 @@ def recovered(
         network: Stays as it is.
         original: Whose soft answers are learnt.
         data: Trains on ``train``, chooses the epoch on ``validation``.
-        recipe: How; a teacher's weight of 1 looks at no label.
+        recipe: How; a teacher's weight of 1 looks at no label, and chooses the epoch by agreement with the original.
         folder: Of its checkpoints.
         compute: Where.
         on_progress: Hears of every step.
     """
     copied = copy.deepcopy(network).requires_grad_(True)
+    if recipe.teacher_weight == 1:
+        data = replace(data, validation=Answered.by(original, data.validation, data))
     weights = b"".join(tensor.detach().contiguous().numpy().tobytes() for tensor in copied.state_dict().values())
     identity = digest_of(f"fit {digest_of(weights)} {data.digest} {recipe.model_dump_json()}".encode())
     run = Run("fine-tuning", identity, folder / identity[7:19], compute or Compute())

@@ -10,6 +10,7 @@ RATERS = {
     "cream-top1": "dna_deploy.rating.raters.cream.rater:CreamTop1",
     "ddpnas": "dna_deploy.rating.raters.ddpnas.rater:Ddpnas",
     "genas": "dna_deploy.rating.raters.genas.rater:Genas",
+    "nse": "dna_deploy.rating.raters.nse.rater:Nse",
     "one-shot": "dna_deploy.rating.raters.one_shot.rater:OneShot",
     "setn": "dna_deploy.rating.raters.setn.rater:Setn",
 }
@@ -23,6 +24,7 @@ CONFIGS = {
     "dna++": "dna_deploy.rating.raters.dna_pp.config:PopulationConfig",
     "ddpnas": "dna_deploy.rating.raters.ddpnas.config:PruningConfig",
     "genas": "dna_deploy.rating.raters.genas.config:FlatnessConfig",
+    "nse": "dna_deploy.rating.raters.nse.config:EvolvingConfig",
     "one-shot": "dna_deploy.rating.raters.one_shot.config:OneShotConfig",
     "setn": "dna_deploy.rating.raters.setn.config:SetnConfig",
 }
