@@ -10,9 +10,11 @@ import typer
 from dna_deploy.cli.console import note, print_json, print_result
 from dna_deploy.cli.options.fitting import Fitting
 from dna_deploy.cli.options.general import Json, Profiles
+from dna_deploy.cli.options.learning import APART
 from dna_deploy.cli.options.model import ModelOptions
 from dna_deploy.cli.views.fit import fitted_view
 from dna_deploy.cli.views.journey import journey_view
+from dna_deploy.pipeline.settings import Settings
 from dna_deploy.targets.target_file import DEFAULT_TARGET
 
 
@@ -22,6 +24,7 @@ def fit(
     images: Annotated[str, typer.Option(help="A folder of images by class, shards, or a data set by name.")],
     latency: Annotated[str, typer.Option(help="The budget: a share of what the model takes, such as 60%, or a time.")],
     fitting: Fitting,
+    settings: Annotated[Settings, APART],
     target: Annotated[str, typer.Option("--target", "-t", help="How to run it; see: dna-deploy targets.")] = DEFAULT_TARGET,
     profiles: Profiles = Path("profiles"),
     tables: Annotated[Path, typer.Option(help="Where latency tables are kept; one of the model is read.")] = Path(
@@ -34,7 +37,7 @@ def fit(
 
     Example: dna-deploy fit --model timm:resnet50 --images photos/ --latency 60%
 
-    Example: dna-deploy fit --model my_net.py:build --weights w.pt --images photos/ --labels --latency 20ms --epochs 3
+    Example: dna-deploy fit --model my_net.py:build --weights w.pt --images photos/ --labels --latency 20ms --epochs 3 --jobs 4
     """
     from dna_deploy.data.config import DataConfig
     from dna_deploy.data.splits import load_data
@@ -43,7 +46,8 @@ def fit(
     from dna_deploy.pipeline.fit.table import Device
     from dna_deploy.targets.target_file import find_target
 
-    plan = fitting.plan(latency, model.frozen)
+    settings.compute.check_answers()
+    plan = fitting.plan(latency, model.frozen, settings.compute)
     own = model.open()
     with journey_view() as view:
         data = load_data(DataConfig(dataset=images, needs_classes=plan.has_labels), own.input, on_progress=view)

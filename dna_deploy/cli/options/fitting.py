@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import typer
 
 if TYPE_CHECKING:
+    from dna_deploy.learning.compute import Compute
     from dna_deploy.pipeline.fit.fit import FitPlan
 
 
@@ -24,7 +25,7 @@ class Fitting:
         int, typer.Option(help="In which units learn from the model before they are rated; 0: least squares alone.", min=0)
     ] = 0
 
-    def plan(self, latency: str, freeze: tuple[str, ...]) -> FitPlan:
+    def plan(self, latency: str, freeze: tuple[str, ...], compute: Compute) -> FitPlan:
         """What shall come out.
 
         Raises:
@@ -35,6 +36,7 @@ class Fitting:
         from dna_deploy.pipeline.fit.recovery import recipe_for
 
         recipe = recipe_for(self.epochs, has_labels=self.labels) if self.epochs else None
-        plan = FitPlan(latency, freeze, self.labels, recipe, Counts(self.rated_images, self.rated_images, self.unit_steps))
+        counts = Counts(self.rated_images, self.rated_images, self.unit_steps)
+        plan = FitPlan(latency, freeze, self.labels, recipe, counts, compute.model_copy(update={"device": "cpu"}))
         plan.budget_s(1.0)
         return plan
