@@ -113,7 +113,7 @@ def prepare(
         spent["unit training"] = clock.lap()
     remarks = [check_kept(judge), check_settled(judge, fitting)]
     spent["checks"] = clock.lap()
-    ratings = rate(judge, candidates, fitting, folder / f"ratings-{begun}", compute, on_progress)
+    ratings = rate(judge, candidates, fitting, folder / f"ratings-{begun}", compute=compute, on_progress=on_progress)
     spent["rating"] = clock.lap()
     return Prepared(FitSpace(network, model.input, candidates, measured, ratings), fitting, judge, remarks, spent)
 

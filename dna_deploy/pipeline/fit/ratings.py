@@ -48,7 +48,8 @@ def rate(
     candidates: Mapping[str, Candidates],
     fitting: list[torch.Tensor],
     folder: Path,
-    compute: Compute,
+    *,
+    compute: Compute | None = None,
     on_progress: OnProgress = silent,
 ) -> Ratings:
     """Rates every candidate alone, then the depths of stages; what the folder holds of an earlier run is read."""
@@ -59,7 +60,7 @@ def rate(
         write_atomically(files[path], json.dumps(rows).encode())
 
     rest = {path: listed for path, listed in candidates.items() if not files[path].exists()}
-    rate_apart(judge, rest, compute, on_progress, write)
+    rate_apart(judge, rest, compute or Compute(), on_progress, write)
     rated = {
         path: {code: Rated(code, Mean(*values[:2]), Mean(*values[2:])) for code, *values in json.loads(file.read_text())}
         for path, file in files.items()
