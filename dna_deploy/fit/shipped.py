@@ -46,40 +46,33 @@ def _is_free(name: str, path: Path) -> bool:
 
 
 class Shipped(Generic[T]):
-    """Something with modules in it: itself in this process, while another one runs the files before it unpacks it."""
+    """Something with modules in it: itself in this process; another one runs the files first, and gets a copy of its own.
+
+    Tensors would else lie in memory that both share, where a training in one process changes them in the other.
+    """
 
     def __init__(self, content: T) -> None:
         self.content = content
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _with_files, (_Files(tuple(_RUN.values())), self.content)
+        return _unpacked, (tuple(_RUN.values()), _packed(self.content))
 
 
-class _Files:
-    """Files that are run where this arrives."""
-
-    def __init__(self, paths: tuple[Path, ...]) -> None:
-        self.paths = paths
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _run_anew, (self.paths,)
-
-
-def _run_anew(paths: tuple[Path, ...]) -> _Files:
+def _unpacked(paths: tuple[Path, ...], content: bytes) -> Shipped[Any]:
     for path in paths:
         if path not in _RUN.values():
             run_file(path)
-    return _Files(paths)
-
-
-def _with_files(_files: _Files, content: T) -> Shipped[T]:
-    return Shipped(content)
+    return Shipped(pickle.loads(content))  # by the process that has started this one
 
 
 def check_ships(content: object) -> None:
     """Raises `UsageError` where other processes cannot be given something."""
+    _packed(content)
+
+
+def _packed(content: object) -> bytes:
     try:
-        pickle.dumps(content)
+        return pickle.dumps(content)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         why = str(error).partition("\n")[0][:160]
         raise UsageError(f"the model cannot be sent to other processes: {why}", "leave out --jobs and --on") from error

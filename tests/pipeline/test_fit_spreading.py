@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping, Sequence
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,13 @@ class Posted(Here):
     def run(
         self, job: Job[Any, Any, Any], items: Sequence[Any], on_progress: OnProgress, on_result: OnResult = lambda *_: None
     ) -> list[Any]:
-        copied, letters = pickle.loads(pickle.dumps(job)), [pickle.loads(pickle.dumps(item)) for item in items]
-        return [pickle.loads(pickle.dumps(each)) for each in super().run(copied, letters, on_progress, on_result)]
+        copied, letters = _sent(job), [_sent(item) for item in items]
+        return [_sent(each) for each in super().run(copied, letters, on_progress, on_result)]
+
+
+def _sent(content: Any) -> Any:
+    """As `multiprocessing` does it, where torch keeps tensors in memory that both ends share."""
+    return ForkingPickler.loads(ForkingPickler.dumps(content))
 
 
 @pytest.fixture(autouse=True)
