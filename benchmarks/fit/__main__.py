@@ -32,7 +32,7 @@ from dna_deploy.latency.workshop import Folders
 from dna_deploy.pipeline.fit.baselines import BASELINES, AtSize
 from dna_deploy.pipeline.fit.choose import Fitted, choose, fill
 from dna_deploy.pipeline.fit.prepare import Counts, Prepared, prepare
-from dna_deploy.pipeline.fit.recovery import recipe_for, recovered, settled
+from dna_deploy.pipeline.fit.recovery import Recovery, recovered, settled
 from dna_deploy.pipeline.fit.stopwatch import Stopwatch
 from dna_deploy.pipeline.fit.table import Device
 from dna_deploy.progress import Progress
@@ -42,7 +42,7 @@ from dna_deploy.targets.target_file import TargetFile, default_target
 from dna_deploy.training.accuracy import right_answers
 
 AUGMENTATION = Augmentation(shift=4)
-INPUT, DEPTHS = FeatureMap(3, 32, 32), (44, 32, 20)
+INPUT, DEPTHS, SHARES = FeatureMap(3, 32, 32), (44, 32, 20), (0.5, 0.67)
 ROWS = Path("benchmarks/results/fit_resnet56.csv")
 NORMALISATION = IMAGENET_NORMALISATION
 Made = tuple[nn.Module, float, str]
@@ -75,8 +75,9 @@ class Bench:
         before = right_answers(network, self.data.test, self.data).double()
         for epochs in missing:
             begin = time.monotonic()
-            recipe = recipe_for(epochs, has_labels=True, seed=seed).model_copy(update={"augmentation": AUGMENTATION})
-            tuned = recovered(network, self.original, self.data, recipe, self.work / "runs")
+            recovery = Recovery.of(epochs, has_labels=True, seed=seed)
+            recovery = replace(recovery, recipe=recovery.recipe.model_copy(update={"augmentation": AUGMENTATION}))
+            tuned = recovered(network, self.original, self.data, recovery, self.work / "runs")
             after = right_answers(tuned, self.data.test, self.data).double()
             off = after - reference
             add_rows(ROWS, [{
@@ -112,7 +113,7 @@ def networks(bench: Bench, weights: Path) -> Iterator[tuple[str, float, int, Cal
         return network, stopwatch.time(bench.original, replace(INPUT, height=24, width=24)), ""
 
     for seed in (0, 1):
-        for share in (0.5, 0.67):
+        for share in SHARES:
             budget_s = share * prepared.space.original_s
             yield "fit", share, seed, lambda budget_s=budget_s: fitted(budget_s)
             for name in BASELINES:
@@ -135,7 +136,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path)
     parser.add_argument("--test-images", type=int, default=2000)
     parser.add_argument("--train-images", type=int, default=2000)
-    parser.add_argument("--epochs", type=int, nargs="+", default=[1, 4])
+    parser.add_argument("--epochs", type=int, nargs="+", default=[1, 3])
     parser.add_argument("--rated-images", type=int, default=256)
     parser.add_argument("--print", action="store_true", help="only what is there")
     options = parser.parse_args()
@@ -159,7 +160,17 @@ def run(options: argparse.Namespace) -> None:
         TargetFile(target, SamplingPlan(rounds=64)), Folders(options.out / "profiles", options.out / "latency_tables")
     )
     counts = Counts(options.rated_images, options.rated_images)
-    prepared = prepare(own, network, network.units, data, device, options.out, counts, on_progress=_tell)
+    prepared = prepare(
+        own,
+        network,
+        network.units,
+        data,
+        device,
+        options.out,
+        counts,
+        lambda original_s: min(SHARES) * original_s,
+        on_progress=_tell,
+    )
     measured = prepared.space.measured
     doubts = [doubt.message for doubt in measured.table.doubts]
     error = measured.table.calibration("p50").relative_error

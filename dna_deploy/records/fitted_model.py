@@ -9,10 +9,12 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from dna_deploy.records.doubt import Grade
-from dna_deploy.records.files import Migration, Part, Provenance, Record
+from dna_deploy.records.files import Migration, Part, Provenance, Record, equal_to
 from dna_deploy.records.model_card import Absent
 from dna_deploy.records.score import Metric
+from dna_deploy.records.shelf import ShelfModel, ShelfTime
 from dna_deploy.targets.target import Target
+from dna_deploy.units import Duration
 
 
 class NetworkStanding(Part):
@@ -80,9 +82,20 @@ class FittedModel(Record):
         ge=0, description="largest difference of the ONNX file's scores from torch's, relative to the largest"
     )
     baselines: tuple[FittedBaseline, ...]
+    shelf: ShelfModel | None = Field(
+        None, exclude_if=equal_to(None), description="the most accurate of the shelf within the budget, as published"
+    )
     remarks: tuple[str, ...]
     absent: dict[str, str] = Field(description="candidates that there are not, and why")
     spent_s: dict[str, float] = Field(description="what each stage of the work took")
+
+    @property
+    def shelf_words(self) -> str:
+        """The network of the shelf, in words; empty where none was measured."""
+        if self.shelf is None or not isinstance(self.shelf.time, ShelfTime):
+            return ""
+        seconds, published = Duration(self.shelf.time.latency_s), f"{self.shelf.top1:.1%} published on ImageNet"
+        return f"of the shelf, {self.shelf.name} at {self.shelf.image_size} takes {seconds}: {published}"
 
     @property
     def is_kept(self) -> bool:

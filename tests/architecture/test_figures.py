@@ -19,7 +19,7 @@ LIMITS = {
 
 ROOMS = {
     ".": 500,
-    "cli": 4_715,
+    "cli": 4_720,
     "contracts": 1_320,
     "data": 2_400,
     "export": 3_900,

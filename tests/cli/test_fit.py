@@ -89,7 +89,7 @@ def test_a_model_comes_out_within_its_budget_with_its_files_its_card_and_its_bas
 
 
 def test_a_budget_that_is_none_is_refused_before_anything_is_loaded() -> None:
-    for budget, words in (("120%", "no part of what the model takes"), ("fast", "fast"), ("20", "no unit")):
+    for budget, words in (("120%", "not a share between 0% and 100%"), ("fast", "fast"), ("20", "no unit")):
         assert words in fails(*CALL, "--latency", budget).message
 
 
@@ -126,3 +126,22 @@ def test_a_table_of_another_machine_is_refused() -> None:
     error = fails(*CALL, "--latency", "70%", "--out", "out")
     own.write(path)
     assert isinstance(error, TableError) and "made on another machine: processor" in error.message
+
+
+@pytest.mark.slow
+def test_run_fits_the_model_that_the_settings_name() -> None:
+    Path("dna-deploy.toml").write_text(
+        'dataset = "photos"\nlatency = "70%"\nfolder = "run"\n'
+        '[model]\nname = "my_net.py:build"\ninput = "3x16x16"\nrated_images = 16\n'
+    )
+    try:
+        assert "--from is of a journey through a space" in fails("run", "--from", "search").message
+        printed = json.loads(run("run", "--json"))
+    finally:
+        Path("dna-deploy.toml").unlink()
+    assert printed["is_kept"] and Path("run/model.onnx").is_file()
+    assert FittedModel.read(Path("run/fitted-model.json")).model == "my_net.py:build"
+
+
+def test_nothing_is_done_where_no_images_are_named() -> None:
+    assert fails("fit", "--model", "my_net.py:build").message == "no images are named"

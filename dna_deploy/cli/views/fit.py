@@ -44,7 +44,7 @@ def _networks(record: FittedModel) -> str:
             absent.append(f"no {baseline.name}: {baseline.standing.reason}")
         else:
             rows.append((baseline.name, *_standing(baseline.standing)))
-    return "\n".join((aligned(rows, _HEADERS), *absent))
+    return "\n".join((aligned(rows, _HEADERS), *absent, *filter(None, (record.shelf_words,))))
 
 
 def _standing(stands: NetworkStanding) -> tuple[str, ...]:

@@ -17,13 +17,12 @@ from dna_deploy.pipeline.fit.baselines import BASELINES, AtSize
 from dna_deploy.pipeline.fit.choose import Choose, Fitted, fill
 from dna_deploy.pipeline.fit.precision import INT8, int8_standing
 from dna_deploy.pipeline.fit.prepare import Prepared
-from dna_deploy.pipeline.fit.recovery import batches_of, recovered, settled, standing
+from dna_deploy.pipeline.fit.recovery import Recovery, batches_of, recovered, settled, standing
 from dna_deploy.pipeline.fit.stopwatch import Stopwatch
 from dna_deploy.progress import OnProgress, Progress
 from dna_deploy.records.fitted_model import FittedBaseline, NetworkStanding
 from dna_deploy.records.model_card import Absent
 from dna_deploy.training.accuracy import Gain, right_answers
-from dna_deploy.training.recipe import Recipe
 from dna_deploy.units import Duration
 
 LOWER_RESOLUTION = "lower resolution"
@@ -52,7 +51,7 @@ class Contest:
     own: OwnModel
     data: ImageData
     has_labels: bool
-    recipe: Recipe | None
+    recovery: Recovery | None
     prepared: Prepared
     stopwatch: Stopwatch
     folder: Path
@@ -75,9 +74,9 @@ class Contest:
         """Judged, fine-tuned, and judged again."""
         labelled = self.data if self.has_labels else None
         before, after, tuned = standing(network, self.test, labelled), None, network
-        if self.recipe is not None:
+        if self.recovery is not None:
             folder = self.folder / "fine-tuning"
-            tuned = recovered(network, self.own.network, self.data, self.recipe, folder, on_progress=self.on_progress)
+            tuned = recovered(network, self.own.network, self.data, self.recovery, folder, on_progress=self.on_progress)
             after = standing(tuned, self.test, labelled)
         stands = NetworkStanding(
             measured_s=measured_s, agreement=before.agreement, divergence=before.divergence, images=before.images,
@@ -130,7 +129,7 @@ class Contest:
     def winner(self, contenders: list[Contender], budget_s: float) -> Contender:
         """The first, unless another that keeps the budget is clearly better on validation images after the same fine-tuning."""
         best, *others = contenders
-        if self.recipe is None:  # whole networks were judged already, as they are
+        if self.recovery is None:  # whole networks were judged already, as they are
             return best
         right = self._right(best)
         for other in others:

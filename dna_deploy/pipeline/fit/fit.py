@@ -23,17 +23,19 @@ from dna_deploy.fit.judging import Judge
 from dna_deploy.fit.model import OwnModel
 from dna_deploy.fit.units import find_units
 from dna_deploy.learning.compute import Compute
+from dna_deploy.pipeline.budget import read_budget
 from dna_deploy.pipeline.fit.choose import SEARCH, Chosen, choose
 from dna_deploy.pipeline.fit.contest import ALL_BASELINES, Contender, Contest
 from dna_deploy.pipeline.fit.prepare import Counts, Prepared, prepare
+from dna_deploy.pipeline.fit.recovery import Recovery
 from dna_deploy.pipeline.fit.stopwatch import Stopwatch
 from dna_deploy.pipeline.fit.table import Device
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import Provenance, write_atomically
 from dna_deploy.records.fitted_model import FittedBaseline, FittedModel, FittedUnit
+from dna_deploy.records.shelf import Shelf
 from dna_deploy.targets.target import Target
 from dna_deploy.training.accuracy import measure_accuracy
-from dna_deploy.training.recipe import Recipe
 from dna_deploy.units import Duration
 
 CARD = "fitted-model.json"
@@ -49,29 +51,24 @@ class FitPlan:
     """Of the original, such as ``60%``, or a time such as ``20ms``."""
     freeze: tuple[str, ...] = ()
     has_labels: bool = False
-    recipe: Recipe | None = None
+    recovery: Recovery | None = None
     """Of the fine-tuning; None: none is wanted."""
     counts: Counts = field(default_factory=Counts)
     compute: Compute = field(default_factory=Compute)
     """Where units are worked on, apart from each other."""
     top: int = 16
     baselines: tuple[str, ...] = ALL_BASELINES
+    shelf: Path | None = None
+    """What `dna-deploy shelf` has measured."""
 
     def budget_s(self, original_s: float) -> float:
         """In seconds.
 
         Raises:
-            UsageError: it is neither a share below 100 % nor a time.
+            UsageError: it is neither a share nor a time.
         """
-        if not self.latency.endswith("%"):
-            return Duration.parse(self.latency).seconds
-        try:
-            share = float(self.latency[:-1]) / 100
-        except ValueError as error:
-            raise UsageError(f"cannot read the budget {self.latency!r}", "write it like 60% or 20ms") from error
-        if not 0 < share < 1:
-            raise UsageError(f"a budget of {self.latency} is no part of what the model takes", "write it like 60% or 20ms")
-        return share * original_s
+        budget = read_budget(self.latency)
+        return budget.seconds if isinstance(budget, Duration) else budget * original_s
 
 
 def fit_model(
@@ -97,17 +94,17 @@ def fit_model(
         device.target.target,
     )
     _check(own, data, target, plan)
+    shelf = Shelf.read(plan.shelf) if plan.shelf else None
     network = find_units(own.network, own.input).network
     units, began = frozen(network.units, plan.freeze), time.monotonic()
     prepared = prepare(
-        own, network, units, data, device, work, plan.counts,
-        budget=plan.budget_s, compute=plan.compute, on_progress=on_progress,
-    )  # fmt: skip
+        own, network, units, data, device, work, plan.counts, plan.budget_s, compute=plan.compute, on_progress=on_progress
+    )
     budget_s = plan.budget_s(prepared.space.original_s)
     stopwatch = Stopwatch(work / "measured", target, own.network, own.input, prepared.space.original_s, on_progress)
     chosen = choose(prepared, budget_s, stopwatch, plan.top, on_progress)
     prepared.spent_s["search and joint judgement"] = time.monotonic() - began - sum(prepared.spent_s.values())
-    contest = Contest(own, data, plan.has_labels, plan.recipe, prepared, stopwatch, work, on_progress)
+    contest = Contest(own, data, plan.has_labels, plan.recovery, prepared, stopwatch, work, on_progress)
     searched = contest.contender(chosen.proposal.source, chosen.fitted)
     simple, others = contest.baselines(plan.baselines, budget_s)
     best = contest.winner([searched, *simple], budget_s)
@@ -116,6 +113,8 @@ def fit_model(
     beside = [] if best is searched else [FittedBaseline(name=SEARCH, standing=searched.standing)]
     baselines = (*beside, *(FittedBaseline(name=each.name, standing=each.standing) for each in simple), *others)
     record = _record(contest, chosen, best, budget_s, parity, baselines)
+    if shelf is not None and (other := shelf.best_within(budget_s)) is not None:
+        record = record.model_copy(update={"shelf": other[0]})
     record.write(folder / CARD)
     return record
 
@@ -127,7 +126,7 @@ def _check(own: OwnModel, data: ImageData, target: Target, plan: FitPlan) -> Non
     if target.precision != "fp32":
         raise UsageError(f"{target.name!r} runs {target.precision}; units are timed in fp32", "take a target of precision fp32")
     answers = own.network(torch.zeros(2, *own.input.sizes))
-    if plan.recipe is not None and answers.ndim != 2:
+    if plan.recovery is not None and answers.ndim != 2:
         raise UsageError(f"the model gives {tuple(answers.shape[1:])} an image, which is not fine-tuned", "leave out --epochs")
     if plan.has_labels and answers.shape[1:] != (len(data.classes),):
         raise UsageError(

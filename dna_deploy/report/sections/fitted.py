@@ -37,7 +37,7 @@ def _facts(card: FittedModel) -> Facts:
         ("same answer", f"{stands.agreement:.1%} of {stands.images} images before any fine-tuning"),
         ("parity", f"scores of the ONNX file are within {card.parity:.0e} of torch's"),
         ("sums and whole networks", f"agree with Kendall's tau {card.tau:.2f}, over {card.judged} networks"),
-        *(("note", remark) for remark in card.remarks),
+        *(("note", remark) for remark in (*card.remarks, card.shelf_words) if remark),
     ]
     return Facts("What was promised, and what is so", tuple(rows))
 
