@@ -81,7 +81,10 @@ def distil_apart(
     work = _Training(network, batches, training, folder, compute)
     if compute.is_spread:
         paths, slots = list(candidates), compute.executor.slots
-        shares = [Shipped({path: candidates[path] for path in paths[at::slots]}) for at in range(min(slots, len(paths)))]
+        shares = [
+            Shipped[Mapping[str, Candidates]]({path: candidates[path] for path in paths[at::slots]})
+            for at in range(min(slots, len(paths)))
+        ]
         carry_out(compute.executor, Job("share of units", _train, Shipped(work), folder), shares, on_progress)
     work.run(candidates, on_progress)  # after other workers, this only gathers
 
