@@ -41,6 +41,7 @@ OPERATIONS = {
     "preactivated": "dna_deploy.spaces.operations.preactivated:PreactivatedBlock",
     "norm_head": "dna_deploy.spaces.operations.preactivated:NormHead",
     "branches": "dna_deploy.spaces.operations.branches:Branches",
+    "tails": "dna_deploy.spaces.operations.branches:Tails",
     "own": "dna_deploy.spaces.operations.own:OwnUnit",
 }
 """Kind in files -> class. Further kinds come from the entry points ``dna_deploy.operations``."""

@@ -38,6 +38,7 @@ MODULES = {
     "dense_cell": "dna_deploy.nets.layers.preactivated:DenseCellLayer",
     "preactivated": "dna_deploy.nets.layers.preactivated:PreactivatedLayer",
     "branches": "dna_deploy.nets.layers.branches:branches",
+    "tails": "dna_deploy.nets.layers.branches:tails",
     "norm_head": "dna_deploy.nets.layers.preactivated:NormHeadLayer",
 }
 """Kind of operation -> what builds its module from a `PlacedLayer`. Others: entry points ``dna_deploy.modules``."""
