@@ -40,6 +40,9 @@ OPERATIONS = {
     "dense_cell": "dna_deploy.spaces.operations.preactivated:DenseCell",
     "preactivated": "dna_deploy.spaces.operations.preactivated:PreactivatedBlock",
     "norm_head": "dna_deploy.spaces.operations.preactivated:NormHead",
+    "conv_bottleneck": "dna_deploy.spaces.operations.hybrid:ConvBottleneck",
+    "attention_bottleneck": "dna_deploy.spaces.operations.hybrid:AttentionBottleneck",
+    "linear_head": "dna_deploy.spaces.operations.heads:LinearHead",
     "own": "dna_deploy.spaces.operations.own:OwnUnit",
 }
 """Kind in files -> class. Further kinds come from the entry points ``dna_deploy.operations``."""

@@ -34,7 +34,8 @@ from dna_deploy.spaces.catalog import SPACES
 from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Pointwise
 from dna_deploy.spaces.operations.convnext import ConvNeXt
 from dna_deploy.spaces.operations.fused_mbconv import FusedMBConv
-from dna_deploy.spaces.operations.heads import PooledHead, TokenHead
+from dna_deploy.spaces.operations.heads import LinearHead, PooledHead, TokenHead
+from dna_deploy.spaces.operations.hybrid import AttentionBottleneck, ConvBottleneck
 from dna_deploy.spaces.operations.map_attention import LevitAttention, LinearAttention
 from dna_deploy.spaces.operations.mobile_attention import MobileAttention
 from dna_deploy.spaces.operations.preactivated import DenseCell, NormHead, PreactivatedBlock
@@ -142,6 +143,22 @@ class TestPreactivatedBlock(ModuleContract):
 @pytest.mark.slow
 class TestNormHead(ModuleContract):
     operation = NormHead()
+    reduces_to_one = True
+
+
+@pytest.mark.slow
+class TestConvBottleneck(ModuleContract):
+    operation = ConvBottleneck()
+
+
+@pytest.mark.slow
+class TestAttentionBottleneck(ModuleContract):
+    operation = AttentionBottleneck(head_channels=2)
+
+
+@pytest.mark.slow
+class TestLinearHead(ModuleContract):
+    operation = LinearHead()
     reduces_to_one = True
 
 
