@@ -83,6 +83,14 @@ class TestWindowedTransformers(ChainContract):
     name = "windowed@112"
 
 
+class TestHybridTrellis(ChainContract):
+    name = "hytra@64"
+
+
+class TestSmallTrellis(ChainContract):
+    name = "hytra-small"
+
+
 class OnTokens(ModuleContract):
     inputs = (Tokens(9, 8),)
     strides = (1,)
