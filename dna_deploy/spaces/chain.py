@@ -122,20 +122,19 @@ class ChainSpace:
 
     def sample(self, rng: random.Random) -> Architecture:
         """A network drawn uniformly from the space."""
-        return Architecture.of(self._drawn(rng))
+        return Architecture.of(cell.choice(cell.draw(rng.randrange)) for cell in self._cells(rng))
 
     def sample_cells_evenly(self, rng: random.Random) -> Architecture:
         """A network drawn such that the cells that may follow are equally likely, however many candidates they have."""
-        return Architecture.of(self._drawn(rng, is_even=True))
+        cells = list(self._cells(rng, is_even=True))
+        return Architecture.of(cell.choice(cell.draw(rng.randrange)) for cell in cells)
 
-    def _drawn(
-        self, rng: random.Random, first: int = 0, width: int | None = None, *, is_even: bool = False
-    ) -> Iterator[BlockChoice]:
+    def _cells(self, rng: random.Random, first: int = 0, width: int | None = None, *, is_even: bool = False) -> Iterator[Cell]:
         for number in range(first, len(self.blocks)):
             cells = self.index.leading(number, width)
             weights = [cell.count() * self.index.ways[number + 1][cell.width] for cell in cells]
             cell = rng.choice(cells) if is_even else rng.choices(cells, weights)[0]
-            yield cell.choice(cell.draw(rng.randrange))
+            yield cell
             width = cell.width
 
     def mutate(self, architecture: Architecture, rng: random.Random) -> Architecture:
@@ -161,7 +160,8 @@ class ChainSpace:
                 choices.append(fresh.choice(fresh.draw(rng.randrange)))
         if has_entries and rng.randrange(4) == 0:
             first = rng.randrange(len(self.blocks))
-            choices[first:] = self._drawn(rng, first, choices[first - 1].width if first else None)
+            cells = self._cells(rng, first, choices[first - 1].width if first else None)
+            choices[first:] = [cell.choice(cell.draw(rng.randrange)) for cell in cells]
         return Architecture.of(choices)
 
     # Placing: which layers a choice means, with what they receive.
