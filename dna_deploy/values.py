@@ -10,6 +10,12 @@ from pydantic import BaseModel, ValidationError
 from dna_deploy.errors import UsageError
 from dna_deploy.plugins import suggest
 
+
+def read_names(names: object) -> object:
+    """Names as a list, or as one text with commas between them."""
+    return tuple(filter(None, names.split(","))) if isinstance(names, str) else names
+
+
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 

@@ -1,14 +1,15 @@
 """ResNet-56 on CIFAR-10 made to run in 67 % and 50 % of its measured time, against baselines with the same recovery.
 
-    python -m benchmarks.fit --images cifar10/ --weights resnet_cifar10/ --out fit-resnet56
+    python -m benchmarks.fit --images cifar10/ --weights resnet_cifar10/ --out fit-resnet56 > benchmarks/results/fit_resnet56.md
 
-Every finished network is a line of OUT/rows.jsonl, so that the same command resumes.
+Every finished network is a row of benchmarks/results/fit_resnet56.csv, so that the same command resumes; the table is printed
+at the end, or at once with --print. The tool's own images choose between networks; test images judge alone.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -18,25 +19,34 @@ import torch
 from torch import nn
 
 from benchmarks.fit.resnet_cifar import trained
+from benchmarks.fit.table import table
+from benchmarks.rows import add_rows, read_rows
+from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.data.config import DataConfig
 from dna_deploy.data.image_set import IMAGENET_NORMALISATION
 from dna_deploy.data.splits import ImageData, Split, load_data
 from dna_deploy.errors import InfeasibleError
+from dna_deploy.fit.model import OwnModel
 from dna_deploy.fit.units import find_units
+from dna_deploy.latency.workshop import Folders
 from dna_deploy.pipeline.fit.baselines import BASELINES, AtSize
-from dna_deploy.pipeline.fit.choose import choose, measure
+from dna_deploy.pipeline.fit.choose import Fitted, choose, fill
 from dna_deploy.pipeline.fit.prepare import Counts, Prepared, prepare
-from dna_deploy.pipeline.fit.recovery import recovered, settled, standing
-from dna_deploy.pipeline.fit.space import Choice
-from dna_deploy.pipeline.fit.timing import Stopwatch
+from dna_deploy.pipeline.fit.recovery import Recovery, recovered, settled
+from dna_deploy.pipeline.fit.stopwatch import Stopwatch
+from dna_deploy.pipeline.fit.table import Device
 from dna_deploy.progress import Progress
 from dna_deploy.spaces.shapes import FeatureMap
-from dna_deploy.targets.target import Target
+from dna_deploy.targets.plan import SamplingPlan
+from dna_deploy.targets.target_file import TargetFile, default_target
 from dna_deploy.training.accuracy import right_answers
-from dna_deploy.training.recipe import Recipe
 
-INPUT = FeatureMap(3, 32, 32)
-Make = Callable[[Prepared, float, int], Choice]
+AUGMENTATION = Augmentation(shift=4)
+INPUT, DEPTHS, SHARES = FeatureMap(3, 32, 32), (44, 32, 20), (0.5, 0.67)
+ROWS = Path("benchmarks/results/fit_resnet56.csv")
+NORMALISATION = IMAGENET_NORMALISATION
+Made = tuple[nn.Module, float, str]
+"""A network, its seconds, and what was changed in it."""
 
 
 @dataclass
@@ -46,107 +56,132 @@ class Bench:
     data: ImageData
     prepared: Prepared
     original: nn.Module
-    rows: Path
+    work: Path
     stopwatch: Stopwatch
-    epochs: int
+    epochs: tuple[int, ...]
 
-    def judge(self, name: str, share: float, seed: int, network: Callable[[], nn.Module]) -> None:
-        """Adds the line of a network, unless it is there."""
-        key = [name, share, seed]
-        lines = self.rows.read_text().splitlines() if self.rows.exists() else []
-        if key in [json.loads(line)["key"] for line in lines]:
+    def judge(self, name: str, share: float, seed: int, make: Callable[[], Made]) -> None:
+        """Adds the rows of a network, unless they are there."""
+        there = {(row["network"], float(row["asked"]), int(row["seed"]), int(row["epochs"])) for row in read_rows(ROWS)}
+        missing = [epochs for epochs in self.epochs if (name, share, seed, epochs) not in there]
+        if not missing:
             return
-        begin = time.monotonic()
         try:
-            assembled = network()
+            network, measured_s, changes = make()
         except InfeasibleError as error:
-            self._add({"key": key, "infeasible": error.message})
+            print(f"no {name} at {share:.0%}: {error.message}", file=sys.stderr, flush=True)
             return
-        measured = measure(self.prepared.space, {"it": assembled}, self.stopwatch)["it"]
-        before = right_answers(assembled, self.data.test, self.data)
-        agreement = standing(assembled, self.prepared.judge, None).agreement
-        recipe = Recipe(epochs=self.epochs, learning_rate=1e-3, batch=64, seed=seed, augmentation={"shift": 4})
-        tuned = recovered(assembled, self.original, self.data, recipe, self.rows.parent / "runs")
-        after = right_answers(tuned, self.data.test, self.data)
-        reference = right_answers(self.original, self.data.test, self.data)
-        self._add({
-            "key": key, "milliseconds": 1e3 * measured, "of original": measured / self.prepared.space.original_s,
-            "before": float(before.double().mean()), "after": float(after.double().mean()), "agreement": agreement,
-            "minus original": float((after.double() - reference.double()).mean()),
-            "standard error": float((after.double() - reference.double()).std() / len(after) ** 0.5),
-            "images": len(after), "seconds": time.monotonic() - begin,
-        })  # fmt: skip
-
-    def _add(self, row: dict[str, object]) -> None:
-        with self.rows.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-        print(json.dumps(row), flush=True)
+        reference = right_answers(self.original, self.data.test, self.data).double()
+        before = right_answers(network, self.data.test, self.data).double()
+        for epochs in missing:
+            begin = time.monotonic()
+            recovery = Recovery.of(epochs, has_labels=True, seed=seed)
+            recovery = replace(recovery, recipe=recovery.recipe.model_copy(update={"augmentation": AUGMENTATION}))
+            tuned = recovered(network, self.original, self.data, recovery, self.work / "runs")
+            after = right_answers(tuned, self.data.test, self.data).double()
+            off = after - reference
+            add_rows(ROWS, [{
+                "network": name, "asked": share, "seed": seed, "epochs": epochs, "ms": f"{1e3 * measured_s:.4f}",
+                "of original": f"{measured_s / self.prepared.space.original_s:.4f}", "before": f"{float(before.mean()):.4f}",
+                "after": f"{float(after.mean()):.4f}", "minus original": f"{float(off.mean()):.4f}",
+                "standard error": f"{float(off.std() / len(off) ** 0.5):.4f}", "test images": len(after),
+                "train images": len(self.data.train), "seconds": f"{time.monotonic() - begin:.0f}", "changes": changes,
+            }])  # fmt: skip
 
 
-def networks(bench: Bench, weights: Path) -> Iterator[tuple[str, float, int, Callable[[], nn.Module]]]:
-    """Name, share of the time, seed, and what makes the network."""
-    prepared, space = bench.prepared, bench.prepared.space
+def _made(fitted: Fitted, words: str = "") -> Made:
+    changed = [f"{path} {code}" for path, code in fitted.choice.items() if code != "keep"]
+    return fitted.network, fitted.measured_s, "; ".join(filter(None, (words, *changed)))
+
+
+def networks(bench: Bench, weights: Path) -> Iterator[tuple[str, float, int, Callable[[], Made]]]:
+    """Name, share of the time, seed, and what makes the network; those that matter most come first."""
+    prepared, stopwatch = bench.prepared, bench.stopwatch
+
+    def fitted(budget_s: float) -> Made:
+        chosen = choose(prepared, budget_s, stopwatch)
+        return _made(chosen.fitted, chosen.words)
+
+    def baseline(name: str, budget_s: float, seed: int) -> Made:
+        return _made(fill(prepared, budget_s, stopwatch, lambda asked_s: BASELINES[name](prepared, asked_s, seed)))
+
+    def whole(network: nn.Module) -> Made:
+        return settled(network, prepared.fitting), stopwatch.time(network), ""
+
+    def smaller() -> Made:
+        network = AtSize(settled(bench.original, prepared.fitting), (24, 24))
+        return network, stopwatch.time(bench.original, replace(INPUT, height=24, width=24)), ""
+
     for seed in (0, 1):
-        for share in (0.5, 0.67):
-            budget_s = share * space.original_s
-
-            def fitted(budget_s: float = budget_s) -> nn.Module:
-                chosen = choose(prepared, budget_s, bench.stopwatch)
-                print(json.dumps(dict(chosen.choice)), chosen.words, f"predicted {chosen.predicted_s * 1e3:.2f} ms", flush=True)
-                return chosen.network
-
-            yield "fit", share, seed, fitted
-            for name, make in BASELINES.items():
-
-                def baseline(make: Make = make, budget_s: float = budget_s, seed: int = seed) -> nn.Module:
-                    choice = make(prepared, budget_s, seed)
-                    return settled(space.assembled(choice), prepared.fitting)
-
-                yield name, share, seed, baseline
-        for depth in (44, 32, 20):
-            yield f"ResNet-{depth}", 0.0, seed, lambda depth=depth: settled(trained(depth, weights), prepared.fitting)
-        yield "ResNet-56", 1.0, seed, lambda: settled(bench.original, prepared.fitting)
-        yield "at 24x24", 0.0, seed, lambda: AtSize(settled(bench.original, prepared.fitting), (24, 24))
+        for share in SHARES:
+            budget_s = share * prepared.space.original_s
+            yield "fit", share, seed, lambda budget_s=budget_s: fitted(budget_s)
+            for name in BASELINES:
+                yield name, share, seed, lambda name=name, budget_s=budget_s, seed=seed: baseline(name, budget_s, seed)
+        for depth in DEPTHS:
+            yield f"ResNet-{depth}", 0.0, seed, lambda depth=depth: whole(trained(depth, weights))
+        yield "ResNet-56", 1.0, seed, lambda: whole(bench.original)
+        yield "at 24x24", 0.0, seed, smaller
 
 
 def _tell(progress: Progress) -> None:
     if progress.done == progress.total:
-        print(progress.step, progress.total, flush=True)
+        print(time.strftime("%H:%M:%S"), progress.step, progress.total, file=sys.stderr, flush=True)
 
 
 def main() -> None:
     """Runs it."""
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("images", "weights", "out"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--test-images", type=int, default=4000)
-    parser.add_argument("--train-images", type=int, default=4000)
-    parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--rated-images", type=int, default=512)
+        parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--test-images", type=int, default=2000)
+    parser.add_argument("--train-images", type=int, default=2000)
+    parser.add_argument("--epochs", type=int, nargs="+", default=[1, 3])
+    parser.add_argument("--rated-images", type=int, default=256)
+    parser.add_argument("--print", action="store_true", help="only what is there")
     options = parser.parse_args()
+    if not options.print:
+        run(options)
+    print(table(read_rows(ROWS)))
+
+
+def run(options: argparse.Namespace) -> None:
+    """Adds the rows that are missing."""
     torch.set_num_threads(1)
     config = DataConfig(
-        dataset=str(options.images), train_images=options.train_images, rating_images=512, validation_images=512
+        dataset=str(options.images), train_images=options.train_images, rating_images=512, validation_images=1000
     )
-    data = replace(load_data(config, INPUT), normalisation=IMAGENET_NORMALISATION)
+    data = replace(load_data(config, INPUT), normalisation=NORMALISATION)
     data = replace(data, test=Split(data.test.source, data.test.indices[: options.test_images]))
-    original = trained(56, options.weights)
-    options.out.mkdir(parents=True, exist_ok=True)
+    original, target = trained(56, options.weights), default_target()
+    own = OwnModel("ResNet-56", original, INPUT, NORMALISATION.mean, NORMALISATION.deviation)
     network = find_units(original, INPUT).network
-    target = Target(name="here")
-    prepared = prepare(
-        network, network.units, data, target, options.out / "prepared", Counts(options.rated_images, options.rated_images),
-        on_progress=_tell,
-    )  # fmt: skip
-    print(*prepared.remarks, json.dumps(prepared.spent_s), sep="\n", flush=True)
-    space = prepared.space
-    assert space.calibration is not None
-    raw = right_answers(original, data.test, data).double().mean()
-    error = space.calibration.relative_error
-    print(f"original {space.original_s * 1e3:.2f} ms, {raw:.2%} right; predictions are off by {error:.1%}", flush=True)
-    bench = Bench(
-        data, prepared, original, options.out / "rows.jsonl", Stopwatch(options.out / "measured", target), options.epochs
+    device = Device(
+        TargetFile(target, SamplingPlan(rounds=64)), Folders(options.out / "profiles", options.out / "latency_tables")
     )
+    counts = Counts(options.rated_images, options.rated_images)
+    prepared = prepare(
+        own,
+        network,
+        network.units,
+        data,
+        device,
+        options.out,
+        counts,
+        lambda original_s: min(SHARES) * original_s,
+        on_progress=_tell,
+    )
+    measured = prepared.space.measured
+    doubts = [doubt.message for doubt in measured.table.doubts]
+    error = measured.table.calibration("p50").relative_error
+    raw = right_answers(original, data.test, data).double().mean()
+    print(*prepared.remarks, prepared.spent_s, f"grade {measured.table.grade}", *doubts, sep="\n", file=sys.stderr)
+    print(
+        f"original {measured.original_s * 1e3:.2f} ms, {raw:.2%} right; predictions are off by {error:.1%}",
+        file=sys.stderr, flush=True,
+    )  # fmt: skip
+    stopwatch = Stopwatch(options.out / "measured", target, original, INPUT, measured.original_s)
+    bench = Bench(data, prepared, original, options.out, stopwatch, tuple(options.epochs))
     for name, share, seed, make in networks(bench, options.weights):
         bench.judge(name, share, seed, make)
 

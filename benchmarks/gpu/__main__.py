@@ -17,10 +17,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from io import StringIO
 from pathlib import Path
 
 from dna_deploy.records.files import write_atomically
@@ -50,6 +52,7 @@ class Check:
     is_dry: bool
     truth: Path | None = None
     cifar: Path | None = None
+    resnet: Path | None = None
 
     @property
     def device(self) -> str:
@@ -69,12 +72,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=480.0, help="of this call")
     parser.add_argument("--truth", type=Path, help="folder of size_cifar10.csv")
     parser.add_argument("--cifar", type=Path, help="CIFAR-10 as a folder of images or of shards")
+    parser.add_argument("--resnet", type=Path, help="a ResNet of CIFAR-10 that teaches; by default one is trained")
     parser.add_argument("--dry-run", action="store_true", help="tiny sizes on the CPU: the script itself is tried")
     parser.add_argument("--now", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     if unknown := set(chosen.parts) - LIMITS_S.keys():
         parser.error(f"unknown part {', '.join(sorted(unknown))}; there are {', '.join(LIMITS_S)}")
-    check = Check(chosen.out.resolve(), chosen.dry_run, chosen.truth, chosen.cifar)
+    check = Check(chosen.out.resolve(), chosen.dry_run, chosen.truth, chosen.cifar, chosen.resnet)
     if chosen.now:
         (part,) = chosen.parts
         run: Callable[[Check], str] = import_module(f"benchmarks.gpu.{part}").run
@@ -82,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     check.out.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + chosen.seconds
-    usual = [part for part in LIMITS_S if part != "nats" or (check.truth and check.cifar)]
+    usual = [part for part in LIMITS_S if part != "nats" or check.is_dry or (check.truth and check.cifar)]
     words = {part: attend(part, check, deadline) for part in chosen.parts or usual}
     print("\n".join(f"{part:<9} {word}" for part, word in words.items()))
     sys.exit(any(word.startswith("failed") for word in words.values()))
@@ -96,7 +100,7 @@ def attend(part: str, check: Check, deadline: float) -> str:
     if left < LEAST_S:
         return "not begun: no time is left; call again"
     command = [sys.executable, "-m", "benchmarks.gpu", "--now", part, "--out", str(check.out)]
-    for flag, path in (("--truth", check.truth), ("--cifar", check.cifar)):
+    for flag, path in (("--truth", check.truth), ("--cifar", check.cifar), ("--resnet", check.resnet)):
         command += [flag, str(path)] if path else []
     began, failed = time.monotonic(), result.with_suffix(".failed.txt")
     try:
@@ -112,6 +116,13 @@ def attend(part: str, check: Check, deadline: float) -> str:
     failed.unlink(missing_ok=True)
     write_atomically(result, ran.stdout.encode())
     return f"finished in {time.monotonic() - began:.0f} s: {result}"
+
+
+def printed(main: Callable[[Sequence[str]], None], arguments: Sequence[str]) -> str:
+    """What another benchmark prints."""
+    with redirect_stdout(StringIO()) as text:
+        main(arguments)
+    return text.getvalue()
 
 
 def about() -> str:

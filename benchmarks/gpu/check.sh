@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What needs an NVIDIA GPU, proven on one: at most 8 minutes, and the same command goes on where it stopped.
 #
-#   benchmarks/gpu/check.sh [--wheels FOLDER] [--out FOLDER] [--seconds 480] [--truth NATS --cifar CIFAR] [--dry-run] [PART...]
+#   benchmarks/gpu/check.sh [--wheels FOLDER] [--out FOLDER] [--seconds 480] [--truth NATS --cifar CIFAR [--resnet FILE]] [--dry-run] [PART...]
 #
 # Wants Python with torch, timm, onnx and onnxruntime, and no network: what else is needed is installed from --wheels into
 # an environment of its own (on a machine with a network: pip download -d wheels '.[train,tensorrt-rtx]').

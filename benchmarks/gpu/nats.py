@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from pathlib import Path
 
-from benchmarks.gpu.__main__ import Check
+from benchmarks.gpu.__main__ import Check, printed
+from benchmarks.nats.__main__ import main
 
 
 def run(check: Check) -> str:
-    """The report of that benchmark."""
-    if check.truth is None or check.cifar is None:
+    """The report of that benchmark; its ratings are kept beside what this part resumes from."""
+    work = check.folder("nats")
+    if check.is_dry:
+        files = made_up(work / "made-up")
+    elif check.truth is None or check.cifar is None:
         raise SystemExit("give --truth FOLDER (of size_cifar10.csv) and --cifar FOLDER (of CIFAR-10)")
-    size = ("--images", "200", "--rating-images", "50") if check.is_dry else ("--images", "45000", "--rating-images", "2000")
-    command = [sys.executable, "-m", "benchmarks.nats", "--truth", str(check.truth), "--cifar", str(check.cifar)]
-    work = ("--methods", "dna", "--seeds", "1", "--device", check.device, "--work", str(check.folder("nats")))
-    return subprocess.run([*command, *work, *size], stdout=subprocess.PIPE, text=True, check=True).stdout
+    else:
+        files = {"--truth": check.truth, "--cifar": check.cifar, **({"--resnet": check.resnet} if check.resnet else {})}
+    size = ("--images", "8", "--rating-images", "2") if check.is_dry else ("--images", "45000", "--rating-images", "2000")
+    where = ("--device", check.device, "--work", str(work), "--kept", str(work / "ratings"))
+    arguments = (str(part) for pair in files.items() for part in pair)
+    return printed(main, (*arguments, "--methods", "dna", "--seeds", "1", *where, *size))
+
+
+def made_up(folder: Path) -> dict[str, Path]:
+    """What stands in for the published numbers, the images and the teacher in a dry run."""
+    from benchmarks.nats.made_up import write_images, write_resnet, write_truth
+
+    write_truth(folder / "truth")
+    images, resnet = write_images(folder / "images", 8), write_resnet(folder / "resnet20.safetensors")
+    return {"--truth": folder / "truth", "--cifar": images, "--resnet": resnet}

@@ -21,6 +21,7 @@ import argparse
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ from benchmarks.search.instances import rating_table
 from dna_deploy.errors import PromiseError
 from dna_deploy.export.formats.model_file import export_architecture
 from dna_deploy.latency.measure import measure_model
-from dna_deploy.pipeline.promise import keep_promise, measure_untrained
+from dna_deploy.pipeline.promise import MOST_ROUNDS, keep_promise, measure_untrained
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
@@ -43,11 +44,21 @@ from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.units import Duration
 
-PASSES = 3
-PLAN = SamplingPlan(least_s=2.0)
+
+@dataclass(frozen=True)
+class Effort:
+    """How thoroughly networks are measured, how often all of them, and how many rounds the loop has at most."""
+
+    plan: SamplingPlan
+    passes: int = 3
+    rounds: int = MOST_ROUNDS
+
+
+USUAL = Effort(SamplingPlan(least_s=2.0))
 """Of small networks more samples, over two seconds."""
 
-STEADY = PLAN.model_copy(update={"steady": True})
+STEADY = Effort(USUAL.plan.model_copy(update={"steady": True}))
+QUICK = Effort(SamplingPlan(rounds=4), passes=1, rounds=1)
 
 
 @dataclass(frozen=True)
@@ -65,7 +76,7 @@ class Found:
     """The slowest network of the front, measured in turns with them."""
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("space")
     parser.add_argument("table", type=Path)
@@ -73,8 +84,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the ratings")
     parser.add_argument("--steady", action="store_true", help="repeat what others slowed down")
     parser.add_argument("--work", type=Path, help="keep what is found here, and go on from it")
+    parser.add_argument("--quick", action="store_true", help="try this program: what it prints is worth nothing")
     parser.add_argument("--some", type=int, help="stop after so many budgets; the last call measures all again")
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     space, table = find_chain(asked.space).with_head(), LatencyTable.read(asked.table)
     table.check_space(space)
     ratings = rating_table(space, asked.seed)
@@ -82,8 +94,9 @@ def main() -> None:
     found = [Found(**json.loads(line)) for line in known]
     points = search(space, ratings, [table]).front.points
     budgets = spread(points[0].costs[0], points[-1].costs[0], asked.budgets)
+    effort = QUICK if asked.quick else STEADY if asked.steady else USUAL
     for budget in budgets[len(found) :][: asked.some]:
-        found.append(find(space, ratings, table, budget, points[-1].architecture, STEADY if asked.steady else PLAN))
+        found.append(find(space, ratings, table, budget, points[-1].architecture, effort))
         if asked.work:
             with asked.work.open("a") as file:
                 file.write(json.dumps(asdict(found[-1])) + "\n")
@@ -96,22 +109,22 @@ def spread(fastest_s: float, slowest_s: float, count: int) -> list[Duration]:
 
 
 def find(
-    space: HeadedSpace, ratings: RatingTable, table: LatencyTable, budget: Duration, reference: str, plan: SamplingPlan
+    space: HeadedSpace, ratings: RatingTable, table: LatencyTable, budget: Duration, reference: str, effort: Effort
 ) -> Found:
     def best(with_table: LatencyTable) -> SearchOutcome:
         limit = Constraint(Latency(), at_most=budget.seconds)
         return search(space, ratings, [with_table], [limit], prefer_cheaper=False)
 
     first, chosen, rounds = best(table).best.architecture, None, 0
-    measure = measure_untrained(space, table, plan, "p50")
+    measure = measure_untrained(space, table, effort.plan, "p50")
     with suppress(PromiseError):
-        kept = keep_promise(space, best, table, budget, "p50", measure)
+        kept = keep_promise(space, best, table, budget, "p50", measure, rounds=effort.rounds)
         chosen, rounds = kept.chosen.architecture, len(kept.attempts)
-    took = measured_again(space, table, [line for line in (first, chosen, reference) if line], plan)
+    took = measured_again(space, table, [line for line in (first, chosen, reference) if line], effort)
     return Found(budget.seconds, first, chosen, rounds, took[first], took[chosen] if chosen else None, took[reference])
 
 
-def measured_again(space: HeadedSpace, table: LatencyTable, architectures: list[str], plan: SamplingPlan) -> dict[str, float]:
+def measured_again(space: HeadedSpace, table: LatencyTable, architectures: list[str], effort: Effort) -> dict[str, float]:
     networks = list(dict.fromkeys(architectures))
     with tempfile.TemporaryDirectory() as folder:
         files = {
@@ -119,7 +132,8 @@ def measured_again(space: HeadedSpace, table: LatencyTable, architectures: list[
             for number, line in enumerate(networks)
         }
         passes = [
-            {line: measure_model(file, table.target, plan).p50.seconds for line, file in files.items()} for _ in range(PASSES)
+            {line: measure_model(file, table.target, effort.plan).p50.seconds for line, file in files.items()}
+            for _ in range(effort.passes)
         ]
     return {line: median(one[line] for one in passes) for line in networks}
 
@@ -149,7 +163,8 @@ def report(table: LatencyTable, found: list[Found], how: str) -> None:
         shares = [1 - took_s / budget_s for budget_s, took_s in pairs]
         met = [share for share in shares if share >= 0]
         slack = f", mean slack of those {np.mean(met):.1%}" if met else ""
-        print(f"{name} the loop: {len(met)} of {len(found)} budgets met{slack}; at worst {min(shares):+.1%}")
+        worst = f"; at worst {min(shares):+.1%}" if shares else ""
+        print(f"{name} the loop: {len(met)} of {len(found)} budgets met{slack}{worst}")
 
 
 def left(budget_s: float, took_s: float | None) -> str:

@@ -5,13 +5,14 @@
     python -m benchmarks.nats --truth NATS --cifar CIFAR --methods dna one-shot --seeds 3 [--device cuda]
 
 Writes benchmarks/results/nats.md. Every rating is kept in benchmarks/nats/ratings; what is there is not made again, and what
-was begun goes on.
+was begun goes on. With ``--kept`` both lie in another folder.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.nats.judge import Merit, baselines, shown
@@ -23,9 +24,10 @@ from dna_deploy.records.latency_table import LatencyTable
 
 HERE = Path(__file__).parent
 RESULT = HERE.parent / "results" / "nats.md"
+COSTS = "costs.csv"
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--truth", type=Path, required=True, help="folder of size_cifar10.csv and size_bossnas_ratings.csv")
     parser.add_argument("--cifar", type=Path, help="CIFAR-10 as a folder of images or of shards")
@@ -38,25 +40,27 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=100, help="networks scored by methods without a table")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--work", type=Path, default=Path("runs/nats"), help="where checkpoints are kept")
-    chosen = parser.parse_args()
+    parser.add_argument("--kept", type=Path, default=HERE / "ratings", help="where ratings are kept")
+    chosen = parser.parse_args(arguments)
     truth = Truth.read(chosen.truth, LatencyTable.read(chosen.latencies))
     merits = [*baselines(truth), *rated(chosen, truth)]
-    text = (HERE / "head.md").read_text() + shown(truth, merits) + "\n\n" + about(truth)
-    write_atomically(RESULT, text.encode())
+    text = (HERE / "head.md").read_text() + shown(truth, merits) + "\n\n" + about(truth, chosen.kept)
+    write_atomically(RESULT if chosen.kept == HERE / "ratings" else chosen.kept / RESULT.name, text.encode())
     print(text)
 
 
 def rated(chosen: argparse.Namespace, truth: Truth) -> list[Merit]:
     """The ratings that are asked for, and those that were made before."""
-    from benchmarks.nats.ratings import KEPT, Bench
+    from benchmarks.nats.ratings import Bench
     from dna_deploy.learning.compute import Compute
 
     compute = Compute(device=chosen.device)
-    bench = Bench(chosen.cifar, chosen.resnet, chosen.work, chosen.images, chosen.rating_images, chosen.sample, compute)
+    sizes = (chosen.images, chosen.rating_images, chosen.sample)
+    bench = Bench(chosen.cifar, chosen.resnet, chosen.work, chosen.kept, *sizes, compute)
     asked = [(method, seed) for method in chosen.methods for seed in range(chosen.seeds)]
     if asked and chosen.cifar is None:
         raise SystemExit("rating needs the images: --cifar FOLDER")
-    kept = [path.stem.rpartition("-") for path in sorted(KEPT.glob("*-*.*"))]
+    kept = [path.stem.rpartition("-") for path in sorted(chosen.kept.glob("*-*.*"))]
     pairs = dict.fromkeys([*((method, int(seed)) for method, _, seed in kept), *asked])
     return [bench.rate(method, seed, truth, tell) for method, seed in pairs]
 
@@ -67,7 +71,7 @@ def tell(progress: Progress) -> None:
         print(f"{progress.step} {progress.done}/{progress.total} {progress.remark}", file=sys.stderr, flush=True)
 
 
-def about(truth: Truth) -> str:
+def about(truth: Truth, kept: Path) -> str:
     """Where the numbers come from."""
     table, latencies, budgets = truth.table, truth.costs[2] * 1e3, truth.budgets * 1e3
     lines = [
@@ -75,7 +79,7 @@ def about(truth: Truth) -> str:
         f"networks take {latencies.min():.2f} to {latencies.max():.2f} ms, "
         f"budgets are {budgets.min():.2f} to {budgets.max():.2f} ms."
     ]
-    for row in read_rows(HERE / "ratings" / "costs.csv"):
+    for row in read_rows(kept / COSTS):
         lines.append(
             f"- {row['method']}, seed {row['seed']}: {row['CPU seconds']} s on {row['device']}, {row['images']} images, rated "
             f"on {row['rating images']}, teacher {row['teacher']}."

@@ -24,8 +24,6 @@ from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.training.config import RESIDUAL, TeacherConfig
 from dna_deploy.training.teacher import train_teacher
 
-KEPT = Path(__file__).parent / "ratings"
-COSTS = KEPT / "costs.csv"
 SETTINGS: dict[str, dict[str, Any]] = {
     "dna": {"epochs": 1, "batch": 4, "settled_top": 0},
     "dna++": {"epochs": 1, "batch": 16, "ensemble": 1, "rating_ensemble": 1, "settled_top": 0},
@@ -36,11 +34,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Bench:
-    """Where images, weights and results are, how much is trained, and on what machine."""
+    """Where images, weights, checkpoints and ratings are, how much is trained, and on what machine."""
 
     cifar: Path
     resnet: Path | None
     work: Path
+    kept: Path
     images: int
     rating_images: int
     sample: int
@@ -60,7 +59,8 @@ class Bench:
 
     def rate(self, method: str, seed: int, truth: Truth, tell: Callable[[Progress], None]) -> Merit:
         """The rating of a method with a seed. What was made is read; what was begun goes on."""
-        name, table_file, score_file = f"{method}, seed {seed}", KEPT / f"{method}-{seed}.json", KEPT / f"{method}-{seed}.csv"
+        name = f"{method}, seed {seed}"
+        table_file, score_file = (self.kept / f"{method}-{seed}.{ending}" for ending in ("json", "csv"))
         if table_file.exists():
             return Merit.of_table(name, RatingTable.read(table_file), truth)
         if not score_file.exists():
@@ -98,4 +98,4 @@ class Bench:
         teacher, settings = rater.work.teacher_label.partition(" (")[0], rater.work.config.model_dump_json()
         what = {"method": method, "seed": seed, "teacher": teacher, "device": self.compute.device}
         counts = {"images": self.images, "rating images": self.rating_images, "CPU seconds": round(seconds)}
-        add_rows(COSTS, [{**what, **counts, "settings": settings}])
+        add_rows(self.kept / "costs.csv", [{**what, **counts, "settings": settings}])

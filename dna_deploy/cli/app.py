@@ -24,6 +24,8 @@ from dna_deploy.cli.commands import (
     report,
     run,
     search,
+    shelf,
+    shrink,
     spaces,
     tables,
     targets,
@@ -49,17 +51,18 @@ app = typer.Typer(
 )
 _COMMANDS: dict[str, typer.Typer | Callable[..., None]] = {
     "init": run.init, "run": run.run, "demo": run.demo, "report": report.report, "spaces": spaces.spaces,
-    "teachers": teachers.teachers, "rate": rate.rate, "calibrate": calibrate.calibrate, "evolve": evolve.evolve,
+    "teachers": teachers.teachers, "rate": rate.rate, "shrink": shrink.shrink, "grow": shrink.shrink,
+    "calibrate": calibrate.calibrate, "evolve": evolve.evolve,
     "search": search.app, "front": front.front, "portfolio": portfolio.portfolio, "refine": refine.refine,
     "rank-check": rank_check.rank_check, "train": train.train, "profile": profile.profile, "kit": kit.kit,
     "targets": targets.targets, "tables": tables.app, "export": export.export, "verify": verify.verify,
-    "units": units.units, "fit": fit.fit,
+    "units": units.units, "fit": fit.fit, "shelf": shelf.shelf,
 }  # fmt: skip
 for _name, _command in _COMMANDS.items():
     if isinstance(_command, typer.Typer):
         app.add_typer(_command, name=_name)
     else:
-        app.command(_name, context_settings=FURTHER if _command is rate.rate else None)(spread(_command))
+        app.command(_name, context_settings=FURTHER if _command in (rate.rate, shrink.shrink) else None)(spread(_command))
 
 
 def _print_version(wanted: bool) -> None:

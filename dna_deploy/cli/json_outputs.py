@@ -18,6 +18,15 @@ _ACCURACY = {
     "leave_one_out_error?": "number: how far predictions of unseen networks are off (root mean square)",
 }
 
+_CHANGED_SPACE = {
+    "space": "string: the name of the space that came of it",
+    "file": "string: where it lies",
+    "folder": "string: what was trained",
+    "record": "shrunk-space or grown-space: what was dropped, or is on the front",
+    "networks": "integer: how many it has",
+    "networks_before": "integer: how many there were",
+}
+
 OUTPUTS: Mapping[str, Mapping[str, str]] = {
     "calibrate": {
         "table": "string: the new rating table",
@@ -44,6 +53,7 @@ OUTPUTS: Mapping[str, Mapping[str, str]] = {
         "points": "array: one object a network: `architecture`, `rating`, `costs` in the order of the axes; and"
         " `predicted_accuracy` where the ratings are calibrated",
     },
+    "grow": _CHANGED_SPACE,
     "init": {"path": "string: the settings file"},
     "kit": {
         "path": "string: the kit's file",
@@ -119,6 +129,13 @@ OUTPUTS: Mapping[str, Mapping[str, str]] = {
         **_ACCURACY,
     },
     "search with": {"outcome": "search-outcome: the answer"},
+    "shelf": {
+        "path": "string: the file",
+        "shelf": "shelf: every network with its published accuracy and what it takes",
+        "front": "array: names of those that no other is both faster and better than, fastest first",
+        "best": "string or null: with --latency: the most accurate within it",
+    },
+    "shrink": _CHANGED_SPACE,
     "spaces": {"spaces": "array: one object a space: `name`, `input`, `classes`, `candidates`, `networks`, `layers`, `digest`"},
     "tables": {"tables": "array: one object a table: its `path`, and what it is about"},
     "tables show": {
@@ -206,7 +223,7 @@ OUTPUTS: Mapping[str, Mapping[str, str]] = {
         "without_preprocessing": "object or null: the same of the network alone, where the file has pre-processing inside",
     },
 }
-"""Command -> key -> type and meaning. `demo` prints what `run` prints."""
+"""Command -> key -> type and meaning. `demo` prints what `run` prints, and `run` with a `[model]` what `fit` prints."""
 
 
 def output_schema(command: str) -> dict[str, Any]:

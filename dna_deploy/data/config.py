@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from dna_deploy.records.files import Part
+from dna_deploy.records.files import Part, equal_to
 
 MOST_MEGAPIXELS = 250.0
 
@@ -18,6 +18,9 @@ class Reading(Part):
     background: str = Field("white", description="what shows through transparent images: a colour's name, or #rrggbb")
     most_megapixels: float = Field(
         MOST_MEGAPIXELS, gt=0, description="larger images are refused: they may be made to fill memory"
+    )
+    needs_classes: bool = Field(
+        True, exclude_if=equal_to(True), description="whether images without folders of classes are refused"
     )
 
 

@@ -29,16 +29,21 @@ LAYOUT = "the layout is train/CLASS/*.jpg and val/CLASS/*.jpg, or CLASS/*.jpg"
 _TEXTS = frozenset({".txt", ".xml", ".json", ".csv", ".md", ".html", ".yaml", ".yml", ".npy", ".npz", ".mat", ".pkl", ".py"})
 """Endings that are common beside images and are not worth a look inside."""
 
+UNLABELLED = "unlabelled"
+"""The class of images that have none."""
+
 ClassFolders = Mapping[str, list[TreeFile]]
 
 
-def list_folder(tree: Tree, left_out: LeftOut) -> Listing:
-    """The images below a folder by part and class.
+def list_folder(tree: Tree, left_out: LeftOut, *, needs_classes: bool = True) -> Listing:
+    """The images below a folder by part and class; where no class is needed, also those in no folder of a class.
 
     Raises:
         UsageError: there are no images, too few classes, or more than one way to read it.
     """
     root, folders = tree.root, _by_first_name(_images(tree, left_out))
+    if not needs_classes and (unlabelled := _without_classes(root, folders)):
+        return Listing(root, (UNLABELLED,), unlabelled, left_out, (), read_groups(root))
     left_out.add("images in no class folder", *(file.name for file in folders.pop("", [])))
     parts = _parts(root, folders, left_out)
     if parts is None:
@@ -51,6 +56,22 @@ def list_folder(tree: Tree, left_out: LeftOut) -> Listing:
     deep = [file.name for files in parts.values() for file in files if file.name.count("/") > level + 1]
     notices = (f"images in folders below their class: {enumerated(deep)}",) if deep else ()
     return Listing(root, classes, labelled, left_out, notices, read_groups(root))
+
+
+def _without_classes(root: Path, folders: ClassFolders) -> dict[SplitName, list[Sample]]:
+    """Images that are all in one folder, or in folders that are parts; nothing where there are folders of classes."""
+    is_deep = any(file.name.count("/") > 1 for files in folders.values() for file in files)
+    parts = {part_of(name): files for name, files in folders.items()}
+    if len(folders) == 1 and not is_deep:
+        named: dict[SplitName, list[TreeFile]] = {"train": next(iter(folders.values()))}
+    elif is_deep or len(parts) < len(folders) or "train" not in parts or None in parts:
+        return {}
+    else:
+        named = {part: files for part, files in parts.items() if part is not None}
+    return {
+        part: [Sample(str(root), file.name, file.stamp, UNLABELLED, file.name) for file in files]
+        for part, files in named.items()
+    }
 
 
 def _images(tree: Tree, left_out: LeftOut) -> list[TreeFile]:

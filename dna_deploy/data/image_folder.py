@@ -57,7 +57,7 @@ def read_folder(
 
 
 def _read_folder(folder: Path, shape: FeatureMap, reading: Reading, is_shards: bool | None, on_progress: OnProgress) -> Dataset:
-    colour, named = _colour(reading.background), survey(folder, is_shards=is_shards)
+    colour, named = _colour(reading.background), survey(folder, is_shards=is_shards, needs_classes=reading.needs_classes)
     facts = dict(
         zip(
             [sample.name for sample in named.samples],

@@ -74,7 +74,7 @@ class Survey:
             raise UsageError(f"{readable(str(self.listing.root))} leaves no test images: every class has one image", LAYOUT)
 
 
-def survey(root: Path, *, is_shards: bool | None = None) -> Survey:
+def survey(root: Path, *, is_shards: bool | None = None, needs_classes: bool = True) -> Survey:
     """Reads the names of all files below a folder of classes, or of shards; None sees for itself which of them it is.
 
     Raises:
@@ -82,7 +82,10 @@ def survey(root: Path, *, is_shards: bool | None = None) -> Survey:
     """
     left_out = LeftOut()
     tree = read_tree(root, left_out)
-    listing = (list_shards if (_has_shards(tree) if is_shards is None else is_shards) else list_folder)(tree, left_out)
+    if _has_shards(tree) if is_shards is None else is_shards:
+        listing = list_shards(tree, left_out)
+    else:
+        listing = list_folder(tree, left_out, needs_classes=needs_classes)
     used = {part: _of_known_classes(listing, part) for part in listing.parts}
     training, validation, test = (used.get(part, []) for part in ("train", "validation", "test"))
     notices = list(listing.notices)

@@ -85,7 +85,7 @@ def candidates_of(
         except UsageError as error:
             missing.append(Missing(code, error.message))
             continue
-        note = repair(module, original, inputs) if repaired and code not in (SKIP, STRAIGHT) else ""
+        note = repair(module, original, inputs, refits=repaired) if code not in (SKIP, STRAIGHT) else ""
         there.append(Candidate(code, module, note))
     return Candidates(unit, tuple(there), tuple(missing))
 

@@ -56,13 +56,16 @@ class NormalEquations:
 
 
 @torch.no_grad()
-def repair(candidate: nn.Module, original: nn.Module, inputs: Sequence[torch.Tensor]) -> str:
+def repair(candidate: nn.Module, original: nn.Module, inputs: Sequence[torch.Tensor], *, refits: bool = True) -> str:
     """Refits a candidate in place; returns the name of the layer that was, or words why none could be.
+
+    That layer has a bias then, also where it ``refits`` nothing: what is timed before there are images has the same structure.
 
     Args:
         candidate: A changed copy of the unit, in inference mode.
         original: The unit.
         inputs: What the original unit receives for images of its own, batch by batch.
+        refits: Whether the layer's weights change.
     """
     name = last_changed_map(candidate, original, inputs[0][:2])
     if name is None:
@@ -73,6 +76,10 @@ def repair(candidate: nn.Module, original: nn.Module, inputs: Sequence[torch.Ten
         return f"{name} has {layer.weight[0].numel()} inputs"
     if not _is_plain(layer, candidate, name, inputs[0][:2]):
         return f"{name} is no plain layer"
+    if layer.bias is None:
+        layer.bias = nn.Parameter(torch.zeros(len(layer.weight)))
+    if not refits:
+        return name
     _recalibrate_before(candidate, name, inputs)
     slope = _slope(candidate, name, inputs[0][:2])
     equations, generator = NormalEquations(), torch.Generator().manual_seed(0)
@@ -84,7 +91,7 @@ def repair(candidate: nn.Module, original: nn.Module, inputs: Sequence[torch.Ten
         equations.add(*_rows(layer, received, target, generator))
     weight, bias = equations.solve(layer.weight.flatten(1))
     layer.weight.copy_(weight.view_as(layer.weight))
-    layer.bias = nn.Parameter(bias.clone())
+    layer.bias.copy_(bias)
     return name
 
 

@@ -186,7 +186,7 @@ class Fleet:
         if not is_alone:
             name = f"{self.file.target.name}-{group[0].host}"
             runs = [run.model_copy(update={"target": run.target.model_copy(update={"name": name})}) for run in runs]
-        paths = [keep_run(run, self.folders, f".{run.provenance.host}") for run in runs]
+        paths = [keep_run(run, self.folders, f".{run.provenance.host}.{number}") for number, run in enumerate(runs, 1)]
         return keep_table(runs, paths[-1], self.space, self.folders, accept_noise=self.accepts_noise, are_twins=len(group) > 1)
 
     def _say_groups(self, groups: Sequence[Sequence[Remote]]) -> None:

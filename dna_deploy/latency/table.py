@@ -20,15 +20,17 @@ def table_from_runs(runs: Sequence[ProfileRun], space: SearchSpace | None = None
     """The latency table that some runs of one space on one machine make together.
 
     Args:
-        runs: In the order of time.
+        runs: In the order of time; of twins in any.
         space: The runs' space; None looks it up by its name.
-        are_twins: Whether they may be of several equal machines, which are calibrated against the first.
+        are_twins: Whether they may be of several equal machines, which are calibrated against the first by name.
 
     Raises:
         TableError: the runs are of different spaces, targets or machines, or of another version of the space.
     """
     if not runs:
         raise TableError("there is no profile run to make a table of", "make one with: dna-deploy profile")
+    if are_twins:
+        runs = sorted(runs, key=lambda run: (run.provenance.host, run.provenance.created_at, run.digest))
     last = runs[-1]
     check_mergeable(runs, are_twins=are_twins)
     digests = tuple(run.digest for run in runs)

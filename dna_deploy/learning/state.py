@@ -36,14 +36,14 @@ class TrainingState:
             steps: how many there are in all.
             checkpoint: the file.
             compute: the device and precision.
-            callbacks: what else is done between steps, after the objectives that are callbacks themselves.
+            callbacks: what else is done between steps, after objectives and samplers that are callbacks themselves.
 
         Raises:
             UsageError: the checkpoint is damaged, or belongs to other inputs.
         """
         self.name, self.module, self.phases, self.steps = name, module, phases, steps
-        objectives = [objective for phase in phases for objective in phase.objectives]
-        self.callbacks = [*(objective for objective in objectives if isinstance(objective, Callback)), *callbacks]
+        parts: list[object] = [part for phase in phases for part in (*phase.objectives, phase.sampler)]
+        self.callbacks: list[Callback] = [*(part for part in parts if isinstance(part, Callback)), *callbacks]
         self.scaler = compute.gradient_scaler()
         self._checkpoint = checkpoint
         facts = checkpoint.resume(module, [phase.optimiser for phase in phases])

@@ -99,8 +99,9 @@ class _Loop:
         losses = [[self._plan.processes.mean(loss) for loss in phase_losses.tolist()] for phase_losses in gathered]
         for state, phase_losses in zip(states, losses, strict=True):
             subjects = state.phases[number].histories
+            is_one_of_many = len(subjects) > 1 or len(state.phases) > 1
             for subject, loss in zip(subjects, phase_losses, strict=True):
-                check_loss(loss, subject if len(subjects) > 1 else state.name, step, state.steps)
+                check_loss(loss, subject if is_one_of_many else state.name, step, state.steps)
         with memory_for(portions.what, portions.batch):  # an optimiser's first step takes memory as well
             for state in states:
                 phase = state.phases[number]

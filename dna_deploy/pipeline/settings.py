@@ -5,16 +5,16 @@ Every key has a default and a sentence there. Nothing here imports what is heavy
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
-from dna_deploy.errors import UsageError
 from dna_deploy.learning.compute import Compute
+from dna_deploy.pipeline.budget import read_budget
 from dna_deploy.pipeline.evolution import EvolutionConfig
+from dna_deploy.pipeline.fit.config import ModelConfig
 from dna_deploy.pipeline.images import ImagesConfig
 from dna_deploy.pipeline.stages.profile import ProfileConfig
 from dna_deploy.rating.configs import rater_config
@@ -60,7 +60,10 @@ class Settings(Part):
         "dna",
         description="how networks are rated: dna: a teacher; dna++: none, nor labels; one-shot, cream-top1: one supernet",
     )
-    latency: str = Field("50%", description="the promise: 20ms, or a share of the way from the fastest to the best network")
+    latency: str = Field(
+        "50%",
+        description="the promise: 20ms, or a share: of the way from the fastest to the best network, or of [model]'s own time",
+    )
     quantile: Quantile = Field("p50", description="which quantile of the latency keeps the promise: p50, p90 or p99")
     keep_promise: bool = Field(True, description="measure what search finds, and search again until it keeps the promise")
     shortlist: int = Field(
@@ -71,6 +74,7 @@ class Settings(Part):
     seed: int = Field(0, ge=0, description="of everything random")
     folder: str = Field("runs/default", description="where the journey keeps its files, relative to this file")
     data: ImagesConfig = ImagesConfig()
+    model: ModelConfig = ModelConfig()
     profile: ProfileConfig = ProfileConfig()
     teacher: TeacherConfig = TeacherConfig()
     rate: SerializeAsAny[Part] = RatingConfig()
@@ -112,7 +116,11 @@ class Settings(Part):
             teacher["name"] = str(folder / self.teacher.name)
         if self.teacher.weights is not None:
             teacher["weights"] = folder / self.teacher.weights
-        tables = {"data": self.data.model_copy(update=data), "teacher": self.teacher.model_copy(update=teacher)}
+        tables = {
+            "data": self.data.model_copy(update=data),
+            "teacher": self.teacher.model_copy(update=teacher),
+            "model": self.model.seen_from(folder),
+        }
         return self.model_copy(update={"dataset": place(self.dataset), **tables})
 
     @property
@@ -158,19 +166,3 @@ def _filled(
         if inside or name in filled:
             filled[name] = inside
     return filled
-
-
-def read_budget(text: str) -> Duration | float:
-    """A duration such as ``20ms``; or ``40%``: that share of the way from the fastest network to the best-rated one.
-
-    The second form makes sense on a machine that was never measured before.
-    """
-    if not text.endswith("%"):
-        return Duration.parse(text)
-    try:
-        share = float(text[:-1]) / 100
-    except ValueError:
-        share = math.nan
-    if not 0 <= share <= 1:
-        raise UsageError(f"budget {text!r} is not a share between 0% and 100%", "write it like 40%, or like 20ms")
-    return share

@@ -22,6 +22,7 @@ from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.needs import Needs
 from dna_deploy.rating.raters import RATERS
 from dna_deploy.rating.work import RatingWork, run_file
+from dna_deploy.records.changed_space import ChangedSpace
 from dna_deploy.records.files import Part
 from dna_deploy.records.rating_run import RatingRun
 from dna_deploy.records.rating_table import RatingTable
@@ -104,11 +105,24 @@ class BlockRater(AdditiveRater, Protocol):
         """The trained supernet of every block, by its index."""
 
 
+@runtime_checkable
+class ChangingRater(Rater, Protocol):
+    """A rater that changes its space while it trains."""
+
+    def changed(self, on_progress: OnProgress = silent) -> ChangedSpace:
+        """What became of the space; what is not trained is trained first.
+
+        Raises:
+            InfeasibleError: no network keeps the budget that is to stay within reach.
+        """
+
+
 _LACKING: dict[type[Rater], str] = {
     Rater: "which lacks what every rater has",
     AdditiveRater: "which gives no rating table",
     RefiningRater: "which compares no shortlists",
     BlockRater: "whose blocks nobody can inherit",
+    ChangingRater: "which changes no space",
 }
 """How an error says that a rater is not more than it is."""
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 from pydantic import Field
 
-from dna_deploy.records.files import Part, Provenance, Record
+from dna_deploy.records.doubt import Grade
+from dna_deploy.records.files import Migration, Part, Provenance, Record, equal_to
 from dna_deploy.records.model_card import Absent
 from dna_deploy.records.score import Metric
+from dna_deploy.records.shelf import ShelfModel, ShelfTime
 from dna_deploy.targets.target import Target
+from dna_deploy.units import Duration
 
 
 class NetworkStanding(Part):
@@ -42,21 +47,32 @@ class FittedUnit(Part):
     standard_error: float = Field(ge=0)
 
 
+def _of_the_search(body: dict[str, Any]) -> dict[str, Any]:
+    """Units were timed without a table, and what the search found was always the answer."""
+    return {**body, "source": "search", "table": "", "grade": None, "doubts": ()}
+
+
 class FittedModel(Record):
     """The card of a model that was fitted into a budget."""
 
     KIND: ClassVar[str] = "fitted-model"
+    SCHEMA_VERSION: ClassVar[int] = 2
+    MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: _of_the_search})
 
     provenance: Provenance
     model: str
     input: str
     target: Target
     timing: str = Field(description="which moments latencies speak of")
+    table: str = Field(description="digest of the latency table; empty in older files, which had none")
+    grade: Grade | None = Field(description="of the table")
+    doubts: tuple[str, ...] = Field(description="about the table")
     original_s: float = Field(gt=0)
     original: Metric | None = Field(description="of the original on labelled test images")
     asked_s: float = Field(gt=0)
     predicted_s: float = Field(gt=0)
     relative_error: float = Field(ge=0, description="of predictions, on whole networks left out of the fit")
+    source: str = Field(description="what proposed the network: search, or the baseline that was clearly better")
     standing: NetworkStanding
     units: tuple[FittedUnit, ...]
     rating: float = Field(ge=0, description="sum of the divergences of its units")
@@ -66,9 +82,20 @@ class FittedModel(Record):
         ge=0, description="largest difference of the ONNX file's scores from torch's, relative to the largest"
     )
     baselines: tuple[FittedBaseline, ...]
+    shelf: ShelfModel | None = Field(
+        None, exclude_if=equal_to(None), description="the most accurate of the shelf within the budget, as published"
+    )
     remarks: tuple[str, ...]
     absent: dict[str, str] = Field(description="candidates that there are not, and why")
     spent_s: dict[str, float] = Field(description="what each stage of the work took")
+
+    @property
+    def shelf_words(self) -> str:
+        """The network of the shelf, in words; empty where none was measured."""
+        if self.shelf is None or not isinstance(self.shelf.time, ShelfTime):
+            return ""
+        seconds, published = Duration(self.shelf.time.latency_s), f"{self.shelf.top1:.1%} published on ImageNet"
+        return f"of the shelf, {self.shelf.name} at {self.shelf.image_size} takes {seconds}: {published}"
 
     @property
     def is_kept(self) -> bool:

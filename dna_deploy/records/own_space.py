@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from dna_deploy.errors import UsageError
-from dna_deploy.records.cache import cache_folder, cache_places
+from dna_deploy.records.cache import cache_folder
 from dna_deploy.records.files import Part, Record
+from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
+from dna_deploy.spaces.catalog import SUFFIX
 from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.operations.own import OwnUnit
 from dna_deploy.spaces.shapes import feature_map, parse_shape
 
-SUFFIX = ".space.json"
 _CODE = re.compile(r"[A-Za-z0-9._]{1,64}")
 _SHAPE = r"\d+(x\d+){1,2}c?"
 
@@ -77,6 +78,11 @@ class OwnSpace(Record):
         """What its file is called."""
         return f"{self.name}{SUFFIX}"
 
+    @property
+    def chain(self) -> HeadedSpace:
+        """As other spaces in files call it."""
+        return self.space
+
     @cached_property
     def space(self) -> HeadedSpace:
         """The space: a block a unit, behind the rest as its stem."""
@@ -85,32 +91,36 @@ class OwnSpace(Record):
         blocks = tuple(Block(1, (Cell(parse_shape(unit.output).channels, (_operations(unit),)),)) for unit in self.units)
         return HeadedSpace(self.name, feature_map(parse_shape(self.input)), (stem,), blocks, (), ())
 
+    def architecture(self, choice: Mapping[str, str]) -> Architecture:
+        """The network with a candidate, by its code, in the place of every unit."""
+        return Architecture.of(f"{parse_shape(unit.output).channels}:{choice[unit.path]}" for unit in self.units)
+
+    @property
+    def rest_row(self) -> str:
+        """What a latency table calls the rest around the units."""
+        return self.space.stem_layers[0].key
+
+    def row(self, path: str, code: str) -> str:
+        """What a latency table calls a candidate."""
+        return self._rows[path, code]
+
+    @cached_property
+    def _rows(self) -> dict[tuple[str, str], str]:
+        index = self.space.index
+        return {
+            (unit.path, layer.operation.code): layer.key
+            for unit, inputs in zip(self.units, index.cells, strict=True)
+            for cells in inputs
+            for cell in cells
+            for layer in cell[0]
+        }
+
 
 def _operations(part: OwnPart) -> tuple[OwnUnit, ...]:
     return tuple(
         OwnUnit(candidate.code, candidate.structure, part.input, part.output, candidate.parameters, candidate.macs)
         for candidate in part.candidates
     )
-
-
-def find_own_space(name: str) -> HeadedSpace:
-    """The space in a file, or of a name such as ``own-0123456789ab`` whose file is here or was written on this machine.
-
-    Raises:
-        UsageError: there is no such file.
-        TableError: it is damaged.
-    """
-    if name.endswith(SUFFIX):
-        record = OwnSpace.read(Path(name))
-        record.write(_kept(record))
-        return record.space
-    places = [Path(f"{name}{SUFFIX}"), *(folder / f"{name}{SUFFIX}" for folder in cache_places("spaces"))]
-    path = next((path for path in places if path.is_file()), None)
-    if path is None:
-        raise UsageError(
-            f"the space {name!r} is not here", f"copy {name}{SUFFIX} into this folder: it was written with the kit"
-        )
-    return OwnSpace.read(path).space
 
 
 def write_own_space(record: OwnSpace, folder: Path) -> Path:

@@ -50,23 +50,30 @@ def _of_version_4(body: dict[str, Any]) -> dict[str, Any]:
     return {**body, "networks": [{**network, "known": None} for network in body["networks"]]}
 
 
+def _of_version_5(body: dict[str, Any]) -> dict[str, Any]:
+    """Version 4 knew no networks that are judged by labels alone."""
+    return body
+
+
 class Refinement(SpaceRecord):
     """The shortlist, best first."""
 
     KIND: ClassVar[str] = "refinement"
-    SCHEMA_VERSION: ClassVar[int] = 4
-    MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType({1: _of_version_2, 2: _of_version_3, 3: _of_version_4})
+    SCHEMA_VERSION: ClassVar[int] = 5
+    MIGRATIONS: ClassVar[Mapping[int, Migration]] = MappingProxyType(
+        {1: _of_version_2, 2: _of_version_3, 3: _of_version_4, 4: _of_version_5}
+    )
 
     provenance: Provenance
     ratings: str = Field(description="digest of the rating table of the first stage")
-    teacher: str = Field(description="the digest of the teacher; 'none' for dna++")
+    teacher: str = Field(description="the digest of the teacher; 'none' where there is none")
     dataset: str
     images: int
     sets: int = Field(1, ge=1, description="of supernets, each with a seed of its own: the numbers are their means")
-    divergence_from: Literal["beliefs", "answers", "scores", "centre"] = Field(
+    divergence_from: Literal["beliefs", "answers", "scores", "centre", "labels"] = Field(
         description="beliefs: KL divergence, nats, from the teacher's probabilities; scores: the same, of scores that are not "
         "shifted (before version 3); answers: from the class that it names (version 3); centre: squared distance from the "
-        "population's centre (dna++)"
+        "population's centre (dna++); labels: cross entropy, nats, with shared weights (setn)"
     )
     ranked_by: tuple[str, ...] = Field(description="whose ranks are averaged: fields of the networks")
     networks: tuple[RefinedNetwork, ...] = Field(min_length=1)

@@ -51,6 +51,11 @@ class Evidence:
         return self.tables[0] if self.tables else None
 
     @property
+    def is_of_a_search(self) -> bool:
+        """Whether there is anything of a journey through a space."""
+        return any((self.card, self.outcome, self.ratings, self.trained))
+
+    @property
     def runs(self) -> tuple[ProfileRun, ...]:
         """The runs behind the first table; without a table, the newest."""
         return self.runs_of(self.table) if self.table else self.findings.of(ProfileRun)[:1]

@@ -11,6 +11,7 @@ from typing import TypeVar
 from dna_deploy.errors import TableError
 from dna_deploy.records.embedding_history import EmbeddingHistory
 from dna_deploy.records.files import Record, read_bytes
+from dna_deploy.records.fitted_model import FittedModel
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.measurement import Measurement
 from dna_deploy.records.model_card import ModelCard
@@ -19,12 +20,13 @@ from dna_deploy.records.rating_calibration import RatingCalibration
 from dna_deploy.records.rating_run import RatingRun
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.search_outcome import SearchOutcome
+from dna_deploy.records.shelf import Shelf
 from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.records.training_history import TrainingHistory
 
 KINDS: tuple[type[Record], ...] = (
-    EmbeddingHistory, LatencyTable, Measurement, ModelCard, ProfileRun, RatingCalibration, RatingRun, RatingTable,
-    SearchOutcome, TrainedNetwork, TrainingHistory,
+    EmbeddingHistory, FittedModel, LatencyTable, Measurement, ModelCard, ProfileRun, RatingCalibration, RatingRun,
+    RatingTable, SearchOutcome, Shelf, TrainedNetwork, TrainingHistory,
 )  # fmt: skip
 _BY_KIND = {name: kind for kind in KINDS for name in (kind.KIND, *kind.FORMER_KINDS)}
 _OF_OTHERS = {"node_modules", "site-packages", "__pycache__", "venv"}

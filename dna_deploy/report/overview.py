@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from dna_deploy.records.fitted_model import FittedModel
 from dna_deploy.records.model_card import Absent
 from dna_deploy.records.search_outcome import FoundNetwork
 from dna_deploy.report.evidence import Evidence
@@ -36,6 +37,9 @@ class Overview:
 
 def overview(evidence: Evidence) -> Overview:
     """The summary of what is there."""
+    fitted = next(iter(evidence.findings.of(FittedModel)), None)
+    if fitted is not None and not evidence.is_of_a_search:
+        return _of_own_model(fitted)
     card = evidence.card
     verdict = card.promise if card else "not checked"
     return Overview(
@@ -44,6 +48,28 @@ def overview(evidence: Evidence) -> Overview:
         verdict=verdict,
         because=_because(evidence, verdict),
         tiles=tuple(_tiles(evidence)),
+    )
+
+
+def _of_own_model(card: FittedModel) -> Overview:
+    stands = card.standing
+    tiles = [
+        Tile("original", time_text(card.original_s)),
+        Tile("asked", time_text(card.asked_s), f"{card.asked_s / card.original_s:.0%} of the original"),
+        Tile("measured", time_text(stands.measured_s), f"{stands.measured_s / card.original_s:.0%} of the original"),
+        Tile("same answer", f"{stands.agreement:.1%}", f"of {stands.images} images, before fine-tuning"),
+    ]
+    if metric := stands.after or stands.before:
+        tiles.append(Tile(metric.name, metric_number(metric), metric_interval(metric)))
+    if card.grade:
+        tiles.append(Tile("latency table", f"grade {card.grade}"))
+    relation, asked = "within" if card.is_kept else "beyond", time_text(card.asked_s)
+    return Overview(
+        title=f"{card.model} on {card.target.name}",
+        promise=f"What of {card.model} runs within {asked} and answers most like it.",
+        verdict="kept" if card.is_kept else "missed",
+        because=f"measured {time_text(stands.measured_s)} on the target, {relation} the {asked} that were asked",
+        tiles=tuple(tiles),
     )
 
 

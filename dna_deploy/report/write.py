@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +58,7 @@ def sections_of(evidence: Evidence) -> tuple[Section, ...]:
     from dna_deploy.report.sections.accuracy import accuracy_section
     from dna_deploy.report.sections.card import card_section
     from dna_deploy.report.sections.curves import curves_section
+    from dna_deploy.report.sections.fitted import fitted_section
     from dna_deploy.report.sections.front import front_section
     from dna_deploy.report.sections.landscape import landscape_section
     from dna_deploy.report.sections.latency_table import table_section
@@ -65,12 +66,16 @@ def sections_of(evidence: Evidence) -> tuple[Section, ...]:
     from dna_deploy.report.sections.origin import origin_section
     from dna_deploy.report.sections.prediction import prediction_section
     from dna_deploy.report.sections.search import search_section
+    from dna_deploy.report.sections.shelf import shelf_section
 
-    makers = (
+    makers: tuple[Callable[[Evidence], Section | None], ...] = (
         front_section, search_section, milliseconds_section, prediction_section, accuracy_section, landscape_section,
-        curves_section, table_section, card_section, origin_section,
+        curves_section, table_section, card_section,
     )  # fmt: skip
-    return tuple(section for make in makers if (section := make(evidence)) is not None)
+    own = [section for make in (fitted_section, shelf_section) if (section := make(evidence)) is not None]
+    if own and not evidence.is_of_a_search:
+        makers = (table_section,) if evidence.tables else ()
+    return (*own, *(section for make in makers if (section := make(evidence)) is not None), origin_section(evidence))
 
 
 def plots_of(sections: tuple[Section, ...]) -> tuple[Plot, ...]:

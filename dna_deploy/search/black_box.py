@@ -5,6 +5,7 @@ The costs stay exact: every network that is rated meets all constraints, and an 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ from dna_deploy.plugins import load_plugin
 from dna_deploy.progress import OnProgress
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.latency_table import LatencyTable
+from dna_deploy.records.result_log import ResultLog
 from dna_deploy.records.search_outcome import Front, FrontPoint, Proof, SearchOutcome
 from dna_deploy.search.constraints import Constraint
 from dna_deploy.search.cost_model import CostModel
@@ -27,7 +29,6 @@ from dna_deploy.search.networks import Networks, SampledNetworks
 from dna_deploy.search.outcome import asked
 from dna_deploy.search.quantities import Quantity, Rating
 from dna_deploy.search.question import first_axis
-from dna_deploy.search.rating_log import RatingLog
 from dna_deploy.search.solver.exact import solve
 from dna_deploy.search.solver.infeasible import infeasible
 from dna_deploy.search.solver.pareto import non_dominated
@@ -90,14 +91,14 @@ def search_black_box(
     strategy = strategy or ("evolution" if isinstance(networks, Genomes) else "ageing")
     factory: StrategyFactory = load_plugin("strategy", strategy, STRATEGIES, Strategy)
     about = {"space": identity_of(space), "rating": name, "strategy": strategy, "seed": seed}
-    seen = _explore(factory(networks, seed), rate, RatingLog(log, about), evaluations, progress, executor or Here())
+    seen = _explore(factory(networks, seed), rate, ResultLog(log, about), evaluations, progress, executor or Here())
     return question.outcome(networks, seen, f"{strategy}, seed {seed}, {len(seen)} networks rated")
 
 
 def _explore(
     strategy: Strategy,
     rate: RateNetwork,
-    log: RatingLog,
+    log: ResultLog,
     evaluations: int,
     progress: Callable[[int, float], None],
     executor: Executor,
@@ -112,11 +113,11 @@ def _explore(
             break
         fresh = [architecture for architecture in dict.fromkeys(proposed) if architecture not in seen]
         taken = fresh[: evaluations - before]
-        unknown = [architecture for architecture in taken if str(architecture) not in log.ratings]
-        ratings = [*seen.values(), *(log.ratings[str(architecture)] for architecture in taken if architecture not in unknown)]
+        unknown = [architecture for architecture in taken if str(architecture) not in log.results]
+        ratings = [*seen.values(), *(log.results[str(architecture)] for architecture in taken if architecture not in unknown)]
         keep = partial(_keep, log, unknown, ratings, progress)
         carry_out(executor, Job("rating", _rate, rate), unknown, on_result=keep)
-        seen |= {architecture: log.ratings[str(architecture)] for architecture in taken}
+        seen |= {architecture: log.results[str(architecture)] for architecture in taken}
         if len(taken) < len(fresh):
             return seen
         strategy.tell(np.array([seen[architecture] for architecture in proposed]))
@@ -129,13 +130,15 @@ def _rate(rate: RateNetwork, architecture: Architecture, on_progress: OnProgress
 
 
 def _keep(
-    log: RatingLog,
+    log: ResultLog,
     architectures: Sequence[Architecture],
     ratings: list[float],
     progress: Callable[[int, float], None],
     number: int,
     rating: float,
 ) -> None:
+    if not math.isfinite(rating):
+        raise UsageError(f"the rating of {architectures[number]} is {rating}", "a rating is a finite number; lower is better")
     log.add(str(architectures[number]), rating)
     ratings.append(rating)
     progress(len(ratings), min(ratings))

@@ -43,6 +43,7 @@ OPERATIONS = {
     "conv_bottleneck": "dna_deploy.spaces.operations.hybrid:ConvBottleneck",
     "attention_bottleneck": "dna_deploy.spaces.operations.hybrid:AttentionBottleneck",
     "linear_head": "dna_deploy.spaces.operations.heads:LinearHead",
+    "branches": "dna_deploy.spaces.operations.branches:Branches",
     "own": "dna_deploy.spaces.operations.own:OwnUnit",
 }
 """Kind in files -> class. Further kinds come from the entry points ``dna_deploy.operations``."""
@@ -56,6 +57,16 @@ def describe_operation(operation: Operation) -> str:
     """The full text form of an operation, such as ``mbconv(kernel_size=3,expansion=6,se_ratio=0.25,activation=silu)``."""
     values = ",".join(f"{field.name}={getattr(operation, field.name)}" for field in fields(operation))  # type: ignore[arg-type]
     return f"{kind_of(operation)}({values})"
+
+
+def parse_operation(text: str) -> Operation:
+    """The operation that `describe_operation` describes.
+
+    Raises:
+        UsageError: the text describes none.
+    """
+    kind, _, values = text.partition("(")
+    return _operation(kind, values.removesuffix(")"), text)
 
 
 def kind_of(operation: Operation) -> str:

@@ -13,6 +13,7 @@ from dna_deploy.nets.teachers.sources import source_names
 from dna_deploy.plugins import suggest
 from dna_deploy.records.files import Part, equal_to
 from dna_deploy.training.recipe import Recipe
+from dna_deploy.values import read_names
 
 RECORD, WEIGHTS = "trained-network.json", "weights.safetensors"
 """What a training leaves."""
@@ -33,10 +34,6 @@ def _steps_per_epoch(images: int, batch: int) -> int:
     return max(1, images // batch)
 
 
-def _read_names(names: object) -> object:
-    return tuple(filter(None, names.split(","))) if isinstance(names, str) else names
-
-
 class TeacherConfig(Part):
     """Which teacher, and how it is made: the shape and recipe of one trained here, or how a pretrained one is taken."""
 
@@ -48,7 +45,7 @@ class TeacherConfig(Part):
     depth: int = Field(1, ge=1, description="of a residual one: residual blocks a stage")
     recipe: Recipe = Recipe()
     weights: Path | None = Field(None, description="of a pretrained teacher: a file instead of its published weights")
-    cuts: Annotated[tuple[str, ...], BeforeValidator(_read_names)] = Field(
+    cuts: Annotated[tuple[str, ...], BeforeValidator(read_names)] = Field(
         (), description="of a pretrained teacher: modules that end a block, instead of those found"
     )
     calibration_images: int = Field(256, ge=0, description="of a pretrained teacher: its batch norms are recalibrated on them")

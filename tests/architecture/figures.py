@@ -23,7 +23,16 @@ OF_A_CHAIN = {"BlockChoice", "CellChoice", "path_of", "Block", "Cell"}
 """Names by which a file knows that a space is a chain of blocks of cells."""
 SPACES = ("space", "chain", "block", "sections", "index", "like")
 """How names of spaces and of their parts end; a record or a torch module that has blocks of its own is no space."""
-PARTS = ("executors", "fit", "nets/layers", "rating/raters", "search/strategies", "spaces/catalog", "spaces/operations")
+PARTS = (
+    "executors",
+    "fit",
+    "nets/layers",
+    "pipeline/fit",
+    "rating/raters",
+    "search/strategies",
+    "spaces/catalog",
+    "spaces/operations",
+)
 """Folders of parts: each new one is a file more, so that they are counted apart from the room around them."""
 WITHOUT_CONTENT = {"found", "one", "of", "asked", "kept", "told", "done", "known", "wanted"}
 

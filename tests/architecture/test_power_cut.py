@@ -21,7 +21,7 @@ from dna_deploy.pipeline.runner import Stage, run_stages
 from dna_deploy.progress import OnProgress
 from dna_deploy.records.files import write_atomically
 from dna_deploy.records.folder_lock import folder_lock
-from dna_deploy.search.rating_log import RatingLog
+from dna_deploy.records.result_log import ResultLog
 from tests.architecture.power_cut import Left, restore, watched
 from tests.pipeline.made import MadeStage
 from tests.training.made import SAVING, train
@@ -150,17 +150,17 @@ def test_a_journal_loses_at_most_the_round_in_flight(tmp_path: Path) -> None:
     assert set(seen_after(disk.left(), tmp_path / "ever", read)) == set(range(7))
 
 
-def test_a_log_of_ratings_loses_at_most_the_rating_in_flight(tmp_path: Path) -> None:
+def test_a_log_of_results_loses_at_most_the_one_in_flight(tmp_path: Path) -> None:
     path = tmp_path / "disk" / "log.jsonl"
     wanted = {f"24:k{number}e1": number / 7 for number in range(3)}
 
     def read(folder: Path) -> int:
-        ratings = RatingLog(folder / "log.jsonl", ABOUT).ratings
+        ratings = ResultLog(folder / "log.jsonl", ABOUT).results
         assert list(ratings.items()) == list(wanted.items())[: len(ratings)]
         return len(ratings)
 
     with watched(tmp_path / "disk") as disk:
-        log = RatingLog(path, ABOUT)
+        log = ResultLog(path, ABOUT)
         for number, (architecture, rating) in enumerate(wanted.items(), 1):
             log.add(architecture, rating)
             assert seen_after(disk.left_now(), tmp_path / f"after-{number}", read) == [number]

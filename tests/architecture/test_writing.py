@@ -19,7 +19,7 @@ ALLOWED = {
     ("records/files.py", "NamedTemporaryFile"): "this is where files are written",
     ("records/files.py", "replace"): "this is where files are written",
     ("latency/journal.py", "open"): _APPENDED,
-    ("search/rating_log.py", "open"): _APPENDED,
+    ("records/result_log.py", "open"): _APPENDED,
     ("records/probe_kit.py", "write_bytes"): _TEMPORARY,
     ("records/probe_kit.py", "open"): _TEMPORARY,
     ("contracts/module.py", "write_bytes"): _TEMPORARY,

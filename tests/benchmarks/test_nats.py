@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.nats.judge import Merit, baselines, chance, orders, regrets, shown
+from benchmarks.nats.made_up import NOISE, write_truth
 from benchmarks.nats.truth import SPACE, Truth
 from dna_deploy.records.latency_table import LatencyRow, LatencyTable
 from dna_deploy.records.rating_table import BlockRatings, RatingTable
@@ -17,27 +17,14 @@ from dna_deploy.search.example import RATINGS, TABLE
 from dna_deploy.spaces.catalog.nats_size import WIDTHS, of_widths
 from dna_deploy.spaces.heads import head_of
 
-RNG = np.random.default_rng(0)
-NOISE = RNG.normal(size=(8,) * 5)
+RNG = np.random.default_rng(1)
 
 
 @pytest.fixture(scope="module")
 def truth(tmp_path_factory: pytest.TempPathFactory) -> Truth:
-    """Accuracies that grow with the fourth width and with chance; latencies that follow MACs and widths."""
+    """Accuracies of `benchmarks.nats.made_up`; latencies that follow MACs and widths."""
     folder = tmp_path_factory.mktemp("truth")
-    lines = [
-        f"{':'.join(map(str, widths))},{80 + widths[3] / 10 + NOISE[numbers]}"
-        for widths, numbers in zip(itertools.product(WIDTHS, repeat=5), itertools.product(range(8), repeat=5), strict=True)
-    ]
-    (folder / "size_cifar10.csv").write_text("widths,accuracy_percent\n" + "\n".join(lines))
-    blocks = [(0, "{}{}", 2), (1, "{}{}", 2), (2, "{}", 1)]
-    rows = [
-        (block, form.format(*digits), block + sum(digits))
-        for block, form, count in blocks
-        for digits in np.ndindex((8,) * count)
-    ]
-    text = "\n".join(f"{block},{digits},{rating}" for block, digits, rating in rows)
-    (folder / "size_bossnas_ratings.csv").write_text("block,width_numbers,rating\n" + text)
+    write_truth(folder)
     return Truth.read(folder, made_up_table())
 
 

@@ -67,6 +67,7 @@ def test_a_terminal_that_lacks_signs_shows_others(tmp_path: Path, arguments: tup
     assert said.stdout.isascii()
 
 
+@pytest.mark.slow
 def test_paths_with_spaces_quotes_and_many_letters_are_only_paths(tmp_path: Path) -> None:
     folder = tmp_path / 'it\'s a "folder" \u00fc' / ("long" * 50)
     folder.mkdir(parents=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import jsonschema
@@ -14,16 +13,15 @@ import onnxruntime
 import pytest
 import torch
 from PIL import Image
-from torch import nn
 
 from dna_deploy.cli.json_outputs import output_schema
-from dna_deploy.errors import InfeasibleError, UsageError
+from dna_deploy.errors import InfeasibleError, TableError, UsageError
 from dna_deploy.pipeline.fit.precision import INT8
-from dna_deploy.pipeline.fit.timing import EMPTY, Stopwatch, Timed
 from dna_deploy.records.fitted_model import FittedModel
+from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.model_card import Absent
-from dna_deploy.spaces.shapes import Shape
 from tests.cli.made import fails, run
+from tests.pipeline.made_fit import time_by_macs
 
 _NET = """
 import torch
@@ -35,49 +33,52 @@ def build():
 CALL = ("fit", "--model", "my_net.py:build", "--input", "3x16x16", "--images", "photos", "--rated-images", "16")
 
 
-def _by_size(stopwatch: Stopwatch, modules: Mapping[str, tuple[nn.Module, Shape]]) -> dict[str, Timed]:
-    sizes = {name: sum(p.numel() for p in module.parameters()) + shape.elements for name, (module, shape) in modules.items()}
-    return {name: Timed(1e-6 * (100 + size), 1e-7) for name, size in {**sizes, EMPTY: 0}.items()}
-
-
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "my_net.py").write_text(_NET)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all tests: what is exported once serves them all."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "my_net.py").write_text(_NET)
     rng = np.random.default_rng(0)
     for part, count in (("train", 24), ("test", 8)):
         for label in range(4):
-            folder = tmp_path / "photos" / part / f"class{label}"
-            folder.mkdir(parents=True)
+            pictures = folder / "photos" / part / f"class{label}"
+            pictures.mkdir(parents=True)
             for number in range(count):
                 pixels = rng.integers(0, 90, (16, 16, 3), dtype=np.uint8)
                 pixels[:, 4 * label : 4 * label + 4] += 150
-                Image.fromarray(pixels).save(folder / f"{number}.png")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Stopwatch, "time", _by_size)
-    monkeypatch.setattr(Stopwatch, "export", lambda _watch, _name, _module, _shape: None)
-    monkeypatch.setattr(Stopwatch, "time_files", lambda _watch, files: dict.fromkeys(files, Timed(1e-3, 1e-5)))
+                Image.fromarray(pixels).save(pictures / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def project(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    monkeypatch.chdir(folder)
+    time_by_macs(monkeypatch)
 
 
 @pytest.mark.slow
-def test_a_model_comes_out_within_its_budget_with_its_files_its_card_and_its_baselines(tmp_path: Path) -> None:
+def test_a_model_comes_out_within_its_budget_with_its_files_its_card_and_its_baselines() -> None:
     printed = json.loads(
         run(*CALL, "--latency", "70%", "--labels", "--epochs", "1", "--unit-steps", "2", "--out", "out", "--json")
     )
     jsonschema.validate(printed, output_schema("fit"))
-    card = FittedModel.read(tmp_path / "out" / "fitted-model.json")
+    card = FittedModel.read(Path("out/fitted-model.json"))
     assert printed["is_kept"] and card.is_kept and card.standing.measured_s <= card.asked_s
     assert card.asked_s == pytest.approx(0.7 * card.original_s)
     assert any(unit.choice != "keep" for unit in card.units)
     assert all(unit.divergence == pytest.approx(0, abs=1e-6) for unit in card.units if unit.choice == "keep")
-    names = [baseline.name for baseline in card.baselines]
+    assert card.absent["layer1.0 kernel1"] == "it cannot be timed: it is told so"
+    assert (card.grade, card.table) == ("B", LatencyTable.read(next(Path("latency_tables").glob("own-*.json"))).digest)
+    names = [baseline.name for baseline in card.baselines if baseline.name != "search"]
     assert names == ["uniform width", "greedy drop", "all skips, uniform width", "random feasible", "lower resolution", INT8]
     rounded = card.baselines[-1].standing
     assert not isinstance(rounded, Absent) and rounded.before and rounded.agreement > 0.5 and rounded.after is None
     reached = [baseline.standing for baseline in card.baselines[:-1] if not isinstance(baseline.standing, Absent)]
     assert reached and all(standing.measured_s <= card.asked_s * 1.2 and standing.after for standing in reached)
-    session = onnxruntime.InferenceSession(tmp_path / "out" / "model.onnx")
+    session = onnxruntime.InferenceSession("out/model.onnx")
     image = np.random.default_rng(1).standard_normal((1, 3, 16, 16), np.float32)
-    np.save(tmp_path / "image.npy", image)
+    np.save("image.npy", image)
     program = (
         "import sys; sys.path.insert(0, 'out'); sys.modules['dna_deploy'] = None\n"
         "import numpy, torch; from network import Network\n"
@@ -88,7 +89,7 @@ def test_a_model_comes_out_within_its_budget_with_its_files_its_card_and_its_bas
 
 
 def test_a_budget_that_is_none_is_refused_before_anything_is_loaded() -> None:
-    for budget, words in (("120%", "no part of what the model takes"), ("fast", "fast"), ("20", "no unit")):
+    for budget, words in (("120%", "not a share between 0% and 100%"), ("fast", "fast"), ("20", "no unit")):
         assert words in fails(*CALL, "--latency", budget).message
 
 
@@ -102,11 +103,41 @@ def test_a_budget_below_what_cannot_change_names_the_fastest() -> None:
     assert isinstance(error, InfeasibleError) and "the fastest takes" in error.message and "freeze fewer" in error.hint
 
 
-def test_the_same_command_reads_what_was_rated_before(tmp_path: Path) -> None:
-    fails(*CALL, "--latency", "1%", "--out", "out")
-    files = sorted((tmp_path / "out" / "work").glob("ratings-*/*.json"))
-    assert {file.stem for file in files} == {"depths", *(f"layer1.{n}" for n in range(3)), "layer2.0", "layer2.1"}
+def test_the_same_command_reads_what_was_rated_before() -> None:
+    run(*CALL, "--latency", "70%", "--out", "out")
+    files = sorted(Path("out/work").glob("ratings-*/*.json"))
+    assert {file.stem for file in files} >= {"depths", *(f"layer1.{n}" for n in range(3)), "layer2.0", "layer2.1"}
     before = [file.stat().st_mtime_ns for file in files]
     torch.manual_seed(1)
-    fails(*CALL, "--latency", "1%", "--out", "out")
+    run(*CALL, "--latency", "70%", "--out", "out")
     assert [file.stat().st_mtime_ns for file in files] == before
+
+
+def test_a_table_of_another_machine_is_refused() -> None:
+    fails(*CALL, "--latency", "1s", "--out", "out")
+    path = next(Path("latency_tables").glob("own-*.json"))
+    own = LatencyTable.read(path)
+    other = own.model_copy(update={"fingerprint": own.fingerprint.model_copy(update={"processor": "another"})})
+    other.write(path)
+    error = fails(*CALL, "--latency", "70%", "--out", "out")
+    own.write(path)
+    assert isinstance(error, TableError) and "made on another machine: processor" in error.message
+
+
+@pytest.mark.slow
+def test_run_fits_the_model_that_the_settings_name() -> None:
+    Path("dna-deploy.toml").write_text(
+        'dataset = "photos"\nlatency = "70%"\nfolder = "run"\n'
+        '[model]\nname = "my_net.py:build"\ninput = "3x16x16"\nrated_images = 16\n'
+    )
+    try:
+        assert "--from is of a journey through a space" in fails("run", "--from", "search").message
+        printed = json.loads(run("run", "--json"))
+    finally:
+        Path("dna-deploy.toml").unlink()
+    assert printed["is_kept"] and Path("run/model.onnx").is_file()
+    assert FittedModel.read(Path("run/fitted-model.json")).model == "my_net.py:build"
+
+
+def test_nothing_is_done_where_no_images_are_named() -> None:
+    assert fails("fit", "--model", "my_net.py:build").message == "no images are named"

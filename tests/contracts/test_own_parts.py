@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -32,6 +34,7 @@ from dna_deploy.rating.raters.one_shot.rater import OneShot
 from dna_deploy.search.strategies import STRATEGIES
 from dna_deploy.spaces.catalog import SPACES
 from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Pointwise
+from dna_deploy.spaces.operations.branches import Branches
 from dna_deploy.spaces.operations.convnext import ConvNeXt
 from dna_deploy.spaces.operations.fused_mbconv import FusedMBConv
 from dna_deploy.spaces.operations.heads import LinearHead, PooledHead, TokenHead
@@ -49,6 +52,7 @@ from dna_deploy.spaces.shapes import FeatureMap, Shape, Tokens
 from dna_deploy.targets.target import Target
 from dna_deploy.tasks import TASKS
 from tests.data.made import class_folders
+from tests.search.instances import random_table
 
 
 class TestClassification(TaskContract):
@@ -73,6 +77,14 @@ class TestNatsSizeSpace(ChainContract):
 
 class TestMobileSpace(ChainContract):
     name = "mobile"
+
+
+class TestCatalogueSpace(ChainContract):
+    name = "catalogue"
+
+
+class TestCatalogueInColour(ChainContract):
+    name = "catalogue-colour"
 
 
 class TestVisionTransformers(ChainContract):
@@ -135,6 +147,11 @@ class TestConcatenate(ModuleContract):
     operation = Concatenate()
     inputs = (FeatureMap(8, 9, 9), FeatureMap(3, 9, 9))
     strides = (1,)
+
+
+@pytest.mark.slow
+class TestBranches(ModuleContract):
+    operation = Branches.of((MBConv(3, 1), Pointwise(), Conv(3)))
 
 
 @pytest.mark.slow
@@ -401,6 +418,34 @@ class TestGenas(RaterContract):
 class TestCreamTop1(RaterContract):
     name = "cream-top1"
     settings: ClassVar = {"epochs": 1, "batch": 8, "calibration_images": 16}
+
+
+@pytest.mark.slow
+class TestSetn(RaterContract):
+    name = "setn"
+    settings: ClassVar = {"epochs": 1, "batch": 8, "calibration_images": 16}
+
+
+@pytest.mark.slow
+class TestDdpnas(RaterContract):
+    name = "ddpnas"
+    settings: ClassVar = {"epochs": 16, "batch": 4, "calibration_images": 16, "sweeps": 1}
+
+
+@pytest.mark.slow
+class TestNse(RaterContract):
+    name = "nse"
+    space = "catalogue"
+
+    @property
+    def settings(self) -> Mapping[str, object]:  # type: ignore[override]
+        """With a table of the very networks that are rated, made on the spot."""
+        table = self._room / "table.json"
+        if not table.exists():
+            space = self.found_space
+            random_table(space.with_head(space.head_for(2)), random.Random(0)).write(table)
+        few = {"epochs": 1, "batch": 8, "live": 2, "rounds": 1, "networks": 2, "judged": 8}
+        return {**few, "table": str(table), "budget": "1s"}
 
 
 class TestRandomDraws(StrategyContract):

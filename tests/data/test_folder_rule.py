@@ -239,3 +239,27 @@ def test_every_class_tests_and_trains_however_small_it_is(tmp_path: Path, per_cl
     for part in (found.training, found.test):
         assert {sample.label for sample in part} == {"a", "b", "c"}
     assert len(found.test) == max(3, 3 * per_class // 10)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "expected"),
+    [
+        (("*.png",), (7, 0, 1)),
+        (("photos/*.png",), (7, 0, 1)),
+        (("train/*.png", "test/*.png"), (8, 0, 8)),
+        (("train/*.png", "val/*.png", "test/*.png"), (8, 8, 8)),
+    ],
+)
+def test_where_no_class_is_needed_images_may_lie_in_none(
+    tmp_path: Path, patterns: tuple[str, ...], expected: tuple[int, int, int]
+) -> None:
+    tree(tmp_path, images(*patterns, count=8))
+    with pytest.raises(UsageError):
+        survey(tmp_path)
+    found = survey(tmp_path, needs_classes=False)
+    assert (found.listing.classes, counts(found)) == (("unlabelled",), expected)
+
+
+def test_where_no_class_is_needed_folders_of_classes_are_still_classes(tmp_path: Path) -> None:
+    tree(tmp_path, images("train/cat/*.png", "train/dog/*.png", "val/cat/*.png", "val/dog/*.png"))
+    assert survey(tmp_path, needs_classes=False).listing.classes == ("cat", "dog")

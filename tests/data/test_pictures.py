@@ -109,6 +109,7 @@ def test_every_mode_that_a_file_can_hold_is_converted(mode: str, source: str) ->
         assert 195 <= low <= high <= 205
 
 
+@pytest.mark.slow
 def test_large_sound_images_load_and_bombs_are_refused_with_the_limit() -> None:
     large = Image.new("L", (9_500, 9_600), 90)
     for kind in ("PNG", "JPEG"):

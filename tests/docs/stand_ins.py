@@ -32,7 +32,7 @@ SMALL = {
     "export": ("--images", "20"),
     "train": ("--epochs", "1", "--images", "200"),
     "rate": ("--epochs", "1", "--images", "64", "--rating-images", "16", "--teacher-epochs", "1", "--teacher-images", "64"),
-    "calibrate": ("--networks", "6", "--epochs", "30"),  # until not all of them guess
+    "calibrate": ("--networks", "6", "--epochs", "12"),  # until not all of them guess
     "evolve": (
         "--dataset", "photos", "--rounds", "1", "--epochs", "1", "--images", "100",
         "--train-epochs", "1", "--train-images", "100", "--teacher-epochs", "1", "--teacher-images", "100",

@@ -13,7 +13,7 @@ from dna_deploy.learning.compute import Compute
 from dna_deploy.pipeline.calibrate import train_all
 from dna_deploy.progress import silent
 from dna_deploy.rating.rater import BlockRater, make_rater
-from dna_deploy.rating.raters.dna.stitched import rate_sets
+from dna_deploy.rating.raters.dna.shortlist import rate_sets
 from dna_deploy.rating.raters.dna.work import BlockWork, block_work, sets_of
 from dna_deploy.search.black_box import search_black_box
 from dna_deploy.spaces.architecture import Architecture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -10,18 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from dna_deploy.errors import TableError, UsageError
+from dna_deploy.errors import PromiseError, TableError, UsageError
 from dna_deploy.latency.fleet import Fleet, answers_of, devices_of, read_fleet
 from dna_deploy.latency.profile import profile_kit
 from dna_deploy.latency.remote import Remote
 from dna_deploy.latency.workshop import Folders
 from dna_deploy.progress import Progress
+from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.probe_kit import ProbeKit
 from dna_deploy.records.profile_run import ProfileRun
 from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
 from dna_deploy.targets.target_file import TargetFile
+from tests.cli.made import fails, run
 from tests.latency.pretend import PLAN, TARGET, make_kit, offer_runtime
 from tests.latency.ssh_server import LOGIN, OtherMachine, needs_sshd, other_machine
 
@@ -85,6 +88,11 @@ def test_twins_share_the_rows_of_one_table_and_disagreement_is_a_doubt(place: Pa
     nanoseconds = {layer.key: layer.macs // 50 + 1_000 for layer in FASHION.rows()}
     for row in profiled.table.rows:  # those that the slower twin timed are as the first would have seen them
         assert row.latency_s * 1e9 == pytest.approx(nanoseconds[row.layer], rel=0.04, abs=60), row.layer in slow
+    runs, again = [str(path) for path in (place / "profiles").rglob("fashion.*.json")], place / "again.json"
+    run("tables", "make", *reversed(runs), "--twins", "--accept-noise", "-o", str(again))
+    assert LatencyTable.read(again) == profiled.table
+    apart = fails("tables", "make", *runs, "--accept-noise", "-o", str(again))
+    assert "host: 'pi-" in apart.message
 
 
 @pytest.mark.slow
@@ -127,18 +135,28 @@ def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[O
         yield [servers.enter_context(other_machine(place, monkeypatch)) for place in places]
 
 
+@pytest.fixture
+def there(machines: list[OtherMachine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], str]:
+    """The addresses of two servers, and what dna-deploy is called on them: one that knows the pretended runtime."""
+    offer_runtime(tmp_path, monkeypatch)
+    script = tmp_path / "there.sh"
+    script.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path / "packages"} exec {sys.executable} -m dna_deploy.cli.app "$@"\n')
+    script.chmod(0o755)
+    key = tmp_path / "other" / "keys" / "user.pub"  # both servers know the key that ssh was given last
+    (tmp_path / "one" / "keys" / "authorized").write_text(key.read_text())
+    return [f"ssh://{LOGIN}@127.0.0.1:{machine.port}" for machine in machines], str(script)
+
+
+def left_behind(machine: OtherMachine) -> list[Path]:
+    return list((machine.home / ".cache/dna-deploy/remote").iterdir())
+
+
 @pytest.mark.slow
 @needs_sshd
 def test_two_ssh_servers_make_one_table_and_answer_as_one(
-    machines: list[OtherMachine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    machines: list[OtherMachine], there: tuple[list[str], str], tmp_path: Path
 ) -> None:
-    offer_runtime(tmp_path, monkeypatch)
-    script, keys = tmp_path / "there.sh", tmp_path / "one" / "keys"
-    script.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path / "packages"} exec {sys.executable} -m dna_deploy.cli.app "$@"\n')
-    script.chmod(0o755)
-    for other in ("other",):  # both servers know the key that ssh was given last
-        (keys / "authorized").write_text((tmp_path / other / "keys" / "user.pub").read_text())
-    devices = devices_of([f"ssh://{LOGIN}@127.0.0.1:{machine.port}" for machine in machines], str(script))
+    devices = devices_of(*there)
     result = fleet(tmp_path, *devices).profile()
     ((names, profiled),) = result.profiled
     assert len(names) == 2
@@ -147,8 +165,35 @@ def test_two_ssh_servers_make_one_table_and_answer_as_one(
     lost = Remote.parse("ssh://nobody@127.0.0.1:1")
     answers = answers_of((*devices, lost), files, ("tables", "recheck", "table.json", "--kit", "space.kit"))
     assert [isinstance(answer, str) for answer in answers.values()] == [False, False, True]
-    for machine in machines:
-        assert list((machine.home / ".cache/dna-deploy/remote").iterdir()) == []
+    assert [left_behind(machine) for machine in machines] == [[], []]
+
+
+@pytest.mark.slow
+@needs_sshd
+def test_a_model_is_verified_on_two_ssh_servers_as_one_table(
+    machines: list[OtherMachine], there: tuple[list[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    onnx = pytest.importorskip("onnx")
+    monkeypatch.chdir(tmp_path)
+    ends = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, (1, 3, 64, 64)) for name in "xy"]
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Softmax", ["x"], ["y"])], "graph", ends[:1], ends[1:])
+    versions = {"opset_imports": [onnx.helper.make_opsetid("", 17)], "ir_version": 8}
+    Path("model.onnx").write_bytes(onnx.helper.make_model(graph, **versions).SerializeToString())
+    addresses, command = there
+    names = [address.removeprefix("ssh://") for address in addresses]
+    verify = ["verify", "model.onnx", "--rounds", "4", "--remote-command", command]
+    verify += [part for address in addresses for part in ("--on", address)]
+    kept = json.loads(run(*verify, "--latency", "10s", "--json"))
+    assert [(device["device"], device["is_kept"], device["asked_s"]) for device in kept["devices"]] == [
+        (name, True, 10.0) for name in names
+    ]
+    assert kept["measured_s"] == max(device["measured_s"] for device in kept["devices"]) > 0
+    late = fails(*verify, "--latency", "1ns")
+    assert isinstance(late, PromiseError)
+    assert late.message == f"model.onnx takes longer than 1.00 ns on {', '.join(names)}"
+    lost = fails(*verify, "--latency", "10s", "--on", "ssh://nobody@127.0.0.1:1")
+    assert lost.message == "nobody@127.0.0.1:1 did not answer"
+    assert [left_behind(machine) for machine in machines] == [[], []]
 
 
 def test_a_device_is_not_its_own_twin(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -10,37 +9,37 @@ import torch
 from torch import nn
 from torchvision.models.resnet import BasicBlock
 
-from dna_deploy.errors import InfeasibleError, TableError
+from dna_deploy.errors import InfeasibleError
+from dna_deploy.export.formats.onnx_graph import export_onnx
+from dna_deploy.export.kits.kit import KitPlan
+from dna_deploy.export.kits.own_kit import make_own_kit
 from dna_deploy.fit.candidates import KEEP, SKIP, candidates_of
+from dna_deploy.fit.freezing import frozen
 from dna_deploy.fit.judging import Judge
+from dna_deploy.fit.structure import structure_of
 from dna_deploy.fit.units import find_units
-from dna_deploy.pipeline.fit.baselines import BASELINES
-from dna_deploy.pipeline.fit.choose import choose
-from dna_deploy.pipeline.fit.prepare import Prepared
-from dna_deploy.pipeline.fit.space import OwnSpace
-from dna_deploy.pipeline.fit.timing import EMPTY, Stopwatch, Timed, structure_of
-from dna_deploy.spaces.shapes import FeatureMap, Shape
+from dna_deploy.fit.unrated import unrated_candidates
+from dna_deploy.latency.in_turns import time_in_turns
+from dna_deploy.latency.workshop import Folders
+from dna_deploy.pipeline.fit.baselines import BASELINES, PROPOSALS
+from dna_deploy.pipeline.fit.choose import JointChoice, choose, fill
+from dna_deploy.pipeline.fit.prepare import Prepared, runnable
+from dna_deploy.pipeline.fit.ratings import rate
+from dna_deploy.pipeline.fit.space import FitSpace
+from dna_deploy.pipeline.fit.stopwatch import Stopwatch
+from dna_deploy.pipeline.fit.table import Device, measured_table, own_kit
+from dna_deploy.spaces.shapes import FeatureMap
 from dna_deploy.targets.plan import SamplingPlan
-from dna_deploy.targets.target_file import default_target
+from dna_deploy.targets.target_file import TargetFile, default_target
 from tests.fit.made import TinyResNet
+from tests.pipeline.made_fit import seconds_by_macs, time_by_macs
 
 INPUT = FeatureMap(3, 16, 16)
 
 
-class ByWeights(Stopwatch):
-    """Tells times by the number of weights."""
-
-    def export(self, name: str, module: nn.Module, shape: Shape) -> None:
-        if name == "layer1.1 width50":
-            raise TableError(f"{name} cannot be exported: it is told so")
-
-    def time(self, modules: Mapping[str, tuple[nn.Module, Shape]]) -> dict[str, Timed]:
-        sizes = {name: sum(tensor.numel() for tensor in module.parameters()) for name, (module, _) in modules.items()}
-        return {name: Timed(1e-6 * (50 + size), 1e-8) for name, size in {**sizes, EMPTY: 0}.items()}
-
-
-@pytest.fixture
-def prepared(tmp_path: Path) -> Prepared:
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    folder = tmp_path_factory.mktemp("own")
     torch.manual_seed(0)
     network = find_units(TinyResNet(), INPUT).network
     images = list(torch.randn(48, *INPUT.sizes).split(24))
@@ -49,10 +48,22 @@ def prepared(tmp_path: Path) -> Prepared:
         unit.path: candidates_of(unit, network.module(unit.path), Judge(network, images[:1]).inputs(unit.path))
         for unit in network.units
     }
-    space = OwnSpace(network, INPUT, candidates)
-    space.rate(judge, images[:1], tmp_path / "ratings")
-    space.time(ByWeights(tmp_path, default_target()))
-    return Prepared(space, images[:1], judge)
+    kit = own_kit("tiny", INPUT, network, candidates, 1, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        time_by_macs(patch)
+        device = Device(TargetFile(default_target(), SamplingPlan(rounds=2)), Folders(folder / "profiles", folder / "tables"))
+        measured = measured_table(kit, device)
+    candidates = runnable(candidates, measured)
+    ratings = rate(judge, candidates, images[:1], folder / "ratings")
+    return Prepared(FitSpace(network, INPUT, candidates, measured, ratings), images[:1], judge)
+
+
+@pytest.fixture
+def stopwatch(prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
+    time_by_macs(monkeypatch)
+    space = prepared.space
+    return Stopwatch(tmp_path, default_target(), space.network.network, INPUT, space.original_s)
 
 
 def test_every_way_to_choose_keeps_the_budget_and_the_search_rates_best(prepared: Prepared) -> None:
@@ -60,6 +71,7 @@ def test_every_way_to_choose_keeps_the_budget_and_the_search_rates_best(prepared
     (best, rating), *others = space.best(budget_s, top=4)
     assert space.predicted_s(best) <= budget_s * (1 + 1e-9)
     assert rating <= min(other for _, other in others)
+    assert space.rating(best) == pytest.approx(rating)
     for name, make in BASELINES.items():
         choice = make(prepared, budget_s, 0)
         assert space.predicted_s(choice) <= budget_s * (1 + 1e-9), name
@@ -68,35 +80,46 @@ def test_every_way_to_choose_keeps_the_budget_and_the_search_rates_best(prepared
     assert blind[0] == blind[1] != blind[2]
 
 
-def test_times_of_units_that_add_up_predict_whole_networks(prepared: Prepared) -> None:
+def test_the_table_predicts_whole_networks(prepared: Prepared, stopwatch: Stopwatch) -> None:
     space = prepared.space
-    assert space.calibration is not None
-    assert space.calibration.scale == pytest.approx(1.0, abs=0.01) and space.calibration.relative_error < 0.01
-    assert space.predicted_s(dict.fromkeys(space.candidates, KEEP)) == pytest.approx(space.original_s, rel=0.01)
+    for choice, _ in space.best(0.7 * space.original_s, top=3):
+        assert space.predicted_s(choice) == pytest.approx(stopwatch.time(space.assembled(choice)), rel=0.01)
+    assert space.predicted_s(space.kept) == pytest.approx(space.original_s)
 
 
 def test_what_leaves_out_units_says_where_it_ends(prepared: Prepared) -> None:
-    everything = {path: SKIP if SKIP in rated else KEEP for path, rated in prepared.space.rated.items()}
+    everything = {path: SKIP if SKIP in rated else KEEP for path, rated in prepared.space.ratings.rated.items()}
     with pytest.raises(InfeasibleError, match="leaving out whole units takes"):
         BASELINES["greedy drop"](prepared, 0.9 * prepared.space.predicted_s(everything), 0)
 
 
-def test_what_was_chosen_is_measured_and_late_networks_are_searched_again(prepared: Prepared, tmp_path: Path) -> None:
+def test_what_was_chosen_is_never_worse_as_a_whole_than_what_needs_no_search(prepared: Prepared) -> None:
+    for share in (0.8, 0.6, 0.5):
+        budget_s = share * prepared.space.original_s
+        joint = JointChoice(prepared, top=4)
+        best = joint.judged[tuple(joint(budget_s).values())].joint.value
+        simple = [joint.judged[tuple(propose(prepared, budget_s).values())].joint.value for propose in PROPOSALS.values()]
+        assert best <= min(simple)
+
+
+def test_what_was_chosen_is_measured_and_late_networks_are_chosen_again(
+    prepared: Prepared, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     budget_s = 0.6 * prepared.space.original_s
-    chosen = choose(prepared, budget_s, ByWeights(tmp_path, default_target()), top=4)
-    assert chosen.measured_s <= budget_s * 1.01 and chosen.judged == 4
-
-    class Slower(ByWeights):
-        """What is not the original takes a tenth longer than its units."""
-
-        def time(self, modules: Mapping[str, tuple[nn.Module, Shape]]) -> dict[str, Timed]:
-            return {
-                name: Timed(timed.seconds * (1 if "original" in name else 1.1), 1e-8)
-                for name, timed in super().time(modules).items()
-            }
-
-    late = choose(prepared, budget_s, Slower(tmp_path, default_target()), top=4)
+    chosen = choose(prepared, budget_s, stopwatch, top=4)
+    assert chosen.fitted.measured_s <= budget_s * 1.01 and chosen.judged >= 4
+    monkeypatch.setattr(Stopwatch, "time", lambda watch, network: 1.1 * seconds_by_macs(watch, network))
+    late = choose(prepared, budget_s, stopwatch, top=4).fitted
     assert late.measured_s <= budget_s * 1.01 and late.predicted_s < budget_s / 1.05
+
+
+def test_a_budget_that_a_measurement_leaves_unused_is_filled(
+    prepared: Prepared, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget_s, space = 0.6 * prepared.space.original_s, prepared.space
+    monkeypatch.setattr(Stopwatch, "time", lambda watch, network: 0.8 * seconds_by_macs(watch, network))
+    quick = fill(prepared, budget_s, stopwatch, lambda asked_s: space.best(asked_s)[0][0])
+    assert 0.8 * space.predicted_s(space.best(budget_s)[0][0]) < quick.measured_s <= budget_s * 1.01
 
 
 def test_units_of_one_structure_have_one_name_and_others_another() -> None:
@@ -106,29 +129,37 @@ def test_units_of_one_structure_have_one_name_and_others_another() -> None:
     assert len({first, structure_of(BasicBlock(8, 8), FeatureMap(8, 4, 4)), structure_of(BasicBlock(8, 16), shape)}) == 3
 
 
-def test_equal_structures_are_exported_and_timed_once_and_read_again(tmp_path: Path) -> None:
-    shape, plan = FeatureMap(4, 8, 8), SamplingPlan(rounds=2, runs=1)
-    modules = {name: (nn.Conv2d(4, width, 3).eval(), shape) for name, width in (("a", 4), ("b", 4), ("wide", 8))}
-    stopwatch = Stopwatch(tmp_path, default_target(), plan)
-    times = stopwatch.time(modules)
-    assert set(times) == {"a", "b", "wide", EMPTY} and all(timed.seconds > 0 for timed in times.values())
-    assert times["a"] == times["b"] and len(list(tmp_path.glob("*.onnx"))) == 3
+def test_models_are_timed_in_turns_by_their_names(tmp_path: Path) -> None:
+    files = {}
+    for width in (1, 64):
+        files[str(width)] = tmp_path / f"{width}.onnx"
+        model = export_onnx(nn.Conv2d(4, width, 3).eval(), (FeatureMap(4, 32, 32),), 1)
+        files[str(width)].write_bytes(model.SerializeToString())
+    samples = time_in_turns(files, default_target(), SamplingPlan(rounds=3, runs=2))
+    assert {name: each.count for name, each in samples.items()} == {"1": 6, "64": 6}
+
+
+def test_a_network_is_timed_once_and_its_time_is_a_share_of_the_original(tmp_path: Path) -> None:
+    network = TinyResNet().eval()
+    stopwatch = Stopwatch(tmp_path, default_target(), network, INPUT, original_s=2.0)
+    assert stopwatch.time(network) == 2.0
+    smaller = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 4)).eval()
+    taken = stopwatch.time(smaller)
     for path in tmp_path.glob("*.onnx"):
         path.write_bytes(b"")  # nothing is run again
-    assert stopwatch.time(modules) == times
+    assert stopwatch.time(smaller) == taken
 
 
-def test_a_candidate_that_cannot_be_exported_is_missing_with_its_reason_and_nobody_chooses_it(prepared: Prepared) -> None:
-    candidates = prepared.space.candidates["layer1.1"]
-    assert "width50" not in [candidate.code for candidate in candidates.there]
-    assert "width50" not in prepared.space.rated["layer1.1"]
-    assert candidates.missing[-1].reason == "layer1.1 width50 cannot be exported: it is told so"
+def test_a_candidate_that_cannot_be_timed_is_missing_with_its_reason_and_nobody_chooses_it(prepared: Prepared) -> None:
+    candidates = prepared.space.candidates["layer1.0"]
+    assert "kernel1" not in [candidate.code for candidate in candidates.there]
+    assert "kernel1" not in prepared.space.ratings.rated["layer1.0"]
+    assert candidates.missing[-1].reason == "it cannot be timed: it is told so"
 
 
-def test_a_module_that_cannot_be_exported_is_named(tmp_path: Path) -> None:
-    class Failing(nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            raise ValueError("not today")
-
-    with pytest.raises(TableError, match=r"layer3 width50 cannot be exported: "):
-        Stopwatch(tmp_path, default_target()).export("layer3 width50", Failing(), FeatureMap(4, 8, 8))
+def test_what_was_profiled_by_hand_serves_a_fit(prepared: Prepared) -> None:
+    """The kit of a model is of the same space whether its candidates were refitted on images or not."""
+    network = prepared.space.network
+    modules = unrated_candidates(network, frozen(network.units, ()), INPUT)
+    by_hand = make_own_kit("tiny", INPUT, network, modules, KitPlan(validation_networks=0))
+    assert by_hand.space.name == prepared.space.measured.record.name

@@ -70,6 +70,7 @@ def test_what_the_sum_cannot_know_is_learnt() -> None:
     assert found > kendalltau(-SUMS[24:], seen[24:]).statistic + 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [8, 16])
 def test_intervals_hold_what_they_promise(count: int) -> None:
     covered = []

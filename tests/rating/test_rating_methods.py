@@ -31,7 +31,7 @@ from dna_deploy.report.sections.curves import curves_section
 from dna_deploy.report.write import plots_of
 from dna_deploy.spaces.architecture import Architecture
 from tests.learning.gradients import check_portions
-from tests.rating import test_cream, test_one_shot, test_population
+from tests.rating import test_cream, test_one_shot, test_population, test_setn
 from tests.rating.made import work as block_work
 from tests.toy import CONFIG, SPACE, toy_data
 
@@ -57,6 +57,11 @@ def train_cream(folder: Path, on_progress: OnProgress = silent, **changes: Any) 
     make_rater("cream-top1", SPACE, toy_data(), config, folder, compute=SAVING).train(on_progress)
 
 
+def train_setn(folder: Path, on_progress: OnProgress = silent, **changes: Any) -> None:
+    config = test_setn.CONFIG.model_copy(update=changes)
+    make_rater("setn", SPACE, toy_data(), config, folder, compute=SAVING).train(on_progress)
+
+
 @dataclass(frozen=True)
 class Method:
     """How a method trains, what it calls what it trains, and where it saves that."""
@@ -69,11 +74,13 @@ class Method:
 
 BLOCKS = ("block 1", "block 2", "block 3")
 BLOCK_HISTORIES = ("history-1.json", "history-2.json", "history-3.json")
+SETN_HISTORIES = ("training-history.json", "history-evaluator.json")
 METHODS = {
     "dna": Method(train_dna, tuple(f"supernet-{n}.safetensors" for n in (1, 2, 3)), BLOCK_HISTORIES, BLOCKS),
     "dna++": Method(train_dna_plus_plus, ("population.safetensors",), BLOCK_HISTORIES, BLOCKS),
     "one-shot": Method(train_baseline, ("one-shot.safetensors",), ("training-history.json",), ("one-shot supernet",)),
     "cream-top1": Method(train_cream, ("one-shot.safetensors",), ("training-history.json",), ("one-shot supernet",)),
+    "setn": Method(train_setn, ("one-shot.safetensors",), SETN_HISTORIES, ("one-shot supernet", "evaluator")),
 }
 
 

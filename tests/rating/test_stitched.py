@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 import random
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,8 +30,9 @@ from dna_deploy.rating.raters.dna.rating import rate_space
 from dna_deploy.rating.raters.dna.second_stage import StitchedStage, by_mean_rank
 from dna_deploy.rating.raters.dna.stitched import LEAST_KNOWN, StitchedRating, StitchedScores, rate_stitched, share_told
 from dna_deploy.rating.raters.dna.training import train_blocks
-from dna_deploy.rating.raters.dna.work import block_work, sets_of
+from dna_deploy.rating.raters.dna.work import BlockWork, block_work, sets_of
 from dna_deploy.records.rating_run import RatingRun, RunTeacher
+from dna_deploy.records.rating_table import BlockRatings, RatingTable
 from dna_deploy.spaces.architecture import Architecture
 from tests.rating.made import identity_in, work
 from tests.toy import CONFIG, SPACE, toy_data, toy_teacher
@@ -245,3 +252,52 @@ def test_layers_of_another_width_keep_their_fresh_weights(tmp_path: Path) -> Non
     supernets = train_blocks(work(tmp_path), [0, 1, 2], silent)
     _, fresh = inherited_network(SPACE, SPACE.parse("8:p1/12:k3e1/16:k5e2,k3e1"), supernets)
     assert fresh == ("blocks.2.0",)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from dna_deploy.rating.raters.dna import shortlist
+from dna_deploy.rating.raters.dna.second_stage import StitchedStage
+from tests.rating.test_stitched import NETWORKS, untrained_table
+from tests.rating.made import work
+
+folder = Path(sys.argv[1])
+shortlist.TOGETHER = 2
+
+def kill(progress):
+    if sum(len(log.read_text().splitlines()) - 1 for log in folder.glob("stitched-*.jsonl")) >= 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == "__main__":
+    StitchedStage((work(folder),), untrained_table()).refine(NETWORKS, kill)
+"""
+
+
+def untrained_table() -> RatingTable:
+    """Ratings of one's own, as a stage of the toy's work takes them."""
+    counts = zip(SPACE.block_numbers, SPACE.index.counts, strict=True)
+    blocks = (BlockRatings.of(SPACE, number, list(map(float, range(count))), [0.0] * count) for number, count in counts)
+    return work(Path()).table(40, blocks)
+
+
+@pytest.mark.slow
+def test_what_a_killed_second_stage_has_rated_is_not_rated_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, script, table = tmp_path / "killed", tmp_path / "killed.py", untrained_table()
+    train_blocks(work(folder), [0, 1, 2], silent)
+    shutil.copytree(folder, tmp_path / "whole")
+    script.write_text(KILLED)
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    ran = subprocess.run([sys.executable, str(script), str(folder)], check=False, env=environment)
+    assert ran.returncode == -signal.SIGKILL
+    rated = list[Architecture]()
+
+    def rate(work: BlockWork, architectures: list[Architecture], **how: Any) -> tuple[StitchedRating, ...]:
+        rated.extend(architectures)
+        return rate_stitched(work, architectures, **how)
+
+    monkeypatch.setattr("dna_deploy.rating.raters.dna.shortlist.rate_stitched", rate)
+    resumed = StitchedStage((work(folder),), table).refine(NETWORKS)
+    assert 0 < len(rated) <= len(set(NETWORKS)) - 4
+    monkeypatch.undo()
+    assert resumed.networks == StitchedStage((work(tmp_path / "whole"),), table).refine(NETWORKS).networks

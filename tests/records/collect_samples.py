@@ -15,6 +15,7 @@ from typing import Any
 
 import dna_deploy.pipeline
 import dna_deploy.records
+from dna_deploy.records.changed_space import ChangedSpace
 from dna_deploy.records.files import Provenance, Record
 from dna_deploy.records.model_card import ModelCard
 from dna_deploy.records.probe_kit import ProbeKit
@@ -39,7 +40,12 @@ def kinds() -> dict[str, type[Record]]:
     for package in (dna_deploy.records, dna_deploy.pipeline):
         for module in walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
-    every = [*Record.__subclasses__(), *SpaceRecord.__subclasses__(), *HeadedRecord.__subclasses__()]
+    every = [
+        *Record.__subclasses__(),
+        *SpaceRecord.__subclasses__(),
+        *HeadedRecord.__subclasses__(),
+        *ChangedSpace.__subclasses__(),
+    ]
     ours = [cls for cls in every if cls.__module__.startswith("dna_deploy.") and hasattr(cls, "KIND")]
     return {kind: cls for cls in ours for kind in (cls.KIND, *cls.FORMER_KINDS)}
 

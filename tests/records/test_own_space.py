@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dna_deploy.errors import TableError, UsageError
-from dna_deploy.records.own_space import find_own_space, write_own_space
+from dna_deploy.records.own_space import write_own_space
 from dna_deploy.spaces.catalog import find_space
 from dna_deploy.spaces.placed import PlacedLayer
 from tests.records.own_model import own_space
@@ -44,7 +44,7 @@ def test_another_candidate_makes_another_space() -> None:
 
 def test_a_space_that_is_nowhere_and_a_damaged_one_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="'own-000000000000' is not here"):
-        find_own_space("own-000000000000")
+        find_space("own-000000000000")
     path = write_own_space(own_space(), tmp_path)
     path.write_text(path.read_text().replace("my_net", "thy_net"))
     with pytest.raises(TableError, match="does not match its own digest"):

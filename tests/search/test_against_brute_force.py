@@ -48,7 +48,7 @@ def random_constraints(census: Census, rng: random.Random) -> list[Constraint]:
     return constraints
 
 
-@pytest.mark.parametrize("hundred", range(10))
+@pytest.mark.parametrize("hundred", [0, *(pytest.param(hundred, marks=pytest.mark.slow) for hundred in range(1, 10))])
 def test_best_network_equals_brute_force_on_a_hundred_instances(hundred: int) -> None:
     answered = 0
     for seed in range(100 * hundred, 100 * hundred + 100):

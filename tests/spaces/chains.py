@@ -15,7 +15,7 @@ MBCONV = find_chain("mbconv").with_head()
 
 _OPERATIONS = (MBConv(3, 1), MBConv(5, 2), Pointwise())
 
-TOY = ChainSpace(
+TOY_CHAIN = ChainSpace(
     name="toy",
     input=FeatureMap(1, 12, 12),
     stem=(FixedLayer(Conv(3), 8),),
@@ -25,7 +25,9 @@ TOY = ChainSpace(
         Block(1, (Cell.uniform(16, 2, _OPERATIONS),)),
     ),
     usual_head=(FixedLayer(ClassifierHead(16), 3),),
-).with_head()
+)
+
+TOY = TOY_CHAIN.with_head()
 
 TINY = ChainSpace(
     name="tiny",

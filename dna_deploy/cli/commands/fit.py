@@ -8,22 +8,25 @@ from typing import Annotated
 import typer
 
 from dna_deploy.cli.console import note, print_json, print_result
-from dna_deploy.cli.options.fitting import Fitting
-from dna_deploy.cli.options.general import Json, Profiles
-from dna_deploy.cli.options.model import ModelOptions
+from dna_deploy.cli.options.general import READING, SEED, TARGET, Json, Profiles
+from dna_deploy.cli.options.groups import Knob, Knobs
+from dna_deploy.cli.options.model import FITTING, MODEL
 from dna_deploy.cli.views.fit import fitted_view
 from dna_deploy.cli.views.journey import journey_view
-from dna_deploy.targets.target_file import DEFAULT_TARGET
+from dna_deploy.pipeline.settings import Settings
+
+PROMISE = Knobs(
+    "Options",
+    Knob("dataset", ("--images", "-i"), "A folder of pictures, of folders of them by class, shards, or a data set by name"),
+    Knob("latency", help="The budget: a share of what the model takes, such as 60%, or a time"),
+)
 
 
 def fit(
     *,
-    model: ModelOptions,
-    images: Annotated[str, typer.Option(help="A folder of images by class, shards, or a data set by name.")],
-    latency: Annotated[str, typer.Option(help="The budget: a share of what the model takes, such as 60%, or a time.")],
-    fitting: Fitting,
-    target: Annotated[str, typer.Option("--target", "-t", help="How to run it; see: dna-deploy targets.")] = DEFAULT_TARGET,
+    settings: Annotated[Settings, MODEL, PROMISE, TARGET, SEED, FITTING, READING],
     profiles: Profiles = Path("profiles"),
+    tables: Annotated[Path, typer.Option(help="Where latency tables are read and kept.")] = Path("latency_tables"),
     out: Annotated[Path, typer.Option("--out", "-o", help="A folder; the same command resumes in it.")] = Path("fitted"),
     json: Json = False,
 ) -> None:
@@ -33,18 +36,19 @@ def fit(
 
     Example: dna-deploy fit --model my_net.py:build --weights w.pt --images photos/ --labels --latency 20ms --epochs 3
     """
-    from dna_deploy.data.config import DataConfig
-    from dna_deploy.data.splits import load_data
-    from dna_deploy.pipeline.fit.fit import fit_model
-    from dna_deploy.targets.target_file import find_target
+    fit_and_tell(settings, out, profiles, tables, json=json)
 
-    plan = fitting.plan(latency, model.frozen)
-    own = model.open()
+
+def fit_and_tell(settings: Settings, out: Path, profiles: Path, tables: Path, *, json: bool) -> None:
+    """Does it, and prints what came of it."""
+    from dna_deploy.latency.workshop import Folders
+    from dna_deploy.pipeline.fit.project import fit_project
+
     with journey_view() as view:
-        data = load_data(DataConfig(dataset=images), own.input, on_progress=view)
-        record = fit_model(own, data, find_target(target, profiles).target, plan, out, view)
+        record = fit_project(settings, out, Folders(profiles, tables), view)
     if json:
         print_json("fit", folder=str(out), card=record.model_dump(mode="json"), is_kept=record.is_kept)
     else:
         print_result(fitted_view(record))
     note(f"wrote model.onnx, network.py with its weights, and fitted-model.json into {out}")
+    note(f"next: dna-deploy report {out}")

@@ -10,21 +10,21 @@ import typer
 from dna_deploy.cli.console import note, print_json, print_result
 from dna_deploy.cli.options.general import SPACE, Json
 from dna_deploy.cli.options.groups import Knob, Knobs
-from dna_deploy.cli.options.model import ModelOptions
+from dna_deploy.cli.options.model import MODEL
 from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from dna_deploy.export.kits.kit import KitPlan
     from dna_deploy.export.kits.own_kit import OwnKit
+    from dna_deploy.pipeline.fit.config import ModelConfig
     from dna_deploy.progress import OnProgress
     from dna_deploy.records.probe_kit import ProbeKit
 
 
 def kit(
     *,
-    settings: Annotated[Settings, SPACE, Knobs("Options", Knob("seed", help="Draws whole networks and random weights"))],
-    model: ModelOptions,
+    settings: Annotated[Settings, SPACE, Knobs("Options", Knob("seed", help="Draws whole networks and random weights")), MODEL],
     output: Annotated[Path, typer.Option("--output", "-o", help="The kit to write, such as mbconv.kit.")],
     calibration: Annotated[int, typer.Option(help="Whole networks to fit the table on.", min=3)] = 10,
     validation: Annotated[int, typer.Option(help="Whole networks to judge the table on.", min=0)] = 40,
@@ -48,10 +48,10 @@ def kit(
 
     plan, also = KitPlan(settings.seed, calibration, validation, batch, as_precision(precision)), ""
     with journey_view() as on_progress:
-        if model.model:
+        if settings.model.name:
             if precision != "fp32":
                 raise UsageError(f"a kit of one's own model in {precision} cannot be made", "leave out --precision")
-            own = _own_kit(model, plan, on_progress)
+            own = _own_kit(settings.model, plan, on_progress)
             made, also = own.kit, f", with {write_own_space(own.space, output.parent)} beside it"
         else:
             made = cached_kit(with_usual_head(find_space(settings.space)), plan, on_progress)
@@ -60,7 +60,7 @@ def kit(
     note(f"next, on the device: dna-deploy profile {output}{also}")
 
 
-def _own_kit(model: ModelOptions, plan: KitPlan, on_progress: OnProgress) -> OwnKit:
+def _own_kit(model: ModelConfig, plan: KitPlan, on_progress: OnProgress) -> OwnKit:
     """The kit and the space of somebody's own model, with every candidate that needs no images."""
     from dna_deploy.export.kits.own_kit import make_own_kit
     from dna_deploy.fit.freezing import frozen
@@ -69,7 +69,7 @@ def _own_kit(model: ModelOptions, plan: KitPlan, on_progress: OnProgress) -> Own
 
     own = model.open(trained=False)
     network = find_units(own.network, own.input).network
-    candidates = unrated_candidates(network, frozen(network.units, model.frozen), own.input)
+    candidates = unrated_candidates(network, frozen(network.units, model.freeze), own.input)
     return make_own_kit(own.name, own.input, network, candidates, plan, on_progress)
 
 

@@ -15,7 +15,7 @@ from dna_deploy.errors import PromiseError, UsageError
 from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from dna_deploy.pipeline.journey import Journey
     from dna_deploy.pipeline.runner import Plan
@@ -82,7 +82,7 @@ def run(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Walk the whole journey: profile, teach, rate, search, train, export, verify. The same command resumes.
+    """Walk the whole journey: profile, teach, rate, search, train, export, verify; or fit the model of [model]. It resumes.
 
     Example: dna-deploy run --dry-run
 
@@ -95,6 +95,9 @@ def run(
     path = _settings_file(path)
     settings = load_settings(path).seen_from(path.parent)
     place = folder or path.parent / settings.folder
+    if settings.model.name:
+        _fit(settings, place, path.parent / "profiles", {"--from": start_from, "--only": only, "--dry-run": dry_run}, json=json)
+        return
     journey = _journey(settings, place, path.parent / "profiles", f"dna-deploy run {path}")
     if dry_run:
         _print_plan(journey, start_from, only, workers or (), json=json)
@@ -130,6 +133,16 @@ def _settings_file(path: Path) -> Path:
         if above is not None:
             raise UsageError(f"there is no {SETTINGS_FILE} in this folder", f"the one above: dna-deploy run {above}")
     return file
+
+
+def _fit(settings: Settings, folder: Path, profiles: Path, others: Mapping[str, object], *, json: bool) -> None:
+    """What ``[model]`` asks for, instead of a journey through a space."""
+    from dna_deploy.cli.commands.fit import fit_and_tell
+
+    if flag := next((name for name, value in others.items() if value), None):
+        raise UsageError(f"{flag} is of a journey through a space; [model] names {settings.model.name}", "leave it out")
+    note_new(folder)
+    fit_and_tell(settings, folder, profiles, folder / "latency_tables", json=json)
 
 
 def _journey(settings: Settings, folder: Path, profiles: Path, reproduce: str) -> Journey:

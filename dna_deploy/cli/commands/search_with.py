@@ -39,7 +39,7 @@ class Exploring:
         str | None, typer.Option(help="evolution (of chains), ageing or random; default: the first that can.")
     ] = None
     evaluations: Annotated[int, typer.Option(min=1, help="Networks to rate.")] = 512
-    log: Annotated[Path | None, typer.Option(help="Keep the ratings here; the same command resumes.")] = None
+    log: Annotated[Path | None, typer.Option(help="Where ratings are kept, to resume; default: in the rating's folder.")] = None
 
 
 def search_with(
@@ -70,7 +70,8 @@ def search_with(
 
         outcome = search_black_box(
             space, rate, latency_tables, constraints.read(settings.quantile), name=rating, progress=on_rated,
-            strategy=exploring.strategy, evaluations=exploring.evaluations, seed=settings.seed, log=exploring.log,
+            strategy=exploring.strategy, evaluations=exploring.evaluations, seed=settings.seed,
+            log=exploring.log or _log_in(rating, space, exploring.strategy, settings.seed),
             executor=settings.compute.executor,
         )  # fmt: skip
     outcome.write(output)
@@ -79,6 +80,14 @@ def search_with(
     else:
         print_result(search_view(outcome))
     note(f"wrote {output} · next: dna-deploy train {output}")
+
+
+def _log_in(rating: str, space: SearchSpace, strategy: str | None, seed: int) -> Path | None:
+    """In the folder of a rating, which does not change; what a function says may be another thing tomorrow."""
+    from dna_deploy.records.files import digest_of
+
+    name = digest_of(f"{rating} {space.digest} {strategy} {seed}".encode())[7:15]
+    return Path(rating) / f"searched-{name}.jsonl" if Path(rating).is_dir() else None
 
 
 def _rating_of(rating: str, space: SearchSpace, compute: Compute) -> Callable[[Architecture], float]:

@@ -28,8 +28,8 @@ def spaces(json: Json = False) -> None:
          "uncounted" if row["networks"] is None else f"{row['networks']:.3g}", row["layers"])
         for row in rows
     ]  # fmt: skip
-    print_result(aligned(table, ("space", "input", "classes", "candidates a block", "networks", "layers")))
-    note("other sizes: NAME@RESOLUTION, such as mbconv@128 · next: dna-deploy profile --space fashion")
+    print_result(aligned(table, ("space", "input", "classes", "candidates", "networks", "layers")))
+    note("candidates: of each block · other sizes: NAME@RESOLUTION · next: dna-deploy profile --space fashion")
 
 
 def _facts(space: SearchSpace) -> dict[str, Any]:

@@ -241,9 +241,10 @@ def make(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The table; by default in --tables.")] = None,
     tables: Annotated[Path, typer.Option(help="Where latency tables go.")] = Path("latency_tables"),
     accept_noise: Annotated[bool, typer.Option("--accept-noise", help="Make the table of a noisy machine, too.")] = False,
+    twins: Annotated[bool, typer.Option("--twins", help="The runs are of equal machines that shared the rows.")] = False,
     json: Json = False,
 ) -> None:
-    """Make a table from raw runs, which together must be of one space, target and machine.
+    """Make a table from raw runs, which together must be of one space, target and machine, or of a fleet's twins.
 
     Example: dna-deploy tables make profiles/cpu-1thread/runs/fashion.*.json
     """
@@ -253,7 +254,7 @@ def make(
 
     read = sorted((ProfileRun.read(path) for path in runs), key=lambda run: run.provenance.created_at)
     space = read[-1].find_networks()
-    table = stable_table(read, space, " ".join(map(str, runs)), accept_noise=accept_noise)
+    table = stable_table(read, space, " ".join(map(str, runs)), accept_noise=accept_noise, are_twins=twins)
     path = output or tables / f"{space.name}.{table.target.name}.json"
     table.write(path)
     if json:

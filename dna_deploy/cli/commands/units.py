@@ -10,8 +10,9 @@ import typer
 
 from dna_deploy.cli.console import WIDTH, aligned, note, print_json, print_result
 from dna_deploy.cli.options.general import Json
-from dna_deploy.cli.options.model import ModelOptions
+from dna_deploy.cli.options.model import MODEL
 from dna_deploy.cli.views.journey import journey_view
+from dna_deploy.pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,7 @@ _REFUSED = 5
 
 def units(
     *,
-    model: ModelOptions,
+    settings: Annotated[Settings, MODEL],
     threads: Annotated[int, typer.Option(help="Of the processor, to time with.", min=1)] = 1,
     seconds: Annotated[float, typer.Option(help="About how long to time.", min=0.1)] = 5.0,
     json: Json = False,
@@ -43,9 +44,9 @@ def units(
     from dna_deploy.fit.timing import time_units
     from dna_deploy.fit.units import find_units
 
-    own = model.open(trained=False)
+    own = settings.model.open(trained=False)
     found = find_units(own.network, own.input)
-    listed = frozen(found.network.units, model.frozen)
+    listed = frozen(found.network.units, settings.model.freeze)
     with journey_view() as on_progress:
         times = time_units(found.network, listed, own.input, seconds=seconds, threads=threads, on_progress=on_progress)
     for remark in own.remarks:

@@ -20,7 +20,11 @@ def fitted_view(record: FittedModel) -> str:
     rows = [
         ("model", f"{record.model}, {record.input}, {Duration(record.original_s)}"),
         ("asked", f"{Duration(record.asked_s)} ({record.asked_s / record.original_s:.0%})"),
-        ("predicted", f"{Duration(record.predicted_s)} ± {record.relative_error:.1%}"),
+        (
+            "predicted",
+            f"{Duration(record.predicted_s)} ± {record.relative_error:.1%}, by a table of grade {record.grade or '-'}",
+        ),
+        *(("doubt", doubt) for doubt in record.doubts),
         ("measured", f"{Duration(stands.measured_s)}: {verdict}; {record.timing}"),
         ("same answer", f"{stands.agreement:.1%} of {stands.images} images, before any fine-tuning"),
         ("parity", f"the ONNX file's scores are within {record.parity:.0e} of torch's"),
@@ -32,7 +36,7 @@ def _networks(record: FittedModel) -> str:
     accuracy = record.original.text(record.original.value) if record.original else "-"
     rows = [
         ("the original", f"{record.original_s * 1e3:.2f}", "100.0%", accuracy, "-", "-"),
-        ("fitted", *_standing(record.standing)),
+        (f"fitted: {record.source}", *_standing(record.standing)),
     ]
     absent = []
     for baseline in record.baselines:
@@ -40,7 +44,7 @@ def _networks(record: FittedModel) -> str:
             absent.append(f"no {baseline.name}: {baseline.standing.reason}")
         else:
             rows.append((baseline.name, *_standing(baseline.standing)))
-    return "\n".join((aligned(rows, _HEADERS), *absent))
+    return "\n".join((aligned(rows, _HEADERS), *absent, *filter(None, (record.shelf_words,))))
 
 
 def _standing(stands: NetworkStanding) -> tuple[str, ...]:

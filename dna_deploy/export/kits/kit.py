@@ -129,7 +129,7 @@ def _export_layers(
 ) -> Iterable[GraphParts]:
     for start in range(0, len(layers), _AT_ONCE):
         group = layers[start : start + _AT_ONCE]
-        modules = [_with_distinct_values(build_layer(layer)) for layer in group]
+        modules = [with_distinct_values(build_layer(layer)) for layer in group]
         if precision == "fp16":
             modules = [module.half() for module in modules]
         model = export_side_by_side(modules, [layer.inputs for layer in group], batch, half=precision == "fp16")
@@ -140,7 +140,7 @@ def _export_layers(
         on_progress(Progress("exporting layers", start + len(group), len(layers)))
 
 
-def _with_distinct_values(module: nn.Module) -> nn.Module:
+def with_distinct_values(module: nn.Module) -> nn.Module:
     """Random parameters everywhere: the exporter merges equal tensors, and fresh batch norms are all equal."""
     with torch.no_grad():
         for values in (*module.parameters(), *module.buffers()):

@@ -14,7 +14,7 @@ from dna_deploy.errors import UsageError
 from dna_deploy.export.formats.graph_parts import GraphParts, WeightSpace
 from dna_deploy.export.formats.onnx_graph import export_side_by_side
 from dna_deploy.export.formats.splicing import Skeleton
-from dna_deploy.export.kits.kit import KitPlan, choose_networks, kit_of_graphs
+from dna_deploy.export.kits.kit import KitPlan, choose_networks, kit_of_graphs, with_distinct_values
 from dna_deploy.export.kits.rest import Rest
 from dna_deploy.fit.replacing import UnitNetwork
 from dna_deploy.fit.structure import structure_of
@@ -68,6 +68,7 @@ def make_own_kit(
     exported = _Exported(weights, plan.batch)
     parts = exported.parts(units, modules, on_progress)
     rest = Rest(network, [unit.path for unit in units], torch.zeros(plan.batch, *input.sizes))
+    with_distinct_values(rest.network)
     skeleton = Skeleton.of(rest.exported(), weights, rest.sources)
     around = _rest_part(network, units, input, skeleton, exported)
     record = OwnSpace(
@@ -78,8 +79,7 @@ def make_own_kit(
         units=tuple(parts),
         absent=tuple(exported.absent),
     )
-    chosen = choose_networks(record.space, plan.seed, plan.calibration_networks, plan.validation_networks)
-    graphs = _graphs(record.space, exported.graphs, skeleton, chosen)
+    graphs = _graphs(record.space, exported.graphs, skeleton, _networks(record, plan))
     return OwnKit(record, kit_of_graphs(record.space, plan, weights, graphs))
 
 
@@ -129,7 +129,7 @@ class _Exported:
             return first | second
 
     def _exported(self, items: Mapping[tuple[str, str], _Item]) -> dict[tuple[str, str], OwnCandidate | str]:
-        copies = [copy.deepcopy(item.module).eval() for item in items.values()]
+        copies = [with_distinct_values(copy.deepcopy(item.module)).eval() for item in items.values()]
         model = export_side_by_side(copies, [(item.unit.input,) for item in items.values()], self._batch)
         candidates = dict[tuple[str, str], OwnCandidate | str]()
         for index, (name, item) in enumerate(items.items()):
@@ -163,6 +163,16 @@ def _rest_part(
     macs = max(0, macs_of(network.network, torch.zeros(1, *input.sizes)) - inside)
     rest = OwnCandidate(code="rest", structure=skeleton.structure, parameters=skeleton.parameters, macs=macs)
     return OwnPart(path="", input=str(input), output=str(units[0].input), candidates=(rest,))
+
+
+def _networks(record: OwnSpace, plan: KitPlan) -> tuple[tuple[Role, tuple[Architecture, ...]], ...]:
+    """Whole networks to fit on and to judge on; the original is one of the first, since budgets speak of what it takes."""
+    original = record.architecture({unit.path: unit.candidates[0].code for unit in record.units})
+    (role, fitted), (others, unseen) = choose_networks(
+        record.space, plan.seed, plan.calibration_networks, plan.validation_networks
+    )
+    fitted = (*(each for each in fitted if each != original), original)
+    return (role, fitted), (others, tuple(each for each in unseen if each != original))
 
 
 def _graphs(

@@ -40,13 +40,17 @@ class LabelLoss:
     def loss(self, view: StepView) -> torch.Tensor:
         """The loss of the network's scores, ``()``."""
         scores = view.network(view.batch.inputs).float()
-        hard = self.of_labels(scores, view.batch.labels(), self.label_smoothing)
         if self.teacher is None:
-            return hard
+            return self._hard(scores, view)
         with torch.autocast(scores.device.type, enabled=False):
             taught = self.teacher(view.batch.inputs)
         soft = soft_divergence(scores, taught, self.temperature)
-        return (1 - self.teacher_weight) * hard + self.teacher_weight * soft
+        if self.teacher_weight == 1:  # images may have no labels then
+            return soft
+        return (1 - self.teacher_weight) * self._hard(scores, view) + self.teacher_weight * soft
+
+    def _hard(self, scores: torch.Tensor, view: StepView) -> torch.Tensor:
+        return self.of_labels(scores, view.batch.labels(), self.label_smoothing)
 
 
 def soft_divergence(scores: torch.Tensor, teacher_scores: torch.Tensor, temperature: float) -> torch.Tensor:

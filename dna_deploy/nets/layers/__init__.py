@@ -37,6 +37,7 @@ MODULES = {
     "pooled_head": "dna_deploy.nets.layers.mobile:pooled_head",
     "dense_cell": "dna_deploy.nets.layers.preactivated:DenseCellLayer",
     "preactivated": "dna_deploy.nets.layers.preactivated:PreactivatedLayer",
+    "branches": "dna_deploy.nets.layers.branches:branches",
     "norm_head": "dna_deploy.nets.layers.preactivated:NormHeadLayer",
     "conv_bottleneck": "dna_deploy.nets.layers.hybrid:BottleneckLayer",
     "attention_bottleneck": "dna_deploy.nets.layers.hybrid:BottleneckLayer",

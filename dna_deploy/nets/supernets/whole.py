@@ -6,12 +6,22 @@ are no adaptors, so a layer behind a block of several widths exists once a width
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import NamedTuple
+
 from torch import nn
 
 from dna_deploy.nets.layers import build_layer
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import Trunk
 from dna_deploy.spaces.chain import HeadedSpace
+
+
+class Route(NamedTuple):
+    """Where the layers of a cell stand in a supernet, and the width of each."""
+
+    places: tuple[str, ...]
+    widths: tuple[int, ...]
 
 
 class OneShotSupernet(nn.Module):
@@ -38,16 +48,26 @@ class OneShotSupernet(nn.Module):
             UsageError: the architecture is not in the space.
         """
         layers, channels = [*self.stem], self.space.index.entry.channels
-        for index, (cell, path) in enumerate(self.space.index.paths(architecture)):
-            plans = enumerate(self.plans[index])
-            trunk, stop = next((number, stop) for number, plan in plans for stop, served in plan.stops if served == cell)
-            for depth, (operation, width) in enumerate(
-                zip(path, self.space.blocks[index].choice(cell, path).widths, strict=True)
-            ):
-                place = stop - 1 if depth == len(path) - 1 else depth
-                layers.append(self.choices[_key(index, trunk, place, channels)][operation])  # type: ignore[index]
+        for routes, (cell, path) in zip(self.routes, self.space.index.paths(architecture), strict=True):
+            for place, operation, width in zip(routes[cell].places, path, routes[cell].widths, strict=True):
+                layers.append(self.options(place, channels)[operation])
                 channels = width
         return nn.Sequential(*layers, *self.heads[str(channels)])  # type: ignore[misc]
+
+    @cached_property
+    def routes(self) -> list[list[Route]]:
+        """For every block the way through each of its cells."""
+        return [[self._route(index, cell) for cell in range(len(block.cells))] for index, block in enumerate(self.space.blocks)]
+
+    def options(self, place: str, channels: int) -> nn.ModuleList:
+        """What may stand at a place of a route, behind so many channels."""
+        return self.choices[f"{place}-from{channels}"]  # type: ignore[return-value]
+
+    def _route(self, index: int, number: int) -> Route:
+        cell, plans = self.space.blocks[index].cells[number], enumerate(self.plans[index])
+        trunk, stop = next((trunk, stop) for trunk, plan in plans for stop, served in plan.stops if served == number)
+        depths = (*range(cell.depth - 1), stop - 1)
+        return Route(tuple(_place(index, trunk, depth) for depth in depths), cell.choice((0,) * cell.depth).widths)
 
     def _add(self, index: int, number: int, trunk: Trunk) -> None:
         chain = self.space.index
@@ -55,10 +75,10 @@ class OneShotSupernet(nn.Module):
         placed = [(*chain.place_trunk(index, trunk, x), *chain.place_ends(index, trunk, x)[1:]) for x in inputs]
         for depth, behind in enumerate(zip(*placed, strict=True)):
             for layers in behind:
-                key = _key(index, number, depth, layers[0].input.channels)
+                key = f"{_place(index, number, depth)}-from{layers[0].input.channels}"
                 if key not in self.choices:  # only the first layer of a block feels what is before it
                     self.choices[key] = nn.ModuleList(map(build_layer, layers))
 
 
-def _key(block: int, trunk: int, depth: int, channels: int) -> str:
-    return f"block{block + 1}-trunk{trunk + 1}-layer{depth + 1}-from{channels}"
+def _place(block: int, trunk: int, depth: int) -> str:
+    return f"block{block + 1}-trunk{trunk + 1}-layer{depth + 1}"

@@ -1,84 +1,162 @@
-"""The network for a budget: the best by sums of ratings, judged again as whole networks, and measured."""
+"""The network for a budget: the best by sums of ratings and what needs no search, judged as whole networks, and measured."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 from torch import nn
 
+from dna_deploy.errors import InfeasibleError
 from dna_deploy.fit.judging import Mean
+from dna_deploy.pipeline.fit.baselines import BETWEEN, PROPOSALS
 from dna_deploy.pipeline.fit.prepare import Prepared
 from dna_deploy.pipeline.fit.recovery import settled
-from dna_deploy.pipeline.fit.space import Choice, OwnSpace
-from dna_deploy.pipeline.fit.timing import Stopwatch
+from dna_deploy.pipeline.fit.space import Choice
+from dna_deploy.pipeline.fit.stopwatch import Stopwatch
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.statistics.ranks import tau
 
-_ROUNDS = 3
-"""Of searches, each with what the measurement of the last has taught."""
+SEARCH = "search"
+
+_ROUNDS = 4
+"""Of choices, each with what the measurement of the last has taught."""
 
 _SLACK = 0.01
 """By so much a measurement may exceed a budget: two of one file differ by as much."""
 
+_UNUSED = 0.03
+"""Of a budget; where more is left, a slower network may be better."""
+
 _LEAST = 0.3
 """Below this order of sums is no order of networks."""
 
+Choose = Callable[[float], Choice]
+"""Seconds that a network may take, as predicted -> the network."""
+
 
 @dataclass(frozen=True)
-class Chosen:
+class Fitted:
     """A network of one's own space, assembled, with batch norms gathered anew, and nothing fine-tuned."""
 
     choice: Choice
     network: nn.Module
-    rating: float
-    joint: Mean
     predicted_s: float
     measured_s: float
-    """At the pace of the original's first measurement."""
+    """At the pace that the original had when its units were timed."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A network that was judged as a whole, and who proposed it."""
+
+    choice: Choice
+    source: str
+    rating: float
+    """Sum of the ratings of its units."""
+    joint: Mean
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The network, and how it was chosen."""
+
+    fitted: Fitted
+    proposal: Proposal
     tau: float
     """Kendall's, of sums of ratings with the judgement of whole networks, over those that were judged."""
     judged: int
 
     @property
     def words(self) -> str:
-        """Whether the two orders agree."""
+        """Whether the two orders agree, and who proposed it."""
         said = f"sums of ratings and {self.judged} whole networks agree with tau {self.tau:.2f}"
-        return said if self.tau >= _LEAST else f"{said}: the whole networks are believed"
+        said = said if self.tau >= _LEAST else f"{said}: the whole networks are believed"
+        return said if self.proposal.source == SEARCH else f"{said}; the best of them is {self.proposal.source}"
+
+
+def fill(prepared: Prepared, budget_s: float, stopwatch: Stopwatch, choose_within: Choose) -> Fitted:
+    """Chooses, measures, and chooses again with what was learnt, until the budget is kept and used.
+
+    Raises:
+        InfeasibleError: nothing keeps the budget.
+    """
+    space, factor, seen = prepared.space, 1.0, list[Choice]()
+    kept = fitted = None
+    for _ in range(_ROUNDS):
+        try:
+            choice = choose_within(budget_s / factor)
+        except InfeasibleError:
+            if fitted is None:
+                raise
+            break
+        if choice in seen:
+            break
+        seen.append(choice)
+        network = settled(space.assembled(choice), prepared.fitting)
+        fitted = Fitted(choice, network, space.predicted_s(choice), stopwatch.time(network))
+        factor = fitted.measured_s / fitted.predicted_s
+        is_kept = fitted.measured_s <= budget_s * (1 + _SLACK)
+        if is_kept and (kept is None or fitted.measured_s > kept.measured_s):
+            kept = fitted
+        if is_kept and fitted.measured_s >= budget_s * (1 - _UNUSED):
+            break
+    last = kept or fitted
+    assert last is not None
+    return last
+
+
+@dataclass
+class JointChoice:
+    """The best of several networks by what they answer as a whole; each is judged once."""
+
+    prepared: Prepared
+    top: int = 16
+    on_progress: OnProgress = silent
+    judged: dict[tuple[str, ...], Proposal] = field(default_factory=dict)
+
+    def __call__(self, budget_s: float) -> Choice:
+        """The ``top`` networks by sums of ratings and the proposals, judged; the best.
+
+        Raises:
+            InfeasibleError: nothing keeps the budget.
+        """
+        space = self.prepared.space
+        networks = [(choice, SEARCH) for choice, _ in space.best(budget_s, self.top)]
+        for source, propose in {**PROPOSALS, **BETWEEN}.items():
+            try:
+                networks.append((propose(self.prepared, budget_s), source))
+            except InfeasibleError:
+                continue
+        best = None
+        for count, (choice, source) in enumerate(networks, 1):
+            proposal = self._judge(choice, source)
+            best = proposal if best is None or proposal.joint.value < best.joint.value else best
+            self.on_progress(Progress("judging whole networks", count, len(networks)))
+        assert best is not None
+        return best.choice
+
+    def _judge(self, choice: Choice, source: str) -> Proposal:
+        name, prepared = tuple(choice.values()), self.prepared
+        if name not in self.judged:
+            network = settled(prepared.space.assembled(choice), prepared.fitting)
+            joint = prepared.judge.divergence(prepared.judge.answers_of(network))
+            self.judged[name] = Proposal(choice, source, prepared.space.rating(choice), joint)
+        return self.judged[name]
 
 
 def choose(
     prepared: Prepared, budget_s: float, stopwatch: Stopwatch, top: int = 16, on_progress: OnProgress = silent
 ) -> Chosen:
-    """Searches, judges the ``top`` networks as a whole, measures the best; and again with a smaller budget where that is late.
+    """Searches, judges the ``top`` networks and the proposals as a whole, and measures the best.
 
     Raises:
         InfeasibleError: nothing keeps the budget.
     """
-    space, asked_s = prepared.space, budget_s
-    for _ in range(_ROUNDS):
-        networks = space.best(asked_s, top)
-        judged = []
-        for count, (choice, rating) in enumerate(networks, 1):
-            network = settled(space.assembled(choice), prepared.fitting)
-            judged.append((choice, rating, prepared.judge.divergence(prepared.judge.answers_of(network)), network))
-            on_progress(Progress("judging whole networks", count, len(networks)))
-        choice, rating, joint, network = min(judged, key=lambda each: each[2].value)
-        measured_s = measure(space, {"chosen": network}, stopwatch)["chosen"]
-        if measured_s <= budget_s * (1 + _SLACK):
-            break
-        asked_s *= budget_s / measured_s * (1 - _SLACK)
-    sums, wholes = np.array([each[1] for each in judged]), np.array([each[2].value for each in judged])
-    order = tau(sums, wholes) if len(judged) > 1 else 1.0
-    return Chosen(choice, network, rating, joint, space.predicted_s(choice), measured_s, order, len(judged))
-
-
-def measure(space: OwnSpace, networks: Mapping[str, nn.Module], stopwatch: Stopwatch) -> dict[str, float]:
-    """What whole networks take, in turns with the original, at the pace that it had when units were timed."""
-    original = "the original"
-    times = stopwatch.time(
-        {name: (network, space.input) for name, network in {original: space.network.network, **networks}.items()}
-    )
-    pace = space.original_s / times[original].seconds
-    return {name: times[name].seconds * pace for name in networks}
+    joint = JointChoice(prepared, top, on_progress)
+    fitted = fill(prepared, budget_s, stopwatch, joint)
+    proposals = list(joint.judged.values())
+    sums, wholes = (np.array(values) for values in zip(*((each.rating, each.joint.value) for each in proposals), strict=True))
+    order = tau(sums, wholes) if len(proposals) > 1 else 1.0
+    return Chosen(fitted, joint.judged[tuple(fitted.choice.values())], order, len(proposals))

@@ -12,7 +12,7 @@ from dna_deploy.export.formats.onnx_graph import INPUT_NAME, export_onnx
 from dna_deploy.export.runtimes.onnx_runtime import quantised
 from dna_deploy.fit.judging import Judge
 from dna_deploy.pipeline.fit.prepare import Prepared
-from dna_deploy.pipeline.fit.timing import Stopwatch
+from dna_deploy.pipeline.fit.stopwatch import Stopwatch
 from dna_deploy.records.files import digest_of, write_atomically
 from dna_deploy.records.fitted_model import NetworkStanding
 from dna_deploy.tasks.classification import Classification
@@ -34,8 +34,8 @@ def int8_standing(
         stopwatch: Times it.
         folder: Of the two files.
     """
-    space, batch = prepared.space, stopwatch.target.batch
-    content = export_onnx(space.network.network, (space.input,), batch).SerializeToString()
+    batch = stopwatch.target.batch
+    content = export_onnx(stopwatch.original, (stopwatch.input,), batch).SerializeToString()
     name = f"original-{digest_of(content)[7:19]}"  # another model in the same folder has other files
     plain, rounded = folder / f"{name}.onnx", folder / f"{name}.int8.onnx"
     if not rounded.exists():
@@ -43,7 +43,6 @@ def int8_standing(
         images = torch.cat(prepared.fitting[:_CALIBRATION_BATCHES]).contiguous().numpy()
         feeds = [{INPUT_NAME: images[start : start + batch]} for start in range(0, len(images) // batch * batch, batch)]
         write_atomically(rounded, quantised(plain, feeds).SerializeToString())
-    times = stopwatch.time_files({plain.stem: plain, rounded.stem: rounded})
     scores = in_batches(open_judge("onnxruntime", rounded), batch)
     answers = [torch.from_numpy(scores(images.contiguous().numpy())) for images in test.batches]
     agreement = test.agreement(answers)
@@ -52,7 +51,7 @@ def int8_standing(
         labels = labelled.test.labels(torch.arange(len(labelled.test)))
         accuracy = Classification().metrics(torch.cat(answers), labels)[0]
     return NetworkStanding(
-        measured_s=times[rounded.stem].seconds * space.original_s / times[plain.stem].seconds,
+        measured_s=stopwatch.time_file({"original": plain, "network": rounded}),
         agreement=float(agreement.double().mean()), divergence=test.divergence(answers).value, images=len(agreement),
         before=accuracy, after=None, agreement_after=None,
     )  # fmt: skip

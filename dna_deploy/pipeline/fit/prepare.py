@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -15,20 +14,21 @@ from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.data.batches import TrainingBatches
 from dna_deploy.data.splits import ImageData
 from dna_deploy.errors import UsageError
-from dna_deploy.fit.candidates import candidates_of
+from dna_deploy.fit.candidates import Candidates, Missing, candidates_of
 from dna_deploy.fit.channels import ChannelGroup, channel_groups
 from dna_deploy.fit.distillation import UnitTraining, distil
 from dna_deploy.fit.judging import Judge
+from dna_deploy.fit.model import OwnModel
 from dna_deploy.fit.replacing import UnitNetwork
 from dna_deploy.fit.slicing import is_close, permuted
 from dna_deploy.fit.structure import structure_of
 from dna_deploy.fit.unit import Unit
+from dna_deploy.pipeline.fit.ratings import rate
 from dna_deploy.pipeline.fit.recovery import BATCH, batches_of, settled
-from dna_deploy.pipeline.fit.space import OwnSpace
-from dna_deploy.pipeline.fit.timing import Stopwatch
+from dna_deploy.pipeline.fit.space import FitSpace
+from dna_deploy.pipeline.fit.table import Device, MeasuredSpace, measured_table, own_kit
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.files import digest_of
-from dna_deploy.targets.target import Target
 
 _KEPT = 1e-5
 """By how much answers may differ where every unit is kept, relative to the largest."""
@@ -51,74 +51,118 @@ class Counts:
 class Prepared:
     """A space of one's own, the images that it was made with, and what each stage of the work took."""
 
-    space: OwnSpace
+    space: FitSpace
     fitting: list[torch.Tensor]
     judge: Judge
     remarks: list[str] = field(default_factory=list)
     spent_s: dict[str, float] = field(default_factory=dict)
+    dropped: list[str] = field(default_factory=list)
+    """Units in the order in which `greedy_drop` leaves them out, as far as it was asked for."""
 
 
 def prepare(
+    model: OwnModel,
     network: UnitNetwork,
     units: Sequence[Unit],
     data: ImageData,
-    target: Target,
+    device: Device,
     folder: Path,
-    counts: Counts = Counts(),
+    counts: Counts,
+    budget: Callable[[float], float],
     *,
     repaired: bool = True,
     on_progress: OnProgress = silent,
 ) -> Prepared:
-    """Everything before the search; ratings and times of an earlier run in the folder are read.
+    """Everything before the search; ratings and times of an earlier run are read.
 
     Args:
-        network: The original, in inference mode, and its units.
+        model: The original.
+        network: It and its units.
         units: With what may change.
         data: Fits on ``train``, rates on ``rating``.
-        target: Where it shall run.
+        device: Where it shall run.
         folder: Of what is kept.
         counts: Of images.
+        budget: What a network may take, of what the original takes, both in seconds; refused before anything is rated.
         repaired: Whether candidates are refitted.
         on_progress: Hears of every step.
 
     Raises:
-        UsageError: a check of the tool itself fails; see `check_kept`.
+        InfeasibleError: nothing made of its units keeps the budget.
+        UsageError: a check of the tool itself fails, see `check_kept`; or nothing may change; or the model is fast enough.
+        TableError: a unit does not run on the device.
     """
     fitting, judge = batches_of(data.train, data, counts.fitting), Judge(network, batches_of(data.rating, data, counts.judging))
     clock, spent = _Clock(), dict[str, float]()
-    candidates, groups = {}, dict[str, tuple[ChannelGroup, ...]]()
-    for number, unit in enumerate(units, 1):
-        inputs, module = Judge(network, fitting).inputs(unit.path), network.module(unit.path)
-        structure = structure_of(module, unit.input)
-        if structure not in groups:
-            groups[structure] = channel_groups(module, inputs[0]) if "width" in unit.may else ()
-            check_permuted(unit.path, module, groups[structure], inputs[0])
-        candidates[unit.path] = candidates_of(unit, module, inputs, groups[structure], repaired=repaired)
-        on_progress(Progress("repairing candidates", number, len(units)))
-    space, begun = OwnSpace(network, data.shape, candidates), _digest(network, units, data, counts, repaired=repaired)
+    candidates = _candidates(network, units, fitting, repaired=repaired, on_progress=on_progress)
+    begun = _digest(network, units, data, counts, repaired=repaired)
     spent["candidates and repair"] = clock.lap()
+    kit = own_kit(model.name, model.input, network, candidates, device.target.target.batch, folder, on_progress)
+    measured = measured_table(kit, device, on_progress)
+    candidates = runnable(candidates, measured)
+    measured.check_budget(budget(measured.original_s))
+    spent["export and timing"] = clock.lap()
     if counts.unit_steps:
         batches = TrainingBatches(data.train, data.normalisation, Augmentation(), BATCH, data.config.seed)
         distil(
             network, candidates, batches, UnitTraining(counts.unit_steps), folder / f"units-{begun}", on_progress=on_progress
         )
         spent["unit training"] = clock.lap()
-    remarks = [check_kept(space, judge), check_settled(space, judge, fitting)]
+    remarks = [check_kept(judge), check_settled(judge, fitting)]
     spent["checks"] = clock.lap()
-    space.rate(judge, fitting, folder / f"ratings-{begun}", on_progress)
+    ratings = rate(judge, candidates, fitting, folder / f"ratings-{begun}", on_progress)
     spent["rating"] = clock.lap()
-    space.time(Stopwatch(folder / "times", target, on_progress=on_progress))
-    spent["timing"] = clock.lap()
-    return Prepared(space, fitting, judge, remarks, spent)
+    return Prepared(FitSpace(network, model.input, candidates, measured, ratings), fitting, judge, remarks, spent)
 
 
-def check_kept(space: OwnSpace, judge: Judge) -> str:
+def _candidates(
+    network: UnitNetwork, units: Sequence[Unit], fitting: list[torch.Tensor], *, repaired: bool, on_progress: OnProgress
+) -> dict[str, Candidates]:
+    """Of every unit that may change."""
+    free, original = [unit for unit in units if unit.may], Judge(network, fitting)
+    if not free:
+        raise UsageError("nothing of the model may change", "freeze less, or see what it is made of: dna-deploy units")
+    candidates, groups = {}, dict[str, tuple[ChannelGroup, ...]]()
+    for number, unit in enumerate(free, 1):
+        inputs, module = original.inputs(unit.path), network.module(unit.path)
+        structure = structure_of(module, unit.input)
+        if structure not in groups:
+            groups[structure] = channel_groups(module, inputs[0]) if "width" in unit.may else ()
+            check_permuted(unit.path, module, groups[structure], inputs[0])
+        candidates[unit.path] = candidates_of(unit, module, inputs, groups[structure], repaired=repaired)
+        on_progress(Progress("repairing candidates", number, len(free)))
+    return candidates
+
+
+def runnable(candidates: Mapping[str, Candidates], measured: MeasuredSpace) -> dict[str, Candidates]:
+    """Candidates that were exported and timed; others are missing from now on, with their reasons."""
+    record, table = measured.record, measured.table
+    reasons = {(each.path, each.code): f"it cannot be exported: {each.reason}" for each in record.absent}
+    for path, listed in candidates.items():
+        for each in listed.there:
+            if (path, each.code) not in reasons and (reason := table.reasons.get(record.row(path, each.code))):
+                reasons[path, each.code] = f"it cannot be timed: {reason}"
+    return {
+        path: replace(
+            listed,
+            there=tuple(each for each in listed.there if (path, each.code) not in reasons),
+            missing=(
+                *listed.missing,
+                *(Missing(each.code, reasons[path, each.code]) for each in listed.there if (path, each.code) in reasons),
+            ),
+        )
+        for path, listed in candidates.items()
+    }
+
+
+def check_kept(judge: Judge) -> str:
     """Puts every unit in its own place: the answers must stay.
 
     Raises:
         UsageError: they do not; no later number would mean anything.
     """
-    kept = space.network.replaced({path: copy.deepcopy(space.module(path, "keep")) for path in space.candidates})
+    network = judge.network
+    kept = network.replaced({unit.path: network.module(unit.path) for unit in network.units})
     worst = max(
         float((own - other).abs().max() / own.abs().max())
         for own, other in zip(judge.answers, judge.answers_of(kept), strict=True)
@@ -147,9 +191,9 @@ def check_permuted(path: str, module: nn.Module, groups: Sequence[ChannelGroup],
             )
 
 
-def check_settled(space: OwnSpace, judge: Judge, fitting: list[torch.Tensor]) -> str:
+def check_settled(judge: Judge, fitting: list[torch.Tensor]) -> str:
     """Gathers the statistics of the untouched model's batch norms anew: next to nothing must change."""
-    agreement = judge.agreement(judge.answers_of(settled(space.network.network, fitting))).double()
+    agreement = judge.agreement(judge.answers_of(settled(judge.network.network, fitting))).double()
     share = float(1 - agreement.mean())
     words = f"check: batch norms gathered anew change {share:.1%} of the untouched model's answers"
     return words if share <= _SETTLED else f"{words}: the images are unlike those that it was trained on"

@@ -78,8 +78,8 @@ class LatencyPromise:
         }
 
     def constraints(self, space: HeadedSpace, ratings: RatingTable) -> tuple[Constraint, ...]:
+        from dna_deploy.pipeline.budget import read_budget
         from dna_deploy.pipeline.finder import budget_at
-        from dna_deploy.pipeline.settings import read_budget
         from dna_deploy.search import Constraint, Latency
 
         table, budget = LatencyTable.read(self.table_file), read_budget(self.latency)

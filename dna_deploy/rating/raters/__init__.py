@@ -8,8 +8,11 @@ RATERS = {
     "dna++": "dna_deploy.rating.raters.dna_pp.rater:DnaPlusPlus",
     "boss": "dna_deploy.rating.raters.boss.rater:Boss",
     "cream-top1": "dna_deploy.rating.raters.cream.rater:CreamTop1",
+    "ddpnas": "dna_deploy.rating.raters.ddpnas.rater:Ddpnas",
     "genas": "dna_deploy.rating.raters.genas.rater:Genas",
+    "nse": "dna_deploy.rating.raters.nse.rater:Nse",
     "one-shot": "dna_deploy.rating.raters.one_shot.rater:OneShot",
+    "setn": "dna_deploy.rating.raters.setn.rater:Setn",
 }
 """Name -> class, called with a `RatingWork`; see `dna_deploy.rating.rater`."""
 
@@ -19,7 +22,10 @@ CONFIGS = {
     "cream-top1": "dna_deploy.rating.raters.cream.config:CreamConfig",
     "dna": "dna_deploy.rating.raters.dna.config:RatingConfig",
     "dna++": "dna_deploy.rating.raters.dna_pp.config:PopulationConfig",
+    "ddpnas": "dna_deploy.rating.raters.ddpnas.config:PruningConfig",
     "genas": "dna_deploy.rating.raters.genas.config:FlatnessConfig",
+    "nse": "dna_deploy.rating.raters.nse.config:EvolvingConfig",
     "one-shot": "dna_deploy.rating.raters.one_shot.config:OneShotConfig",
+    "setn": "dna_deploy.rating.raters.setn.config:SetnConfig",
 }
 """Name -> config of our own raters, which says in ``needs`` what they need. Those of third parties are asked themselves."""

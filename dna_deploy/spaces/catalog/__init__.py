@@ -16,11 +16,15 @@ SPACES = {
     "hytra-small": "dna_deploy.spaces.catalog.hytra:HYTRA_SMALL",
     "fashion": "dna_deploy.spaces.catalog.fashion:FASHION",
     "nats-size": "dna_deploy.spaces.catalog.nats_size:NATS_SIZE",
+    "catalogue": "dna_deploy.spaces.catalog.catalogue:CATALOGUE",
+    "catalogue-colour": "dna_deploy.spaces.catalog.catalogue:CATALOGUE_IN_COLOUR",
 }
 
 
-OWN = {"own": "dna_deploy.records.own_space:find_own_space"}
-"""What reads spaces that were made of somebody's own model, from files."""
+IN_FILES = {"file": "dna_deploy.records.space_file:find_space_file"}
+"""What reads spaces that were made of somebody's own model, or changed by training, from files."""
+SUFFIX = ".space.json"
+_PREFIXES = ("own-", "shrunk-", "grown-")
 
 
 def space_names() -> tuple[str, ...]:
@@ -31,11 +35,12 @@ def space_names() -> tuple[str, ...]:
 def find_space(name: str) -> SearchSpace:
     """The space called ``name``, or ``name@resolution`` for square images of another size.
 
-    A file ``own-0123456789ab.space.json``, or that name alone, is a space made of somebody's own model.
+    A file ``own-0123456789ab.space.json``, or that name alone, is a space made of somebody's own model; ``shrunk-`` and
+    ``grown-`` begin the names of those that training has changed.
     """
-    if name.startswith("own-") or name.endswith(".space.json"):
-        own: SearchSpace = load_plugin("own space", "own", OWN)(name)
-        return own
+    if name.startswith(_PREFIXES) or name.endswith(SUFFIX):
+        in_file: SearchSpace = load_plugin("space in a file", "file", IN_FILES)(name)
+        return in_file
     base, separator, resolution = name.partition("@")
     space = load_plugin("space", base, SPACES)
     if not isinstance(space, SearchSpace):

@@ -1,6 +1,7 @@
 """The angle of ABS (ECCV 2020, arXiv 2004.13431): how far training has turned all weights of a network, taken as one vector.
 
-It looks at no image. On spaces whose candidates differ in size it mostly orders by size: see its page before it is trusted.
+By it networks are rated and, if asked, a space is shrunk while its supernet trains. It looks at no image. On
+spaces whose candidates differ in size it mostly orders by size: see its page before it is trusted.
 """
 
 from __future__ import annotations
@@ -12,16 +13,28 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
+from dna_deploy.errors import UsageError
+from dna_deploy.learning.phase import Phase
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.raters.angle.config import AngleConfig
+from dna_deploy.rating.raters.angle.shrinking import ShrinkingNetworks
 from dna_deploy.rating.raters.one_shot.rater import OneShot
 from dna_deploy.rating.raters.one_shot.rating import OpenSupernet
-from dna_deploy.rating.raters.one_shot.training import build_one_shot
+from dna_deploy.rating.raters.one_shot.training import (
+    along_labels,
+    build_one_shot,
+    step_count,
+    train_one_shot,
+    weight_phase,
+)
+from dna_deploy.rating.raters.shrinking.left import Budget, Left
 from dna_deploy.rating.work import RatingWork
+from dna_deploy.records.changed_space import ShrunkSpace
 from dna_deploy.records.files import Part
 from dna_deploy.records.score import Score, ScoreKind
 from dna_deploy.spaces.architecture import Architecture
+from dna_deploy.spaces.chain import HeadedSpace
 
 ANGLE = ScoreKind(name="angle", decimals=4)
 """In radians."""
@@ -35,10 +48,17 @@ class Angle:
     folder_name: ClassVar[str] = "angle"
 
     def __init__(self, work: RatingWork[Any, None]) -> None:
-        self.work, self._supernet = work, OneShot(work, measure=self._angle)
+        self.work, self._supernet = work, OneShot(work, self._phases, self._angle)
 
     def train(self, on_progress: OnProgress = silent) -> None:
         self._supernet.train(on_progress)
+
+    def changed(self, on_progress: OnProgress = silent) -> ShrunkSpace:
+        """What is left of the space. Raises `UsageError` where nothing was to be dropped."""
+        if not self.work.config.keep:
+            raise UsageError("how many networks are to be left?", "say it like --keep 1000")
+        train_one_shot(self.work, on_progress, self._phases)
+        return self._left.record(self.work.method)
 
     def score(self, networks: Sequence[Architecture], on_progress: OnProgress = silent) -> tuple[Score, ...]:
         return self._supernet.score(networks, on_progress)
@@ -47,6 +67,18 @@ class Angle:
     def _untrained(self) -> OneShotSupernet:
         """The true beginning, drawn again from the seed."""
         return build_one_shot(self.work).to(self.work.compute.device)
+
+    def _phases(self, work: RatingWork[Any, None], supernet: OneShotSupernet) -> Sequence[Phase]:
+        if not work.config.keep:
+            return along_labels(work, supernet)
+        assert isinstance(work.space, HeadedSpace)
+        self._left = Left(work.space, Budget.of(work.config, work.space))
+
+        def score(network: Architecture) -> float:
+            return angle_between(self._untrained.path(network), supernet.path(network))
+
+        sampler = ShrinkingNetworks(self._left, work.config, step_count(work), score)
+        return [weight_phase(work, supernet, sampler=sampler)]
 
     def _angle(self, supernet: OpenSupernet, network: Architecture) -> Score:
         return Score(value=angle_between(self._untrained.path(network), supernet.supernet.path(network)), kind=ANGLE)

@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from dna_deploy.learning.objectives.path_distillation import Board, PathDistillation
+from dna_deploy.learning.phase import Phase
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.raters.cream.config import CreamConfig
 from dna_deploy.rating.raters.one_shot.rater import OneShot
+from dna_deploy.rating.raters.one_shot.training import step_count, weight_phase
 from dna_deploy.rating.work import RatingWork
 from dna_deploy.records.files import Part, write_atomically
 from dna_deploy.records.latency_table import LatencyTable
@@ -33,7 +35,7 @@ class CreamTop1:
     folder_name: ClassVar[str] = "cream"
 
     def __init__(self, work: RatingWork[Any, None]) -> None:
-        self.work, self._supernet = work, OneShot(work, self._objective)
+        self.work, self._supernet = work, OneShot(work, self._phases)
         self._board = Board(work.config.board)
 
     def train(self, on_progress: OnProgress = silent) -> None:
@@ -45,18 +47,15 @@ class CreamTop1:
         self._write_board()
         return scores
 
-    def _objective(self, work: RatingWork[Any, None], supernet: OneShotSupernet, steps: int) -> PathDistillation:
+    def _phases(self, work: RatingWork[Any, None], supernet: OneShotSupernet) -> Sequence[Phase]:
         cost, costs = _costs(work)
         self._board = Board(work.config.board)
-        return PathDistillation(
-            work.space,
-            supernet.path,
-            cost,
-            self._board,
-            costs=costs,
-            warm_up=round(work.config.alone * steps),
-            label_smoothing=work.config.label_smoothing,
+        warm_up = round(work.config.alone * step_count(work))
+        smoothing = work.config.label_smoothing
+        objective = PathDistillation(
+            work.space, supernet.path, cost, self._board, costs=costs, warm_up=warm_up, label_smoothing=smoothing
         )
+        return [weight_phase(work, supernet, objective)]
 
     def _write_board(self) -> None:
         lines = [f'"{entry.network}",{entry.accuracy},{entry.cost}' for entry in self._board.entries]

@@ -11,7 +11,8 @@ from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.rating import rate_sets_of_blocks
 from dna_deploy.rating.raters.dna.second_stage import StitchedStage
-from dna_deploy.rating.raters.dna.stitched import StitchedRating, rate_sets
+from dna_deploy.rating.raters.dna.shortlist import rate_sets
+from dna_deploy.rating.raters.dna.stitched import StitchedRating
 from dna_deploy.rating.raters.dna.training import train_blocks
 from dna_deploy.rating.raters.dna.work import BlockWork, check_fits, sets_in, sets_of
 from dna_deploy.records.files import Part

@@ -15,7 +15,8 @@ from scipy.stats import rankdata
 
 from dna_deploy.data.splits import ImageData
 from dna_deploy.progress import OnProgress, Progress, silent
-from dna_deploy.rating.raters.dna.stitched import StitchedRating, rate_sets
+from dna_deploy.rating.raters.dna.shortlist import rate_sets
+from dna_deploy.rating.raters.dna.stitched import StitchedRating
 from dna_deploy.rating.raters.dna.work import BlockWork
 from dna_deploy.records.files import Provenance
 from dna_deploy.records.rating_table import RatingTable
@@ -52,7 +53,7 @@ class StitchedStage:
         """
         fresh = [architecture for architecture in dict.fromkeys(architectures) if architecture not in self.known]
         if fresh or not architectures:
-            ratings = rate_sets(self.works, fresh, with_labels=self.with_labels, on_progress=on_progress)
+            ratings = rate_sets(self.works, fresh, with_labels=self.with_labels, is_logged=True, on_progress=on_progress)
             self.known |= {rating.architecture: rating for rating in ratings}
             _say_who_knows_nothing(ratings, on_progress)
         stitched = [self.known[architecture] for architecture in architectures]

@@ -15,7 +15,7 @@ classes nearly alike, there is next to nothing to know, and its order of network
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from math import log
@@ -25,7 +25,6 @@ import torch
 import torch.nn.functional as F
 
 from dna_deploy.data.batches import in_order
-from dna_deploy.executors.executor import Job, carry_out, worker_number
 from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.progress import OnProgress, Progress, silent
@@ -163,40 +162,6 @@ def mean_rating(ratings: Sequence[StitchedRating]) -> StitchedRating:
 def _mean(values: Iterable[float | None]) -> float | None:
     numbers = [value for value in values if value is not None]
     return sum(numbers) / len(numbers) if numbers else None
-
-
-def rate_sets(
-    works: Sequence[BlockWork],
-    architectures: Sequence[Architecture],
-    *,
-    with_labels: bool = False,
-    on_progress: OnProgress = silent,
-) -> tuple[StitchedRating, ...]:
-    """The mean of what each of several sets of supernets says of some networks; see `rate_stitched`.
-
-    Networks are spread over wherever tasks are to run, those that begin alike together.
-    """
-    for work in works:
-        work.check_networks(architectures)
-    compute, ordered = works[0].compute, sorted(set(architectures), key=str)
-    if compute.is_spread:  # several workers are not to train one supernet
-        for work in works:
-            train_blocks(work, work.space.block_numbers, on_progress)
-    parts = np.array_split(np.arange(len(ordered)), min(len(ordered), -(-compute.executor.slots // len(works))))
-    items = [(number, [ordered[at] for at in part]) for number in range(len(works)) for part in parts]
-    job = Job("part of a shortlist", _rate_part, (tuple(works), with_labels))
-    rated: list[dict[Architecture, StitchedRating]] = [{} for _ in works]
-    for (number, part), ratings in zip(items, carry_out(compute.executor, job, items, on_progress), strict=True):
-        rated[number] |= dict(zip(part, ratings, strict=True))
-    return tuple(mean_rating([of_set[architecture] for of_set in rated]) for architecture in architectures)
-
-
-def _rate_part(
-    shared: tuple[Sequence[BlockWork], bool], item: tuple[int, Sequence[Architecture]], on_progress: OnProgress
-) -> tuple[StitchedRating, ...]:
-    (works, with_labels), (number, architectures) = shared, item
-    work = replace(works[number], compute=works[number].compute.for_worker(worker_number()))
-    return rate_stitched(work, architectures, with_labels=with_labels, on_progress=on_progress)
 
 
 def rate_stitched(

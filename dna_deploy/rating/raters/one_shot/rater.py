@@ -9,7 +9,7 @@ from typing import ClassVar
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.raters.one_shot.config import OneShotConfig
 from dna_deploy.rating.raters.one_shot.rating import OpenSupernet
-from dna_deploy.rating.raters.one_shot.training import MakeObjective, OneShotWork, along_labels, train_one_shot
+from dna_deploy.rating.raters.one_shot.training import MakePhases, OneShotWork, along_labels, train_one_shot
 from dna_deploy.records.files import Part
 from dna_deploy.records.score import Score
 from dna_deploy.spaces.architecture import Architecture
@@ -23,19 +23,19 @@ class OneShot:
     config: ClassVar[type[Part]] = OneShotConfig
     needs: ClassVar = OneShotConfig.needs
     folder_name: ClassVar[str] = "one-shot"
-    objective: MakeObjective = field(default=along_labels, repr=False)
-    """What the supernet is taught; other methods bring their own."""
+    phases: MakePhases = field(default=along_labels, repr=False)
+    """How the supernet is trained; other methods bring their own."""
     measure: Callable[[OpenSupernet, Architecture], Score] = field(default=OpenSupernet.rate, repr=False)
     """By what a network is rated."""
     _opened: OpenSupernet | None = field(default=None, init=False, repr=False)
 
     def train(self, on_progress: OnProgress = silent) -> None:
-        train_one_shot(self.work, on_progress, self.objective)
+        train_one_shot(self.work, on_progress, self.phases)
 
     def score(self, networks: Sequence[Architecture], on_progress: OnProgress = silent) -> tuple[Score, ...]:
         for network in networks:
             self.work.space.check(network)
-        self._opened = self._opened or OpenSupernet.open(self.work, on_progress, self.objective)
+        self._opened = self._opened or OpenSupernet.open(self.work, on_progress, self.phases)
         scores = []
         for number, network in enumerate(networks, 1):
             scores.append(self.measure(self._opened, network))

@@ -19,7 +19,7 @@ from dna_deploy.learning.memory import Portions
 from dna_deploy.nets.batch_norm import estimate_statistics
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, silent
-from dna_deploy.rating.raters.one_shot.training import MakeObjective, OneShotWork, along_labels, train_one_shot
+from dna_deploy.rating.raters.one_shot.training import MakePhases, OneShotWork, along_labels, train_one_shot
 from dna_deploy.records.score import Score, ScoreKind
 from dna_deploy.spaces.architecture import Architecture
 
@@ -37,12 +37,12 @@ class OpenSupernet:
     _pixels: dict[str, torch.Tensor]
 
     @classmethod
-    def open(cls, work: OneShotWork, on_progress: OnProgress = silent, objective: MakeObjective = along_labels) -> OpenSupernet:
+    def open(cls, work: OneShotWork, on_progress: OnProgress = silent, phases: MakePhases = along_labels) -> OpenSupernet:
         """A rater over the supernet in the work's folder, which is trained first if it is not yet."""
         calibrating = min(work.config.calibration_images, len(work.data.train))
         if calibrating < 2 or not len(work.data.rating):
             raise UsageError(f"{calibrating} training and {len(work.data.rating)} rating images are too few to rate on")
-        supernet = train_one_shot(work, on_progress, objective)
+        supernet = train_one_shot(work, on_progress, phases)
         parts = {"calibration": (work.data.train, calibrating), "rating": (work.data.rating, len(work.data.rating))}
         pixels = {name: split.images(torch.arange(count)) for name, (split, count) in parts.items()}
         return cls(work, supernet, Portions("rating", work.config.rating_batch), pixels)

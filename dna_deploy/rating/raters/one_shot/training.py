@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,7 +16,7 @@ from dna_deploy.learning.compute import Compute
 from dna_deploy.learning.history import FILE_NAME
 from dna_deploy.learning.memory import Portions
 from dna_deploy.learning.objectives.labels import LabelLoss
-from dna_deploy.learning.phase import Objective, Phase
+from dna_deploy.learning.phase import Objective, PathSampler, Phase
 from dna_deploy.learning.samplers.uniform import UniformNetworks
 from dna_deploy.learning.schedule import adam, cosine_rate
 from dna_deploy.learning.state import TrainingState
@@ -31,8 +31,8 @@ METHOD = "one-shot"
 SUBJECT = "one-shot supernet"
 
 OneShotWork = RatingWork[OneShotConfig, None]
-MakeObjective: TypeAlias = Callable[[Any, OneShotSupernet, int], Objective]
-"""From the work, the untrained supernet and the number of steps: what the supernet is taught."""
+MakePhases: TypeAlias = Callable[[Any, OneShotSupernet], Sequence[Phase]]
+"""From the work and the untrained supernet: how it is trained, its weights first."""
 
 
 def one_shot_work(
@@ -43,14 +43,40 @@ def one_shot_work(
     return OneShotWork.of(METHOD, networks, None, data, config, folder, compute)
 
 
-def along_labels(work: OneShotWork, supernet: OneShotSupernet, steps: int) -> Objective:
-    """What a supernet is taught by default."""
-    return LabelLoss(work.config.label_smoothing, along=", along one path a step")
+def training_batches(work: OneShotWork) -> TrainingBatches:
+    """What the weights of a supernet are trained on."""
+    config, data = work.config, work.data
+    return TrainingBatches(data.train, data.normalisation, config.augmentation, config.batch, config.seed, work.compute.device)
 
 
-def train_one_shot(
-    work: OneShotWork, on_progress: OnProgress = silent, objective: MakeObjective = along_labels
-) -> OneShotSupernet:
+def step_count(work: OneShotWork) -> int:
+    """How many steps a supernet is trained for."""
+    return work.config.epochs * training_batches(work).steps_per_epoch
+
+
+def weight_phase(
+    work: OneShotWork, supernet: OneShotSupernet, objective: Objective | None = None, sampler: PathSampler | None = None
+) -> Phase:
+    """How weights are trained: with labels, along paths that are drawn uniformly, unless something else is given."""
+    config = work.config
+    return Phase(
+        objectives=[objective or LabelLoss(config.label_smoothing, along=", along one path a step")],
+        group=supernet,
+        optimiser=adam(supernet, config.learning_rate, config.weight_decay),
+        rate=cosine_rate(config.learning_rate, step_count(work), config.warm_up),
+        batches=training_batches(work),
+        histories={SUBJECT: work.folder / FILE_NAME},
+        sampler=sampler or UniformNetworks(work.space, config.seed),
+        network=supernet.path,
+    )
+
+
+def along_labels(work: OneShotWork, supernet: OneShotSupernet) -> Sequence[Phase]:
+    """How a supernet is trained by default."""
+    return [weight_phase(work, supernet)]
+
+
+def train_one_shot(work: OneShotWork, on_progress: OnProgress = silent, phases: MakePhases = along_labels) -> OneShotSupernet:
     """The trained supernet. One that was trained before is loaded, one that was begun is resumed.
 
     Beside it lies its history so far. Where memory is short, batches are run in portions, which progress and history say.
@@ -62,32 +88,17 @@ def train_one_shot(
     """
     supernet = build_one_shot(work).to(work.compute.device).train()
     with work.compute.limited_threads():
-        state = one_shot_state(work, supernet, objective)
+        state = one_shot_state(work, supernet, phases)
         work.write_run()
         portions = Portions(f"training the {SUBJECT}", work.config.batch)
         train([state], TrainingPlan(SUBJECT, portions, work.compute), on_progress)
     return supernet
 
 
-def one_shot_state(work: OneShotWork, supernet: OneShotSupernet, objective: MakeObjective = along_labels) -> TrainingState:
+def one_shot_state(work: OneShotWork, supernet: OneShotSupernet, phases: MakePhases = along_labels) -> TrainingState:
     """A supernet under training, as it was saved."""
-    config, data = work.config, work.data
-    batches = TrainingBatches(
-        data.train, data.normalisation, config.augmentation, config.batch, config.seed, work.compute.device
-    )
-    steps = config.epochs * batches.steps_per_epoch
-    phase = Phase(
-        objectives=[objective(work, supernet, steps)],
-        group=supernet,
-        optimiser=adam(supernet, config.learning_rate, config.weight_decay),
-        rate=cosine_rate(config.learning_rate, steps, config.warm_up),
-        batches=batches,
-        histories={SUBJECT: work.folder / FILE_NAME},
-        sampler=UniformNetworks(work.space, config.seed),
-        network=supernet.path,
-    )
     checkpoint = Checkpoint(work.folder / "one-shot.safetensors", work.identity)
-    return TrainingState(SUBJECT, supernet, [phase], steps, checkpoint, work.compute)
+    return TrainingState(SUBJECT, supernet, phases(work, supernet), step_count(work), checkpoint, work.compute)
 
 
 def build_one_shot(work: OneShotWork) -> OneShotSupernet:

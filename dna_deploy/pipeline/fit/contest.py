@@ -1,0 +1,145 @@
+"""The same recovery for what was found and for what needs no search, and the same images to judge them by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from dna_deploy.data.splits import ImageData, Split
+from dna_deploy.errors import InfeasibleError, UsageError
+from dna_deploy.fit.judging import Judge
+from dna_deploy.fit.model import OwnModel
+from dna_deploy.pipeline.fit.baselines import BASELINES, AtSize
+from dna_deploy.pipeline.fit.choose import Choose, Fitted, fill
+from dna_deploy.pipeline.fit.precision import INT8, int8_standing
+from dna_deploy.pipeline.fit.prepare import Prepared
+from dna_deploy.pipeline.fit.recovery import Recovery, batches_of, recovered, settled, standing
+from dna_deploy.pipeline.fit.stopwatch import Stopwatch
+from dna_deploy.progress import OnProgress, Progress
+from dna_deploy.records.fitted_model import FittedBaseline, NetworkStanding
+from dna_deploy.records.model_card import Absent
+from dna_deploy.training.accuracy import Gain, right_answers
+from dna_deploy.units import Duration
+
+LOWER_RESOLUTION = "lower resolution"
+ALL_BASELINES = (*BASELINES, LOWER_RESOLUTION, INT8)
+
+_RESOLUTIONS = (7 / 8, 3 / 4, 5 / 8, 1 / 2)
+
+_CLEARLY = 1.0
+"""Standard errors by which a baseline is to be ahead on validation images, so that it is the answer."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A network of the space after its recovery."""
+
+    name: str
+    fitted: Fitted
+    standing: NetworkStanding
+    network: nn.Module
+
+
+@dataclass
+class Contest:
+    """What every network goes through."""
+
+    own: OwnModel
+    data: ImageData
+    has_labels: bool
+    recovery: Recovery | None
+    prepared: Prepared
+    stopwatch: Stopwatch
+    folder: Path
+    on_progress: OnProgress
+
+    @cached_property
+    def test(self) -> Judge:
+        """On images that nothing was chosen by."""
+        return self._judge(self.data.test)
+
+    @cached_property
+    def validation(self) -> Judge:
+        """On images that choose between networks that were fine-tuned."""
+        return self._judge(self.data.validation)
+
+    def _judge(self, split: Split) -> Judge:
+        return Judge(self.prepared.judge.network, batches_of(split, self.data))
+
+    def stand(self, network: nn.Module, measured_s: float) -> tuple[NetworkStanding, nn.Module]:
+        """Judged, fine-tuned, and judged again."""
+        labelled = self.data if self.has_labels else None
+        before, after, tuned = standing(network, self.test, labelled), None, network
+        if self.recovery is not None:
+            folder = self.folder / "fine-tuning"
+            tuned = recovered(network, self.own.network, self.data, self.recovery, folder, on_progress=self.on_progress)
+            after = standing(tuned, self.test, labelled)
+        stands = NetworkStanding(
+            measured_s=measured_s, agreement=before.agreement, divergence=before.divergence, images=before.images,
+            before=before.accuracy, after=after.accuracy if after else None,
+            agreement_after=after.agreement if after else None,
+        )  # fmt: skip
+        return stands, tuned
+
+    def contender(self, name: str, fitted: Fitted) -> Contender:
+        """A network of the space, recovered."""
+        return Contender(name, fitted, *self.stand(fitted.network, fitted.measured_s))
+
+    def baselines(self, names: tuple[str, ...], budget_s: float) -> tuple[list[Contender], list[FittedBaseline]]:
+        """Those made of the same candidates, and others."""
+        contenders, others = list[Contender](), list[FittedBaseline]()
+        for number, name in enumerate(names, 1):
+            try:
+                if name in BASELINES:
+                    fitted = fill(self.prepared, budget_s, self.stopwatch, self._within(name))
+                    contenders.append(self.contender(name, fitted))
+                else:
+                    others.append(FittedBaseline(name=name, standing=self._of_original(name, budget_s)))
+            except (InfeasibleError, UsageError) as error:
+                others.append(FittedBaseline(name=name, standing=Absent(reason=error.message)))
+            self.on_progress(Progress("baselines", number, len(names)))
+        return contenders, others
+
+    def _within(self, name: str) -> Choose:
+        return lambda budget_s: BASELINES[name](self.prepared, budget_s, 0)
+
+    def _of_original(self, name: str, budget_s: float) -> NetworkStanding:
+        if name == INT8:
+            return int8_standing(self.prepared, self.test, self.data if self.has_labels else None, self.stopwatch, self.folder)
+        return self.stand(*self._at_lower_resolution(budget_s))[0]
+
+    def _at_lower_resolution(self, budget_s: float) -> tuple[nn.Module, float]:
+        """The original on the largest images that it is fast enough for."""
+        input = self.own.input
+        for share in _RESOLUTIONS:
+            size = replace(input, height=round(input.height * share), width=round(input.width * share))
+            try:
+                self.own.network(torch.zeros(1, *size.sizes))
+            except (RuntimeError, AssertionError, ValueError) as error:
+                raise UsageError(f"the model does not take images of {size}") from error
+            measured_s = self.stopwatch.time(self.own.network, size)
+            if measured_s <= budget_s:
+                return settled(AtSize(self.own.network, (size.height, size.width)), self.prepared.fitting), measured_s
+        raise InfeasibleError(f"at half the resolution it takes {Duration(measured_s)}")
+
+    def winner(self, contenders: list[Contender], budget_s: float) -> Contender:
+        """The first, unless another that keeps the budget is clearly better on validation images after the same fine-tuning."""
+        best, *others = contenders
+        if self.recovery is None:  # whole networks were judged already, as they are
+            return best
+        right = self._right(best)
+        for other in others:
+            is_kept = other.fitted.measured_s <= max(budget_s, contenders[0].fitted.measured_s)
+            if is_kept and Gain.of(answers := self._right(other), right).exceeds(_CLEARLY):
+                best, right = other, answers
+        return best
+
+    def _right(self, contender: Contender) -> torch.Tensor:
+        """For every validation image, whether the label is found, or else the original's answer."""
+        if self.has_labels:
+            return right_answers(contender.network, self.data.validation, self.data)
+        return self.validation.agreement(self.validation.answers_of(contender.network))

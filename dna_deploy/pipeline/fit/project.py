@@ -1,0 +1,44 @@
+"""A project's model within its budget: what the settings say, done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dna_deploy.data.config import DataConfig
+from dna_deploy.data.splits import load_data
+from dna_deploy.errors import UsageError
+from dna_deploy.latency.workshop import Folders
+from dna_deploy.pipeline.fit.fit import FitPlan, fit_model
+from dna_deploy.pipeline.fit.prepare import Counts
+from dna_deploy.pipeline.fit.recovery import Recovery
+from dna_deploy.pipeline.fit.table import Device
+from dna_deploy.pipeline.settings import Settings
+from dna_deploy.progress import OnProgress
+from dna_deploy.records.fitted_model import FittedModel
+from dna_deploy.targets.target_file import find_target
+
+
+def fit_project(settings: Settings, folder: Path, folders: Folders, on_progress: OnProgress) -> FittedModel:
+    """Makes the model of the settings run within their latency; the same folder goes on.
+
+    Args:
+        settings: With a model.
+        folder: Gets what was made.
+        folders: Of targets and tables.
+        on_progress: Hears of every step.
+
+    Raises:
+        UsageError: no model or no images are named, or as `fit_model`.
+    """
+    model, images = settings.model, settings.data
+    if "dataset" not in settings.model_fields_set and "dataset" not in images.model_fields_set:
+        raise UsageError("no images are named", "say which, such as --images photos/")
+    recovery = Recovery.of(model.epochs, has_labels=model.labels, seed=settings.seed) if model.epochs else None
+    counts = Counts(model.rated_images, model.rated_images, model.unit_steps)
+    plan = FitPlan(settings.latency, model.freeze, model.labels, recovery, counts, shelf=model.shelf)
+    plan.budget_s(1.0)
+    own = model.open()
+    config = DataConfig.model_validate({key: getattr(images, key) for key in DataConfig.model_fields})
+    config = config.model_copy(update={"needs_classes": model.labels})
+    data = load_data(config, own.input, on_progress=on_progress)
+    return fit_model(own, data, Device(find_target(settings.target, folders.profiles), folders), plan, folder, on_progress)

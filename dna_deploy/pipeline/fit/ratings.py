@@ -1,0 +1,82 @@
+"""What replacing units does to the answers: every candidate alone, and the depths of stages; read where it was found before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from dna_deploy.fit.candidates import SKIP, Candidates
+from dna_deploy.fit.depth import Depth, rate_depths
+from dna_deploy.fit.judging import Judge, Mean, Rated
+from dna_deploy.pipeline.fit.recovery import settled
+from dna_deploy.progress import OnProgress, Progress, silent
+from dna_deploy.records.files import write_atomically
+
+
+@dataclass(frozen=True)
+class Ratings:
+    """By path and code, and depths of stages."""
+
+    rated: Mapping[str, Mapping[str, Rated]]
+    depths: tuple[Depth, ...]
+
+    @property
+    def divergences(self) -> dict[str, dict[str, float]]:
+        """What replacing one unit does to the answers."""
+        return {path: {code: each.divergence.value for code, each in rated.items()} for path, rated in self.rated.items()}
+
+    @property
+    def errors(self) -> dict[str, dict[str, float]]:
+        """How far units are off by themselves."""
+        return {path: {code: each.error.value for code, each in rated.items()} for path, rated in self.rated.items()}
+
+    @property
+    def skippable(self) -> tuple[str, ...]:
+        """Units that may be left out."""
+        return tuple(path for path, rated in self.rated.items() if SKIP in rated)
+
+
+def rate(
+    judge: Judge,
+    candidates: Mapping[str, Candidates],
+    fitting: list[torch.Tensor],
+    folder: Path,
+    on_progress: OnProgress = silent,
+) -> Ratings:
+    """Rates every candidate alone, then the depths of stages; what the folder holds of an earlier run is read."""
+    rated = {}
+    for number, (path, listed) in enumerate(candidates.items(), 1):
+        file = folder / f"{path.replace(':', '-')}.json"
+        if not file.exists():
+            rows = [
+                (each.code, *vars(each.divergence).values(), *vars(each.error).values())
+                for each in judge.rate(path, listed.there)
+            ]
+            write_atomically(file, json.dumps(rows).encode())
+        rated[path] = {
+            code: Rated(code, Mean(*values[:2]), Mean(*values[2:])) for code, *values in json.loads(file.read_text())
+        }
+        on_progress(Progress("rating candidates", number, len(candidates)))
+    return Ratings(rated, _depths(judge, candidates, rated, fitting, folder / "depths.json", on_progress))
+
+
+def _depths(
+    judge: Judge,
+    candidates: Mapping[str, Candidates],
+    rated: Mapping[str, Mapping[str, Rated]],
+    fitting: list[torch.Tensor],
+    file: Path,
+    on_progress: OnProgress,
+) -> tuple[Depth, ...]:
+    if not file.exists():
+        skips = {path: each[SKIP] for path, each in rated.items() if SKIP in each}
+        units = [listed.unit for listed in candidates.values()]
+        depths = rate_depths(judge, units, skips, partial(settled, batches=fitting), on_progress)
+        rows = [(depth.stage, depth.skipped, *vars(depth.divergence).values()) for depth in depths]
+        write_atomically(file, json.dumps(rows).encode())
+    return tuple(Depth(stage, tuple(skipped), Mean(*mean)) for stage, skipped, *mean in json.loads(file.read_text()))

@@ -1,0 +1,1 @@
+"""What raters have in common that drop options of a space while they train."""
