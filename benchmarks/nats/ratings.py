@@ -28,8 +28,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "dna": {"epochs": 1, "batch": 4, "settled_top": 0},
     "dna++": {"epochs": 1, "batch": 16, "ensemble": 1, "rating_ensemble": 1, "settled_top": 0},
     "one-shot": {"epochs": 1, "calibration_images": 256},
+    "cream-top1": {"epochs": 1, "calibration_images": 256},
+    "genas": {"epochs": 1, "calibration_images": 256},
+    "setn": {"epochs": 1, "calibration_images": 256, "evaluator_every": 16},
+    "ddpnas": {"epochs": 3, "batch": 4, "calibration_images": 256, "sweeps": 1, "judged": 32},
 }
-"""What differs from a method's defaults. Layers have no choice here, so that one path through a trunk is all paths."""
+"""What differs from a method's defaults. Layers have no choice here, so that one path through a trunk is all paths.
+DDPNAS trains 2,079 networks here even with one sweep a round; fewer steps are too few."""
 
 
 @dataclass(frozen=True)

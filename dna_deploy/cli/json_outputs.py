@@ -22,7 +22,7 @@ _CHANGED_SPACE = {
     "space": "string: the name of the space that came of it",
     "file": "string: where it lies",
     "folder": "string: what was trained",
-    "record": "shrunk-space or grown-space: what was dropped, or is on the front",
+    "record": "shrunk-space, grown-space or ensemble-space: what was dropped, is on the front, or answers together",
     "networks": "integer: how many it has",
     "networks_before": "integer: how many there were",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from functools import cached_property
+from itertools import chain
 from typing import ClassVar, Self
 
 from pydantic import Field
@@ -14,10 +15,12 @@ from dna_deploy.records.cache import cache_folder
 from dna_deploy.records.files import Part, Provenance
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.space_record import SpaceRecord
+from dna_deploy.spaces.block import FixedLayer
 from dna_deploy.spaces.catalog import SUFFIX
 from dna_deploy.spaces.chain import ChainSpace, as_chain
 from dna_deploy.spaces.heads import parse_head
-from dna_deploy.spaces.options import Option, every_option, with_branches, without
+from dna_deploy.spaces.operations.branches import Tails
+from dna_deploy.spaces.options import Option, beginning, every_option, with_branches, without
 
 
 class ChangedSpace(SpaceRecord):
@@ -120,3 +123,31 @@ class GrownSpace(ChangedSpace):
     @cached_property
     def chain(self) -> ChainSpace:
         return replace(with_branches(as_chain(self.find_space()), self.subsets), name=self.name)
+
+
+class EnsembleSpace(ChangedSpace):
+    """A space of one network: an ensemble with one averaged answer, whose networks share their first blocks."""
+
+    KIND: ClassVar[str] = "ensemble-space"
+
+    split: int = Field(ge=1, description="blocks that all networks share")
+    networks: tuple[str, ...] = Field(min_length=2, description="of the other space, alike in these blocks")
+    accuracy: float = Field(ge=0, le=1, description="of the averaged answers with shared weights, on held-out images")
+
+    @property
+    def name(self) -> str:
+        return self._named("ensemble", str(self.split), *self.networks)
+
+    def restricted(self, table: LatencyTable) -> None:
+        """An ensemble is measured as a whole: its branches may run side by side."""
+
+    @cached_property
+    def chain(self) -> ChainSpace:
+        whole = as_chain(self.find_space())
+        networks = [whole.parse(line) for line in self.networks]
+        if len({network.parts[: self.split] for network in networks}) > 1 or self.split >= len(whole.block_numbers):
+            raise TableError(f"the networks of {self.name} do not share their first {self.split} blocks", "search it again")
+        sections = [whole.with_head().sections(network) for network in networks]
+        tails = Tails.of([(*chain.from_iterable(each.blocks[self.split :]), *each.head) for each in sections])
+        head = (FixedLayer(tails, whole.usual_head[-1].out_channels),)
+        return replace(beginning(whole, networks[0], self.split, head), name=self.name)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dna_deploy.errors import TableError, UsageError
 from dna_deploy.records.cache import cache_folder, cache_places
-from dna_deploy.records.changed_space import ChangedSpace, GrownSpace, ShrunkSpace
+from dna_deploy.records.changed_space import ChangedSpace, EnsembleSpace, GrownSpace, ShrunkSpace
 from dna_deploy.records.files import read_bytes
 from dna_deploy.records.own_space import OwnSpace
 from dna_deploy.spaces.catalog import SUFFIX
@@ -37,7 +37,7 @@ def find_space_file(name: str) -> ChainSpace:
 
 def _read(path: Path) -> OwnSpace | ChangedSpace:
     content = read_bytes(path, "space")
-    kinds = {kind.KIND: kind for kind in (ShrunkSpace, GrownSpace)}
+    kinds = {kind.KIND: kind for kind in (ShrunkSpace, GrownSpace, EnsembleSpace)}
     with suppress(ValueError, AttributeError, TypeError):  # what is no JSON object is refused by whoever reads it
         if kind := kinds.get(json.loads(content).get("kind")):
             return kind.parse(content, str(path))

@@ -15,7 +15,7 @@ from typing import TypeVar
 from dna_deploy.errors import UsageError
 from dna_deploy.plugins import suggest
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.block import Block, BlockChoice, Cell, CellPath
+from dna_deploy.spaces.block import Block, BlockChoice, Cell, CellPath, FixedLayer
 from dna_deploy.spaces.chain import ChainSpace, HeadedSpace
 from dna_deploy.spaces.operations import Operation
 from dna_deploy.spaces.operations.branches import Branches
@@ -143,6 +143,35 @@ def without(space: SpaceT, dropped: Iterable[Option]) -> SpaceT:
 
 SKIP = Pool(1)
 """What stands in the place of a layer that is left out."""
+
+
+def alternatives(space: ChainSpace, slot: Sequence[Option], rng: random.Random) -> list[tuple[Option, Architecture, int]]:
+    """For every option of a slot a network that holds it, and of how many layers its own is the last.
+
+    Before the slot all of these networks are alike; where the slot is a block, what counts is the end of its cell.
+    """
+    index, alike, found = slot[0].block, space.sample_cells_evenly(rng), []
+    block = space.blocks[index]
+    before = [*space.sections(alike).stem, *(layer for layers in space.sections(alike).blocks[:index] for layer in layers)]
+    for option in slot:
+        cell = next(cell for cell in block.cells if cell.name == option.cell)
+        path = list(cell.draw(random.Random(str(slot[0].slot) + str(alike)).randrange))
+        if option.layer is not None:
+            path[option.layer] = [operation.code for operation in cell.layers[option.layer]].index(option.code)
+        parts = list(alike.parts)
+        parts[index] = str(cell.choice(tuple(path)))
+        found.append((option, Architecture.of(parts), len(before) + (cell.depth if option.layer is None else option.layer + 1)))
+    return found
+
+
+def beginning(space: SpaceT, network: Architecture, blocks: int, usual_head: tuple[FixedLayer, ...]) -> SpaceT:
+    """The space whose only network is the first blocks of a network, with another usual head behind them."""
+    chosen = []
+    for block, (number, path) in list(zip(space.blocks, space.index.paths(network), strict=True))[:blocks]:
+        cell = block.cells[number]
+        layers = tuple((operations[digit],) for operations, digit in zip(cell.layers, path, strict=True))
+        chosen.append(replace(block, cells=(replace(cell, layers=layers),)))
+    return replace(space, blocks=tuple(chosen), usual_head=usual_head)
 
 
 def branched(operations: Sequence[Operation]) -> Operation:

@@ -44,6 +44,7 @@ OPERATIONS = {
     "attention_bottleneck": "dna_deploy.spaces.operations.hybrid:AttentionBottleneck",
     "linear_head": "dna_deploy.spaces.operations.heads:LinearHead",
     "branches": "dna_deploy.spaces.operations.branches:Branches",
+    "tails": "dna_deploy.spaces.operations.branches:Tails",
     "own": "dna_deploy.spaces.operations.own:OwnUnit",
 }
 """Kind in files -> class. Further kinds come from the entry points ``dna_deploy.operations``."""

@@ -11,4 +11,5 @@ from dna_deploy.spaces import catalog
 @pytest.fixture(autouse=True)
 def a_small_space(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(catalog.SPACES, "toy", "tests.spaces.chains:TOY_CHAIN")
+    monkeypatch.setitem(catalog.SPACES, "toy-catalogue", "tests.spaces.chains:TOY_CATALOGUE")
     monkeypatch.setattr(RaterContract, "space", "toy")

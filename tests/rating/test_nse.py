@@ -22,26 +22,14 @@ from dna_deploy.rating.raters.nse.front import networks_within, succession
 from dna_deploy.rating.raters.nse.rater import Nse
 from dna_deploy.rating.raters.nse.subsets import Gates, Live
 from dna_deploy.records.changed_space import FrontNetwork, GrownSpace
-from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.catalog import find_chain
-from dna_deploy.spaces.chain import ChainSpace, HeadedSpace
-from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Pointwise
 from dna_deploy.spaces.options import with_branches
-from dna_deploy.spaces.shapes import FeatureMap
 from tests.search.instances import random_table
+from tests.spaces.chains import TOY_CATALOGUE
 from tests.toy import SPACE, toy_data
 
 CODES = ("k3e1", "k5e2", "p1", "conv3", "k3e3")
-SMALL: HeadedSpace = ChainSpace(
-    name="small",
-    input=FeatureMap(1, 12, 12),
-    stem=(FixedLayer(Conv(3), 8),),
-    blocks=(
-        Block(2, (Cell.uniform(8, 2, (MBConv(3, 1), MBConv(5, 2), Pointwise(), Conv(3), MBConv(3, 3))),)),
-        Block(2, (Cell.uniform(12, 1, (MBConv(3, 1), MBConv(5, 2), Pointwise(), Conv(3), MBConv(3, 3))),)),
-    ),
-    usual_head=(FixedLayer(ClassifierHead(16), 3),),
-).with_head()
+SMALL = TOY_CATALOGUE.with_head()
 TABLE = random_table(SMALL, random.Random(0))
 BUDGET_S = 0.012
 

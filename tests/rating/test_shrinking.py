@@ -19,8 +19,8 @@ from dna_deploy.progress import Progress
 from dna_deploy.rating.rater import make_rater
 from dna_deploy.rating.raters.angle.config import AngleConfig
 from dna_deploy.rating.raters.angle.rater import Angle
-from dna_deploy.rating.raters.angle.shrinking import ShrinkingNetworks
 from dna_deploy.rating.raters.shrinking.left import Budget, Left, mean_scores
+from dna_deploy.rating.raters.shrinking.schedule import ShrinkingNetworks
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.options import Option, every_option, least_cost, options, options_of, without
@@ -126,7 +126,9 @@ def rater(folder: Path, **changes: Any) -> Angle:
 
 def test_sizes_fall_round_by_round_and_drawn_networks_are_of_what_is_left() -> None:
     left, sizes = Left(SPACE, Budget()), []
-    sampler = ShrinkingNetworks(left, CONFIG, 40, lambda network: float(len(str(network))))
+    sampler = ShrinkingNetworks(
+        left, CONFIG, 40, lambda number: {option: len(str(option)) + 1 / number for option in options(left.space)}
+    )
     for step in range(40):
         network = sampler.draw(step)
         left.space.check(network)
@@ -143,7 +145,9 @@ def test_sizes_fall_round_by_round_and_drawn_networks_are_of_what_is_left() -> N
 
 def test_what_turned_least_is_dropped_first() -> None:
     left = Left(SPACE, Budget())
-    sampler = ShrinkingNetworks(left, CONFIG, 40, lambda network: float("p1" not in str(network.parts[2])))
+    sampler = ShrinkingNetworks(
+        left, CONFIG, 40, lambda _: {option: float((option.block, option.code) != (2, "p1")) for option in options(left.space)}
+    )
     for step in range(11):
         sampler.after_step(step)
     assert {option.code for option in left.dropped[:2]} == {"p1"}

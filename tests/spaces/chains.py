@@ -29,6 +29,17 @@ TOY_CHAIN = ChainSpace(
 
 TOY = TOY_CHAIN.with_head()
 
+TOY_CATALOGUE = ChainSpace(
+    name="toy-catalogue",
+    input=FeatureMap(1, 12, 12),
+    stem=(FixedLayer(Conv(3), 8),),
+    blocks=(
+        Block(2, (Cell.uniform(8, 2, (*_OPERATIONS, Conv(3), MBConv(3, 3))),)),
+        Block(2, (Cell.uniform(12, 1, (*_OPERATIONS, Conv(3), MBConv(3, 3))),)),
+    ),
+    usual_head=(FixedLayer(ClassifierHead(16), 3),),
+)
+
 TINY = ChainSpace(
     name="tiny",
     input=FeatureMap(1, 9, 9),

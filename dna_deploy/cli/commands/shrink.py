@@ -41,7 +41,9 @@ def shrink(
     from dna_deploy.spaces.catalog import find_chain
 
     if missing_members(load_rater(settings.method), ChangingRater):
-        raise UsageError(f"method {settings.method!r} changes no space", "take one that does: --method angle, ddpnas or nse")
+        raise UsageError(
+            f"method {settings.method!r} changes no space", "take one that does: --method angle, ddpnas, neas or nse"
+        )
     images = ProjectImages(settings.data, find_chain(settings.space))
     note_new(folder)
     with journey_view() as view:

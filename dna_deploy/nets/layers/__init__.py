@@ -38,6 +38,7 @@ MODULES = {
     "dense_cell": "dna_deploy.nets.layers.preactivated:DenseCellLayer",
     "preactivated": "dna_deploy.nets.layers.preactivated:PreactivatedLayer",
     "branches": "dna_deploy.nets.layers.branches:branches",
+    "tails": "dna_deploy.nets.layers.branches:tails",
     "norm_head": "dna_deploy.nets.layers.preactivated:NormHeadLayer",
     "conv_bottleneck": "dna_deploy.nets.layers.hybrid:BottleneckLayer",
     "attention_bottleneck": "dna_deploy.nets.layers.hybrid:BottleneckLayer",

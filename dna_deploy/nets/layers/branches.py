@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from dna_deploy.nets.layers import build_layer
-from dna_deploy.spaces.operations.branches import Branches
+from dna_deploy.spaces.operations.branches import Branches, Tails
 from dna_deploy.spaces.placed import PlacedLayer
 
 
@@ -30,3 +30,9 @@ def branches(layer: PlacedLayer) -> nn.Module:
     """See `Branches`."""
     assert isinstance(layer.operation, Branches)
     return Mean(build_layer(replace(layer, operation=operation)) for operation in layer.operation.operations)
+
+
+def tails(layer: PlacedLayer) -> nn.Module:
+    """Features to averaged scores; see `Tails`."""
+    assert isinstance(layer.operation, Tails)
+    return Mean(nn.Sequential(*map(build_layer, layers)) for layers in layer.operation.placed(layer.place))

@@ -24,7 +24,7 @@ SPACES = {
 IN_FILES = {"file": "dna_deploy.records.space_file:find_space_file"}
 """What reads spaces that were made of somebody's own model, or changed by training, from files."""
 SUFFIX = ".space.json"
-_PREFIXES = ("own-", "shrunk-", "grown-")
+_PREFIXES = ("own-", "shrunk-", "grown-", "ensemble-")
 
 
 def space_names() -> tuple[str, ...]:
@@ -35,8 +35,8 @@ def space_names() -> tuple[str, ...]:
 def find_space(name: str) -> SearchSpace:
     """The space called ``name``, or ``name@resolution`` for square images of another size.
 
-    A file ``own-0123456789ab.space.json``, or that name alone, is a space made of somebody's own model; ``shrunk-`` and
-    ``grown-`` begin the names of those that training has changed.
+    A file ``own-0123456789ab.space.json``, or that name alone, is a space made of somebody's own model; ``shrunk-``,
+    ``grown-`` and ``ensemble-`` begin the names of those that training has changed.
     """
     if name.startswith(_PREFIXES) or name.endswith(SUFFIX):
         in_file: SearchSpace = load_plugin("space in a file", "file", IN_FILES)(name)

@@ -6,6 +6,7 @@ spaces whose candidates differ in size it mostly orders by size: see its page be
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, ClassVar
@@ -13,12 +14,12 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
+from dna_deploy.data.randomness import derived_seed
 from dna_deploy.errors import UsageError
 from dna_deploy.learning.phase import Phase
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.raters.angle.config import AngleConfig
-from dna_deploy.rating.raters.angle.shrinking import ShrinkingNetworks
 from dna_deploy.rating.raters.one_shot.rater import OneShot
 from dna_deploy.rating.raters.one_shot.rating import OpenSupernet
 from dna_deploy.rating.raters.one_shot.training import (
@@ -28,13 +29,15 @@ from dna_deploy.rating.raters.one_shot.training import (
     train_one_shot,
     weight_phase,
 )
-from dna_deploy.rating.raters.shrinking.left import Budget, Left
+from dna_deploy.rating.raters.shrinking.left import Budget, Left, mean_scores
+from dna_deploy.rating.raters.shrinking.schedule import ShrinkingNetworks
 from dna_deploy.rating.work import RatingWork
 from dna_deploy.records.changed_space import ShrunkSpace
 from dna_deploy.records.files import Part
 from dna_deploy.records.score import Score, ScoreKind
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.chain import HeadedSpace
+from dna_deploy.spaces.options import Option, options
 
 ANGLE = ScoreKind(name="angle", decimals=4)
 """In radians."""
@@ -72,13 +75,21 @@ class Angle:
         if not work.config.keep:
             return along_labels(work, supernet)
         assert isinstance(work.space, HeadedSpace)
-        self._left = Left(work.space, Budget.of(work.config, work.space))
+        self._left, self._net = Left(work.space, Budget.of(work.config, work.space)), supernet
+        return [
+            weight_phase(work, supernet, sampler=ShrinkingNetworks(self._left, work.config, step_count(work), self._scores))
+        ]
 
-        def score(network: Architecture) -> float:
-            return angle_between(self._untrained.path(network), supernet.path(network))
-
-        sampler = ShrinkingNetworks(self._left, work.config, step_count(work), score)
-        return [weight_phase(work, supernet, sampler=sampler)]
+    def _scores(self, number: int) -> dict[Option, float]:
+        """Of the options that may go, at the end of a round: mean angles of networks within the budget, or chance."""
+        space, config = self._left.space, self.work.config
+        rng = random.Random(derived_seed(config.seed, "children", number))
+        if config.by == "chance":
+            return {option: rng.random() for option in options(space)}
+        drawn = dict.fromkeys(space.sample_cells_evenly(rng) for _ in range(config.children))
+        within = [network for network in drawn if self._left.budget.admits(space, network)]
+        angles = {network: angle_between(self._untrained.path(network), self._net.path(network)) for network in within}
+        return mean_scores(space, angles, options(space))
 
     def _angle(self, supernet: OpenSupernet, network: Architecture) -> Score:
         return Score(value=angle_between(self._untrained.path(network), supernet.supernet.path(network)), kind=ANGLE)

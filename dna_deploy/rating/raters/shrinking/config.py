@@ -1,4 +1,4 @@
-"""The budget that a shrinking space keeps within reach."""
+"""The budget that a shrinking space keeps within reach, and when it shrinks."""
 
 from __future__ import annotations
 
@@ -25,3 +25,11 @@ class ShrinkingConfig(OneShotConfig):
         if self.budget is not None:
             Duration.parse(self.budget)
         return self
+
+
+class ScheduleConfig(ShrinkingConfig):
+    """A space that shrinks to a size, in rounds."""
+
+    keep: int = Field(0, ge=0, description="networks to be left, about; 0: nothing is dropped")
+    rounds: int = Field(10, ge=1, description="so often options are dropped, so that sizes fall by equal factors")
+    alone: float = Field(2 / 3, gt=0, lt=1, description="share of the steps before any is dropped; that of ABS on ImageNet")
