@@ -34,6 +34,7 @@ RECORDS = (
     "records.embedding_history:EmbeddingHistory",
     "records.own_space:OwnSpace",
     "records.fitted_model:FittedModel",
+    "records.shelf:Shelf",
     "records.search_outcome:SearchOutcome",
     "records.refinement:Refinement",
     "records.trained_network:TrainedNetwork",
