@@ -31,7 +31,7 @@ ROOMS = {
     "records": 3_130,
     "report": 3_230,
     "search": 3_150,
-    "spaces": 1_825,
+    "spaces": 1_850,
     "statistics": 250,
     "targets": 400,
     "tasks": 150,
