@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, field
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch import nn
 
 from dna_deploy.data.image_set import IMAGENET_NORMALISATION
 from dna_deploy.errors import UsageError
+from dna_deploy.fit.shipped import run_file
 from dna_deploy.nets.teachers.checkpoints import read_checkpoint
 from dna_deploy.nets.teachers.pretrained import Known, OfClasses, Weights, load_pretrained
 from dna_deploy.nets.teachers.sources import source_names
@@ -128,14 +128,7 @@ def _from_file(path: Path, attribute: str, weights: Path | None, classes: int | 
 
 def _attribute(path: Path, attribute: str) -> Any:
     """A name of somebody's Python file, which is run for it."""
-    spec = spec_from_file_location(path.stem, path)
-    if not path.is_file() or spec is None or spec.loader is None:
-        raise UsageError(f"there is no Python file {path}", "write the model as FILE.py:NAME, such as my_net.py:build")
-    module = module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # whatever their code raises
-        raise UsageError(f"{path} cannot be imported: {type(error).__name__}: {error}", f"try: python {path}") from error
+    module = run_file(path)
     if not hasattr(module, attribute):
         names = [name for name in vars(module) if not name.startswith("_")]
         raise UsageError(f"{path} has no {attribute!r}", suggest(attribute, names))

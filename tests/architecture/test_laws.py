@@ -111,8 +111,8 @@ def test_a_runtime_is_imported_in_its_runner_and_its_exporter_alone(runtime: str
     assert set(rooms) <= {"latency", "export"}, places
 
 
-def test_nothing_is_unpickled() -> None:
-    for path in PACKAGE.rglob("*.py"):
+def test_nothing_is_unpickled_but_what_processes_send_each_other() -> None:
+    for path in set(PACKAGE.rglob("*.py")) - {PACKAGE / "fit" / "shipped.py"}:
         assert not imported(path) & {"dill", "joblib", "cloudpickle"}, path
         found = re.search(r"pickle\.(loads?|Unpickler)\b|weights_only=False|allow_pickle=True", path.read_text())
         assert found is None, (path, found)

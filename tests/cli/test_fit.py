@@ -98,6 +98,10 @@ def test_a_model_that_is_fast_enough_is_left_alone() -> None:
     assert isinstance(error, UsageError) and "keeps 1.00 s already" in error.message
 
 
+def test_a_place_that_is_none_is_refused_before_the_model_is_opened() -> None:
+    assert "unknown executor 'rai'" in fails(*CALL, "--latency", "70%", "--on", "rai:local").message
+
+
 def test_a_budget_below_what_cannot_change_names_the_fastest() -> None:
     error = fails(*CALL, "--latency", "1%", "--out", "out")
     assert isinstance(error, InfeasibleError) and "the fastest takes" in error.message and "freeze fewer" in error.hint

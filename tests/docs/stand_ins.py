@@ -8,6 +8,7 @@ WORDS = {
     "mbconv@128": "fashion",  # whose kit takes seconds, not minutes
     "mbconv": "fashion",
     "torchvision:resnet18": "timm:test_resnet",  # four blocks
+    "torchvision:mobilenet_v2 --input 3x160x160": "timm:test_resnet",
     "--device cuda": "--device cpu",
     "--standalone --nproc-per-node 8": "--standalone --nproc-per-node 1",  # two: tests/rating/test_torchrun.py
     "--nproc-per-node 8": "--nproc-per-node 2",

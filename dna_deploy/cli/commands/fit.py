@@ -10,6 +10,7 @@ import typer
 from dna_deploy.cli.console import note, print_json, print_result
 from dna_deploy.cli.options.general import READING, SEED, TARGET, Json, Profiles
 from dna_deploy.cli.options.groups import Knob, Knobs
+from dna_deploy.cli.options.learning import APART
 from dna_deploy.cli.options.model import FITTING, MODEL
 from dna_deploy.cli.views.fit import fitted_view
 from dna_deploy.cli.views.journey import journey_view
@@ -24,7 +25,7 @@ PROMISE = Knobs(
 
 def fit(
     *,
-    settings: Annotated[Settings, MODEL, PROMISE, TARGET, SEED, FITTING, READING],
+    settings: Annotated[Settings, MODEL, PROMISE, TARGET, SEED, FITTING, APART, READING],
     profiles: Profiles = Path("profiles"),
     tables: Annotated[Path, typer.Option(help="Where latency tables are read and kept.")] = Path("latency_tables"),
     out: Annotated[Path, typer.Option("--out", "-o", help="A folder; the same command resumes in it.")] = Path("fitted"),
@@ -34,7 +35,7 @@ def fit(
 
     Example: dna-deploy fit --model timm:resnet50 --images photos/ --latency 60%
 
-    Example: dna-deploy fit --model my_net.py:build --weights w.pt --images photos/ --labels --latency 20ms --epochs 3
+    Example: dna-deploy fit --model my_net.py:build --weights w.pt --images photos/ --labels --latency 20ms --epochs 3 --jobs 4
     """
     fit_and_tell(settings, out, profiles, tables, json=json)
 

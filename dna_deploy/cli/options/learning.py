@@ -39,7 +39,8 @@ EVOLUTION = Knobs(
     Knob("data.train_images", ("--train-images",), "Images that a winner is trained on, at most; by default all"),
 )
 DEVICE = Knobs("Compute", "compute.device")
-SPREADING = Knobs("Compute", *DEVICE.knobs, "compute.on", "compute.jobs")
+APART = Knobs("Compute", "compute.on", "compute.jobs")
+SPREADING = Knobs("Compute", *DEVICE.knobs, *APART.knobs)
 COMPUTE = Knobs(
     "Compute",
     *SPREADING.knobs,

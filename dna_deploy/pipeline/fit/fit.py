@@ -22,6 +22,7 @@ from dna_deploy.fit.freezing import frozen
 from dna_deploy.fit.judging import Judge
 from dna_deploy.fit.model import OwnModel
 from dna_deploy.fit.units import find_units
+from dna_deploy.learning.compute import Compute
 from dna_deploy.pipeline.budget import read_budget
 from dna_deploy.pipeline.fit.choose import SEARCH, Chosen, choose
 from dna_deploy.pipeline.fit.contest import ALL_BASELINES, Contender, Contest
@@ -39,7 +40,7 @@ from dna_deploy.units import Duration
 
 CARD = "fitted-model.json"
 
-_TIMING = "single images, two timed runs after two others, in turns with other models"
+_TIMING = "single images, two timed runs after two others, in turns with other models, p25"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class FitPlan:
     recovery: Recovery | None = None
     """Of the fine-tuning; None: none is wanted."""
     counts: Counts = field(default_factory=Counts)
+    compute: Compute = field(default_factory=Compute)
+    """Where units are worked on, apart from each other."""
     top: int = 16
     baselines: tuple[str, ...] = ALL_BASELINES
     shelf: Path | None = None
@@ -94,7 +97,9 @@ def fit_model(
     shelf = Shelf.read(plan.shelf) if plan.shelf else None
     network = find_units(own.network, own.input).network
     units, began = frozen(network.units, plan.freeze), time.monotonic()
-    prepared = prepare(own, network, units, data, device, work, plan.counts, plan.budget_s, on_progress=on_progress)
+    prepared = prepare(
+        own, network, units, data, device, work, plan.counts, plan.budget_s, compute=plan.compute, on_progress=on_progress
+    )
     budget_s = plan.budget_s(prepared.space.original_s)
     stopwatch = Stopwatch(work / "measured", target, own.network, own.input, prepared.space.original_s, on_progress)
     chosen = choose(prepared, budget_s, stopwatch, plan.top, on_progress)

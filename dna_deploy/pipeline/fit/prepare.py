@@ -14,20 +14,22 @@ from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.data.batches import TrainingBatches
 from dna_deploy.data.splits import ImageData
 from dna_deploy.errors import UsageError
-from dna_deploy.fit.candidates import Candidates, Missing, candidates_of
+from dna_deploy.fit.candidates import Candidates, Missing
 from dna_deploy.fit.channels import ChannelGroup, channel_groups
-from dna_deploy.fit.distillation import UnitTraining, distil
+from dna_deploy.fit.distillation import UnitTraining
 from dna_deploy.fit.judging import Judge
 from dna_deploy.fit.model import OwnModel
 from dna_deploy.fit.replacing import UnitNetwork
 from dna_deploy.fit.slicing import is_close, permuted
 from dna_deploy.fit.structure import structure_of
 from dna_deploy.fit.unit import Unit
+from dna_deploy.learning.compute import Compute
 from dna_deploy.pipeline.fit.ratings import rate
 from dna_deploy.pipeline.fit.recovery import BATCH, batches_of, settled
 from dna_deploy.pipeline.fit.space import FitSpace
+from dna_deploy.pipeline.fit.spreading import candidates_apart, distil_apart
 from dna_deploy.pipeline.fit.table import Device, MeasuredSpace, measured_table, own_kit
-from dna_deploy.progress import OnProgress, Progress, silent
+from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import digest_of
 
 _KEPT = 1e-5
@@ -71,6 +73,7 @@ def prepare(
     budget: Callable[[float], float],
     *,
     repaired: bool = True,
+    compute: Compute | None = None,
     on_progress: OnProgress = silent,
 ) -> Prepared:
     """Everything before the search; ratings and times of an earlier run are read.
@@ -85,6 +88,7 @@ def prepare(
         counts: Of images.
         budget: What a network may take, of what the original takes, both in seconds; refused before anything is rated.
         repaired: Whether candidates are refitted.
+        compute: Where candidates of each unit are repaired, trained and rated, in whatever order.
         on_progress: Hears of every step.
 
     Raises:
@@ -93,8 +97,8 @@ def prepare(
         TableError: a unit does not run on the device.
     """
     fitting, judge = batches_of(data.train, data, counts.fitting), Judge(network, batches_of(data.rating, data, counts.judging))
-    clock, spent = _Clock(), dict[str, float]()
-    candidates = _candidates(network, units, fitting, repaired=repaired, on_progress=on_progress)
+    clock, spent, compute = _Clock(), dict[str, float](), compute or Compute()
+    candidates = _candidates(Judge(network, fitting), units, compute, repaired=repaired, on_progress=on_progress)
     begun = _digest(network, units, data, counts, repaired=repaired)
     spent["candidates and repair"] = clock.lap()
     kit = own_kit(model.name, model.input, network, candidates, device.target.target.batch, folder, on_progress)
@@ -104,34 +108,33 @@ def prepare(
     spent["export and timing"] = clock.lap()
     if counts.unit_steps:
         batches = TrainingBatches(data.train, data.normalisation, Augmentation(), BATCH, data.config.seed)
-        distil(
-            network, candidates, batches, UnitTraining(counts.unit_steps), folder / f"units-{begun}", on_progress=on_progress
-        )
+        training = UnitTraining(counts.unit_steps)
+        distil_apart(network, candidates, batches, training, folder / f"units-{begun}", compute, on_progress)
         spent["unit training"] = clock.lap()
     remarks = [check_kept(judge), check_settled(judge, fitting)]
     spent["checks"] = clock.lap()
-    ratings = rate(judge, candidates, fitting, folder / f"ratings-{begun}", on_progress)
+    ratings = rate(judge, candidates, fitting, folder / f"ratings-{begun}", compute=compute, on_progress=on_progress)
     spent["rating"] = clock.lap()
     return Prepared(FitSpace(network, model.input, candidates, measured, ratings), fitting, judge, remarks, spent)
 
 
 def _candidates(
-    network: UnitNetwork, units: Sequence[Unit], fitting: list[torch.Tensor], *, repaired: bool, on_progress: OnProgress
+    original: Judge, units: Sequence[Unit], compute: Compute, *, repaired: bool, on_progress: OnProgress
 ) -> dict[str, Candidates]:
     """Of every unit that may change."""
-    free, original = [unit for unit in units if unit.may], Judge(network, fitting)
+    free = [unit for unit in units if unit.may]
     if not free:
         raise UsageError("nothing of the model may change", "freeze less, or see what it is made of: dna-deploy units")
-    candidates, groups = {}, dict[str, tuple[ChannelGroup, ...]]()
-    for number, unit in enumerate(free, 1):
-        inputs, module = original.inputs(unit.path), network.module(unit.path)
+    groups, grouped = dict[str, tuple[ChannelGroup, ...]](), []
+    for unit in free:
+        module = original.network.module(unit.path)
         structure = structure_of(module, unit.input)
         if structure not in groups:
-            groups[structure] = channel_groups(module, inputs[0]) if "width" in unit.may else ()
-            check_permuted(unit.path, module, groups[structure], inputs[0])
-        candidates[unit.path] = candidates_of(unit, module, inputs, groups[structure], repaired=repaired)
-        on_progress(Progress("repairing candidates", number, len(free)))
-    return candidates
+            x = original.inputs(unit.path)[0]
+            groups[structure] = channel_groups(module, x) if "width" in unit.may else ()
+            check_permuted(unit.path, module, groups[structure], x)
+        grouped.append((unit, groups[structure]))
+    return candidates_apart(original, grouped, compute, repaired=repaired, on_progress=on_progress)
 
 
 def runnable(candidates: Mapping[str, Candidates], measured: MeasuredSpace) -> dict[str, Candidates]:

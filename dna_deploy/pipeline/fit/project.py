@@ -35,8 +35,10 @@ def fit_project(settings: Settings, folder: Path, folders: Folders, on_progress:
         raise UsageError("no images are named", "say which, such as --images photos/")
     recovery = Recovery.of(model.epochs, has_labels=model.labels, seed=settings.seed) if model.epochs else None
     counts = Counts(model.rated_images, model.rated_images, model.unit_steps)
-    plan = FitPlan(settings.latency, model.freeze, model.labels, recovery, counts, shelf=model.shelf)
+    compute = settings.compute.model_copy(update={"device": "cpu"})
+    plan = FitPlan(settings.latency, model.freeze, model.labels, recovery, counts, compute, shelf=model.shelf)
     plan.budget_s(1.0)
+    compute.check_answers()
     own = model.open()
     config = DataConfig.model_validate({key: getattr(images, key) for key in DataConfig.model_fields})
     config = config.model_copy(update={"needs_classes": model.labels})

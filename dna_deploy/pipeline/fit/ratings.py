@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,8 +13,10 @@ import torch
 from dna_deploy.fit.candidates import SKIP, Candidates
 from dna_deploy.fit.depth import Depth, rate_depths
 from dna_deploy.fit.judging import Judge, Mean, Rated
+from dna_deploy.learning.compute import Compute
 from dna_deploy.pipeline.fit.recovery import settled
-from dna_deploy.progress import OnProgress, Progress, silent
+from dna_deploy.pipeline.fit.spreading import rate_apart
+from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import write_atomically
 
 
@@ -46,22 +48,23 @@ def rate(
     candidates: Mapping[str, Candidates],
     fitting: list[torch.Tensor],
     folder: Path,
+    *,
+    compute: Compute | None = None,
     on_progress: OnProgress = silent,
 ) -> Ratings:
     """Rates every candidate alone, then the depths of stages; what the folder holds of an earlier run is read."""
-    rated = {}
-    for number, (path, listed) in enumerate(candidates.items(), 1):
-        file = folder / f"{path.replace(':', '-')}.json"
-        if not file.exists():
-            rows = [
-                (each.code, *vars(each.divergence).values(), *vars(each.error).values())
-                for each in judge.rate(path, listed.there)
-            ]
-            write_atomically(file, json.dumps(rows).encode())
-        rated[path] = {
-            code: Rated(code, Mean(*values[:2]), Mean(*values[2:])) for code, *values in json.loads(file.read_text())
-        }
-        on_progress(Progress("rating candidates", number, len(candidates)))
+    files = {path: folder / f"{path.replace(':', '-')}.json" for path in candidates}
+
+    def write(path: str, rated: Sequence[Rated]) -> None:
+        rows = [(each.code, *vars(each.divergence).values(), *vars(each.error).values()) for each in rated]
+        write_atomically(files[path], json.dumps(rows).encode())
+
+    rest = {path: listed for path, listed in candidates.items() if not files[path].exists()}
+    rate_apart(judge, rest, compute or Compute(), on_progress, write)
+    rated = {
+        path: {code: Rated(code, Mean(*values[:2]), Mean(*values[2:])) for code, *values in json.loads(file.read_text())}
+        for path, file in files.items()
+    }
     return Ratings(rated, _depths(judge, candidates, rated, fitting, folder / "depths.json", on_progress))
 
 
