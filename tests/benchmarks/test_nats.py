@@ -95,5 +95,5 @@ def test_all_ratings_are_shown_beside_costs(truth: Truth) -> None:
 def test_pruning_by_accuracy_leaves_better_networks_than_pruning_by_chance(truth: Truth) -> None:
     by_rule, by_luck = by_accuracy(truth, 0.0, 0), by_chance(truth, 0)
     assert len(by_rule) == len(by_luck) == LEFT ** len(SPACE.block_numbers)
-    assert truth.accuracy[by_rule].mean() > np.quantile(truth.accuracy, 0.9)
+    assert truth.accuracy[by_rule].mean() > truth.accuracy.mean() + truth.accuracy.std()
     assert truth.accuracy[by_rule].mean() > truth.accuracy[by_luck].mean()
