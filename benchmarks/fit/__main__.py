@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -42,7 +43,8 @@ from dna_deploy.targets.target_file import TargetFile, default_target
 from dna_deploy.training.accuracy import right_answers
 
 AUGMENTATION = Augmentation(shift=4)
-INPUT, DEPTHS, SHARES = FeatureMap(3, 32, 32), (44, 32, 20), (0.5, 0.67)
+INPUT, DEPTHS, SHARES = FeatureMap(3, 32, 32), (32, 20, 44), (0.5, 0.67)
+ORDER = ("greedy drop", "uniform width", "random feasible", "all skips, uniform width")
 ROWS = Path("benchmarks/results/fit_resnet56.csv")
 NORMALISATION = IMAGENET_NORMALISATION
 Made = tuple[nn.Module, float, str]
@@ -60,6 +62,11 @@ class Bench:
     stopwatch: Stopwatch
     epochs: tuple[int, ...]
 
+    @cached_property
+    def reference(self) -> torch.Tensor:
+        """For every test image whether the original is right."""
+        return right_answers(self.original, self.data.test, self.data).double()
+
     def judge(self, name: str, share: float, seed: int, make: Callable[[], Made]) -> None:
         """Adds the rows of a network, unless they are there."""
         there = {(row["network"], float(row["asked"]), int(row["seed"]), int(row["epochs"])) for row in read_rows(ROWS)}
@@ -71,7 +78,6 @@ class Bench:
         except InfeasibleError as error:
             print(f"no {name} at {share:.0%}: {error.message}", file=sys.stderr, flush=True)
             return
-        reference = right_answers(self.original, self.data.test, self.data).double()
         before = right_answers(network, self.data.test, self.data).double()
         for epochs in missing:
             begin = time.monotonic()
@@ -79,7 +85,7 @@ class Bench:
             recovery = replace(recovery, recipe=recovery.recipe.model_copy(update={"augmentation": AUGMENTATION}))
             tuned = recovered(network, self.original, self.data, recovery, self.work / "runs")
             after = right_answers(tuned, self.data.test, self.data).double()
-            off = after - reference
+            off = after - self.reference
             add_rows(ROWS, [{
                 "network": name, "asked": share, "seed": seed, "epochs": epochs, "ms": f"{1e3 * measured_s:.4f}",
                 "of original": f"{measured_s / self.prepared.space.original_s:.4f}", "before": f"{float(before.mean()):.4f}",
@@ -116,10 +122,10 @@ def networks(bench: Bench, weights: Path) -> Iterator[tuple[str, float, int, Cal
         for share in SHARES:
             budget_s = share * prepared.space.original_s
             yield "fit", share, seed, lambda budget_s=budget_s: fitted(budget_s)
-            for name in BASELINES:
+            for name in ORDER:
                 yield name, share, seed, lambda name=name, budget_s=budget_s, seed=seed: baseline(name, budget_s, seed)
-        for depth in DEPTHS:
-            yield f"ResNet-{depth}", 0.0, seed, lambda depth=depth: whole(trained(depth, weights))
+            for depth in DEPTHS:
+                yield f"ResNet-{depth}", 0.0, seed, lambda depth=depth: whole(trained(depth, weights))
         yield "ResNet-56", 1.0, seed, lambda: whole(bench.original)
         yield "at 24x24", 0.0, seed, smaller
 
@@ -174,15 +180,15 @@ def run(options: argparse.Namespace) -> None:
     measured = prepared.space.measured
     doubts = [doubt.message for doubt in measured.table.doubts]
     error = measured.table.calibration("p50").relative_error
-    raw = right_answers(original, data.test, data).double().mean()
     print(*prepared.remarks, prepared.spent_s, f"grade {measured.table.grade}", *doubts, sep="\n", file=sys.stderr)
-    print(
-        f"original {measured.original_s * 1e3:.2f} ms, {raw:.2%} right; predictions are off by {error:.1%}",
-        file=sys.stderr, flush=True,
-    )  # fmt: skip
     stopwatch = Stopwatch(options.out / "measured", target, original, INPUT, measured.original_s)
     bench = Bench(data, prepared, original, options.out, stopwatch, tuple(options.epochs))
+    print(
+        f"original {measured.original_s * 1e3:.2f} ms, {bench.reference.mean():.2%} right; predictions are off by {error:.1%}",
+        file=sys.stderr, flush=True,
+    )  # fmt: skip
     for name, share, seed, make in networks(bench, options.weights):
+        print(time.strftime("%H:%M:%S"), name, share, seed, file=sys.stderr, flush=True)
         bench.judge(name, share, seed, make)
 
 

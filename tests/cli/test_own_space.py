@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from dna_deploy.cli.app import app
 from dna_deploy.errors import UsageError
+from dna_deploy.export.kits.kit_cache import cached_kit
 from dna_deploy.records.own_space import write_own_space
 from dna_deploy.records.probe_kit import ProbeKit
 from dna_deploy.spaces.catalog import find_space
@@ -49,6 +50,11 @@ def test_a_model_becomes_a_kit_a_space_and_a_table(tmp_path: Path) -> None:
     kit = ProbeKit.read(tmp_path / "mine.kit")
     space = find_space(f"{kit.manifest.space}.space.json")
     assert {probe.key for probe in kit.probes("layer")} == {layer.key for layer in space.rows()}
+    assert cached_kit(space).digest == kit.digest  # rows of its table can be timed again
+    for file in (tmp_path / "cache").rglob("*.kit"):
+        file.unlink()
+    with pytest.raises(UsageError, match=f"the kit of {space.name} is not here"):
+        cached_kit(space)
     body = json.loads(said("profile mine.kit --rounds 24 --accept-noise --validate 0 --json"))
     assert (body["rows"], body["absent"]) == (len(space.rows()), [])
 

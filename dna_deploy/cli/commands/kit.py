@@ -40,7 +40,7 @@ def kit(
     """
     from dna_deploy.errors import UsageError
     from dna_deploy.export.kits.kit import KitPlan
-    from dna_deploy.export.kits.kit_cache import cached_kit
+    from dna_deploy.export.kits.kit_cache import cached_kit, keep_own_kit
     from dna_deploy.records.own_space import write_own_space
     from dna_deploy.spaces.catalog import find_space
     from dna_deploy.spaces.chain import with_usual_head
@@ -52,6 +52,7 @@ def kit(
             if precision != "fp32":
                 raise UsageError(f"a kit of one's own model in {precision} cannot be made", "leave out --precision")
             own = _own_kit(settings.model, plan, on_progress)
+            keep_own_kit(own.kit)
             made, also = own.kit, f", with {write_own_space(own.space, output.parent)} beside it"
         else:
             made = cached_kit(with_usual_head(find_space(settings.space)), plan, on_progress)

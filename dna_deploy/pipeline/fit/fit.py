@@ -40,7 +40,7 @@ from dna_deploy.units import Duration
 
 CARD = "fitted-model.json"
 
-_TIMING = "single images, two timed runs after two others, in turns with other models"
+_TIMING = "single images, two timed runs after two others, in turns with other models, p25"
 
 
 @dataclass(frozen=True)

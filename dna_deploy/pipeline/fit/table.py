@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dna_deploy.errors import TableError, UsageError
 from dna_deploy.export.kits.kit import KitPlan
+from dna_deploy.export.kits.kit_cache import keep_own_kit
 from dna_deploy.export.kits.own_kit import OwnKit, make_own_kit
 from dna_deploy.fit.candidates import KEEP, Candidates
 from dna_deploy.fit.replacing import UnitNetwork
@@ -107,6 +108,7 @@ def own_kit(
     if space_file.exists() and kit_file.exists():
         return OwnKit(OwnSpace.read(space_file), ProbeKit.read(kit_file))
     made = make_own_kit(name, input, network, modules, KitPlan(batch=batch, validation_networks=0), on_progress)
+    keep_own_kit(made.kit)
     made.space.write(space_file)
     made.kit.write(kit_file)
     return made
@@ -139,11 +141,11 @@ def _check_made_here(table: LatencyTable, path: Path, device: Device) -> None:
 
 
 def _original_s(record: OwnSpace, table: LatencyTable, folders: Folders) -> float:
-    """As it was timed beside the units; what the table predicts, where its runs are elsewhere."""
+    """As it was timed beside the units, by the statistic of rows; what the table predicts, where its runs are elsewhere."""
     architecture = record.architecture(dict.fromkeys((unit.path for unit in record.units), KEEP))
     for path in sorted(folders.runs_of(table.target.name).glob(f"{record.name}.*.json"), reverse=True):
         run = ProfileRun.read(path)
         timed = [probe for probe in run.of("calibration") if probe.key == str(architecture)]
         if run.digest in table.runs and timed:
-            return timed[0].samples.statistic("p50")
+            return timed[0].samples.statistic(table.statistic)
     return table.predict(record.space, architecture).seconds
