@@ -34,8 +34,8 @@ NOISES = (0.0, 1.0, 3.0)
 HEAD = """# DDPNAS's rule on published accuracies
 
 Nothing is trained: a network of `nats-size` is judged by the accuracy that others published, and Gaussian noise in points. Each
-row is the mean over seeds, with its standard deviation, of the {left} options a slot (eight networks) that are left. A rule that
-knew MACs alone would leave the largest, so that these stand beside it. Made by `python -m benchmarks.nats.pruning`.
+row is the mean over seeds, with its standard deviation, of the {left} options a slot (eight networks) that are left. A rule
+that knew MACs alone would leave the largest, so that these stand beside it. Made by `python -m benchmarks.nats.pruning`.
 
 """
 

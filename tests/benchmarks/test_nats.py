@@ -92,8 +92,8 @@ def test_all_ratings_are_shown_beside_costs(truth: Truth) -> None:
     assert few.split("|")[7].strip() == "-"
 
 
-def test_pruning_by_accuracy_leaves_better_networks_than_pruning_by_chance(truth: Truth) -> None:
-    by_rule, by_luck = by_accuracy(truth, 0.0, 0), by_chance(truth, 0)
-    assert len(by_rule) == len(by_luck) == LEFT ** len(SPACE.block_numbers)
-    assert truth.accuracy[by_rule].mean() > truth.accuracy.mean() + truth.accuracy.std()
-    assert truth.accuracy[by_rule].mean() > truth.accuracy[by_luck].mean()
+def test_pruning_by_accuracy_leaves_what_makes_networks_right(truth: Truth) -> None:
+    by_rule, by_luck = by_accuracy(truth, 0.0, 0), [by_chance(truth, seed) for seed in range(20)]
+    assert len(by_rule) == len(by_luck[0]) == LEFT ** len(SPACE.block_numbers)
+    assert set(truth.widths[by_rule][:, 3]) <= {56.0, 64.0}  # the made-up accuracies rise with the fourth width alone
+    assert truth.accuracy[by_rule].mean() > truth.accuracy[np.concatenate(by_luck)].mean() + 1
