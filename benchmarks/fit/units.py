@@ -83,12 +83,17 @@ def row(name: str, size: int) -> dict[str, object]:
     }
 
 
-def main() -> None:
-    """Adds the rows that are missing, and prints the table."""
+def architectures() -> list[tuple[str, int]]:
+    """All of them, and the size of their images; those of small ones first."""
     names = [(name, size) for size, listed in TIMM.items() for name in listed.split()]
     names += [(f"torchvision:{name}", size) for size, listed in TORCHVISION.items() for name in listed.split()]
+    return sorted(names, key=operator.itemgetter(1))
+
+
+def main() -> None:
+    """Adds the rows that are missing, and prints the table."""
     there = {line["architecture"] for line in read_rows(ROWS)}
-    for name, size in sorted(names, key=operator.itemgetter(1)):  # the cheap ones first
+    for name, size in architectures():
         if name not in there:
             add_rows(ROWS, [row(name, size)])
     rows = read_rows(ROWS)

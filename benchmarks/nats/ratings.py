@@ -30,7 +30,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "one-shot": {"epochs": 1, "calibration_images": 256},
     "cream-top1": {"epochs": 1, "calibration_images": 256},
     "genas": {"epochs": 1, "calibration_images": 256},
-    "setn": {"epochs": 1, "calibration_images": 256, "evaluator_every": 16},
+    "setn": {"epochs": 1, "calibration_images": 256, "evaluator_every": 32},
     "ddpnas": {"epochs": 3, "batch": 4, "calibration_images": 256, "sweeps": 1, "judged": 32},
 }
 """What differs from a method's defaults. Layers have no choice here, so that one path through a trunk is all paths.

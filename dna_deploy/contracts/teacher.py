@@ -83,7 +83,8 @@ class TeacherContract:
     def _cut(self, pretrained: Pretrained | None = None) -> CutByModules:
         from dna_deploy.nets.teachers.cutting import cut_network
 
-        return cut_network((pretrained or self._pretrained()).network, self.found_space, self.cuts)
+        pretrained = pretrained or self._pretrained()
+        return cut_network(pretrained.network, self.found_space, self.cuts, pretrained.made_for)
 
     def _teacher(self, network: CutByModules) -> Teacher:
         from dna_deploy.nets.teachers.teacher import Teacher

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dna_deploy.data.image_set import Dataset, Normalisation, StoredImages
+from dna_deploy.data.image_set import AS_FOLDER, Dataset, Normalisation, StoredImages
 from dna_deploy.errors import UsageError
 from dna_deploy.records.cache import cache_folder, cache_places
 from dna_deploy.records.files import digest_of
@@ -32,7 +32,7 @@ def fashion_mnist(folder: Path | None, shape: FeatureMap) -> Dataset:
         UsageError: it is nowhere, damaged, or the space takes images of another shape.
     """
     if shape != FeatureMap(1, 28, 28):
-        raise UsageError(f"fashion-mnist has images of 1x28x28; the space takes {shape}", "use --space fashion")
+        raise UsageError(f"fashion-mnist has images of 1x28x28; the space takes {shape}", f"use --space fashion{AS_FOLDER}")
     folder = folder or _find()
     training, test = _read_set(folder, "train"), _read_set(folder, "t10k")
     digest = digest_of(f"{training.digest} {test.digest}".encode())

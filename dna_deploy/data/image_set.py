@@ -15,6 +15,9 @@ from dna_deploy.records.files import digest_of
 from dna_deploy.records.preprocessing import Shown
 from dna_deploy.spaces.shapes import FeatureMap
 
+AS_FOLDER = ", or give the images as a folder: those are resized, and made grey or colour, for any space"
+"""The way out where a data set has images of another shape than a space takes."""
+
 
 class ImageSet(Protocol):
     """Images with labels. Label-free methods never call `labels`, which a test proves with a set that refuses it."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dna_deploy.data.image_set import Dataset, Normalisation, StoredImages
+from dna_deploy.data.image_set import AS_FOLDER, Dataset, Normalisation, StoredImages
 from dna_deploy.errors import UsageError
 from dna_deploy.records.cache import cache_folder
 from dna_deploy.records.files import digest_of
@@ -27,7 +27,9 @@ _NORMALISATIONS = {
 def _loader(name: str, own_shape: FeatureMap) -> Callable[[Path | None, FeatureMap], Dataset]:
     def load(folder: Path | None, shape: FeatureMap) -> Dataset:
         if shape != own_shape:
-            raise UsageError(f"{name} has images of {own_shape}; the space takes {shape}", "take a space of that shape")
+            raise UsageError(
+                f"{name} has images of {own_shape}; the space takes {shape}", f"take a space of that shape{AS_FOLDER}"
+            )
         root = folder or cache_folder("")
         parts = [_part(name, root, is_train=is_train) for is_train in (True, False)]
         training, test = (_stored(part) for part in parts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -13,8 +12,9 @@ from dna_deploy.errors import UsageError
 from dna_deploy.fit.calls import Call, Calls, record_calls, run, the_call
 from dna_deploy.fit.replacing import UnitNetwork
 from dna_deploy.fit.unit import Change, Unit
-from dna_deploy.nets.teachers.cutting import scores_from
-from dna_deploy.spaces.shapes import ChannelsLastMap, FeatureMap, Shape, Tokens
+from dna_deploy.nets.teachers.hooks import scores_from
+from dna_deploy.nets.teachers.reading import shape_of
+from dna_deploy.spaces.shapes import FeatureMap, Shape
 
 _LAYERS = 2
 """Layers with weights that make a module worth replacing; a lone convolution is left as it is."""
@@ -136,8 +136,8 @@ class _Finder:
         return self._part(path, type(module).__name__, call, self.calls[path], self.calls[path].output, is_cut=is_cut)
 
     def _part(self, path: str, kind: str, call: Call, calls: Calls, output: torch.Tensor, *, is_cut: bool) -> _Part | None:
-        received = shape_of(call.tensor_of(calls.args, calls.kwargs), self.input)
-        emitted = shape_of(output, self.input)
+        received = shape_of(call.tensor_of(calls.args, calls.kwargs), _BATCH, self.input)
+        emitted = shape_of(output, _BATCH, self.input)
         if received is None or emitted is None:
             self.refused.append((path, "it is no map of features and no tokens, with the images first"))
             return None
@@ -215,20 +215,6 @@ def _work(network: nn.Module, calls: dict[str, Calls]) -> dict[str, int]:
             holder = ".".join(parts[:depth])
             work[holder] = work.get(holder, 0) + own
     return work
-
-
-def shape_of(tensor: torch.Tensor, input: FeatureMap) -> Shape | None:
-    """What a tensor of `_BATCH` images is. Which sizes of a map are height and width is told from those of the images."""
-    if len(tensor) != _BATCH or not tensor.is_floating_point():
-        return None
-    match tuple(tensor.shape[1:]):
-        case (first, second, third):
-            aspect = math.log(input.height / input.width)
-            is_last = abs(math.log(first / second) - aspect) < abs(math.log(second / third) - aspect)
-            return ChannelsLastMap(first, second, third) if is_last else FeatureMap(first, second, third)
-        case (length, channels):
-            return Tokens(length, channels)
-    return None
 
 
 def _changes(received: Shape, emitted: Shape) -> tuple[tuple[Change, ...], tuple[tuple[Change, str], ...]]:

@@ -196,13 +196,15 @@ def open_rater(folder: Path, offering: type[RaterT], compute: Compute | None = N
 
     Raises:
         TableError: there is no run; or its space, images or teacher are not what they were; or it offers less.
-        UsageError: the rater is not installed here, or has other settings now.
+        UsageError: the rater is not installed here, has other settings now, or cannot be spread as ``compute`` says.
     """
     path = run_file(folder)
     run = RatingRun.read(path)
     kind = load_rater(run.method)
     if missing_members(kind, offering):
         raise TableError(f"{folder} holds what {run.method} trained, {_LACKING[offering]}", "name another folder")
+    compute = compute or Compute()
+    check_needs(run.method, kind.needs, has_teacher=kind.needs.teacher, is_spread=compute.is_spread)
     space = as_chain(run.find_networks() if kind.needs.labels else run.find_space())
     teacher = load_teacher(Path(run.teacher.file)) if run.teacher else None
     data = load_data(DataConfig.model_validate(run.data), space.input)
@@ -213,7 +215,7 @@ def open_rater(folder: Path, offering: type[RaterT], compute: Compute | None = N
         if before != now:
             raise TableError(f"the {what} behind the supernets in {folder} changed ({before[:19]} -> {now[:19]})", "rate again")
     config = read_values(kind.config, run.config, str(path))
-    work = RatingWork(run.method, space, teacher, data, config, folder, run.identity, compute or Compute())
+    work = RatingWork(run.method, space, teacher, data, config, folder, run.identity, compute)
     rater = kind(work)
     assert isinstance(rater, offering)
     return rater

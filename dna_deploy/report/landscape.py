@@ -79,7 +79,7 @@ def landscape_of(evidence: Evidence, space: HeadedSpace, ratings: RatingTable, b
     costs = {row.layer: scale * row.latency_s for row in table.rows} if table else {}
     candidates = []
     for choice, rating, error in zip(space.index.candidates(block), *ratings.candidates[block], strict=True):
-        if not space.index.may_follow(block, choice.width, input):
+        if not space.index.may_follow(block, choice, input):
             continue
         layers = space.index.place(block, choice, input)
         cost = sum(costs.get(layer.key, math.inf) if table else layer.macs for layer in layers)

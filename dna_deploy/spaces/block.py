@@ -33,6 +33,10 @@ class BlockChoice:
     operations: tuple[Operation, ...]
     inner: tuple[int, ...] = ()
     """The widths of all layers but the last, where they have their own."""
+    entry: int = 0
+    """The only width behind which it may stand; 0 is any."""
+    strides: tuple[int, ...] = ()
+    """By what each layer divides height and width, where the block does not say so."""
 
     @property
     def depth(self) -> int:
@@ -41,8 +45,13 @@ class BlockChoice:
     @property
     def layer_names(self) -> tuple[str, ...]:
         """Every layer with its place among candidates of the same shape, such as ``24x3 layer 2: k7e6`` (width x depth)."""
-        shape = _shape_name(self.inner, self.width, self.depth)
+        shape = _shape_name(self)
         return tuple(f"{shape} layer {number}: {operation.code}" for number, operation in enumerate(self.operations, 1))
+
+    @property
+    def shape(self) -> tuple[int, int, tuple[int, ...], int]:
+        """That of its cell."""
+        return self.width, self.depth, self.inner, self.entry
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -50,15 +59,15 @@ class BlockChoice:
         return (*(self.inner or (self.width,) * (self.depth - 1)), self.width)
 
     def __str__(self) -> str:
-        return f"{_joined(self.inner, self.width)}:{','.join(operation.code for operation in self.operations)}"
+        return f"{_joined(self)}:{','.join(operation.code for operation in self.operations)}"
 
 
-def _joined(inner: tuple[int, ...], width: int) -> str:
-    return "-".join(map(str, (*inner, width)))
+def _joined(part: BlockChoice | Cell) -> str:
+    return (f"{part.entry}~" if part.entry else "") + "-".join(map(str, (*part.inner, part.width)))
 
 
-def _shape_name(inner: tuple[int, ...], width: int, depth: int) -> str:
-    return _joined(inner, width) if inner else f"{width}x{depth}"
+def _shape_name(part: BlockChoice | Cell) -> str:
+    return _joined(part) if part.inner else f"{_joined(part)}x{part.depth}"
 
 
 @dataclass(frozen=True)
@@ -78,10 +87,16 @@ class Cell:
     layers: tuple[tuple[Operation, ...], ...]
     inner: tuple[int, ...] = ()
     """The widths of all layers but the last, where they have their own."""
+    entry: int = 0
+    """The only width behind which it may stand; 0 is any."""
+    strides: tuple[int, ...] = ()
+    """By what each layer divides height and width, where the block does not say so."""
 
     def __post_init__(self) -> None:
         if self.inner and len(self.inner) != self.depth - 1:
             raise UsageError(f"{len(self.inner)} inner widths for a cell of {self.depth} layers", "give all but the last")
+        if self.strides and len(self.strides) != self.depth:
+            raise UsageError(f"{len(self.strides)} strides for a cell of {self.depth} layers", "give one a layer")
 
     @classmethod
     def uniform(cls, width: int, depth: int, operations: tuple[Operation, ...]) -> Cell:
@@ -94,11 +109,21 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Its widths and depth, such as ``24x3`` (width x depth) or ``8-8-24`` (layer after layer)."""
-        return _shape_name(self.inner, self.width, self.depth)
+        """Its widths and depth: ``24x3`` (width x depth), ``8-8-24`` (layer after layer), ``8~24x3`` (only behind width 8)."""
+        return _shape_name(self)
+
+    @property
+    def shape(self) -> tuple[int, int, tuple[int, ...], int]:
+        """What tells it from other cells of its block; a candidate has that of its cell."""
+        return self.width, self.depth, self.inner, self.entry
 
     def count(self) -> int:
         return math.prod(len(operations) for operations in self.layers)
+
+    def begins(self, other: Cell) -> bool:
+        """Whether another cell has the layers of this one, and perhaps more behind them."""
+        has_layers = other.layers[: self.depth] == self.layers and other.strides[: self.depth] == self.strides
+        return has_layers and (other.width, other.entry) == (self.width, self.entry)
 
     def draw(self, pick: Callable[[int], int]) -> CellPath:
         """A path: ``pick`` takes one of so many operations, layer after layer."""
@@ -110,7 +135,7 @@ class Cell:
 
     def of(self, operations: Iterable[Operation]) -> BlockChoice:
         """The candidate with these operations."""
-        return BlockChoice(self.width, tuple(operations), self.inner)
+        return BlockChoice(self.width, tuple(operations), self.inner, self.entry, self.strides)
 
     def candidates(self) -> Iterator[BlockChoice]:
         """Every candidate, the last layer varying fastest: the order of every array about a cell."""
@@ -163,14 +188,14 @@ class Block:
         if len(set(names)) != len(names):
             raise UsageError(f"two cells of a block have the same width and depth: {names}")
 
-    def strides(self, depth: int) -> tuple[int, ...]:
-        """By what every layer of a cell of this depth divides height and width."""
-        ones = (1,) * (depth - 1)
-        return (*ones, self.stride) if self.ends_with_stride else (self.stride, *ones)
+    def strides(self, part: Cell | BlockChoice) -> tuple[int, ...]:
+        """By what every layer of a cell, or of a candidate of it, divides height and width."""
+        ones = (1,) * (part.depth - 1)
+        return part.strides or ((*ones, self.stride) if self.ends_with_stride else (self.stride, *ones))
 
     def place(self, cell: Cell, input: Shape, out_channels: int | None = None) -> PlacedCell:
         """Every layer that a cell of the block can put behind ``input``; see `Cell.place`."""
-        return cell.place(input, self.strides(cell.depth), out_channels)
+        return cell.place(input, self.strides(cell), out_channels)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -197,11 +222,11 @@ class Block:
             UsageError: it is no candidate of this block.
         """
         for number, cell in enumerate(self.cells):
-            if (cell.width, cell.depth, cell.inner) == (choice.width, choice.depth, choice.inner):
+            if cell.shape == choice.shape:
                 pairs = list(zip(cell.layers, choice.operations, strict=True))
                 if all(operation in operations for operations, operation in pairs):
                     return number, tuple(operations.index(operation) for operations, operation in pairs)
-        shapes = [f"{cell.depth} layers of width {_joined(cell.inner, cell.width)}" for cell in self.cells]
+        shapes = [f"{cell.depth} layers of width {_joined(cell)}" for cell in self.cells]
         few = [*shapes[:_MOST_NAMED], *(["..."] if len(shapes) > _MOST_NAMED else [])]
         raise UsageError(f"{choice} is no candidate of this block", f"its cells are {', '.join(few)}")
 
@@ -219,12 +244,12 @@ class Block:
         unknown = next((code for code in codes.split(",") if code not in self._operations), None)
         if unknown is not None:
             raise UsageError(f"unknown operation {unknown!r} in {text!r}", suggest(unknown, tuple(self._operations)))
-        if not all(size.isdecimal() for size in sizes.split("-")):
+        entry, after, widths = sizes.rpartition("~")
+        if not all(size.isdecimal() for size in (*widths.split("-"), *([entry] if after else []))):
             raise UsageError(f"cannot read block {text!r}", "a block looks like 24:k3e6,k5e3")
-        *inner, width = map(int, sizes.split("-"))
-        choice = BlockChoice(width, tuple(self._operations[code] for code in codes.split(",")), tuple(inner))
-        self.path_of(choice)
-        return choice
+        *inner, width = map(int, widths.split("-"))
+        operations = tuple(self._operations[code] for code in codes.split(","))
+        return self.choice(*self.path_of(BlockChoice(width, operations, tuple(inner), int(entry or 0))))
 
     @cached_property
     def _operations(self) -> dict[str, Operation]:
@@ -252,9 +277,9 @@ class Block:
         ends: dict[tuple[object, ...], list[int]] = {}
         for number, cell in enumerate(self.cells):
             if share_depths and cell.inner:
-                ends.setdefault((cell.inner, cell.layers[:-1]), []).append(number)
+                ends.setdefault((cell.entry, cell.inner, cell.layers), []).append(number)
                 continue
-            longer = (other for other in self.cells if other.width == cell.width and other.layers[: cell.depth] == cell.layers)
+            longer = (other for other in self.cells if cell.begins(other))
             trunk = max(longer, key=lambda other: other.depth) if share_depths else cell
             stops.setdefault(trunk, []).append((cell.depth, number))
         return (*(Trunk(cell, tuple(served)) for cell, served in stops.items()), *map(self._branching, ends.values()))

@@ -6,9 +6,7 @@ Its networks end in features. What a task puts behind them makes it a `HeadedSpa
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
-import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -16,7 +14,7 @@ from functools import cached_property
 
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.block import Block, Cell, FixedLayer
+from dna_deploy.spaces.block import Block, BlockChoice, Cell, FixedLayer
 from dna_deploy.spaces.chain_index import ChainIndex
 from dna_deploy.spaces.placed import PlacedLayer, describe_operation, in_a_row, place_chain
 from dna_deploy.spaces.sections import Sections
@@ -40,6 +38,7 @@ class ChainSpace:
     def __post_init__(self) -> None:
         if self.is_tied and len({len(block.widths) for block in self.blocks}) > 1:
             raise UsageError(f"blocks of {self.name!r} have {[len(block.widths) for block in self.blocks]} widths to tie")
+        ChainIndex(self.blocks, self.input, self.is_tied).check_paths(self.name)
 
     @property
     def identity(self) -> str:
@@ -65,7 +64,8 @@ class ChainSpace:
 
         def cell(candidates: Cell) -> list[object]:
             layers = [[describe_operation(op) for op in operations] for operations in candidates.layers]
-            return [candidates.width, layers, *([candidates.inner] if candidates.inner else [])]
+            path = [candidates.entry, candidates.strides] if candidates.entry or candidates.strides else []
+            return [candidates.width, layers, *([candidates.inner] if candidates.inner or path else []), *path]
 
         def stage(block: Block) -> list[object]:
             cells = [cell(choices) for choices in block.cells]
@@ -105,52 +105,63 @@ class ChainSpace:
 
     def size(self) -> int:
         """How many networks there are."""
-        return sum(math.prod(sum(cell.count() for cell in cells) for cells in blocks) for blocks in self._alike)
-
-    @property
-    def _alike(self) -> list[list[tuple[Cell, ...]]]:
-        """The cells of every block that may stand together: all of them, or where widths are tied, those of each."""
-        if not self.is_tied:
-            return [[block.cells for block in self.blocks]]
-        ranks = range(len(self.blocks[0].widths))
-        return [
-            [tuple(cell for cell in block.cells if cell.width == block.widths[rank]) for block in self.blocks] for rank in ranks
-        ]
+        return self.index.ways[0][None]
 
     def architectures(self) -> Iterator[Architecture]:
         """Every network of the space. Only small spaces end in this lifetime."""
-        for blocks in self._alike:
-            candidates = ([choice for cell in cells for choice in cell.candidates()] for cells in blocks)
-            yield from map(Architecture.of, itertools.product(*candidates))
+
+        def rows(number: int, width: int | None) -> Iterator[tuple[BlockChoice, ...]]:
+            if number == len(self.blocks):
+                yield ()
+                return
+            for cell in self.index.following(number, width):
+                for choice in cell.candidates():
+                    yield from ((choice, *rest) for rest in rows(number + 1, cell.width))
+
+        return map(Architecture.of, rows(0, None))
 
     def sample(self, rng: random.Random) -> Architecture:
         """A network drawn uniformly from the space."""
-        counts = [[[cell.count() for cell in cells] for cells in blocks] for blocks in self._alike]
-        (rank,) = rng.choices(range(len(counts)), [math.prod(map(sum, blocks)) for blocks in counts]) if self.is_tied else (0,)
-        pairs = zip(self._alike[rank], counts[rank], strict=True)
-        chosen = (rng.choices(cells, weights)[0] for cells, weights in pairs)
-        return Architecture.of(cell.choice(cell.draw(rng.randrange)) for cell in chosen)
+        return Architecture.of(cell.choice(cell.draw(rng.randrange)) for cell in self._cells(rng))
 
     def sample_cells_evenly(self, rng: random.Random) -> Architecture:
-        """A network drawn such that the cells of a block are equally likely, however many candidates they have."""
-        blocks = rng.choice(self._alike) if self.is_tied else self._alike[0]
-        cells = [rng.choice(cells) for cells in blocks]
+        """A network drawn such that the cells that may follow are equally likely, however many candidates they have."""
+        cells = list(self._cells(rng, is_even=True))
         return Architecture.of(cell.choice(cell.draw(rng.randrange)) for cell in cells)
 
+    def _cells(self, rng: random.Random, first: int = 0, width: int | None = None, *, is_even: bool = False) -> Iterator[Cell]:
+        for number in range(first, len(self.blocks)):
+            cells = self.index.leading(number, width)
+            weights = [cell.count() * self.index.ways[number + 1][cell.width] for cell in cells]
+            cell = rng.choice(cells) if is_even else rng.choices(cells, weights)[0]
+            yield cell
+            width = cell.width
+
     def mutate(self, architecture: Architecture, rng: random.Random) -> Architecture:
-        """The same network with one layer of every block drawn anew; its cell, where the layer has no choice."""
-        choices = []
+        """The same network with one layer of every block drawn anew; its cell, where the layer has no choice.
+
+        Where cells do not stand behind any width, all from some block on is drawn anew in one of four.
+        """
+        choices, has_entries = list[BlockChoice](), self.index.has_entries
         for block, (cell, path) in zip(self.blocks, self.index.paths(architecture), strict=True):
             layer = rng.randrange(len(path))
-            options = len(block.cells[cell].layers[layer])
+            own = block.cells[cell]
+            options = len(own.layers[layer])
             digit = rng.randrange(options)
             if options > 1:
                 choices.append(block.choice(cell, (*path[:layer], digit, *path[layer + 1 :])))
             else:
-                fresh = rng.choice(
-                    [other for other in block.cells if not self.is_tied or other.width == block.cells[cell].width]
-                )
+                alike = [
+                    other
+                    for other in block.cells
+                    if other.entry == own.entry and (other.width == own.width or not (self.is_tied or has_entries))
+                ]
+                fresh = rng.choice(alike)
                 choices.append(fresh.choice(fresh.draw(rng.randrange)))
+        if has_entries and rng.randrange(4) == 0:
+            first = rng.randrange(len(self.blocks))
+            cells = self._cells(rng, first, choices[first - 1].width if first else None)
+            choices[first:] = [cell.choice(cell.draw(rng.randrange)) for cell in cells]
         return Architecture.of(choices)
 
     # Placing: which layers a choice means, with what they receive.

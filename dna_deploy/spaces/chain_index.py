@@ -13,7 +13,7 @@ from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import Block, BlockChoice, Cell, CellPath, PlacedCell, Trunk
 from dna_deploy.spaces.operations import Operation
 from dna_deploy.spaces.placed import PlacedLayer, place_chain
-from dna_deploy.spaces.shapes import FeatureMap, Shape, feature_map
+from dna_deploy.spaces.shapes import Shape, feature_map
 
 
 @dataclass(frozen=True)
@@ -64,18 +64,56 @@ class ChainIndex:
             raise UsageError(f"architecture {architecture} has {len(parts)} blocks", f"its space has {len(self.blocks)}")
         choices = tuple(block.parse(part) for block, part in zip(self.blocks, parts, strict=True))
         for number, (before, choice) in enumerate(itertools.pairwise(choices), 1):
-            if choice.width not in (cell.width for cell in self.following(number, before.width)):
+            if choice.shape not in (cell.shape for cell in self.following(number, before.width)):
                 raise UsageError(
-                    f"width {choice.width} follows {before.width} in {architecture}", "widths are tied in its space"
+                    f"width {choice.width} follows {before.width} in {architecture}",
+                    f"it stands behind {choice.entry} only" if choice.entry else "widths are tied in its space",
                 )
         return choices
 
     def following(self, block: int, width: int | None) -> tuple[Cell, ...]:
         """The cells of a block that may stand behind one that emits a width; behind nothing, all."""
         cells, widths = self.blocks[block].cells, self.blocks[block].widths
-        if width is None or not self.is_tied:
+        if width is None:
             return cells
-        return tuple(cell for cell in cells if cell.width == widths[self.blocks[block - 1].widths.index(width)])
+        own = widths[self.blocks[block - 1].widths.index(width)] if self.is_tied else None
+        return tuple(cell for cell in cells if own in (None, cell.width) and cell.entry in (0, width))
+
+    def leading(self, block: int, width: int | None) -> tuple[Cell, ...]:
+        """The same that lead to the end of some network."""
+        return tuple(cell for cell in self.following(block, width) if self.ways[block + 1][cell.width])
+
+    @property
+    def has_entries(self) -> bool:
+        """Whether some cells stand behind one width only."""
+        return any(cell.entry for block in self.blocks for cell in block.cells)
+
+    def check_paths(self, name: str) -> None:
+        """Raises `UsageError` where a cell of the space ``name`` stands behind nothing, or none lead to the end."""
+        for number, block in enumerate(self.blocks if self.has_entries else ()):
+            widths = self.blocks[number - 1].widths if number else ()
+            alone = next((cell for cell in block.cells if cell.entry and cell.entry not in widths), None)
+            if alone:
+                emitted = f"block {number} emits {', '.join(map(str, widths))}" if number else "no block is before it"
+                raise UsageError(
+                    f"cell {alone.name} of block {number + 1} of {name!r} stands behind width {alone.entry} only; {emitted}"
+                )
+        if self.has_entries and not self.ways[0][None]:
+            raise UsageError(
+                f"no network of {name!r} reaches its end: no row of cells stand behind each other",
+                "let some cell of every block stand behind a width that the block before it emits",
+            )
+
+    @cached_property
+    def ways(self) -> tuple[dict[int | None, int], ...]:
+        """``[block][width]``: how many rows of candidates lead from a block behind a width to the end; the last are 1."""
+        ways: list[dict[int | None, int]] = [dict.fromkeys(self.blocks[-1].widths, 1)]
+        for number in reversed(range(len(self.blocks))):
+            before = self.blocks[number - 1].widths if number else (None,)
+            ways.append(
+                {width: sum(cell.count() * ways[-1][cell.width] for cell in self.following(number, width)) for width in before}
+            )
+        return tuple(reversed(ways))
 
     def choice(self, block: int, position: int) -> BlockChoice:
         """The candidate at a position."""
@@ -98,9 +136,9 @@ class ChainIndex:
         cells, widths = self.blocks[block].cells, self.blocks[block].widths
         return tuple(exit for cell in cells for exit in (widths.index(cell.width),) * cell.count())
 
-    def may_follow(self, block: int, width: int, input: Shape) -> bool:
-        """Whether candidates of a width may stand behind a shape."""
-        return any(cell.width == width for cell in self.following(block, input.channels if block else None))
+    def may_follow(self, block: int, part: Cell | BlockChoice, input: Shape) -> bool:
+        """Whether a cell, or a candidate of it, may stand behind a shape."""
+        return any(cell.shape == part.shape for cell in self.following(block, input.channels if block else None))
 
     def slices(self, block: int) -> tuple[slice, ...]:
         """The positions of the candidates of every cell of a block."""
@@ -143,14 +181,14 @@ class ChainIndex:
         """Every shape that a block can emit, by ascending width, a tuple a block."""
         return self.inputs[1:]
 
-    @property
-    def maps(self) -> tuple[tuple[FeatureMap, ...], ...]:
-        """`outputs`, where all of them are feature maps.
-
-        Raises:
-            UsageError: a block emits tokens.
-        """
-        return tuple(tuple(map(feature_map, shapes)) for shapes in self.outputs)
+    @cached_property
+    def frames(self) -> tuple[Shape, ...]:
+        """What candidates of a block are compared as: the widest that it emits; where sizes differ, what its stride leaves."""
+        frames = [self.entry]
+        for block, shapes in zip(self.blocks, self.outputs, strict=True):
+            is_one_size = len({shape.extent for shape in shapes}) == 1
+            frames.append(shapes[-1] if is_one_size else feature_map(frames[-1]).to(shapes[-1].channels, block.stride))
+        return tuple(frames[1:])
 
     @cached_property
     def cells(self) -> tuple[tuple[tuple[PlacedCell, ...], ...], ...]:
@@ -171,7 +209,7 @@ class ChainIndex:
 
     def place(self, block: int, choice: BlockChoice, input: Shape) -> tuple[PlacedLayer, ...]:
         """The layers that a candidate puts behind ``input``."""
-        return place_chain(zip(choice.operations, choice.widths, self.blocks[block].strides(choice.depth), strict=True), input)
+        return place_chain(zip(choice.operations, choice.widths, self.blocks[block].strides(choice), strict=True), input)
 
     def trunks(self, block: int, *, share_depths: bool) -> tuple[Trunk, ...]:
         """The trunks of a block; see `Block.trunks`."""

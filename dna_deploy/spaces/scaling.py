@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from dna_deploy.errors import UsageError
@@ -67,7 +67,7 @@ def of_size(space: ChainSpace, share: float, wobble: Callable[[], float] = float
 
     input, choices, width = space.index.entry, list[BlockChoice](), None
     for number, block in enumerate(space.blocks):
-        cells = sorted(space.index.following(number, width), key=lambda cell: (cell.depth, cell.width, cell.inner))
+        cells = sorted(space.index.leading(number, width), key=lambda cell: (cell.depth, cell.width, cell.inner))
         cell = cells[place(len(cells))]
         layers = [
             sorted(layer, key=lambda placed: (placed.macs, placed.parameters))[place(len(layer))]
@@ -82,7 +82,7 @@ def largest(space: ChainSpace) -> Architecture:
     """In every block the deepest cell, of these the widest, and in each of its layers the operation with most parameters."""
     input, choices, width = space.index.entry, list[BlockChoice](), None
     for number, block in enumerate(space.blocks):
-        cell = max(space.index.following(number, width), key=lambda cell: (cell.depth, cell.width, cell.inner))
+        cell = max(space.index.leading(number, width), key=lambda cell: (cell.depth, cell.width, cell.inner))
         layers = [max(layer, key=lambda placed: (placed.parameters, placed.macs)) for layer in block.place(cell, input)]
         choices.append(cell.of(layer.operation for layer in layers))
         input, width = layers[-1].output, cell.width
@@ -126,9 +126,16 @@ Layer = tuple[Operation, int, int]
 
 
 def _block_layers(block: Block, choice: BlockChoice, scaling: Scaling) -> list[Layer]:
-    layers = scaling.deeper(tuple(zip(choice.operations, choice.widths, strict=True)))
-    pairs = zip(layers, block.strides(len(layers)), strict=True)
-    return [(operation, scaling.wider(width), stride) for (operation, width), stride in pairs]
+    layers = scaling.deeper(range(choice.depth))
+    strides = [1 if again else choice.strides[layer] for layer, again in _again(layers)] if choice.strides else ()
+    deeper = replace(choice, operations=tuple(choice.operations[layer] for layer in layers), strides=tuple(strides))
+    parts = zip(layers, deeper.operations, block.strides(deeper), strict=True)
+    return [(operation, scaling.wider(choice.widths[layer]), stride) for layer, operation, stride in parts]
+
+
+def _again(layers: Sequence[int]) -> list[tuple[int, bool]]:
+    """Every layer, and whether it is the one before it again: a layer that is repeated divides once."""
+    return [(layer, number > 0 and layers[number - 1] == layer) for number, layer in enumerate(layers)]
 
 
 def _head(layers: tuple[FixedLayer, ...], scaling: Scaling) -> list[Layer]:

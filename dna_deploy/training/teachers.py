@@ -64,9 +64,9 @@ def _take_pretrained(config: TeacherConfig, space: HeadedSpace, data: ImageData,
     if is_finished(path, identity):
         return path
     pretrained = load_pretrained(config.name, config.weights or Known.PUBLISHED, space.input)
-    if pretrained.notice:
-        on_progress(Progress("take the teacher", 1, 1, notice=pretrained.notice))
-    network = cut_network(pretrained.network, space, config.cuts)
+    network = cut_network(pretrained.network, space, config.cuts, pretrained.made_for)
+    for notice in filter(None, (pretrained.notice, *network.remarks)):
+        on_progress(Progress("take the teacher", 1, 1, notice=notice))
     network.expect((data.normalisation.mean, data.normalisation.deviation), (pretrained.mean, pretrained.deviation))
     if config.calibration_images:
         first = Split(data.train.source, data.train.indices[: config.calibration_images])

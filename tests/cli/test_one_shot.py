@@ -42,6 +42,12 @@ def test_search_rates_with_a_one_shot_supernet(trained: dict[str, object], tmp_p
     found = json.loads(run("search", *arguments, "-o", str(tmp_path / "outcome.json"), "--json"))["outcome"]
     assert 0 <= found["best"]["rating"] <= 1
     assert "networks rated" in found["proof"]["method"]
+    (log,) = Path(str(trained["folder"])).glob("searched-*.jsonl")
+    rated = log.read_text()
+    assert len(rated.splitlines()) == 1 + 4
+    log.write_text("\n".join(rated.splitlines()[:3]) + "\n[24:k3e1")  # as a kill leaves it after two
+    again = json.loads(run("search", *arguments, "-o", str(tmp_path / "again.json"), "--json"))["outcome"]
+    assert (again["best"], log.read_text()) == (found["best"], rated)
 
 
 def test_search_refuses_the_supernet_of_another_space(trained: dict[str, object]) -> None:

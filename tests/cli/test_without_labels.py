@@ -28,6 +28,8 @@ def test_rate_search_and_refine_without_a_teacher(tmp_path: Path, monkeypatch: p
     assert [network["accuracy"] for network in refined["networks"]] == [None] * 3
     error = fails("refine", "outcome.json", "--run", rated["folder"], "--with-labels")
     assert "a population has no head" in error.message
+    spread = fails("refine", "outcome.json", "--run", rated["folder"], "--jobs", "2")
+    assert spread.message == "method dna++ runs in one process, not in several"
 
 
 def test_several_processes_are_refused(tmp_path: Path) -> None:

@@ -37,7 +37,8 @@ from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Pointwise
 from dna_deploy.spaces.operations.branches import Branches, Tails
 from dna_deploy.spaces.operations.convnext import ConvNeXt
 from dna_deploy.spaces.operations.fused_mbconv import FusedMBConv
-from dna_deploy.spaces.operations.heads import PooledHead, TokenHead
+from dna_deploy.spaces.operations.heads import LinearHead, PooledHead, TokenHead
+from dna_deploy.spaces.operations.hybrid import AttentionBottleneck, ConvBottleneck
 from dna_deploy.spaces.operations.map_attention import LevitAttention, LinearAttention
 from dna_deploy.spaces.operations.mobile_attention import MobileAttention
 from dna_deploy.spaces.operations.preactivated import DenseCell, NormHead, PreactivatedBlock
@@ -92,6 +93,14 @@ class TestVisionTransformers(ChainContract):
 
 class TestWindowedTransformers(ChainContract):
     name = "windowed@112"
+
+
+class TestHybridTrellis(ChainContract):
+    name = "hytra@64"
+
+
+class TestSmallTrellis(ChainContract):
+    name = "hytra-small"
 
 
 class OnTokens(ModuleContract):
@@ -170,6 +179,22 @@ class TestPreactivatedBlock(ModuleContract):
 @pytest.mark.slow
 class TestNormHead(ModuleContract):
     operation = NormHead()
+    reduces_to_one = True
+
+
+@pytest.mark.slow
+class TestConvBottleneck(ModuleContract):
+    operation = ConvBottleneck()
+
+
+@pytest.mark.slow
+class TestAttentionBottleneck(ModuleContract):
+    operation = AttentionBottleneck(head_channels=2)
+
+
+@pytest.mark.slow
+class TestLinearHead(ModuleContract):
+    operation = LinearHead()
     reduces_to_one = True
 
 

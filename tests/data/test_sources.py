@@ -193,8 +193,9 @@ def test_a_torchvision_set_keeps_its_pixels_and_classes(monkeypatch: pytest.Monk
     assert (found.classes, len(found.training), len(found.test)) == (("cat", "dog"), 6, 2)
     first = found.training.images(torch.tensor([0]))[0]
     assert torch.equal(first.permute(1, 2, 0), torch.from_numpy(Downloaded("", train=True, download=False).data[0]))
-    with pytest.raises(UsageError, match="CIFAR10 has images of 3x32x32; the space takes 1x28x28"):
+    with pytest.raises(UsageError, match="CIFAR10 has images of 3x32x32; the space takes 1x28x28") as caught:
         load_dataset("cifar10", tmp_path, GREY)
+    assert "give the images as a folder: those are resized, and made grey or colour" in caught.value.hint
 
 
 def test_a_download_that_fails_says_where_it_looked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from dna_deploy.cli.app import app
 from dna_deploy.errors import PromiseError, TableError, UsageError
 from dna_deploy.latency.fleet import Fleet, answers_of, devices_of, read_fleet
 from dna_deploy.latency.profile import profile_kit
@@ -183,16 +185,20 @@ def test_a_model_is_verified_on_two_ssh_servers_as_one_table(
     names = [address.removeprefix("ssh://") for address in addresses]
     verify = ["verify", "model.onnx", "--rounds", "4", "--remote-command", command]
     verify += [part for address in addresses for part in ("--on", address)]
-    kept = json.loads(run(*verify, "--latency", "10s", "--json"))
-    assert [(device["device"], device["is_kept"], device["asked_s"]) for device in kept["devices"]] == [
+    kept = CliRunner().invoke(app, [*verify, "--on", "ssh://nobody@127.0.0.1:1", "--latency", "10s", "--json"])
+    assert isinstance(kept.exception, TableError)
+    assert str(kept.exception) == "nobody@127.0.0.1:1 did not answer"
+    said = json.loads(kept.stdout)
+    *answered, lost = said["devices"]
+    assert [(device["device"], device["is_kept"], device["asked_s"]) for device in answered] == [
         (name, True, 10.0) for name in names
     ]
-    assert kept["measured_s"] == max(device["measured_s"] for device in kept["devices"]) > 0
+    assert said["measured_s"] == max(device["measured_s"] for device in answered) > 0
+    assert lost["device"] == "nobody@127.0.0.1:1"
+    assert lost["error"].startswith("ssh to nobody@127.0.0.1 ended with code 255")
     late = fails(*verify, "--latency", "1ns")
     assert isinstance(late, PromiseError)
     assert late.message == f"model.onnx takes longer than 1.00 ns on {', '.join(names)}"
-    lost = fails(*verify, "--latency", "10s", "--on", "ssh://nobody@127.0.0.1:1")
-    assert lost.message == "nobody@127.0.0.1:1 did not answer"
     assert [left_behind(machine) for machine in machines] == [[], []]
 
 

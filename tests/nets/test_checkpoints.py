@@ -188,21 +188,3 @@ def test_an_unknown_model_gets_a_short_hint() -> None:
     with pytest.raises(UsageError) as caught:
         load_pretrained("timm:zzzzqqqq", Known.PUBLISHED, INPUT)
     assert len(caught.value.hint) < 200
-
-
-@pytest.mark.parametrize(
-    ("model", "message"),
-    [
-        ("test_vit", "does not take images of 3x112x112|no maps of features to imitate, but tokens"),
-        ("swin_tiny_patch4_window7_224", "does not take images of 3x112x112|have their channels last"),
-        ("swin_tiny_patch4_window7_224.img", "have their channels last"),
-        ("maxvit_rmlp_pico_rw_256", "does not take images of 3x112x112"),
-        ("vit_tiny_patch16_224.img", "no maps of features to imitate, but tokens"),
-    ],
-)
-def test_networks_that_cannot_teach_blocks_say_why(model: str, message: str) -> None:
-    name, _, is_sized = model.partition(".")
-    network = timm.create_model(name, **({"img_size": 112} if is_sized else {}))
-    with pytest.raises(UsageError, match=message) as caught:
-        cut_network(network, find_space("mbconv@112"))
-    assert "\n" not in caught.value.message

@@ -75,10 +75,14 @@ def test_a_network_that_counts_its_images_has_a_head_as_well() -> None:
     assert torch.equal(cut.head(cut.features(IMAGES)[-1]), cut(IMAGES))
 
 
-def test_strides_that_do_not_match_are_explained() -> None:
-    with pytest.raises(UsageError, match="'fashion' has 1 blocks with 14x14 features; the teacher has 0 places") as caught:
-        cut_network(timm.create_model("resnet18", in_chans=1), find_chain("fashion").with_head())
-    assert "its strides do not match (its sizes: 1x1, 2x2, 4x4, 7x7)" in caught.value.hint
+def test_features_of_other_sizes_are_resized_and_it_is_said() -> None:
+    cut = cut_network(timm.create_model("resnet18", in_chans=1), find_chain("fashion").with_head())
+    assert [(reading.grid, reading.size) for reading in cut.readings] == [
+        ((7, 7), (14, 14)),
+        ((7, 7), (7, 7)),
+        ((4, 4), (4, 4)),
+    ]
+    assert cut.remarks == ("features of the teacher are resized to those of the blocks: 7x7 to 14x14",)
 
 
 def test_cuts_by_hand_are_taken_checked_and_explained() -> None:
@@ -89,6 +93,8 @@ def test_cuts_by_hand_are_taken_checked_and_explained() -> None:
     assert "layer2" in caught.value.hint
     with pytest.raises(UsageError, match=r"cannot be cut after 'layer1\.0\.conv1'"):
         cut_network(resnet18(), SPACE, ("layer1.0.conv1",))
+    with pytest.raises(UsageError, match="is cut into 2 blocks; 'mbconv@64' has 6"):
+        cut_network(resnet18(), SPACE, cuts[:2])
 
 
 @torch.no_grad()

@@ -16,10 +16,11 @@ from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.model_card import MeasuredLatency, ModelCard, Parity
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.catalog import SPACES
+from dna_deploy.spaces.catalog.hytra import trellis
 from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import Conv
 from dna_deploy.spaces.operations.fused_mbconv import FusedMBConv
-from dna_deploy.spaces.operations.heads import PooledHead, TokenHead
+from dna_deploy.spaces.operations.heads import LinearHead, PooledHead, TokenHead
 from dna_deploy.spaces.operations.mobile_attention import MobileAttention
 from dna_deploy.spaces.operations.tokens import FeedForward, Patches, SelfAttention
 from dna_deploy.spaces.operations.uib import UIB
@@ -28,6 +29,8 @@ from dna_deploy.spaces.shapes import FeatureMap
 from tests.data.made import coloured_folders
 
 pytestmark = pytest.mark.slow
+
+BOSS = {"epochs": 1, "batch": 8, "ensemble": 2, "hidden": 8, "size": 8}
 
 IMAGE = FeatureMap(3, 16, 16)
 PAIR = ((SelfAttention(1), SelfAttention(2)), (FeedForward(1), FeedForward(2)))
@@ -57,7 +60,13 @@ BLOCKS = ChainSpace(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("space", [TOKENS, WINDOWS, BLOCKS], ids=lambda space: space.name)
+TRELLIS = replace(
+    BLOCKS, name="trellis", stem=(FixedLayer(Conv(3, "relu"), 8, 2),), usual_head=(FixedLayer(LinearHead(), 2),),
+    blocks=trellis((8, 16), blocks=2, layers=1, head_channels=2),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("space", [TOKENS, WINDOWS, BLOCKS, TRELLIS], ids=lambda space: space.name)
 def test_modern_layers_are_profiled_rated_searched_trained_exported_and_verified(
     space: ChainSpace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,7 +93,7 @@ def settings(space: str) -> Settings:
             "profile": {"rounds": 24, "validation_networks": 2, "accept_noise": True},
             "data": {"dataset": "pictures", "rating_images": 16, "validation_images": 8},
             "teacher": {"recipe": {"epochs": 1}},
-            "rate": {"epochs": 1},
+            **({"method": "boss", "rate": BOSS} if space == "trellis" else {"rate": {"epochs": 1}}),
             "train": {"epochs": 1},
         }
     )

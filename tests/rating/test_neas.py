@@ -13,6 +13,8 @@ import torch.nn.functional as F
 
 from dna_deploy.data.batches import Batch
 from dna_deploy.errors import InfeasibleError, TableError, UsageError
+from dna_deploy.export.formats.onnx_graph import export_onnx
+from dna_deploy.export.runtimes.onnx_runtime import run_once
 from dna_deploy.learning.compute import Compute
 from dna_deploy.learning.phase import StepView
 from dna_deploy.nets.batch_norm import batch_statistics
@@ -229,6 +231,11 @@ def test_an_ensemble_is_a_space_of_one_network_with_one_averaged_answer(
     tails = built.head[0].parts  # type: ignore[index, union-attr]
     features = built.blocks[0](built.stem(images))
     torch.testing.assert_close(built(images), (tails[0](features) + tails[1](features)) / 2)  # type: ignore[index, operator]
+    path = tmp_path / "ensemble.onnx"
+    graph = export_onnx(built, space.inputs, 3)
+    path.write_bytes(graph.SerializeToString())
+    assert len(graph.graph.output) == 1
+    torch.testing.assert_close(torch.from_numpy(run_once(path, images.numpy())), built(images).detach(), rtol=1e-3, atol=1e-4)
     ones, twos = (base.with_head().sections(base.parse(line)) for line in lines)
     shared = sum(layer.macs for layer in (*ones.stem, *ones.blocks[0]))
     apart = sum(layer.macs for each in (ones, twos) for block in each.blocks[1:] for layer in block)

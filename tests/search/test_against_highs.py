@@ -53,7 +53,7 @@ def solved_by_highs(instance: Instance, budgets: dict[Latency | Macs, float]) ->
 def block_edges(space: ChainSpace, index: int) -> list[tuple]:  # type: ignore[type-arg]
     block = space.blocks[index]
     pairs = itertools.product(space.index.inputs[index], block.candidates())
-    edges = [(index, input.channels, choice, input) for input, choice in pairs]
+    edges = [(index, input.channels, choice, input) for input, choice in pairs if choice.entry in (0, input.channels)]
     return [edge for edge in edges if not (space.is_tied and index) or edge[1] == edge[2].width]
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.catalog.hytra import trellis
 from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Pointwise
+from dna_deploy.spaces.operations.heads import LinearHead
 from dna_deploy.spaces.shapes import FeatureMap
 
 FASHION = find_chain("fashion").with_head()
@@ -48,6 +50,14 @@ TINY = ChainSpace(
     ),
     usual_head=(FixedLayer(ClassifierHead(8), 3),),
 ).with_head()
+
+TRELLIS = ChainSpace(
+    name="trellis",
+    input=FeatureMap(1, 12, 12),
+    stem=(FixedLayer(Conv(3, "relu"), 8),),
+    blocks=trellis((8, 16, 32), blocks=2, layers=2, head_channels=2),
+    usual_head=(FixedLayer(LinearHead(), 3),),
+)
 
 PHOTOS = ChainSpace(
     name="photos",

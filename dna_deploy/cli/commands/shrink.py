@@ -1,4 +1,4 @@
-"""``dna-deploy shrink``: a space with fewer choices, by a method that drops some while it trains."""
+"""``dna-deploy shrink`` and ``grow``: another space, by a method that drops or combines choices while it trains."""
 
 from __future__ import annotations
 
@@ -24,13 +24,16 @@ def shrink(
     out: Annotated[Path, typer.Option("--out", "-o", help="The file of the space that is left.")] = Path("shrunk.space.json"),
     json: Json = False,
 ) -> None:
-    """Train a supernet and drop options on the way; what is left is a space of its own, with its part of the latency table.
+    """Train a supernet that changes its space; what comes of it is a space of its own, with its part of the latency table.
 
-    With a table and a budget, some network that keeps the budget is always left.
+    angle and ddpnas drop options, nse gives layers several branches, neas gives a network several. With a table and a budget,
+    some network that keeps the budget is always left.
 
     Example: dna-deploy shrink --method angle --keep 1000 --table latency_tables/fashion.json --budget 3ms
 
     Example: dna-deploy shrink --method ddpnas --left 2
+
+    Example: dna-deploy grow --space catalogue --method nse --table latency_tables/catalogue.json --budget 3ms
     """
     from dna_deploy.errors import UsageError
     from dna_deploy.pipeline.images import ProjectImages

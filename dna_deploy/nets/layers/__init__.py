@@ -40,6 +40,9 @@ MODULES = {
     "branches": "dna_deploy.nets.layers.branches:branches",
     "tails": "dna_deploy.nets.layers.branches:tails",
     "norm_head": "dna_deploy.nets.layers.preactivated:NormHeadLayer",
+    "conv_bottleneck": "dna_deploy.nets.layers.hybrid:BottleneckLayer",
+    "attention_bottleneck": "dna_deploy.nets.layers.hybrid:BottleneckLayer",
+    "linear_head": "dna_deploy.nets.layers.mobile:linear_head",
 }
 """Kind of operation -> what builds its module from a `PlacedLayer`. Others: entry points ``dna_deploy.modules``."""
 

@@ -75,3 +75,8 @@ def pooled_head(layer: PlacedLayer) -> nn.Module:
     hidden = conv_bn(layer.input.channels, operation.hidden_channels, act=operation.activation)
     classify = nn.Linear(operation.hidden_channels, layer.out_channels)
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), *hidden, nn.Flatten(), classify)
+
+
+def linear_head(layer: PlacedLayer) -> nn.Module:
+    """Features to class scores, ``(batch, classes)``; see `LinearHead`."""
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(layer.input.channels, layer.out_channels))

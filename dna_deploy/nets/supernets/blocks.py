@@ -13,9 +13,11 @@ from dataclasses import replace
 import torch
 from torch import nn
 
+from dna_deploy.errors import UsageError
 from dna_deploy.nets.layers import build_layer, conv_bn
 from dna_deploy.nets.supernets import Edges
-from dna_deploy.spaces.block import CellPath, PlacedCell
+from dna_deploy.nets.teachers.reading import Grid, resized
+from dna_deploy.spaces.block import CellPath, PlacedCell, Trunk
 from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.shapes import FeatureMap, Shape
 
@@ -64,20 +66,24 @@ class SupernetBlock(nn.Module):
 
     Block 0 receives images and runs the stem of the space, since the teacher's stem is not the student's. With teacher
     edges a cell's last layer has channels of its own, so that depths cannot be shared. Where widths are tied, each has an
-    adaptor of its own to enter by.
+    adaptor of its own to enter by; so has each that only some cells stand behind. Adaptors resize where places differ.
     """
 
     def __init__(self, space: ChainSpace, index: int, teacher: Sequence[Shape], *, edges: Edges, share_depths: bool) -> None:
         super().__init__()
         after = teacher[index]
+        if edges == "teacher" and space.index.has_entries:
+            raise UsageError(
+                f"cells of {space.name!r} receive features of several sizes, a teacher's have one", "edges=adaptors"
+            )
         self.plan = space.index.trunks(index, share_depths=share_depths and edges == "adaptors")
         inner = [space.index.anywhere(index)[trunk.stops[0][1]][0] for trunk in self.plan]  # the widest that each can receive
         if index == 0:
             self.entry: nn.Module = nn.Sequential(*map(build_layer, space.stem_layers))
         elif edges == "teacher":
             self.entry, inner = nn.Identity(), [replace(shape, channels=teacher[index - 1].channels) for shape in inner]
-        elif space.is_tied:
-            widths = {str(trunk.cell.width): shape for trunk, shape in zip(self.plan, inner, strict=True)}
+        elif space.is_tied or space.index.has_entries:
+            widths = {_entered(trunk): shape for trunk, shape in zip(self.plan, inner, strict=True)}
             self.entry = nn.ModuleDict({width: _entry(teacher[index - 1], shape) for width, shape in widths.items()})
         else:
             self.entry = _entry(teacher[index - 1], inner[0])
@@ -90,13 +96,14 @@ class SupernetBlock(nn.Module):
             self.trunks.append(SupernetTrunk(placed, space.index.place_ends(index, trunk, input)))
             for width in dict.fromkeys(self.widths[cell] for _, cell in trunk.stops):
                 if str(width) not in self.exits:
-                    self.exits[str(width)] = _exit(width, after) if edges == "adaptors" else nn.Identity()
+                    emitted = next(shape for shape in space.index.outputs[index] if shape.channels == width)
+                    self.exits[str(width)] = _exit(emitted, after) if edges == "adaptors" else nn.Identity()
 
     def enter(self, x: torch.Tensor) -> Callable[[int], torch.Tensor]:
         """For the number of a trunk, what it receives of features before the block."""
         if isinstance(self.entry, nn.ModuleDict):
             entries = self.entry
-            return lambda number: entries[str(self.plan[number].cell.width)](x)
+            return lambda number: entries[_entered(self.plan[number])](x)
         entered: torch.Tensor = self.entry(x)
         return lambda number: entered
 
@@ -137,13 +144,38 @@ class SupernetBlock(nn.Module):
                     yield stops[depth], self.exits[str(self.widths[stops[depth]])](features)
 
 
+class Resized(nn.Module):
+    """Maps ``(batch, channels, height, width)`` at other places."""
+
+    def __init__(self, size: Grid) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return resized(x, self.size)
+
+
+def _entered(trunk: Trunk) -> str:
+    """The entry that a trunk has: that of the width behind which it stands, else that of its own."""
+    return str(trunk.cell.entry or trunk.cell.width)
+
+
 def _entry(before: Shape, input: Shape) -> nn.Module:
     """From what a teacher emits to what a layer receives: one map of channels, then normalised."""
     if isinstance(before, FeatureMap):
-        return conv_bn(before.channels, input.channels)
+        return _placed(conv_bn(before.channels, input.channels), before, input)
     return nn.Sequential(nn.Linear(before.channels, input.channels), nn.LayerNorm(input.channels))
 
 
-def _exit(channels: int, after: Shape) -> nn.Module:
-    """From the channels of a candidate to those that a teacher emits."""
-    return nn.Conv2d(channels, after.channels, 1) if isinstance(after, FeatureMap) else nn.Linear(channels, after.channels)
+def _exit(emitted: Shape, after: Shape) -> nn.Module:
+    """From what a candidate emits to what a teacher does."""
+    if isinstance(after, FeatureMap):
+        return _placed(nn.Conv2d(emitted.channels, after.channels, 1), emitted, after)
+    return nn.Linear(emitted.channels, after.channels)
+
+
+def _placed(adaptor: nn.Module, before: Shape, after: Shape) -> nn.Module:
+    """An adaptor of channels, of places as well where these differ."""
+    if before.extent == after.extent:
+        return adaptor
+    return nn.Sequential(Resized((after.extent[0], after.extent[1])), adaptor)

@@ -16,7 +16,7 @@ from torch import nn
 from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.spaces.block import CellPath
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.shapes import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap, feature_map
 
 
 class EmbeddedBlock(nn.Module):
@@ -71,7 +71,7 @@ class Population(nn.Module):
 
 def frames_of(space: ChainSpace) -> tuple[FeatureMap, ...]:
     """What every candidate of a block is brought to by its adaptor, a shape a block: the widest of its cells."""
-    return tuple(shapes[-1] for shapes in space.index.maps)
+    return tuple(map(feature_map, space.index.frames))
 
 
 def perceptron(inputs: int, hidden: int, outputs: int) -> nn.Sequential:

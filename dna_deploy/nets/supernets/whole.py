@@ -71,7 +71,7 @@ class OneShotSupernet(nn.Module):
 
     def _add(self, index: int, number: int, trunk: Trunk) -> None:
         chain = self.space.index
-        inputs = (input for input in chain.inputs[index] if chain.may_follow(index, trunk.cell.width, input))
+        inputs = (input for input in chain.inputs[index] if chain.may_follow(index, trunk.cell, input))
         placed = [(*chain.place_trunk(index, trunk, x), *chain.place_ends(index, trunk, x)[1:]) for x in inputs]
         for depth, behind in enumerate(zip(*placed, strict=True)):
             for layers in behind:

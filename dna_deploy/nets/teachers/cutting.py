@@ -1,34 +1,36 @@
-"""Cuts any network into blocks without reading its code: finds the modules after which only their output matters.
-
-Such a cut point is proved by running: if the scores of one image follow from the module's output for it, whatever image
-the network itself is given, then nothing else crosses the cut.
-"""
+"""A network of others as a teacher: cut into blocks where a space has them, without changing its code."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 
 from dna_deploy.errors import UsageError
+from dna_deploy.nets.teachers.boundaries import CutPoint, are_far, choose_cuts, mismatch
+from dna_deploy.nets.teachers.finding import LAYER, CutFinder
+from dna_deploy.nets.teachers.hooks import keeping, scores_with
+from dna_deploy.nets.teachers.reading import Grid, Reading, grid_of, resized
 from dna_deploy.plugins import suggest
 from dna_deploy.spaces.chain import ChainSpace
-from dna_deploy.spaces.shapes import FeatureMap
+from dna_deploy.spaces.shapes import FeatureMap, Shape, Tokens
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
 
-_CONVOLUTIONAL = "take a convolutional teacher, such as timm:resnet18"
-
-_SMALLEST_STAGE = 2
-"""Weighted layers of a module that may be a block; a lone convolution, such as a head's, is none."""
-
 
 class CutByModules(nn.Module):
-    """A network with its features after some of its modules, and its scores from the last of them."""
+    """A network with its features after some of its modules, and its scores from the last of them.
 
-    def __init__(self, network: nn.Module, cuts: Sequence[str], input: FeatureMap) -> None:
+    Attributes:
+        readings: How outputs become features, one a cut; none where they are the outputs themselves.
+        resolution: Height and width of the images that the network is given; others are resized.
+    """
+
+    def __init__(
+        self, network: nn.Module, cuts: Sequence[str], input: FeatureMap, readings: Sequence[Reading] = (),
+        resolution: Grid | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.scale: torch.Tensor
         self.shift: torch.Tensor
@@ -37,6 +39,8 @@ class CutByModules(nn.Module):
         self.network = network
         self.cuts = tuple(cuts)
         self.input = input
+        self.readings = () if all(reading.is_plain for reading in readings) else tuple(readings)
+        self.resolution = resolution or (input.height, input.width)
         self.prefix_batch: int | None = 1
 
     def expect(self, given: Statistics, own: Statistics) -> None:
@@ -45,178 +49,120 @@ class CutByModules(nn.Module):
         self.scale, self.shift = deviation / own_deviation, (mean - own_mean) / own_deviation
 
     def features(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """The outputs of the modules, ``(batch, channels, height, width)`` each."""
+        """What the modules tell maps ``(batch, channels, height, width)``, or tokens ``(batch, length, channels)``."""
         return [feature.clone() for feature in self.features_and_scores(x)[0]]  # what follows may work in place
 
     def features_and_scores(self, x: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
-        """The outputs of the modules and, from the same run, the scores."""
-        features: dict[str, torch.Tensor] = {}
-        hooks = [self.network.get_submodule(name).register_forward_hook(_keeper(features, name)) for name in self.cuts]
-        try:
+        """The same and, from the same run, the scores."""
+        outputs: dict[str, torch.Tensor] = {}
+        with keeping(self.network, self.cuts, outputs):
             scores: torch.Tensor = self.network(self._as_expected(x))
-        finally:
-            for hook in hooks:
-                hook.remove()
-        return [features[name] for name in self.cuts], scores
+        emitted = [outputs[name] for name in self.cuts]
+        if self.readings:
+            emitted = [reading.read(output) for reading, output in zip(self.readings, emitted, strict=True)]
+        return emitted, scores
 
     def head(self, features: torch.Tensor) -> torch.Tensor:
         """Scores from features in the place of the last module's.
 
-        What comes before the cut runs on a single blank image where the network allows it, and counts for nothing.
+        What comes before the cut runs on a single blank image where the network allows it. It counts for nothing, but for what
+        no features hold: tokens of a class, and what passes the cut by.
         """
         batch = self.prefix_batch or len(features)
-        blank = torch.zeros(batch, self.input.channels, self.input.height, self.input.width, device=features.device)
-        return scores_from(self.network, self.cuts[-1], features, blank)
+        blank = torch.zeros(batch, self.input.channels, *self.resolution, device=features.device)
+        write = self.readings[-1].write if self.readings else lambda features, _output: features
+        return scores_with(self.network, self.cuts[-1], lambda output: write(features, output), blank)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         scores: torch.Tensor = self.network(self._as_expected(x))
         return scores
 
-    def _as_expected(self, x: torch.Tensor) -> torch.Tensor:
-        return x * self.scale + self.shift
-
-
-def scores_from(network: nn.Module, cut: str, features: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """The scores of ``network`` for ``x`` with the output of one module replaced."""
-    hook = network.get_submodule(cut).register_forward_hook(lambda _module, _input, _output: features)
-    try:
-        scores: torch.Tensor = network(x)
-    finally:
-        hook.remove()
-    return scores
-
-
-@dataclass(frozen=True)
-class CutPoint:
-    """A module after which the network may be cut, and the shape there."""
-
-    name: str
-    shape: FeatureMap
-
     @property
-    def level(self) -> int:
-        """How deep the module is nested."""
-        return self.name.count(".") + 1
+    def remarks(self) -> tuple[str, ...]:
+        """What is said of a teacher that does not fit by itself."""
+        given, own = (f"{height}x{width}" for height, width in ((self.input.height, self.input.width), self.resolution))
+        remarks = [f"the teacher takes images of {own}: those of {given} are resized for it"] if given != own else []
+        pairs = {(reading.grid, reading.size): None for reading in self.readings if reading.grid != reading.size}
+        if pairs:
+            changes = ", ".join(f"{old[0]}x{old[1]} to {new[0]}x{new[1]}" for old, new in pairs)
+            remarks.append(f"features of the teacher are resized to those of the blocks: {changes}")
+        if shared := [name for name in dict.fromkeys(self.cuts) if self.cuts.count(name) > 1]:
+            remarks.append(f"several blocks imitate the same features of the teacher: {', '.join(shared)}")
+        return tuple(remarks)
+
+    def _as_expected(self, x: torch.Tensor) -> torch.Tensor:
+        return resized(x, self.resolution) * self.scale + self.shift
 
 
 @torch.no_grad()
-def cut_network(network: nn.Module, space: ChainSpace, cuts: Sequence[str] = ()) -> CutByModules:
+def cut_network(network: nn.Module, space: ChainSpace, cuts: Sequence[str] = (), made_for: Grid | None = None) -> CutByModules:
     """The network cut where the blocks of a space end, or after the modules ``cuts`` (one a block).
 
+    Images that it does not take are resized to the height and width that it was ``made_for``, where these are known.
+
     Raises:
-        UsageError: no such modules, or the network has no features of a block's size.
+        UsageError: no such modules, no features that know places of the image, or images that it does not take.
     """
-    network = network.eval()
+    network, input = network.eval(), space.input
     if cuts:
         _check_names(network, cuts)
-    points = cut_points(network, space.input, cuts)
-    names = {point.name for point in points}
-    if wrong := [name for name in cuts if name not in names]:
-        raise UsageError(
-            f"the teacher cannot be cut after {wrong[0]!r}: its scores depend on more than what comes out there",
-            suggest(wrong[0], sorted(names)),
+    try:
+        finder = CutFinder(network, input, cuts)
+    except UsageError:
+        if made_for in (None, (input.height, input.width)):
+            raise
+        finder = CutFinder(network, FeatureMap(input.channels, *made_for), cuts)
+    blocks = space.index.frames
+    sizes = [_size(shape, input) for shape in blocks]
+    chosen = _by_hand(finder, cuts, space) if cuts else _by_size(finder, sizes)
+    readings = [
+        Reading(
+            output=str(point.shape), grid=point.grid, places=point.places, size=size,
+            tokens=shape.length if isinstance(shape, Tokens) else 0,
         )
-    cut = CutByModules(network, cuts or choose_cuts(points, space), space.input)
+        for point, size, shape in zip(chosen, sizes, blocks, strict=True)
+    ]  # fmt: skip
+    names, resolution = [point.name for point in chosen], (finder.input.height, finder.input.width)
+    cut = CutByModules(network, names, input, readings, resolution)
     cut.prefix_batch = _prefix_batch(cut)
     return cut
 
 
-@torch.no_grad()
-def cut_points(network: nn.Module, input: FeatureMap, names: Sequence[str] = ()) -> list[CutPoint]:
-    """The modules after which the network may be cut, in the order in which they run: of ``names``, or of all stages."""
-    images = torch.rand(2, 1, input.channels, input.height, input.width, generator=torch.Generator().manual_seed(0))
-    outputs: dict[str, torch.Tensor] = {}
-    modules = [(name, module) for name, module in network.named_modules() if (name in names if names else _is_stage(module))]
-    hooks = [module.register_forward_hook(_keeper(outputs, name)) for name, module in modules]
-    try:
-        expected = network(images[1])
-    except (RuntimeError, AssertionError, ValueError, TypeError, IndexError) as error:
-        reason = str(error).partition("\n")[0][:160] or type(error).__name__
+def _by_size(finder: CutFinder, sizes: Sequence[Grid]) -> tuple[CutPoint, ...]:
+    """A cut point a block: the end of a stage that nothing passes by, unless others are much nearer to the size of a block."""
+    points = finder.points()
+    if are_far(points, sizes):
+        others = finder.points(LAYER), finder.points(is_whole=False)
+        points = min(points, *others, key=lambda points: mismatch(points, sizes))
+    if not points:
         raise UsageError(
-            f"the teacher does not take images of {input}: {reason}",
-            "take a resolution that it was made for, or another teacher",
-        ) from error
-    finally:
-        for hook in hooks:
-            hook.remove()
-    _check_maps(outputs, names)
-    points = []
-    seen: set[int] = set()
-    for name in sorted(outputs, key=lambda name: (name.count("."), name)):  # a container before its last child
-        if id(outputs[name]) in seen:
-            continue
-        seen.add(id(outputs[name]))
-        if torch.equal(scores_from(network, name, outputs[name].clone(), images[0]), expected):
-            points.append(CutPoint(name, FeatureMap(*outputs[name].shape[1:])))
-    order = list(outputs)
-    return sorted(points, key=lambda point: order.index(point.name))
-
-
-def _check_maps(outputs: Mapping[str, torch.Tensor], names: Sequence[str]) -> None:
-    """Raises `UsageError` where what comes out of the modules is no map of features, channels first."""
-    shapes = [tuple(output.shape[1:]) for output in outputs.values()]
-    if not shapes and not names:
-        raise UsageError("the teacher has no maps of features to imitate, but tokens: it is a transformer", _CONVOLUTIONAL)
-    if shapes and all(first == second != third for first, second, third in shapes) and len(set(shapes)) > 1:
-        raise UsageError(
-            f"the teacher's features have their channels last ({'x'.join(map(str, shapes[-1]))}); blocks have them first",
-            _CONVOLUTIONAL,
+            "the teacher has no features that know places of the image, and on which its scores depend",
+            "take one with feature maps or tokens, such as timm:resnet18",
         )
+    return choose_cuts(points, sizes)
 
 
-def choose_cuts(points: Sequence[CutPoint], space: ChainSpace) -> tuple[str, ...]:
-    """One cut point a block, of the block's size: ends of stages where there are enough, else evenly spaced modules.
-
-    Raises:
-        UsageError: there are too few points of a block's size.
-    """
-    sizes = [(shapes[0].height, shapes[0].width) for shapes in space.index.maps]
-    cuts: list[str] = []
-    for size in dict.fromkeys(sizes):
-        blocks = sizes.count(size)
-        here = [point for point in points if (point.shape.height, point.shape.width) == size]
-        if len(here) < blocks:
-            emitted = sorted({f"{point.shape.height}x{point.shape.width}" for point in points}) or ["none"]
-            raise UsageError(
-                f"{space.name!r} has {blocks} blocks with {size[0]}x{size[1]} features; the teacher has {len(here)} places "
-                f"of that size to be cut at",
-                f"its strides do not match (its sizes: {', '.join(emitted)}): take another resolution or teacher",
-            )
-        cuts += [point.name for point in _spread(_shallowest(here, blocks), blocks)]
-    return tuple(cuts)
+def _by_hand(finder: CutFinder, cuts: Sequence[str], space: ChainSpace) -> tuple[CutPoint, ...]:
+    points = {point.name: point for point in finder.points(0)}
+    if wrong := [name for name in cuts if name not in points]:
+        raise UsageError(
+            f"the teacher cannot be cut after {wrong[0]!r}: its scores depend on more than what comes out there",
+            suggest(wrong[0], sorted(points)),
+        )
+    if len(cuts) != len(space.index.frames):
+        raise UsageError(
+            f"the teacher is cut into {len(cuts)} blocks; {space.name!r} has {len(space.index.frames)}", "name one cut a block"
+        )
+    return tuple(points[name] for name in cuts)
 
 
-def _shallowest(points: Sequence[CutPoint], blocks: int) -> list[CutPoint]:
-    """The points of the fewest levels that are enough; of them only the ends of stages, where those are enough."""
-    level = next(level for level in range(1, 99) if sum(point.level <= level for point in points) >= blocks)
-    enough = [point for point in points if point.level <= level]
-    follows = [*enough[1:], None]
-    ends = [
-        point
-        for point, after in zip(enough, follows, strict=True)
-        if after is None or after.shape.channels != point.shape.channels
-    ]
-    return ends if len(ends) >= blocks else enough
-
-
-def _spread(points: Sequence[CutPoint], count: int) -> list[CutPoint]:
-    """``count`` of the points, evenly spaced, the last among them."""
-    return [points[-(-(number + 1) * len(points) // count) - 1] for number in range(count)]
-
-
-def _is_stage(module: nn.Module) -> bool:
-    if isinstance(module, nn.Sequential):
-        return len(module) > 0 and _is_stage(module[-1])
-    layers = [m for m in module.modules() if isinstance(m, nn.Conv2d | nn.Linear) and m.weight.ndim > 1]
-    return len(layers) >= _SMALLEST_STAGE
-
-
-def _keeper(outputs: dict[str, torch.Tensor], name: str) -> Callable[[nn.Module, object, object], None]:
-    def keep(_module: nn.Module, _input: object, output: object) -> None:
-        if isinstance(output, torch.Tensor) and output.ndim == 4 and name:
-            outputs[name] = output
-
-    return keep
+def _size(shape: Shape, input: FeatureMap) -> Grid:
+    if isinstance(shape, FeatureMap):
+        return shape.height, shape.width
+    grid = grid_of(shape, input)
+    if grid is None:
+        raise UsageError(f"a block emits {shape}, which is no map of images of {input}", "rate whole networks of the space")
+    return grid
 
 
 def _check_names(network: nn.Module, cuts: Sequence[str]) -> None:
@@ -229,9 +175,11 @@ def _check_names(network: nn.Module, cuts: Sequence[str]) -> None:
 def _prefix_batch(network: CutByModules) -> int | None:
     """1 where the part before the cut may run on one image, whatever number follows; else None: on as many."""
     images = torch.rand(2, network.input.channels, network.input.height, network.input.width)
-    features, scores = network.features_and_scores(images)
+    features = network.features(images)[-1]
+    network.prefix_batch = None
+    expected = network.head(features)
+    network.prefix_batch = 1
     try:
-        is_same = torch.equal(network.head(features[-1]), scores)
+        return 1 if torch.equal(network.head(features), expected) else None
     except RuntimeError:  # a network that reshapes by the number of images it was given
-        is_same = False
-    return 1 if is_same else None
+        return None

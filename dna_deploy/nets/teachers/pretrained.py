@@ -52,6 +52,8 @@ class Pretrained:
     """A teacher's name that gives a network of this shape wherever it is read again, where the own name does not."""
     notice: str = ""
     """What to say of its weights."""
+    made_for: tuple[int, int] | None = None
+    """Height and width of the images that it was made for, where its makers say so."""
 
 
 LITE = ((127 / 255,) * 3, (128 / 255,) * 3)
@@ -102,7 +104,8 @@ def from_timm(model: str, weights: Weights, input: FeatureMap) -> Pretrained:
     expected: Any = network.pretrained_cfg
     mean, deviation = tuple(expected.get("mean", _USUAL.mean)), tuple(expected.get("std", _USUAL.deviation))
     shape = f"timm:{expected['architecture']}" if model.startswith(_HUBS) and "architecture" in expected else ""
-    return Pretrained(network, mean[: input.channels], deviation[: input.channels], shape, notice)
+    sizes = tuple(expected.get("input_size") or ())[1:]
+    return Pretrained(network, mean[: input.channels], deviation[: input.channels], shape, notice, sizes or None)
 
 
 def from_torchvision(model: str, weights: Weights, input: FeatureMap) -> Pretrained:
@@ -122,7 +125,7 @@ def from_torchvision(model: str, weights: Weights, input: FeatureMap) -> Pretrai
         return network
 
     network, notice = _with_weights(build, weights)
-    return Pretrained(network, _USUAL.mean, _USUAL.deviation, notice=notice)
+    return Pretrained(network, _USUAL.mean, _USUAL.deviation, notice=notice, made_for=(224, 224))
 
 
 def from_efficientnet_lite(model: str, weights: Weights, input: FeatureMap) -> Pretrained:

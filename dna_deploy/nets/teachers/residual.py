@@ -35,7 +35,7 @@ class ResidualConfig(Part):
         Widths are multiples of 16, which processors like.
         """
         entry = feature_map(space.index.entry)
-        widths = tuple(max(16, 16 * round(shapes[-1].channels * width_factor / 16)) for shapes in space.index.outputs)
+        widths = tuple(max(16, 16 * round(frame.channels * width_factor / 16)) for frame in space.index.frames)
         return cls(
             in_channels=space.input.channels,
             stem_width=entry.channels if space.stem else widths[0],

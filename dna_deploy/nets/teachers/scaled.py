@@ -41,7 +41,7 @@ class ScaledConfig(Part):
             blocks=tuple(tuple(layer.key for layer in block) for block in sections.blocks),
             head=tuple(layer.key for layer in sections.head),
             resolution=(first.height, first.width),
-            sizes=tuple(shapes[0].extent for shapes in space.index.outputs),
+            sizes=tuple(frame.extent for frame in space.index.frames),
         )
 
 

@@ -14,6 +14,7 @@ from dna_deploy.errors import UsageError
 from dna_deploy.learning.tensor_file import TensorFile, file_digest, read_facts
 from dna_deploy.nets.teachers.cutting import CutByModules
 from dna_deploy.nets.teachers.pretrained import Known, OfClasses, load_pretrained
+from dna_deploy.nets.teachers.reading import Reading
 from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.nets.teachers.scaled import ScaledConfig, ScaledNetwork
 from dna_deploy.spaces.chain import ChainSpace
@@ -66,12 +67,12 @@ class Teacher:
 
     def check_fits(self, space: ChainSpace) -> None:
         """Raises `UsageError` unless every block of the space has features of its size to imitate."""
-        if len(self.shapes) != len(space.index.outputs):
+        if len(self.shapes) != len(space.index.frames):
             raise UsageError(
-                f"teacher {self.name!r} is cut into {len(self.shapes)} blocks; {space.name!r} has {len(space.index.outputs)}",
+                f"teacher {self.name!r} is cut into {len(self.shapes)} blocks; {space.name!r} has {len(space.index.frames)}",
                 "set its block boundaries by hand, or take another teacher",
             )
-        for index, (shape, (expected, *_)) in enumerate(zip(self.shapes, space.index.outputs, strict=True)):
+        for index, (shape, expected) in enumerate(zip(self.shapes, space.index.frames, strict=True)):
             if (type(shape), shape.extent) != (type(expected), expected.extent):
                 raise UsageError(
                     f"block {index + 1} of {space.name!r} emits {_places(expected)} features; "
@@ -105,6 +106,8 @@ def write_pretrained(path: Path, model: str, network: CutByModules, *, facts: Ma
         "cuts": network.cuts,
         "prefix_batch": network.prefix_batch,
         "classes": classes,
+        "readings": [reading.model_dump() for reading in network.readings],
+        "resolution": network.resolution,
     }
     TensorFile(network.state_dict(), {**facts, **own, "input": str(network.input)}).write(path)
 
@@ -136,7 +139,9 @@ def load_teacher(path: Path) -> Teacher:
         case "pretrained":
             shape_name, classes = str(file.facts.get("shape_name") or file.facts["name"]), file.facts.get("classes")
             pretrained = load_pretrained(shape_name, OfClasses(classes) if classes else Known.NONE, input)
-            network = CutByModules(pretrained.network, file.facts["cuts"], input)
+            readings = [Reading.model_validate(reading) for reading in file.facts.get("readings", ())]
+            resolution = tuple(file.facts.get("resolution") or (height, width))
+            network = CutByModules(pretrained.network, file.facts["cuts"], input, readings, resolution)
             network.prefix_batch = file.facts["prefix_batch"]
         case _:
             raise UsageError(f"{path} holds no teacher", "make one with: dna-deploy rate --teacher NAME")

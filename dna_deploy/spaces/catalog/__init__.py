@@ -12,6 +12,8 @@ SPACES = {
     "mobile": "dna_deploy.spaces.catalog.mobile:MOBILE",
     "vit": "dna_deploy.spaces.catalog.vit:VIT",
     "windowed": "dna_deploy.spaces.catalog.windowed:WINDOWED",
+    "hytra": "dna_deploy.spaces.catalog.hytra:HYTRA",
+    "hytra-small": "dna_deploy.spaces.catalog.hytra:HYTRA_SMALL",
     "fashion": "dna_deploy.spaces.catalog.fashion:FASHION",
     "nats-size": "dna_deploy.spaces.catalog.nats_size:NATS_SIZE",
     "catalogue": "dna_deploy.spaces.catalog.catalogue:CATALOGUE",

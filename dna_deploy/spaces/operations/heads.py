@@ -30,6 +30,21 @@ class PooledHead(Operation):
 
 
 @dataclass(frozen=True)
+class LinearHead(Operation):
+    """Global average pool and a linear map, as in ResNet."""
+
+    @property
+    def code(self) -> str:
+        return "linear"
+
+    def output(self, at: Place) -> FeatureMap:
+        return FeatureMap(at.out_channels, 1, 1)
+
+    def steps(self, at: Place) -> tuple[Step, ...]:
+        return (convolution(FeatureMap(at.feature_map.channels, 1, 1), self.output(at), bias=True, batch_norm=False),)
+
+
+@dataclass(frozen=True)
 class TokenHead(Operation):
     """Layer norm of the first token (``first``) or the mean of all (``mean``), and a linear map."""
 
