@@ -154,7 +154,8 @@ def _exported(row: Published, batch: int) -> bytes:
     if not timm.is_model(row.architecture):
         raise UsageError(f"this version of timm has no {row.architecture}")
     input, size = FeatureMap(3, row.image_size, row.image_size), dict[str, Any]()
-    if timm.get_pretrained_cfg(row.architecture).fixed_input_size:  # type: ignore[union-attr]
+    settings = timm.get_pretrained_cfg(row.architecture)
+    if settings and settings.fixed_input_size and settings.input_size[-1] != row.image_size:
         size = {"img_size": row.image_size}
     network = timm.create_model(row.architecture, pretrained=False, exportable=True, **size).eval()
     content: bytes = export_onnx(network, (input,), batch).SerializeToString()

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.nats.judge import Merit, baselines, chance, orders, regrets, shown
 from benchmarks.nats.made_up import NOISE, write_truth
+from benchmarks.nats.pruning import LEFT, by_accuracy, by_chance
 from benchmarks.nats.truth import SPACE, Truth
 from dna_deploy.records.latency_table import LatencyRow, LatencyTable
 from dna_deploy.records.rating_table import BlockRatings, RatingTable
@@ -89,3 +90,10 @@ def test_all_ratings_are_shown_beside_costs(truth: Truth) -> None:
     few = next(line for line in text.splitlines() if "a few" in line)
     assert few.split("|")[2:4] == [" 82         ", " +1.000 "]
     assert few.split("|")[7].strip() == "-"
+
+
+def test_pruning_by_accuracy_leaves_what_makes_networks_right(truth: Truth) -> None:
+    by_rule, by_luck = by_accuracy(truth, 0.0, 0), [by_chance(truth, seed) for seed in range(20)]
+    assert len(by_rule) == len(by_luck[0]) == LEFT ** len(SPACE.block_numbers)
+    assert set(truth.widths[by_rule][:, 3]) <= {56.0, 64.0}  # the made-up accuracies rise with the fourth width alone
+    assert truth.accuracy[by_rule].mean() > truth.accuracy[np.concatenate(by_luck)].mean() + 1

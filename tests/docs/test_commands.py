@@ -122,12 +122,12 @@ def other_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
 def test_the_table_of_the_readme_walks_the_journey_from_kit_to_verify(project: Path) -> None:
     """In the space `fashion`, since rating `mbconv` takes a GPU or patience.
 
-    `init` and `run` are those of the tutorial, `units` and `fit` those of the page about a model of one's own.
+    `init` and `run` are those of the tutorial, `units`, `fit` and `shelf` those of the page about a model of one's own.
     """
     readme = (ROOT / "README.md").read_text()
     calls = [shlex.split(with_stand_ins(text))[1:] for text in re.findall(r"^\| `(dna-deploy [^`]*)`", readme, re.MULTILINE)]
     assert [call[0] for call in calls][:7] == ["kit", "profile", "rate", "search", "train", "export", "verify"]
-    for call in (one for one in calls if one[0] not in ("init", "run", "units", "fit")):
+    for call in (one for one in calls if one[0] not in ("init", "run", "units", "fit", "shelf")):
         run_small(call)
     assert (project / "model" / "model.card.json").exists()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,18 +18,22 @@ from dna_deploy.export.kits.own_kit import make_own_kit
 from dna_deploy.fit.candidates import KEEP, SKIP, candidates_of
 from dna_deploy.fit.freezing import frozen
 from dna_deploy.fit.judging import Judge
+from dna_deploy.fit.model import OwnModel
 from dna_deploy.fit.structure import structure_of
 from dna_deploy.fit.units import find_units
 from dna_deploy.fit.unrated import unrated_candidates
 from dna_deploy.latency.in_turns import time_in_turns
 from dna_deploy.latency.workshop import Folders
 from dna_deploy.pipeline.fit.baselines import BASELINES, PROPOSALS
-from dna_deploy.pipeline.fit.choose import JointChoice, choose, fill
+from dna_deploy.pipeline.fit.choose import Fitted, JointChoice, choose, fill
+from dna_deploy.pipeline.fit.contest import Contender, Contest
 from dna_deploy.pipeline.fit.prepare import Prepared, runnable
 from dna_deploy.pipeline.fit.ratings import rate
 from dna_deploy.pipeline.fit.space import FitSpace
 from dna_deploy.pipeline.fit.stopwatch import Stopwatch
 from dna_deploy.pipeline.fit.table import Device, measured_table, own_kit
+from dna_deploy.progress import silent
+from dna_deploy.records.fitted_model import NetworkStanding
 from dna_deploy.spaces.shapes import FeatureMap
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import TargetFile, default_target
@@ -163,3 +169,23 @@ def test_what_was_profiled_by_hand_serves_a_fit(prepared: Prepared) -> None:
     modules = unrated_candidates(network, frozen(network.units, ()), INPUT)
     by_hand = make_own_kit("tiny", INPUT, network, modules, KitPlan(validation_networks=0))
     assert by_hand.space.name == prepared.space.measured.record.name
+
+
+def test_without_fine_tuning_nobody_that_keeps_the_budget_answers_more_like_the_original(
+    prepared: Prepared, stopwatch: Stopwatch, tmp_path: Path
+) -> None:
+    """A network that no search has found is the answer where it is better, and one that is too slow never is."""
+    space = prepared.space
+    own = OwnModel("tiny", space.network.network, INPUT, (0.5,) * 3, (0.25,) * 3)
+    none: Any = None
+    contest = Contest(own, none, False, None, prepared, stopwatch, tmp_path, silent)
+    stands = NetworkStanding.model_construct()
+
+    def contender(name: str, choice: Mapping[str, str], seconds: float) -> Contender:
+        network = space.assembled(choice)
+        return Contender(name, Fitted(choice, network, seconds, seconds), stands, network)
+
+    worse = {path: SKIP if SKIP in rated else KEEP for path, rated in space.ratings.rated.items()}
+    first, better, late = contender("search", worse, 1.0), contender("a", space.kept, 1.0), contender("b", space.kept, 1.1)
+    assert contest.winner([first, late, better], budget_s=1.0) is better
+    assert contest.winner([first, late], budget_s=1.0) is first

@@ -127,14 +127,19 @@ class Contest:
         raise InfeasibleError(f"at half the resolution it takes {Duration(measured_s)}")
 
     def winner(self, contenders: list[Contender], budget_s: float) -> Contender:
-        """The first, unless another that keeps the budget is clearly better on validation images after the same fine-tuning."""
+        """The best that keeps the budget, or is no slower than the first.
+
+        Without fine-tuning it is the one that answers most like the original on the images that networks are rated by; after
+        the same fine-tuning the first, unless another is clearly better on validation images.
+        """
         best, *others = contenders
-        if self.recovery is None:  # whole networks were judged already, as they are
-            return best
+        within = [each for each in others if each.fitted.measured_s <= max(budget_s, best.fitted.measured_s)]
+        if self.recovery is None:
+            judge = self.prepared.judge
+            return min([best, *within], key=lambda each: judge.divergence(judge.answers_of(each.network)).value)
         right = self._right(best)
-        for other in others:
-            is_kept = other.fitted.measured_s <= max(budget_s, contenders[0].fitted.measured_s)
-            if is_kept and Gain.of(answers := self._right(other), right).exceeds(_CLEARLY):
+        for other in within:
+            if Gain.of(answers := self._right(other), right).exceeds(_CLEARLY):
                 best, right = other, answers
         return best
 

@@ -71,7 +71,7 @@ class Left:
         if option not in set(options(self.space)):
             return False
         smaller = without(self.space, [option])
-        if least_cost(smaller, self.budget.cost) > self.budget.limit:
+        if self.budget.limit < math.inf and least_cost(smaller, self.budget.cost) > self.budget.limit:
             return False
         self.space, self.dropped = smaller, (*self.dropped, option)
         return True
