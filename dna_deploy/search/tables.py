@@ -95,7 +95,14 @@ class Tables:
         seen = {quantity.target for quantity in named if isinstance(quantity, Latency)}
         targets = [getattr(quantity, "target", None) for quantity in named] + list(self.by_target) * (len(self.by_target) == 1)
         unseen = dict.fromkeys(target for target in targets if target and target not in seen)
-        return (*named, *(Latency(target, self.by_target[target].calibrations[0].quantile) for target in unseen))
+        return (
+            *named,
+            *(
+                Latency(target, self.by_target[target].calibrations[0].quantile)
+                for target in unseen
+                if self.by_target[target].calibrations
+            ),
+        )
 
     def scale(self, quantity: Quantity) -> Scale:
         """Where a resolved quantity comes from."""

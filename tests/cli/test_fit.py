@@ -18,6 +18,7 @@ from dna_deploy.cli.json_outputs import output_schema
 from dna_deploy.errors import InfeasibleError, TableError, UsageError
 from dna_deploy.pipeline.fit.precision import INT8
 from dna_deploy.records.fitted_model import FittedModel
+from dna_deploy.records.folder_lock import folder_lock
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.model_card import Absent
 from tests.cli.made import fails, run
@@ -96,6 +97,11 @@ def test_a_budget_that_is_none_is_refused_before_anything_is_loaded() -> None:
 def test_a_model_that_is_fast_enough_is_left_alone() -> None:
     error = fails(*CALL, "--latency", "1s", "--out", "out")
     assert isinstance(error, UsageError) and "keeps 1.00 s already" in error.message
+
+
+def test_two_do_not_work_in_one_folder(tmp_path: Path) -> None:
+    with folder_lock(tmp_path):
+        assert "another run is at work in" in fails(*CALL, "--latency", "70%", "--out", str(tmp_path)).message
 
 
 def test_a_place_that_is_none_is_refused_before_the_model_is_opened() -> None:

@@ -87,6 +87,15 @@ def test_a_space_grows_layers_of_branches_that_are_profiled_and_searched_like_an
     assert outcome["best"]["macs"] == sum(layer.macs for layer in placed)
 
 
+def test_networks_that_answer_together_become_a_space_of_one_network() -> None:
+    few = ("--rounds", "1", "--children", "2", "--searched", "3", "--judged", "8", "--keep", "1000000")
+    shown = run("grow", "--method", "neas", "--epochs", "1", *SMALL, *few, "-o", "pair.space.json")
+    assert "in the head" in shown.splitlines()[-1]
+    space = find_chain("pair.space.json")
+    assert space.size() == 1
+    assert space.usual_head[0].operation.code.startswith("tails")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

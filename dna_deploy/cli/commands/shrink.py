@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated
 
@@ -71,7 +72,7 @@ def shrink(
             **sizes,
         )
         return
-    rows = [(before, now) for before, now in zip(images.space.index.counts, record.chain.index.counts, strict=True)]
+    rows = zip_longest(images.space.index.counts, record.chain.index.counts, fillvalue="in the head")
     lines = [(number, *row) for number, row in enumerate(rows, 1)]
     print_result(aligned(lines, ("block", "candidates before", "candidates now")))
     note(f"wrote {out}; {images.space.size():,} networks before, {record.chain.size():,} now: the space {record.name}")

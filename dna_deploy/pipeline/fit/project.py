@@ -15,6 +15,7 @@ from dna_deploy.pipeline.fit.table import Device
 from dna_deploy.pipeline.settings import Settings
 from dna_deploy.progress import OnProgress
 from dna_deploy.records.fitted_model import FittedModel
+from dna_deploy.records.folder_lock import folder_lock
 from dna_deploy.targets.target_file import find_target
 
 
@@ -28,7 +29,7 @@ def fit_project(settings: Settings, folder: Path, folders: Folders, on_progress:
         on_progress: Hears of every step.
 
     Raises:
-        UsageError: no model or no images are named, or as `fit_model`.
+        UsageError: no model or no images are named, another process is at work in the folder, or as `fit_model`.
     """
     model, images = settings.model, settings.data
     if "dataset" not in settings.model_fields_set and "dataset" not in images.model_fields_set:
@@ -43,4 +44,6 @@ def fit_project(settings: Settings, folder: Path, folders: Folders, on_progress:
     config = DataConfig.model_validate({key: getattr(images, key) for key in DataConfig.model_fields})
     config = config.model_copy(update={"needs_classes": model.labels})
     data = load_data(config, own.input, on_progress=on_progress)
-    return fit_model(own, data, Device(find_target(settings.target, folders.profiles), folders), plan, folder, on_progress)
+    device = Device(find_target(settings.target, folders.profiles), folders)
+    with folder_lock(folder):
+        return fit_model(own, data, device, plan, folder, on_progress)
