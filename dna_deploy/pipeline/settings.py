@@ -62,7 +62,7 @@ class Settings(Part):
     )
     latency: str = Field(
         "50%",
-        description="the promise: 20ms, or a share: of the way from the fastest to the best network, or of [model]'s own time",
+        description="the promise: 20ms, or a share: of the way from the fastest to the best network, or of your model's time",
     )
     quantile: Quantile = Field("p50", description="which quantile of the latency keeps the promise: p50, p90 or p99")
     keep_promise: bool = Field(True, description="measure what search finds, and search again until it keeps the promise")

@@ -142,7 +142,7 @@ class ChainSpace:
 
         Where cells do not stand behind any width, all from some block on is drawn anew in one of four.
         """
-        choices, has_entries = list[BlockChoice](), self.index.has_entries
+        choices, index = list[BlockChoice](), self.index
         for block, (cell, path) in zip(self.blocks, self.index.paths(architecture), strict=True):
             layer = rng.randrange(len(path))
             own = block.cells[cell]
@@ -154,11 +154,11 @@ class ChainSpace:
                 alike = [
                     other
                     for other in block.cells
-                    if other.entry == own.entry and (other.width == own.width or not (self.is_tied or has_entries))
+                    if other.entry == own.entry and (other.width == own.width or not index.is_coupled)
                 ]
                 fresh = rng.choice(alike)
                 choices.append(fresh.choice(fresh.draw(rng.randrange)))
-        if has_entries and rng.randrange(4) == 0:
+        if index.has_entries and rng.randrange(4) == 0:
             first = rng.randrange(len(self.blocks))
             cells = self._cells(rng, first, choices[first - 1].width if first else None)
             choices[first:] = [cell.choice(cell.draw(rng.randrange)) for cell in cells]

@@ -88,6 +88,11 @@ class ChainIndex:
         """Whether some cells stand behind one width only."""
         return any(cell.entry for block in self.blocks for cell in block.cells)
 
+    @property
+    def is_coupled(self) -> bool:
+        """Whether the width before a block tells which of its cells may stand there."""
+        return self.is_tied or self.has_entries
+
     def check_paths(self, name: str) -> None:
         """Raises `UsageError` where a cell of the space ``name`` stands behind nothing, or none lead to the end."""
         for number, block in enumerate(self.blocks if self.has_entries else ()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -102,3 +103,14 @@ def test_a_command_in_a_project_speaks_of_its_space(tmp_path: Path, arguments: l
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert f"dna-deploy rate --space {space}" in ran.stderr
     assert ran.returncode == 4
+
+
+def test_no_help_holds_what_a_terminal_takes_for_markup() -> None:
+    """``[model]`` in a sentence would vanish from it."""
+    commands, texts = [get_command(app)], list[str]()
+    while commands:
+        command = commands.pop()
+        commands += getattr(command, "commands", {}).values()
+        texts += [command.help or "", *(getattr(parameter, "help", "") or "" for parameter in command.params)]
+    assert len(texts) > 200
+    assert [text for text in texts if re.search(r"(?<!\\)\[/?[a-z][^\]]*\]", text)] == []

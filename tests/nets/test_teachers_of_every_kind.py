@@ -138,6 +138,13 @@ def test_blocks_of_tokens_learn_from_transformers_and_from_convolutions() -> Non
         assert all(output.shape == features[1].shape for output in outputs)
 
 
+def test_transformers_are_cut_by_hand_as_well_but_not_where_all_is_in_the_class_token() -> None:
+    network, names = built("vit_tiny_patch16_224"), tuple(f"blocks.{number}" for number in (0, 1, 2, 3, 4, 6))
+    assert cut_network(network, SPACE, names).cuts == names
+    with pytest.raises(UsageError, match=r"cannot be cut after 'blocks\.7'"):
+        cut_network(network, SPACE, (*names[:5], "blocks.7"))
+
+
 def test_where_a_stage_is_one_block_two_blocks_share_its_end() -> None:
     cut = cut_network(timm.create_model("densenet121", pretrained=False), SPACE)
     assert cut.cuts[2] == cut.cuts[3]

@@ -179,7 +179,7 @@ def test_tied_widths_are_refused() -> None:
     net = object.__new__(OneShotSupernet)
     torch.nn.Module.__init__(net)
     net.space = tied.with_head()
-    with pytest.raises(UsageError, match="the widths of 'windowed' are tied"):
+    with pytest.raises(UsageError, match="the blocks of 'windowed' are coupled by widths"):
         Evaluator(net, 0)
 
 

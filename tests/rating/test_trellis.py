@@ -7,15 +7,18 @@ from pathlib import Path
 import pytest
 import torch
 
+from dna_deploy.errors import UsageError
 from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.nets.teachers.residual import ResidualConfig, ResidualNetwork
 from dna_deploy.nets.teachers.teacher import Teacher
+from dna_deploy.rating.rater import AdditiveRater, load_rater, make_rater
 from dna_deploy.rating.raters.boss.config import BossConfig
 from dna_deploy.rating.raters.boss.rating import rate_in_order
 from dna_deploy.rating.raters.boss.training import BossWork
 from dna_deploy.rating.raters.dna.rating import rate_space
+from dna_deploy.rating.raters.dna_pp.config import PopulationConfig
 from dna_deploy.search import search
 from dna_deploy.spaces.scaling import Scaling, largest, scaled
 from tests.spaces.chains import TRELLIS
@@ -60,3 +63,16 @@ def test_a_path_of_the_one_shot_supernet_is_the_network_that_the_space_places() 
     assert scaled(SPACE, network, Scaling()).layers == SPACE.place(network)
     ends = [[layers[-1].output.extent for layers in sections.blocks] for sections in (grown, SPACE.sections(network))]
     assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("method", ["ddpnas", "setn"])
+def test_methods_that_take_blocks_for_free_refuse_a_trellis(method: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="the blocks of 'trellis' are coupled by widths"):
+        make_rater(method, SPACE, toy_data(), load_rater(method).config(), tmp_path).train()
+
+
+def test_a_population_of_a_trellis_is_rated_as_one(tmp_path: Path) -> None:
+    config = PopulationConfig(epochs=1, batch=16, rating_batch=20, hidden=16, size=8)
+    rater = make_rater("dna++", SPACE, toy_data(is_labelled=False), config, tmp_path)
+    assert isinstance(rater, AdditiveRater)
+    assert [len(block.ratings) for block in rater.table().blocks] == list(SPACE.index.counts)

@@ -82,7 +82,7 @@ def run(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Walk the whole journey: profile, teach, rate, search, train, export, verify; or fit the model of [model]. It resumes.
+    """Walk the whole journey: profile, teach, rate, search, train, export, verify; or fit a model of your own. It resumes.
 
     Example: dna-deploy run --dry-run
 

@@ -82,7 +82,7 @@ class SupernetBlock(nn.Module):
             self.entry: nn.Module = nn.Sequential(*map(build_layer, space.stem_layers))
         elif edges == "teacher":
             self.entry, inner = nn.Identity(), [replace(shape, channels=teacher[index - 1].channels) for shape in inner]
-        elif space.is_tied or space.index.has_entries:
+        elif space.index.is_coupled:
             widths = {_entered(trunk): shape for trunk, shape in zip(self.plan, inner, strict=True)}
             self.entry = nn.ModuleDict({width: _entry(teacher[index - 1], shape) for width, shape in widths.items()})
         else:

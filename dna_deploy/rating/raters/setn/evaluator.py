@@ -30,10 +30,10 @@ class Evaluator(nn.Module):
     """Logits: of the cells of every block, and of the operations of every layer, which cells that share it have in common."""
 
     def __init__(self, supernet: OneShotSupernet, seed: int) -> None:
-        """Raises `UsageError` where widths are tied: the likelihood of a network is no product over blocks then."""
+        """Raises `UsageError` where blocks are coupled: the likelihood of a network is no product over blocks then."""
         super().__init__()
-        if supernet.space.is_tied:
-            raise UsageError(f"the widths of {supernet.space.name!r} are tied", "rate it with another method")
+        if supernet.space.index.is_coupled:
+            raise UsageError(f"the blocks of {supernet.space.name!r} are coupled by widths", "rate it with another method")
         sizes = {f"block{number}": len(routes) for number, routes in enumerate(supernet.routes, 1)}
         for key, options in supernet.choices.items():
             sizes[key.partition("-from")[0]] = len(options)  # type: ignore[arg-type]

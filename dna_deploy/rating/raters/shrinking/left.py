@@ -55,9 +55,9 @@ class Left:
     """A space that gets smaller. ``dropped`` are its losses, in their order."""
 
     def __init__(self, space: HeadedSpace, budget: Budget) -> None:
-        """Raises `InfeasibleError` if no network keeps the budget to begin with, `UsageError` where widths are tied."""
-        if space.is_tied:
-            raise UsageError(f"the widths of {space.name!r} are tied over its blocks", "it cannot lose one in a block alone")
+        """Raises `InfeasibleError` if no network keeps the budget to begin with, `UsageError` where blocks are coupled."""
+        if space.index.is_coupled:
+            raise UsageError(f"the blocks of {space.name!r} are coupled by widths", "it cannot lose a cell of a block alone")
         if (least := least_cost(space, budget.cost)) > budget.limit:
             raise InfeasibleError(
                 f"no network of {space.name!r} keeps {budget.name}",
