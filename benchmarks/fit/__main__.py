@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from benchmarks.fit.resnet_cifar import trained
-from benchmarks.fit.table import table
+from benchmarks.fit.table import page
 from benchmarks.rows import add_rows, read_rows
 from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.data.config import DataConfig
@@ -148,7 +148,7 @@ def main() -> None:
     options = parser.parse_args()
     if not options.print:
         run(options)
-    print(table(read_rows(ROWS)))
+    print(page(read_rows(ROWS)))
 
 
 def run(options: argparse.Namespace) -> None:

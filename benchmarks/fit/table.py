@@ -10,6 +10,23 @@ from tabulate import tabulate
 HEADERS = ("asked", "network", "epochs", "ms", "of original", "before, %", "after, % (seeds)", "minus original, points")
 
 
+HEAD = """# ResNet-56 within a part of its time
+
+Public CIFAR-10 weights on JPEG copies of the images ({test} to test, {train} to fine-tune on, 128 to fit units to and 128
+others to rate by); one thread; latency by p25 in turns with the original. Fine-tuning: AdamW, cosine, labels and the
+original's answers by halves, the better of two learning rates after one epoch on 1,000 validation images. *Before* is with
+batch norms gathered anew and nothing fine-tuned. *Minus original* is of the same images, paired, against the original as it
+is; its error is over images, not over seeds. Rows without a share are other networks, fine-tuned in the same way. By
+`python -m benchmarks.fit`.
+"""
+
+
+def page(rows: Sequence[dict[str, str]]) -> str:
+    """The table and how it was made."""
+    test, train = (" or ".join(sorted({row[f"{part} images"] for row in rows})) for part in ("test", "train"))
+    return f"{HEAD.format(test=test, train=train)}\n{table(rows)}"
+
+
 def table(rows: Sequence[dict[str, str]]) -> str:
     """Grouped by what was asked for, the longest fine-tuning first, then by accuracy after it."""
     groups = defaultdict[tuple[float, str, int], list[dict[str, str]]](list)
