@@ -35,7 +35,7 @@ def make_teacher(
     A name may be a teacher's file as well, which is then checked and returned. The same folder resumes.
 
     Raises:
-        UsageError: there is no such teacher, or its strides do not match the space.
+        UsageError: there is no such teacher, or it has no features that the space can take.
         DependencyError: the package or the weights of a pretrained one are not here.
         DivergedError: the loss of one trained here is no longer a number.
     """

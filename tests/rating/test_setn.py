@@ -57,6 +57,15 @@ def test_weights_are_those_of_a_supernet_without_an_evaluator_bit_for_bit(tmp_pa
     assert {name.split(".")[1] for name in beside.keys() - alone.keys() if name.startswith("module.")} == {"evaluator"}
 
 
+def test_asking_for_the_table_trains_as_training_does(tmp_path: Path) -> None:
+    rater(tmp_path / "trained").train()
+    rater(tmp_path / "asked").table()
+    trained, asked = tensors(tmp_path / "trained"), tensors(tmp_path / "asked")
+    assert all(torch.equal(trained[name], asked[name]) for name in trained)
+    untrained = supernet(tmp_path).state_dict()
+    assert not torch.equal(asked["module.stem.0.0.weight"], untrained["stem.0.0.weight"])
+
+
 def test_the_evaluator_sees_held_out_images_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[torch.Tensor] = []
     forward = Evaluator.forward

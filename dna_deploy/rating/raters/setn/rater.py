@@ -49,11 +49,12 @@ class Setn:
     def score(self, networks: Sequence[Architecture], on_progress: OnProgress = silent) -> tuple[Score, ...]:
         return self._supernet.score(networks, on_progress)
 
-    @torch.no_grad()
     def table(self, on_progress: OnProgress = silent) -> RatingTable:
         """The negative logarithm of every candidate's likelihood."""
         supernet, space = train_one_shot(self.work, on_progress, _phases), self.work.space
-        ratings = (-evaluator_of(supernet).log_likelihoods(supernet, index).double().cpu() for index in space.block_numbers)
+        ratings = (
+            -evaluator_of(supernet).log_likelihoods(supernet, index).detach().double().cpu() for index in space.block_numbers
+        )
         blocks = (BlockRatings.of(space, index, rated.tolist(), [0.0] * len(rated)) for index, rated in enumerate(ratings))
         return self.work.table(len(self.work.data.rating), blocks)
 
