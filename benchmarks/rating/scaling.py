@@ -28,7 +28,7 @@ from dna_deploy.rating.raters.dna.shares import best_division
 PROCESSES, WORKERS, SETS = (1, 2, 4), (1, 2, 4, 8, 16, 32, 64), (1, 3, 8)
 SPREAD, DRAWS = 0.1, 200
 RATE = (
-    "rate", "--space", "fashion", "--epochs", "1", "--images", "320", "--rating-images", "64", "--teacher", "residual",
+    "rate", "--space", "fashion", "--epochs", "1", "--images", "3200", "--rating-images", "256", "--teacher", "residual",
     "--teacher-epochs", "1", "--teacher-images", "64", "--json",
 )  # fmt: skip
 _ROW = re.compile(r"\|\s*(?P<part>teacher, forward|block \d+)\s*\|[^|]*\|\s*(?P<step>[\d.]+)\s*\|\s*(?P<rated>[\d.]+)")

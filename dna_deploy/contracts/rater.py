@@ -172,6 +172,13 @@ class RaterContract:
         assert table.method == self.name
         assert all(math.isfinite(table.of(rater.work.space, network)) for network in self._networks)
 
+    def test_a_table_that_is_asked_for_first_is_that_of_what_was_trained_first(self) -> None:
+        from dna_deploy.rating.rater import AdditiveRater
+
+        rater, untrained = self._whole(), self._rater("table-first")
+        if isinstance(rater, AdditiveRater) and isinstance(untrained, AdditiveRater):
+            assert untrained.table().blocks == rater.table().blocks, "a table is another where nothing was trained before"
+
     def test_its_second_stage_orders_a_shortlist(self) -> None:
         from dna_deploy.rating.rater import RefiningRater
 

@@ -20,7 +20,7 @@ LIMITS = {
 ROOMS = {
     ".": 500,
     "cli": 4_720,
-    "contracts": 1_320,
+    "contracts": 1_330,
     "data": 2_400,
     "export": 3_900,
     "latency": 3_390,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from dna_deploy.data.splits import ImageData
 from dna_deploy.learning.compute import Compute
@@ -65,7 +66,8 @@ def changed(**changes: object) -> Settings:
 
 
 def untrained_teacher(folder: Path, classes: int = 3) -> Path:
-    """The file of a teacher that knows nothing."""
+    """The file of a teacher that knows nothing, always the same."""
+    torch.manual_seed(0)
     path = folder / "teacher.safetensors"
     config = ResidualConfig.for_space(SPACE.with_head(SPACE.head_for(classes)), 1.0, 1)
     write_teacher(path, ResidualNetwork(config), SPACE.input, name="untrained", facts={})

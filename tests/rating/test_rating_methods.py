@@ -167,6 +167,9 @@ def test_what_is_no_number_is_named_and_never_saved(method: Method, tmp_path: Pa
     with pytest.raises(DivergedError, match=rf"{what} at step \d+ of") as caught:
         method.train(tmp_path, learning_rate=1e12, epochs=20)
     assert "the last good checkpoint is kept" in caught.value.hint
+    if "at step 1 of" in caught.value.message:  # nothing was good before
+        assert not any((tmp_path / name).exists() for name in method.checkpoints)
+        return
     for name in method.checkpoints:
         file = TensorFile.read(tmp_path / name)
         assert file.facts["step"] >= 1
@@ -188,7 +191,7 @@ def test_weights_that_are_no_numbers_are_not_saved_over_good_ones(
         return result
 
     monkeypatch.setattr(torch.optim.Adam, "step", spoilt)
-    with pytest.raises(DivergedError, match="a weight is no longer a number at step 3"):
+    with pytest.raises(DivergedError, match=r"(a weight is no longer a number|the loss became (nan|inf)) at step 3"):
         method.train(tmp_path)
     assert [(tmp_path / name).read_bytes() for name in method.checkpoints] == good
 

@@ -25,8 +25,8 @@ from dna_deploy.spaces.catalog import find_chain
 from tests.report.story import card_of, outcome_of, provenance, ratings_of, table_of, write_story
 
 FASHION = find_chain("fashion").with_head()
-NOT_IN_EVERY_STORY = {"rating-run", "embedding-history", "rating-calibration"}
-"""Kinds of records that only some methods leave."""
+NOT_IN_EVERY_STORY = {"rating-run", "embedding-history", "rating-calibration", "fitted-model", "shelf"}
+"""Kinds of records that only some methods and commands leave."""
 
 
 def front_of(folder: Path) -> ReportedFront:
