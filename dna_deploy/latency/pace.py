@@ -19,8 +19,8 @@ LIMIT = 0.03
 WATCH_S = 5.0
 """How long the processor is watched at first, to know its best pace."""
 
-PATIENCE_S = 50.0
-"""How long one visit waits for a steady processor."""
+PATIENCE_S = 180.0
+"""How long one visit waits for a steady processor: journeys of a quarter of an hour meet neighbours of minutes."""
 
 _LOOKS = 2
 
@@ -64,7 +64,7 @@ class Pace:
             begin = self._clock()
         raise UnstableMeasurementError(
             f"others slowed the processor down, again and again, for {PATIENCE_S:g} s",
-            "try again when it is less busy (a profile goes on where it stopped), or measure without --steady",
+            "try again when it is less busy (what was measured is kept), or leave out --steady where you gave it",
         )
 
     def _took_ns(self) -> int:

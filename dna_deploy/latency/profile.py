@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from dna_deploy.errors import TableError
+from dna_deploy.errors import TableError, UnstableMeasurementError
 from dna_deploy.latency.isolation import IsolatedBench, bench_of
 from dna_deploy.latency.journal import Journal
 from dna_deploy.latency.recorder import Recorder
@@ -61,7 +61,12 @@ def profile_kit(
             for visit in sample(bench, tuple(probes), plan, clock, recorder.done, recorder.absent, recorder.spent_s):
                 recorder.take(visit)
                 on_progress(Progress("measuring", recorder.visits, recorder.total, recorder.remark()))
-            return recorder.profile_run()
+            try:
+                return recorder.profile_run()
+            except (TableError, UnstableMeasurementError):
+                # Nothing could be timed: the next try is to begin anew.
+                journal.unlink(missing_ok=True)
+                raise
 
 
 def check_runnable(target: Target, plan: SamplingPlan) -> None:

@@ -68,12 +68,7 @@ def profile_space(
     _check_kit(kit, space, file)
     runs = folders.runs_of(target.name)
     journal = runs / f".{space.name}.journal"
-    try:
-        run = profile_kit(kit, target, file.plan, journal, validation_networks=validation_networks, on_progress=on_progress)
-    except (TableError, UnstableMeasurementError):
-        # Nothing could be timed: the next try is to begin anew.
-        journal.unlink(missing_ok=True)
-        raise
+    run = profile_kit(kit, target, file.plan, journal, validation_networks=validation_networks, on_progress=on_progress)
     run_path = keep_run(run, folders)
     journal.unlink(missing_ok=True)
     return keep_table([run], run_path, space, folders, accept_noise=accept_noise)

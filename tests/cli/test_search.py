@@ -171,6 +171,7 @@ def command_line(arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
 
 
+@pytest.mark.slow
 def test_search_with_is_interrupted_in_one_line_and_resumes_from_its_log(project: Path) -> None:
     search = "search with mine:rate --latency 10ms@a --strategy random --evaluations 24 --log log.jsonl"
     (project / "mine.py").write_text(RATE.format(stop=10))

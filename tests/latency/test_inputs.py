@@ -93,6 +93,7 @@ def test_what_cannot_be_read_is_refused(text: str) -> None:
     assert repr(text) in caught.value.message
 
 
+@pytest.mark.slow
 def test_a_foreign_file_with_open_sizes_is_not_timed_at_one_pixel(tmp_path: Path) -> None:
     path = save(
         tmp_path / "open.onnx",
@@ -107,6 +108,7 @@ def test_a_foreign_file_with_open_sizes_is_not_timed_at_one_pixel(tmp_path: Path
         measure_model(path, CPU, PLAN, inputs=(GivenInput.parse("picture=3x32x24"), GivenInput.parse("3x32x24")))
 
 
+@pytest.mark.slow
 def test_several_inputs_and_whole_numbers_are_fed_as_said(tmp_path: Path) -> None:
     path = save(
         tmp_path / "ids.onnx",

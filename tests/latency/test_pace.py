@@ -61,7 +61,7 @@ def test_a_processor_that_is_never_steady_is_an_error() -> None:
     processor = Processor(100, 100, then=10**9)
     with pytest.raises(UnstableMeasurementError, match=f"for {PATIENCE_S:g} s") as caught:
         processor.pace().undisturbed(lambda: [1])
-    assert "without --steady" in caught.value.hint
+    assert "leave out --steady" in caught.value.hint
 
 
 def test_real_work_takes_time_and_is_steady_at_some_moment() -> None:

@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from dna_deploy.errors import UsageError
+from dna_deploy.errors import UnstableMeasurementError, UsageError
 from dna_deploy.latency.journal import Journal
 from dna_deploy.latency.profile import profile_kit
 from dna_deploy.latency.sampling import Visit
+from dna_deploy.latency.workshop import Folders, profile_space
 from dna_deploy.progress import Progress
 from dna_deploy.records.profile_run import ProfileRun
 from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.targets.target_file import TargetFile
 from tests.latency.pretend import PLAN, TARGET, make_kit, offer_runtime
 
 RUN = {"kit": "sha256:1"}
@@ -71,6 +73,7 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.Monk
             journal.visit(VISITS[0])
 
 
+@pytest.mark.slow
 def test_a_run_stopped_in_the_middle_goes_on_and_keeps_every_finished_visit(tmp_path: Path) -> None:
     kit, journal, seen = make_kit(), tmp_path / "journal", 0
 
@@ -87,6 +90,21 @@ def test_a_run_stopped_in_the_middle_goes_on_and_keeps_every_finished_visit(tmp_
     assert dones[0] == 500
     assert run.conditions.pauses == 1
     assert {len(probe.samples.visits_ns) for probe in run.probes} == {PLAN.rounds}
+
+
+def test_waiting_in_vain_for_a_steady_processor_loses_nothing(tmp_path: Path) -> None:
+    kit, space = make_kit(), find_chain("fashion").with_head()
+    file, folders = TargetFile(target=TARGET, plan=PLAN), Folders(tmp_path / "profiles", tmp_path / "tables")
+    dones: list[int] = []
+
+    def wait_in_vain(progress: Progress) -> None:
+        if progress.done == 300:
+            raise UnstableMeasurementError("others slowed the processor down, again and again")
+
+    with pytest.raises(UnstableMeasurementError, match="again and again"):
+        profile_space(kit, space, file, folders, on_progress=wait_in_vain)
+    profile_space(kit, space, file, folders, accept_noise=True, on_progress=lambda progress: dones.append(progress.done))
+    assert dones[0] == 300
 
 
 @pytest.mark.slow

@@ -128,6 +128,7 @@ def test_a_kit_of_a_newer_version_asks_for_an_upgrade() -> None:
     assert "upgrade" in refused.value.hint
 
 
+@pytest.mark.slow
 def test_a_zip_bomb_is_refused_before_it_is_unpacked() -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file, file.open("manifest.json", "w") as stream:

@@ -28,6 +28,9 @@ FASHION = find_chain("fashion").with_head()
 RECORD = calibration_of(FASHION)
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def page(calibrated: Written) -> str:
     return calibrated.html.read_text()

@@ -232,6 +232,7 @@ def test_a_large_space_stays_a_small_file(tmp_path: Path) -> None:
     assert written.html.stat().st_size < 1_000_000
 
 
+@pytest.mark.slow
 def test_a_place_that_cannot_be_written_is_an_error_without_traces(tmp_path: Path) -> None:
     folder = write_story(tmp_path / "run", without=("rating-table", "search-outcome", "training-history"))
     (tmp_path / "file").write_text("")
@@ -275,6 +276,7 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_without_the_extra_the_command_says_what_to_install(tmp_path: Path) -> None:
     folder = write_story(tmp_path / "run")
     ran = run_python(

@@ -71,6 +71,7 @@ def test_best_network_equals_brute_force_on_a_hundred_instances(hundred: int) ->
     assert answered >= 50
 
 
+@pytest.mark.slow
 def test_every_listed_network_is_one_of_the_k_best() -> None:
     for seed in range(40):
         instance = small_instance(seed, targets=2)

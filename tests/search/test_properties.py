@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,6 +40,7 @@ def test_front_is_monotone_and_non_dominated(seed: int) -> None:
     assert all(a > b for a, b in pairwise(ratings))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(SEEDS, SHARES, SHARES)
 def test_more_budget_never_gives_a_worse_rating(seed: int, one: float, other: float) -> None:
@@ -48,6 +50,7 @@ def test_more_budget_never_gives_a_worse_rating(seed: int, one: float, other: fl
     assert best_rating(instance, budgets[1]) <= best_rating(instance, budgets[0])
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(SEEDS)
 def test_budget_equal_to_the_fastest_network_to_the_last_digit_is_feasible(seed: int) -> None:
@@ -57,6 +60,7 @@ def test_budget_equal_to_the_fastest_network_to_the_last_digit_is_feasible(seed:
     assert best_rating(instance, fastest * (1 - 1e-9)) == float("inf")
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(SEEDS, st.floats(1, 1e6), st.floats(1 + 1e-9, 1e6))
 def test_generous_bounds_change_nothing(seed: int, times: float, fraction: float) -> None:
@@ -70,6 +74,7 @@ def test_generous_bounds_change_nothing(seed: int, times: float, fraction: float
     assert outcome.gain_of_step == 0
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(SEEDS, SHARES)
 def test_permuting_candidates_changes_nothing(seed: int, share: float) -> None:

@@ -94,6 +94,7 @@ def test_what_is_preferred_keeps_a_lower_bound_on_the_cost() -> None:
         assert outcome.constraints[0].found >= budget.at_most * (1 - 1e-12), seed
 
 
+@pytest.mark.slow
 def test_a_list_loses_none_of_the_k_best_to_the_preferred_one() -> None:
     for seed in range(30):
         instance = unsure_instance(seed)

@@ -42,6 +42,7 @@ class TestTiedSpace(SpaceContract):
         return SPACE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", [None, "ageing", "random"])
 def test_any_space_is_searched_by_ratings_of_whole_networks(strategy: str | None, tmp_path: Path) -> None:
     table, budget = latency_table(), Constraint.parse("latency", "3ms..6ms")
