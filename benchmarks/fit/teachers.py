@@ -12,10 +12,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from tabulate import tabulate
 
-from benchmarks.fit.units import YES, architectures, build
-from benchmarks.rows import add_rows, read_rows
+from benchmarks.fit.units import YES, build, completed
 from dna_deploy.errors import UsageError
 from dna_deploy.nets.teachers.cutting import CutByModules, cut_network
 from dna_deploy.nets.teachers.teacher import Teacher
@@ -61,12 +59,7 @@ def _places(cut: CutByModules) -> list[str]:
 
 def main() -> None:
     """Adds the rows that are missing, and prints the table."""
-    there = {line["architecture"] for line in read_rows(ROWS)}
-    for name, size in architectures():
-        if name not in there:
-            add_rows(ROWS, [row(name, size)])
-    rows = read_rows(ROWS)
-    print(tabulate(rows, "keys", tablefmt="github", disable_numparse=True))
+    rows = completed(ROWS, row)
     print(f"\n{sum(line['teaches'] == YES for line in rows)} of {len(rows)} can teach `mbconv`.")
 
 

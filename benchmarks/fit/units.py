@@ -10,6 +10,7 @@ Weights are random; answers are compared on three images that the units were not
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -90,14 +91,20 @@ def architectures() -> list[tuple[str, int]]:
     return sorted(names, key=operator.itemgetter(1))
 
 
-def main() -> None:
-    """Adds the rows that are missing, and prints the table."""
-    there = {line["architecture"] for line in read_rows(ROWS)}
+def completed(file: Path, row: Callable[[str, int], dict[str, object]]) -> list[dict[str, str]]:
+    """The rows of a file, with those of architectures that were missing; prints them."""
+    there = {line["architecture"] for line in read_rows(file)}
     for name, size in architectures():
         if name not in there:
-            add_rows(ROWS, [row(name, size)])
-    rows = read_rows(ROWS)
+            add_rows(file, [row(name, size)])
+    rows = read_rows(file)
     print(tabulate(rows, "keys", tablefmt="github", disable_numparse=True))
+    return rows
+
+
+def main() -> None:
+    """Adds the rows that are missing, and prints the table."""
+    rows = completed(ROWS, row)
     apart = sum(line["comes apart"] == YES for line in rows)
     print(f"\n{apart} of {len(rows)} come apart into units, and are the same with all of them kept.")
 

@@ -33,6 +33,8 @@ def run_file(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # whatever their code raises
+        if _RUN.get(name) == path.resolve():  # nobody may import the half of it
+            del sys.modules[name], _RUN[name]
         raise UsageError(f"{path} cannot be imported: {type(error).__name__}: {error}", f"try: python {path}") from error
     return module
 

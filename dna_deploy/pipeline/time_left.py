@@ -13,6 +13,9 @@ from dna_deploy.progress import Progress
 _TRUST_S = 30.0
 """Seconds of estimate that count as confirmed from the start, so that one short stage does not overthrow the rest."""
 
+_MOST = 3.0
+"""So many times its estimate, or its part, a stage tells of the others at most: a profile may wait for others to be quiet."""
+
 _ENOUGH = 0.05
 """The share of a step after which its speed says something: first steps load and compile."""
 
@@ -59,9 +62,10 @@ class TimeLeft:
                 self._hear_stage(event)
             case _:
                 self._due = {step.stage.name: step.estimate_s for step in event if step.verdict.is_due}
-                finished = [step for step in event if step.took_s]
-                self._thought_s = _TRUST_S + sum(step.stage.estimate_s for step in finished)
-                self._took_s = _TRUST_S + sum(step.took_s for step in finished)
+                self._thought_s = self._took_s = _TRUST_S
+                for step in event:
+                    if step.took_s:
+                        self._learn(step.stage.estimate_s, step.took_s)
 
     @property
     def seconds(self) -> float:
@@ -90,8 +94,12 @@ class TimeLeft:
             return
         self._now, self._due = None, rest
         if event.kind == "finished":
-            self._thought_s += event.stage.estimate_s
-            self._took_s += event.seconds
+            self._learn(event.stage.estimate_s, event.seconds)
+
+    def _learn(self, thought_s: float, took_s: float) -> None:
+        """What a finished stage says of the pace."""
+        self._thought_s += thought_s
+        self._took_s += min(max(took_s, thought_s / _MOST), thought_s * _MOST)
 
     def _hear_step(self, heard: Progress) -> None:
         if self._step is None or self._step.name != heard.step:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import abstractmethod
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain
@@ -29,11 +30,12 @@ class ChangedSpace(SpaceRecord):
     method: str = Field(description="who made it")
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """What the space is called: it names what is in it."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def chain(self) -> ChainSpace:
         """The space itself.
 
@@ -41,7 +43,6 @@ class ChangedSpace(SpaceRecord):
             UsageError: no space of the other's name is known here, or it is no chain.
             TableError: the other space is not what it was, or has no such options.
         """
-        raise NotImplementedError
 
     def remember(self) -> None:
         """Puts the record where this machine finds the space by its name."""

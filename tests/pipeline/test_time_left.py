@@ -46,6 +46,13 @@ def test_what_kept_stages_took_says_how_fast_the_machine_is(clock: Clock) -> Non
     assert left.seconds == pytest.approx(RATE.estimate_s * left.pace)
 
 
+def test_a_stage_that_waited_for_a_quiet_machine_says_little_of_the_others(clock: Clock, left: TimeLeft) -> None:
+    left(StageEvent(PROFILE, "started", ""))
+    clock.now += 600
+    left(StageEvent(PROFILE, "finished", "", 600))
+    assert left.pace == pytest.approx((30 + 3 * 30) / (30 + 30))
+
+
 def test_the_stage_at_work_uses_up_its_estimate_and_never_owes_time(clock: Clock, left: TimeLeft) -> None:
     left(StageEvent(PROFILE, "started", ""))
     clock.now += 20
