@@ -89,11 +89,20 @@ def assert_same(first: Mapping[str, torch.Tensor], second: Mapping[str, torch.Te
 
 
 @pytest.mark.slow
-def test_candidates_of_classes_in_somebodys_file_are_repaired_in_two_processes_as_in_one() -> None:
-    _, alone = repaired(Compute())
-    _, apart = repaired(Compute(jobs=2))
-    assert len(alone) > 1
-    assert_same(weights(alone), weights(apart))
+@pytest.mark.parametrize("place", ["processes:2", "ray:local"])
+def test_candidates_of_classes_in_somebodys_file_are_repaired_and_rated_elsewhere_as_here(place: str) -> None:
+    if place.startswith("ray"):
+        pytest.importorskip("ray", reason="Ray is not installed: pip install 'dna-deploy[ray]'")
+    found, heard = list[dict[str, torch.Tensor]](), list[dict[str, Sequence[Rated]]]()
+    for compute in (Compute(), Compute(on=place)):
+        judge, candidates = repaired(compute)
+        assert len(candidates) > 1
+        found.append(weights(candidates))
+        rated: dict[str, Sequence[Rated]] = {}
+        rate_apart(judge, candidates, compute, silent, rated.__setitem__)
+        heard.append(rated)
+    assert_same(*found)
+    assert heard[0] == heard[1]
 
 
 def test_candidates_that_travel_are_trained_and_rated_like_those_that_stay(tmp_path: Path) -> None:
