@@ -17,7 +17,7 @@ from dna_deploy.errors import TableError, UsageError
 from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.supernets.blocks import SupernetBlock
 from dna_deploy.nets.teachers.teacher import Teacher, load_teacher
-from dna_deploy.plugins import load_plugin, missing_members
+from dna_deploy.plugins import load_plugin, missing_members, plugin_names
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.needs import Needs
 from dna_deploy.rating.raters import RATERS
@@ -127,6 +127,11 @@ _LACKING: dict[type[Rater], str] = {
 """How an error says that a rater is not more than it is."""
 
 RaterT = TypeVar("RaterT", bound=Rater)
+
+
+def raters_that(can: type) -> tuple[str, ...]:
+    """The names of raters that keep a protocol such as `ChangingRater`."""
+    return tuple(name for name in plugin_names("rater", RATERS) if not missing_members(load_rater(name), can))
 
 
 def load_rater(name: str) -> type[Rater]:

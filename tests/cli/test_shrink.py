@@ -78,6 +78,7 @@ def test_a_space_grows_layers_of_branches_that_are_profiled_and_searched_like_an
     random_table(whole.with_head(whole.head_for(2)), random.Random(0)).write(Path("catalogue.json"))
     arguments = ("--space", "catalogue", "--method", "nse", "--epochs", "1", *SMALL, "--rounds", "1", "--networks", "6")
     grown = json.loads(run("grow", *arguments, "--table", "catalogue.json", "--budget", "1s", "--judged", "8", "--json"))
+    assert grown["command"] == "grow"
     space = find_chain(grown["space"])
     assert any("_" in str(choice) for choice in space.index.candidates(0))
     rated = json.loads(run("rate", "--space", space.name, "--method", "one-shot", "--epochs", "1", *SMALL, "--json"))
@@ -100,6 +101,7 @@ def test_networks_that_answer_together_become_a_space_of_one_network() -> None:
     ("arguments", "message"),
     [
         (("--method", "one-shot"), "method 'one-shot' changes no space"),
+        (("--method", "nothing"), "unknown rater 'nothing'"),
         (("--method", "angle"), "how many networks are to be left?"),
         (("--method", "angle", "--keep", "9", "--budget", "3ms"), "a budget of 3ms by the table None says nothing"),
         (("--method", "angle", "--keep", "9", "--budget", "1us", "--table", "table.json"), "no network of 'fashion' keeps 1us"),

@@ -20,6 +20,7 @@ LATENCIES = Path("latency_tables")
 
 def shrink(
     settings: Annotated[Settings, SPACE, DATASET, SEED, METHOD, SUPERNETS, COMPUTE, Further("rate")],
+    context: typer.Context,
     *,
     folder: Annotated[Path, typer.Option(help="Where checkpoints are kept; the same command resumes.")] = Path("runs"),
     out: Annotated[Path, typer.Option("--out", "-o", help="The file of the space that is left.")] = Path("shrunk.space.json"),
@@ -39,15 +40,12 @@ def shrink(
     from dna_deploy.errors import UsageError
     from dna_deploy.pipeline.images import ProjectImages
     from dna_deploy.pipeline.stages.rate import Rate
-    from dna_deploy.plugins import missing_members
-    from dna_deploy.rating.rater import ChangingRater, load_rater
+    from dna_deploy.rating.rater import ChangingRater, raters_that
     from dna_deploy.records.latency_table import LatencyTable
     from dna_deploy.spaces.catalog import find_chain
 
-    if missing_members(load_rater(settings.method), ChangingRater):
-        raise UsageError(
-            f"method {settings.method!r} changes no space", "take one that does: --method angle, ddpnas, neas or nse"
-        )
+    if settings.method not in (changing := raters_that(ChangingRater)):
+        raise UsageError(f"method {settings.method!r} changes no space", f"take one that does: {', '.join(changing)}")
     images = ProjectImages(settings.data, find_chain(settings.space))
     note_new(folder)
     with journey_view() as view:
@@ -64,7 +62,7 @@ def shrink(
     if json:
         sizes = {"networks": record.chain.size(), "networks_before": images.space.size()}
         print_json(
-            "shrink",
+            context.info_name or "shrink",
             space=record.name,
             file=str(out),
             folder=str(rater.work.folder),
