@@ -15,5 +15,7 @@ def test_a_table_without_calibrations_stops_no_search_by_other_costs() -> None:
     ratings = random_ratings(TINY, random.Random(0))
     within = [Constraint(Macs(), at_most=1e9)]
     exact = search(TINY, ratings, [TABLE], within)
-    drawn = search_black_box(TINY, lambda network: ratings.of(TINY, network), [TABLE], within, evaluations=40)
+    drawn = search_black_box(
+        TINY, lambda network: ratings.of(TINY, network), [TABLE], within, evaluations=40, strategy="ageing"
+    )
     assert exact.best.architecture == drawn.best.architecture
