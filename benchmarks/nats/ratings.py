@@ -28,6 +28,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "dna": {"epochs": 1, "batch": 4, "settled_top": 0},
     "dna++": {"epochs": 1, "batch": 16, "ensemble": 1, "rating_ensemble": 1, "settled_top": 0},
     "one-shot": {"epochs": 1, "calibration_images": 256},
+    "cream": {"epochs": 1, "calibration_images": 256},
     "cream-top1": {"epochs": 1, "calibration_images": 256},
     "genas": {"epochs": 1, "calibration_images": 256},
     "setn": {"epochs": 1, "calibration_images": 256, "evaluator_every": 32},

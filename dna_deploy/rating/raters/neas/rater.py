@@ -10,7 +10,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from statistics import fmean, pstdev
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -24,16 +24,14 @@ from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.raters.neas.config import EnsembleConfig
 from dna_deploy.rating.raters.neas.ensembles import BranchLoss, Ensemble, EnsembleSupernet, MeanAnswer, evolve
 from dna_deploy.rating.raters.one_shot.held_out import held_out_accuracy
-from dna_deploy.rating.raters.one_shot.rater import OneShot
-from dna_deploy.rating.raters.one_shot.training import step_count, train_one_shot, weight_phase
-from dna_deploy.rating.raters.shrinking.left import Budget, Left, mean_scores
+from dna_deploy.rating.raters.one_shot.rater import SupernetRater
+from dna_deploy.rating.raters.one_shot.training import step_count, weight_phase
+from dna_deploy.rating.raters.shrinking.left import Left, mean_scores
 from dna_deploy.rating.raters.shrinking.schedule import ShrinkingNetworks
 from dna_deploy.rating.work import RatingWork
 from dna_deploy.records.changed_space import EnsembleSpace
-from dna_deploy.records.files import Part, Provenance
-from dna_deploy.records.score import Score
+from dna_deploy.records.files import Provenance
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.options import Option, alternatives, options, slots
 
 SEEN = 64
@@ -42,24 +40,17 @@ TRIES = 200
 """Draws for an ensemble within the budget."""
 
 
-class Neas:
+class Neas(SupernetRater):
     """Finds an ensemble; rates single networks by accuracy with shared weights."""
 
-    config: ClassVar[type[Part]] = EnsembleConfig
-    needs: ClassVar = EnsembleConfig.needs
-    folder_name: ClassVar[str] = "neas"
+    config = EnsembleConfig
+    folder_name = "neas"
 
     def __init__(self, work: RatingWork[Any, None]) -> None:
         """Raises `UsageError` where there is one block, behind which nothing could branch."""
         if len(work.space.block_numbers) < 2:
             raise UsageError(f"{work.space.name!r} has one block, so that nothing can be shared", "name another space")
-        self.work, self._supernet = work, OneShot(work, self._phases)
-
-    def train(self, on_progress: OnProgress = silent) -> None:
-        self._supernet.train(on_progress)
-
-    def score(self, networks: Sequence[Architecture], on_progress: OnProgress = silent) -> tuple[Score, ...]:
-        return self._supernet.score(networks, on_progress)
+        super().__init__(work)
 
     def changed(self, on_progress: OnProgress = silent) -> EnsembleSpace:
         """The space of one network: the best ensemble that was judged, with one averaged answer.
@@ -67,7 +58,7 @@ class Neas:
         Raises:
             InfeasibleError: no ensemble that was drawn keeps the budget.
         """
-        train_one_shot(self.work, on_progress, self._phases)
+        self.train(on_progress)
         config, rng = self.work.config, random.Random(derived_seed(self.work.config.seed, "ensembles"))
         if (first := self._within(rng)) is None:
             raise InfeasibleError(
@@ -93,13 +84,12 @@ class Neas:
             method=self.work.method, split=best.split, networks=tuple(map(str, best.networks)), accuracy=accuracy,
         )  # fmt: skip
 
-    def _phases(self, work: RatingWork[Any, None], supernet: OneShotSupernet) -> Sequence[Phase]:
-        assert isinstance(work.space, HeadedSpace)
-        self._left, config = Left(work.space, Budget.of(work.config, work.space)), work.config
+    def phases(self, work: RatingWork[Any, None], supernet: OneShotSupernet) -> Sequence[Phase]:
+        """Weights and the heads of further branches learn along ensembles of what is left."""
+        self._left, self._net, config = Left.of(work), supernet, work.config
         with seeded(config.seed, "heads"):
             self._ensembles = EnsembleSupernet(supernet, config.branches).to(work.compute.device)
         supernet.add_module("ensembles", self._ensembles)
-        self._net = supernet
         sampler = RandomEnsembles(self._left, config, step_count(work), self._scores)
         weights = weight_phase(work, supernet, BranchLoss(config.label_smoothing), sampler)
         return [replace(weights, network=self._ensembles.path)]
@@ -114,7 +104,7 @@ class Neas:
             for network in ensemble.networks:
                 held.setdefault(network, []).append(accuracy)
         means = {network: fmean(accuracies) for network, accuracies in held.items()}
-        potential = _standardised(mean_scores(space, means, options(space)))
+        potential = _standardised(mean_scores(space, means.items(), options(space)))
         weight = self.work.config.diversity
         diversity = _standardised(self._diversities(rng)) if weight else {}
         return {option: value + weight * diversity.get(option, 0.0) for option, value in potential.items()}

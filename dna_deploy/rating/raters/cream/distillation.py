@@ -6,9 +6,9 @@ room, or if it is better than the last entry by a clear lead, or better than it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -54,22 +54,46 @@ class Board:
         self.entries = tuple(ranked[: self.size])
 
 
+class Teachers(Protocol):
+    """Who of a board teaches whom."""
+
+    board: Board
+    measure: str
+    """Who it is, for a reader."""
+
+    def choose(self, student: nn.Module) -> tuple[Entry, float | torch.Tensor]:
+        """Who of the board teaches a student, and the weight m of it."""
+
+    def follow(self, before: Sequence[Entry], images: torch.Tensor, answers: torch.Tensor) -> None:
+        """The board is no longer ``before``: a network entered, with its answers to images of its step."""
+
+
+@dataclass
+class Best:
+    """Mode "top1": the best network of the board teaches everybody, with m = 0.5, as in the authors' code."""
+
+    board: Board
+    measure: str = "the best network of the board"
+
+    def choose(self, student: nn.Module) -> tuple[Entry, float]:
+        return self.board.entries[0], 0.5
+
+    def follow(self, before: Sequence[Entry], images: torch.Tensor, answers: torch.Tensor) -> None:
+        """Its answers are not needed."""
+
+
 class PathDistillation(Callback):
-    """Cross entropy with the labels, and with what the board's best network says of the same images (mode "top1").
+    """Cross entropy with the labels, weighed ``(2 - m) / 2``, and with what a network of the board says, ``m / 2``.
 
-    Their weights are ``(2 - m) / 2`` and ``m / 2`` with m = 0.5, as in the authors' mode without a meta network. For the first
-    ``warm_up`` steps there are labels alone, and no network enters.
+    For the first ``warm_up`` steps there are labels alone, and no network enters.
     """
-
-    measure = "cross entropy with the labels and with the best network of the board, along one path a step"
-    weight = 0.5
 
     def __init__(
         self,
         space: ChainSpace,
         path: Callable[[Architecture], nn.Module],
         cost: Callable[[Architecture], float],
-        board: Board,
+        teachers: Teachers,
         *,
         costs: str,
         warm_up: int,
@@ -79,16 +103,21 @@ class PathDistillation(Callback):
         space: what is trained.
         path: the module of a network, with shared weights.
         cost: what a network costs.
-        board: who may teach.
+        teachers: the board, and who of it teaches whom.
         costs: names what costs were taken from; a checkpoint with others is refused.
         warm_up: steps without a teacher.
         label_smoothing: of the labels.
         """
-        self.board = board
+        self.board, self._teachers = teachers.board, teachers
         self._space, self._path, self._cost, self._costs = space, path, cost, costs
         self._warm_up, self._label_smoothing = warm_up, label_smoothing
-        self._network: Architecture | None = None
+        self._first: StepView | None = None
+        self._answers = torch.empty(0)
         self._right, self._seen = 0.0, 0
+
+    @property
+    def measure(self) -> str:
+        return f"cross entropy with the labels and with {self._teachers.measure}, along one path a step"
 
     def loss(self, view: StepView) -> torch.Tensor:
         scores, labels = view.network(view.batch.inputs).float(), view.batch.labels()
@@ -97,14 +126,17 @@ class PathDistillation(Callback):
         if view.step < self._warm_up or not self.board.entries:
             return hard
         with torch.no_grad():
-            teacher = self._path(self.board.entries[0].network)(view.batch.inputs).float().softmax(1)
-        return (self.weight * F.cross_entropy(scores, teacher) + (2 - self.weight) * hard) / 2
+            entry, weight = self._teachers.choose(view.network)
+            teacher = self._path(entry.network)(view.batch.inputs).float().softmax(1)
+        return (weight * F.cross_entropy(scores, teacher) + (2 - weight) * hard) / 2
 
     def after_step(self, step: int) -> None:
         """The network of the step stands for election."""
-        if step >= self._warm_up and self._network is not None:
-            accuracy = float(self._right) / self._seen
-            self.board.consider(Entry(self._network, accuracy, self._cost(self._network)))
+        if step >= self._warm_up and self._first is not None:
+            before, network = self.board.entries, self._first.path
+            self.board.consider(Entry(network, float(self._right) / self._seen, self._cost(network)))
+            if self.board.entries != before:
+                self._teachers.follow(before, self._first.batch.inputs, self._answers)
 
     @property
     def remark(self) -> str:
@@ -123,6 +155,6 @@ class PathDistillation(Callback):
 
     def _count(self, view: StepView, scores: torch.Tensor, labels: torch.Tensor) -> None:
         if view.portion == 0:  # a step begins, or begins again in smaller portions
-            self._network, self._right, self._seen = view.path, 0.0, 0
+            self._first, self._answers, self._right, self._seen = view, scores.softmax(1), 0.0, 0
         self._right += float((scores.argmax(1) == labels).sum())
         self._seen += len(labels)
