@@ -49,7 +49,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     torch.manual_seed(0)
     network = find_units(TinyResNet(), INPUT).network
     images = list(torch.randn(48, *INPUT.sizes).split(24))
-    judge = Judge(network, images[1:])
+    judge = Judge(network, images[1:], images[:1])
     candidates = {
         unit.path: candidates_of(unit, network.module(unit.path), Judge(network, images[:1]).inputs(unit.path))
         for unit in network.units
@@ -61,8 +61,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
         device = Device(TargetFile(default_target(), SamplingPlan(rounds=2)), Folders(folder / "profiles", folder / "tables"))
         measured = measured_table(kit, device)
     candidates = runnable(candidates, measured)
-    ratings = rate(judge, candidates, images[:1], folder / "ratings")
-    return Prepared(FitSpace(network, INPUT, candidates, measured, ratings), images[:1], judge)
+    ratings = rate(judge, candidates, folder / "ratings")
+    return Prepared(FitSpace(network, INPUT, candidates, measured, ratings), judge)
 
 
 @pytest.fixture
