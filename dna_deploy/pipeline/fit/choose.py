@@ -12,7 +12,6 @@ from dna_deploy.errors import InfeasibleError
 from dna_deploy.fit.judging import Mean
 from dna_deploy.pipeline.fit.baselines import BETWEEN, PROPOSALS
 from dna_deploy.pipeline.fit.prepare import Prepared
-from dna_deploy.pipeline.fit.recovery import settled
 from dna_deploy.pipeline.fit.space import Choice
 from dna_deploy.pipeline.fit.stopwatch import Stopwatch
 from dna_deploy.progress import OnProgress, Progress, silent
@@ -94,7 +93,7 @@ def fill(prepared: Prepared, budget_s: float, stopwatch: Stopwatch, choose_withi
         if choice in seen:
             break
         seen.append(choice)
-        network = settled(space.assembled(choice), prepared.fitting)
+        network = prepared.judge.settled(space.assembled(choice))
         fitted = Fitted(choice, network, space.predicted_s(choice), stopwatch.time(network))
         factor = fitted.measured_s / fitted.predicted_s
         is_kept = fitted.measured_s <= budget_s * (1 + _SLACK)
@@ -140,7 +139,7 @@ class JointChoice:
     def _judge(self, choice: Choice, source: str) -> Proposal:
         name, prepared = tuple(choice.values()), self.prepared
         if name not in self.judged:
-            network = settled(prepared.space.assembled(choice), prepared.fitting)
+            network = prepared.judge.settled(prepared.space.assembled(choice))
             joint = prepared.judge.divergence(prepared.judge.answers_of(network))
             self.judged[name] = Proposal(choice, source, prepared.space.rating(choice), joint)
         return self.judged[name]
