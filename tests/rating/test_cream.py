@@ -19,8 +19,9 @@ from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import Progress
 from dna_deploy.rating.rater import Rater, load_rater, make_rater
+from dna_deploy.rating.raters.cream.board import Board, Entry
 from dna_deploy.rating.raters.cream.config import BoardConfig
-from dna_deploy.rating.raters.cream.distillation import Best, Board, Entry, PathDistillation, Teachers
+from dna_deploy.rating.raters.cream.distillation import PathDistillation
 from dna_deploy.rating.raters.cream.matching import Matching, MatchingLoss
 from dna_deploy.rating.raters.cream.rater import BOARD
 from dna_deploy.spaces.architecture import Architecture
@@ -72,14 +73,13 @@ class Linear(nn.Module):
         return images.flatten(1)[:, :3] * self.factor
 
 
-def distillation(paths: dict[Architecture, nn.Module], board: Board, warm_up: int = 2) -> PathDistillation:
-    return taught_by(Best(board), paths, warm_up)
-
-
-def taught_by(teachers: Teachers, paths: dict[Architecture, nn.Module], warm_up: int = 0) -> PathDistillation:
+def distillation(
+    paths: dict[Architecture, nn.Module], board: Board, warm_up: int = 2, matching: Matching | None = None
+) -> PathDistillation:
     return PathDistillation(
-        SPACE, paths.__getitem__, lambda _: 1.0, teachers, costs="ones", warm_up=warm_up, label_smoothing=0.1
-    )
+        SPACE, paths.__getitem__, lambda _: 1.0, board,
+        matching=matching, costs="ones", warm_up=warm_up, label_smoothing=0.1,
+    )  # fmt: skip
 
 
 def batch() -> Batch:
@@ -149,7 +149,7 @@ def test_every_student_is_taught_by_whoever_matches_it_best_and_by_how_well() ->
     student, paths = Linear(0.3), {NETWORKS[0]: Linear(2.0), NETWORKS[1]: Linear(-1.0)}
     matches = made(student).tolist()
     assert matches[1] > matches[0]
-    loss = taught_by(made, {**paths}).loss(StepView(0, NETWORKS[2], student, images))
+    loss = distillation({**paths}, board, 0, made).loss(StepView(0, NETWORKS[2], student, images))
     scores, said = student(images.inputs), paths[NETWORKS[1]](images.inputs).softmax(1)
     hard = nn.CrossEntropyLoss(label_smoothing=0.1)(scores, images.labels())
     share = float(torch.tensor(matches[1]).sigmoid())

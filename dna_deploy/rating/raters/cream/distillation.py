@@ -1,14 +1,9 @@
-"""Prioritized paths (Cream, NeurIPS 2020, arXiv 2010.15821): the best networks met so far teach the others on the way.
-
-They stand on a board. A network that is trained in a step enters with its accuracy on the step's own images: while there is
-room, or if it is better than the last entry by a clear lead, or better than it and cheaper.
-"""
+"""Networks of the board teach the others on the way (Cream, NeurIPS 2020, arXiv 2010.15821)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,70 +11,10 @@ from torch import nn
 
 from dna_deploy.errors import UsageError
 from dna_deploy.learning.phase import Callback, StepView
+from dna_deploy.rating.raters.cream.board import Board, Entry
+from dna_deploy.rating.raters.cream.matching import Matching
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.chain import ChainSpace
-
-LEAD = 0.05
-"""By how much accuracy alone must beat the last entry (the authors' code: five points)."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A network of the board: its accuracy on the images of the step that trained it, and what it costs."""
-
-    network: Architecture
-    accuracy: float
-    cost: float
-
-
-class Board:
-    """The best ``size`` networks that were met, best first; of two that are alike, the cheaper one."""
-
-    def __init__(self, size: int, entries: tuple[Entry, ...] = ()) -> None:
-        self.size, self.entries = size, entries
-
-    def admits(self, entry: Entry) -> bool:
-        """Whether the network enters."""
-        if len(self.entries) < self.size:
-            return True
-        last = self.entries[-1]
-        return entry.accuracy > last.accuracy + LEAD or (entry.accuracy > last.accuracy and entry.cost < last.cost)
-
-    def consider(self, entry: Entry) -> None:
-        """Takes the network if it enters; where there is no room, the last one leaves. It stands there once, as of late."""
-        if not self.admits(entry):
-            return
-        others = [other for other in self.entries if other.network != entry.network]
-        ranked = sorted([*others, entry], key=lambda one: (-one.accuracy, one.cost, str(one.network)))
-        self.entries = tuple(ranked[: self.size])
-
-
-class Teachers(Protocol):
-    """Who of a board teaches whom."""
-
-    board: Board
-    measure: str
-    """Who it is, for a reader."""
-
-    def choose(self, student: nn.Module) -> tuple[Entry, float | torch.Tensor]:
-        """Who of the board teaches a student, and the weight m of it."""
-
-    def follow(self, before: Sequence[Entry], images: torch.Tensor, answers: torch.Tensor) -> None:
-        """The board is no longer ``before``: a network entered, with its answers to images of its step."""
-
-
-@dataclass
-class Best:
-    """Mode "top1": the best network of the board teaches everybody, with m = 0.5, as in the authors' code."""
-
-    board: Board
-    measure: str = "the best network of the board"
-
-    def choose(self, student: nn.Module) -> tuple[Entry, float]:
-        return self.board.entries[0], 0.5
-
-    def follow(self, before: Sequence[Entry], images: torch.Tensor, answers: torch.Tensor) -> None:
-        """Its answers are not needed."""
 
 
 class PathDistillation(Callback):
@@ -93,8 +28,9 @@ class PathDistillation(Callback):
         space: ChainSpace,
         path: Callable[[Architecture], nn.Module],
         cost: Callable[[Architecture], float],
-        teachers: Teachers,
+        board: Board,
         *,
+        matching: Matching | None = None,
         costs: str,
         warm_up: int,
         label_smoothing: float,
@@ -103,12 +39,13 @@ class PathDistillation(Callback):
         space: what is trained.
         path: the module of a network, with shared weights.
         cost: what a network costs.
-        teachers: the board, and who of it teaches whom.
+        board: who may teach.
+        matching: who of it teaches whom, and the weight m; without one, as in the authors' mode "top1", the best with 0.5.
         costs: names what costs were taken from; a checkpoint with others is refused.
         warm_up: steps without a teacher.
         label_smoothing: of the labels.
         """
-        self.board, self._teachers = teachers.board, teachers
+        self.board, self._matching = board, matching
         self._space, self._path, self._cost, self._costs = space, path, cost, costs
         self._warm_up, self._label_smoothing = warm_up, label_smoothing
         self._first: StepView | None = None
@@ -117,7 +54,8 @@ class PathDistillation(Callback):
 
     @property
     def measure(self) -> str:
-        return f"cross entropy with the labels and with {self._teachers.measure}, along one path a step"
+        teacher = "best match" if self._matching else "best network"
+        return f"cross entropy with the labels and with the {teacher} of the board, along one path a step"
 
     def loss(self, view: StepView) -> torch.Tensor:
         scores, labels = view.network(view.batch.inputs).float(), view.batch.labels()
@@ -126,7 +64,7 @@ class PathDistillation(Callback):
         if view.step < self._warm_up or not self.board.entries:
             return hard
         with torch.no_grad():
-            entry, weight = self._teachers.choose(view.network)
+            entry, weight = self._matching.choose(view.network) if self._matching else (self.board.entries[0], 0.5)
             teacher = self._path(entry.network)(view.batch.inputs).float().softmax(1)
         return (weight * F.cross_entropy(scores, teacher) + (2 - weight) * hard) / 2
 
@@ -135,8 +73,8 @@ class PathDistillation(Callback):
         if step >= self._warm_up and self._first is not None:
             before, network = self.board.entries, self._first.path
             self.board.consider(Entry(network, float(self._right) / self._seen, self._cost(network)))
-            if self.board.entries != before:
-                self._teachers.follow(before, self._first.batch.inputs, self._answers)
+            if self._matching and self.board.entries != before:
+                self._matching.follow(before, self._first.batch.inputs, self._answers)
 
     @property
     def remark(self) -> str:

@@ -20,7 +20,7 @@ from torch.func import functional_call
 from dna_deploy.learning.phase import StepView
 from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.supernets.whole import OneShotSupernet
-from dna_deploy.rating.raters.cream.distillation import Board, Entry
+from dna_deploy.rating.raters.cream.board import Board, Entry
 from dna_deploy.rating.raters.one_shot.held_out import HeldOutLoss, only_looked_at
 
 SHOWN = 4
@@ -30,7 +30,8 @@ SHOWN = 4
 class Matching(nn.Module):
     """The map, and what networks of the board have answered: to ``(board, SHOWN, channels, height, width)``."""
 
-    measure = "the best match of the board"
+    images: torch.Tensor
+    answers: torch.Tensor
 
     def __init__(self, board: Board, shape: tuple[int, ...], classes: int) -> None:
         super().__init__()
@@ -48,12 +49,13 @@ class Matching(nn.Module):
         return matches.squeeze(1)
 
     def choose(self, student: nn.Module) -> tuple[Entry, torch.Tensor]:
+        """Who of the board teaches a student, and the weight m of it."""
         matches = self(student)
         best = int(matches.argmax())
         return self.board.entries[best], matches[best].sigmoid()
 
     def follow(self, before: Sequence[Entry], images: torch.Tensor, answers: torch.Tensor) -> None:
-        """Brings what was answered into the board's order; the new network's stands at the end of all until then."""
+        """The board is no longer ``before``: a network entered, with its answers to images of its step."""
         numbers = {entry: number for number, entry in enumerate(before)}
         rows = [numbers.get(entry, -1) for entry in self.board.entries]
         shown = [number % len(images) for number in range(SHOWN)]

@@ -11,8 +11,9 @@ from dna_deploy.learning.phase import Phase
 from dna_deploy.learning.samplers.uniform import UniformNetworks
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, silent
+from dna_deploy.rating.raters.cream.board import Board
 from dna_deploy.rating.raters.cream.config import BoardConfig, CreamConfig
-from dna_deploy.rating.raters.cream.distillation import Best, Board, PathDistillation, Teachers
+from dna_deploy.rating.raters.cream.distillation import PathDistillation
 from dna_deploy.rating.raters.cream.matching import Matching, MatchingLoss
 from dna_deploy.rating.raters.one_shot.held_out import held_out_phase
 from dna_deploy.rating.raters.one_shot.rater import SupernetRater
@@ -45,14 +46,15 @@ class CreamTop1(SupernetRater):
     def phases(self, work: RatingWork[Any, None], supernet: OneShotSupernet) -> Sequence[Phase]:
         """Weights learn by the labels and by the board."""
         self._board = Board(work.config.board)
-        return [self._weights(work, supernet, Best(self._board))]
+        return [self._weights(work, supernet)]
 
-    def _weights(self, work: RatingWork[Any, None], supernet: OneShotSupernet, teachers: Teachers) -> Phase:
+    def _weights(self, work: RatingWork[Any, None], supernet: OneShotSupernet, matching: Matching | None = None) -> Phase:
         cost, costs = _costs(work)
         warm_up, smoothing = round(work.config.alone * step_count(work)), work.config.label_smoothing
         objective = PathDistillation(
-            work.space, supernet.path, cost, teachers, costs=costs, warm_up=warm_up, label_smoothing=smoothing
-        )
+            work.space, supernet.path, cost, self._board,
+            matching=matching, costs=costs, warm_up=warm_up, label_smoothing=smoothing,
+        )  # fmt: skip
         return weight_phase(work, supernet, objective)
 
 

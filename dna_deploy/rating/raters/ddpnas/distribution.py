@@ -16,9 +16,9 @@ from scipy.special import softmax
 
 from dna_deploy.data.randomness import derived_seed
 from dna_deploy.errors import UsageError
-from dna_deploy.learning.phase import Callback
 from dna_deploy.rating.raters.ddpnas.config import PruningConfig
 from dna_deploy.rating.raters.shrinking.left import Left, mean_scores
+from dna_deploy.rating.raters.shrinking.schedule import ShrinkingSampler
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.options import Option, every_option, every_option_once, most_visits, slots
 
@@ -26,7 +26,7 @@ PAIRINGS = 10
 """How often the candidates of a sweep are paired anew, until as many networks as possible keep the budget."""
 
 
-class Sweeps(Callback):
+class Sweeps(ShrinkingSampler):
     """Draws the networks of one sweep after another, judges each when it was trained, and drops an option a slot and round."""
 
     def __init__(self, left: Left, config: PruningConfig, steps: int, judge: Callable[[Architecture], float]) -> None:
@@ -39,7 +39,7 @@ class Sweeps(Callback):
         Raises:
             UsageError: there are fewer steps than networks to train.
         """
-        self.left = left
+        super().__init__(left)
         self._config, self._judge = config, judge
         rounds = max(map(len, slots(left.whole).values())) - config.left
         planned = [config.sweeps * count for count in most_visits(left.whole, rounds)]
@@ -72,18 +72,14 @@ class Sweeps(Callback):
     def facts(self) -> dict[str, Any]:
         plain = {str(option): value for option, value in self.likelihoods.items()}
         changes = {str(option): value for option, value in self._changes.items()}
-        return {**self.left.facts(), "likelihoods": plain, "changes": changes, "accuracies": self._accuracies}
+        return {**super().facts(), "likelihoods": plain, "changes": changes, "accuracies": self._accuracies}
 
     def restore(self, facts: Mapping[str, Any]) -> None:
-        self.left.restore(facts)
+        super().restore(facts)
         if "likelihoods" in facts:
             self.likelihoods = {option: facts["likelihoods"][str(option)] for option in every_option(self.left.whole)}
             self._changes = {Option.parse(line): value for line, value in facts["changes"].items()}
             self._accuracies = list(facts["accuracies"])
-
-    @property
-    def remark(self) -> str:
-        return f", {self.left.space.size():,} networks left"
 
     def _at(self, step: int) -> tuple[int, int]:
         """The round of a step, and which of its networks is trained."""

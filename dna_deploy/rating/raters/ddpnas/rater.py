@@ -7,26 +7,18 @@ this is a rating of all networks is ours.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
 
-from dna_deploy.learning.phase import Phase
-from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.raters.ddpnas.config import PruningConfig
 from dna_deploy.rating.raters.ddpnas.distribution import Sweeps
 from dna_deploy.rating.raters.one_shot.held_out import held_out_accuracy
-from dna_deploy.rating.raters.one_shot.rater import SupernetRater
-from dna_deploy.rating.raters.one_shot.training import step_count, weight_phase
-from dna_deploy.rating.raters.shrinking.left import Left
-from dna_deploy.rating.work import RatingWork
-from dna_deploy.records.changed_space import ShrunkSpace
+from dna_deploy.rating.raters.shrinking.rater import ShrinkingRater
 from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.options import options_of_candidates
 
 
-class Ddpnas(SupernetRater):
+class Ddpnas(ShrinkingRater):
     """Rates candidates by the negative logarithm of their likelihood, networks by accuracy with shared weights."""
 
     config = PruningConfig
@@ -41,16 +33,11 @@ class Ddpnas(SupernetRater):
             [-math.fsum(math.log(likelihoods[option]) for option in held) for held in candidates] for candidates in blocks
         )
 
-    def changed(self, on_progress: OnProgress = silent) -> ShrunkSpace:
-        """What is left of the space."""
-        self.train(on_progress)
-        return self._sweeps.left.record(self.work.method)
-
-    def phases(self, work: RatingWork[Any, None], supernet: OneShotSupernet) -> Sequence[Phase]:
-        """Weights learn along the networks of sweeps."""
+    def sampler(self, steps: int) -> Sweeps:
+        """The networks of sweeps, each judged on held-out images."""
 
         def judge(network: Architecture) -> float:
-            return held_out_accuracy(work, supernet.path(network), work.config.judged)
+            return held_out_accuracy(self.work, self.net.path(network), self.work.config.judged)
 
-        self._sweeps = Sweeps(Left.of(work), work.config, step_count(work), judge)
-        return [weight_phase(work, supernet, sampler=self._sweeps)]
+        self._sweeps = Sweeps(self.left, self.work.config, steps, judge)
+        return self._sweeps

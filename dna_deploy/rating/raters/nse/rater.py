@@ -24,7 +24,7 @@ from dna_deploy.learning.state import TrainingState
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.raters.nse.config import EvolvingConfig
-from dna_deploy.rating.raters.nse.front import front_of, networks_within, succession
+from dna_deploy.rating.raters.nse.front import Codes, front_of, networks_within, succession
 from dna_deploy.rating.raters.nse.subsets import GateLoss, Gates, Live, RandomSubsets, Subsets
 from dna_deploy.rating.raters.one_shot.held_out import held_out_accuracy, held_out_phase
 from dna_deploy.rating.raters.one_shot.training import step_count, train_state, weight_phase
@@ -128,7 +128,7 @@ class Nse:
         """What a layer adds to the latency of a network."""
         return self._table.calibration("p50").scale * self._table.row(layer.key)
 
-    def _beginning(self) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]]:
+    def _beginning(self) -> tuple[Codes, Codes]:
         """What the first round trains, the fastest of every layer among it; and what waits, in random order."""
         live, waiting = [], []
         for number, layer in enumerate(self._layers):
@@ -141,12 +141,7 @@ class Nse:
         return tuple(live), tuple(waiting)
 
     def _round(
-        self,
-        number: int,
-        codes: tuple[tuple[str, ...], ...],
-        waiting: tuple[tuple[str, ...], ...],
-        before: GrownSpace | None,
-        on_progress: OnProgress,
+        self, number: int, codes: Codes, waiting: Codes, before: GrownSpace | None, on_progress: OnProgress
     ) -> GrownSpace:
         live, gates = self._trained(number, codes, on_progress)
         former = [_numbers(network, codes) for network in before.front] if before else []
@@ -179,7 +174,7 @@ class Nse:
             ),
         )  # fmt: skip
 
-    def _trained(self, number: int, codes: Sequence[Sequence[str]], on_progress: OnProgress) -> tuple[Live, Gates]:
+    def _trained(self, number: int, codes: Codes, on_progress: OnProgress) -> tuple[Live, Gates]:
         """A supernet of live operations and its gates; what was begun is resumed."""
         work, config, folder = self.work, self._config, self.work.folder
         space = with_branches(self._space, [[(code,) for code in names] for names in codes])
@@ -204,5 +199,5 @@ class Nse:
         return live, gates
 
 
-def _numbers(network: FrontNetwork, codes: Sequence[Sequence[str]]) -> Subsets:
+def _numbers(network: FrontNetwork, codes: Codes) -> Subsets:
     return tuple(tuple(names.index(code) for code in held) for held, names in zip(network.layers, codes, strict=True))

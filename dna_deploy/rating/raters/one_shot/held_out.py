@@ -21,6 +21,8 @@ from dna_deploy.rating.raters.one_shot.training import OneShotWork
 class HeldOutLoss(Callback, ABC):
     """An objective in one step of ``every``; in the others it rests, and its last loss stands in the history."""
 
+    measure: str
+
     def __init__(self, every: int) -> None:
         self._every = every
         self._total, self._images = 0.0, 1
