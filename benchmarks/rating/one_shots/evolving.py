@@ -50,7 +50,8 @@ def neas(bench: Bench, diversity: float) -> Numbers:
     gains, disagreements = _ensembles(bench, rater)
     milliseconds = 1e3 * _predicted_s(ground, pair)
     single = _best_single(bench, rater, milliseconds / 1e3)
-    judged = {name: held_out_accuracy(rater.work, path, JUDGED) for name, path in _paths(rater, pair, single).items()}
+    paths: dict[str, Any] = {"ensemble": rater.ensembles.path(pair).answer, "single": rater.net.path(single)}
+    judged = {name: held_out_accuracy(rater.work, path, JUDGED) for name, path in paths.items()}
     return {
         **cost,
         **orders("accuracy", np.array([score.value for score in scores]), ground),
@@ -103,13 +104,7 @@ def _best_single(bench: Bench, rater: Any, limit_s: float) -> Architecture:
             break
     if not drawn:  # an ensemble may take longer than any network does: then nothing is as slow, and the slowest stands for it
         drawn[max((whole.sample(rng) for _ in range(2_000)), key=bench.ground.seconds)] = None
-    supernet = rater.supernet()
-    return max(drawn, key=lambda network: held_out_accuracy(rater.work, supernet.path(network), JUDGED))
-
-
-def _paths(rater: Any, pair: Ensemble, single: Architecture) -> dict[str, Any]:
-    supernet = rater.supernet()
-    return {"ensemble": rater.ensembles.path(pair), "single": supernet.path(single)}
+    return max(drawn, key=lambda network: held_out_accuracy(rater.work, rater.net.path(network), JUDGED))
 
 
 def _alone(bench: Bench, space: HeadedSpace, single: Architecture) -> Numbers:
