@@ -66,7 +66,7 @@ def main() -> None:
                 if why := _left_out(name, method, chosen.truth and chosen.cifar, catalogue):
                     print(f"left out: {method} on {name}: {why}", flush=True)
                     continue
-                make = partial(_row, ground_of, name, method, seed, chosen.work, catalogue)
+                make = partial(_row, ground_of, name, method, seed, chosen.work, catalogue or Path())
                 begun = time.monotonic()
                 row = kept_row(kept / f"{name}-{method}.csv", f"seed {seed}", make)
                 text = ", ".join(f"{key} {value}" for key, value in row.items())

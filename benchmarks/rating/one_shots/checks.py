@@ -193,7 +193,7 @@ def shrunk(bench: Bench, by: str) -> Numbers:
 def pruned(bench: Bench, share: float) -> Numbers:
     """The network that is left, beside the median of ten of the same latency, alone; trained for a share of SPOS' steps."""
     ground, begun = bench.ground, time.process_time()
-    changes = {} if ground.scale.is_tiny else {"epochs": max(1, round(share * ground.epochs))}
+    changes: dict[str, Any] = {} if ground.scale.is_tiny else {"epochs": max(1, round(share * ground.epochs))}
     rater: Any = bench.rater("ddpnas", **changes)
     rater.train(bench.tell)
     cost, table = about(rater, ground, begun), rater.table()

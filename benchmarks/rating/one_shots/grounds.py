@@ -125,8 +125,7 @@ def trained_alone(space: HeadedSpace, network: Architecture, ground: Ground, wor
             space, network, ground.data, TrainingConfig(recipe=recipe), work / "alone" / digest_of(name.encode())[7:23],
             compute=COMPUTE,
         )  # fmt: skip
-        right = trained.test[0]
-        return {"accuracy": round(100 * right.count / right.images, 2), "seconds": round(time.process_time() - begun, 1)}
+        return {"accuracy": round(100 * trained.test[0].value, 2), "seconds": round(time.process_time() - begun, 1)}
 
     file = (work if ground.scale.is_tiny else RESULTS) / "trainings.csv"
     return float(kept_row(file, name, row)["accuracy"])

@@ -109,7 +109,7 @@ def _methods(by_seed: Mapping[str, Rows]) -> list[str]:
 
 
 def _orders(by_seed: Mapping[str, Rows]) -> list[tuple[str, ...]]:
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for method in _methods(by_seed):
         rows = _of(method, by_seed)
         for score in [name.removeprefix("tau ") for name in rows[0] if f"{name} low" in rows[0] and name.startswith("tau ")]:
@@ -125,7 +125,7 @@ def _interval(name: str, rows: list[Mapping[str, float]]) -> str:
 
 
 def _checks(by_seed: Mapping[str, Rows]) -> list[tuple[str, ...]]:
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for method, claim, difference in CLAIMS:
         values = []
         for rows in by_seed.values():
@@ -140,7 +140,7 @@ def _checks(by_seed: Mapping[str, Rows]) -> list[tuple[str, ...]]:
 
 
 def _costs(by_seed: Mapping[str, Rows]) -> list[tuple[str, ...]]:
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for method in _methods(by_seed):
         rows = _of(method, by_seed)
         seconds = np.mean([row["seconds"] for row in rows])

@@ -60,7 +60,7 @@ class Bench:
         config = kind.config.model_validate({**settings, "seed": self.seed})  # type: ignore[union-attr]
         work = RatingWork.of(method, ground.space, None, ground.data, config, self.work, COMPUTE)
         folder = self.work / f"{ground.name}-{method}-{work.short_name}"
-        return kind(RatingWork.of(method, ground.space, None, ground.data, config, folder, COMPUTE))  # type: ignore[misc]
+        return kind(RatingWork.of(method, ground.space, None, ground.data, config, folder, COMPUTE))
 
     def opened(self, rater: SupernetRater) -> OpenSupernet:
         """Its supernet, trained."""
