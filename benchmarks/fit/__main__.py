@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -46,7 +47,9 @@ def bench_of(options: argparse.Namespace, case: Case, rows: Path) -> Bench:
 def case_of(options: argparse.Namespace) -> Case:
     """The case with the numbers that were given instead of its own."""
     given = {name: getattr(options, name) for name in ("train_images", "rated_images", "epochs", "shares") if name in options}
-    numbers = {name: tuple(each) if isinstance(each, list) else each for name, each in given.items() if each is not None}
+    numbers: dict[str, Any] = {
+        name: tuple(each) if isinstance(each, list) else each for name, each in given.items() if each is not None
+    }
     return replace(CASES[options.case], **numbers)
 
 

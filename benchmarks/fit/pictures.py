@@ -139,6 +139,6 @@ def _on_light(picture: Picture, size: int) -> np.ndarray:
 def _cropped(image: Image.Image, size: int) -> np.ndarray:
     """``(3, size, size)`` bytes: the middle, as networks are usually judged (224 of 256)."""
     scale = size / 0.875 / min(image.size)
-    image = image.resize(tuple(round(length * scale) for length in image.size), Image.Resampling.BICUBIC)
+    image = image.resize((round(scale * image.width), round(scale * image.height)), Image.Resampling.BICUBIC)
     left, top = ((length - size) // 2 for length in image.size)
     return np.asarray(image.crop((left, top, left + size, top + size))).transpose(2, 0, 1)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 
 import torch
 from torch import nn
@@ -38,7 +37,8 @@ class StageImitation:
 def imitating(original: UnitNetwork, network: nn.Module) -> Iterator[StageImitation]:
     """What a network of the original's units minimises besides; inside, it sees what both emit whenever they run."""
     imitation, units = StageImitation(), original.units
-    ends = [unit.path for unit, following in pairwise((*units, None)) if following is None or following.stage != unit.stage]
+    following = (*units[1:], None)
+    ends = [unit.path for unit, other in zip(units, following, strict=True) if other is None or other.stage != unit.stage]
 
     def keeping(kept: dict[str, torch.Tensor], path: str) -> Callable[..., None]:
         def keep(_module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
