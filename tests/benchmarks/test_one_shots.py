@@ -21,7 +21,7 @@ from dna_deploy.spaces.catalog import find_chain
 
 @pytest.fixture(scope="module")
 def ground() -> Ground:
-    """Networks of `fashion` whose accuracy is the number of their parameters in thousands."""
+    """Networks of `fashion` whose accuracy is the logarithm of the number of their parameters."""
     import random
 
     space, rng = find_chain("fashion").with_head(), random.Random(0)
@@ -29,7 +29,7 @@ def ground() -> Ground:
     table = LatencyTable.read(grounds.ROOT / "latency_tables" / "fashion.cpu-1thread.json")
     none: Any = None
     made = Ground("fashion", space, none, table, networks, np.zeros(len(networks)), np.arange(len(networks)) % 3, 1, 5, Scale())
-    return replace(made, accuracy=made.parameters / 1e3)
+    return replace(made, accuracy=np.log(made.parameters))
 
 
 def test_the_area_of_a_front_is_the_mean_over_budgets_of_the_best_within() -> None:
@@ -41,7 +41,7 @@ def test_the_area_of_a_front_is_the_mean_over_budgets_of_the_best_within() -> No
 def test_a_score_that_is_the_accuracy_has_its_order_and_no_regret_and_chance_has_some(ground: Ground) -> None:
     assert regret(ground.accuracy, ground) == pytest.approx(0)
     assert regret(-ground.accuracy, ground) > regret(np.zeros(len(ground.networks)), ground) > 0
-    numbers = orders("itself", ground.parameters, ground)
+    numbers = orders("itself", ground.accuracy, ground)
     assert numbers["tau itself"] == 1
     assert numbers["itself given parameters"] == "NaN"  # nothing is left of it
 
@@ -62,7 +62,7 @@ def test_the_report_shows_the_checks_of_whatever_rows_are_there(tmp_path: Path) 
         for what in ("given MACs", "given parameters", "within bands")
         for end in ("", " low", " high")
     }
-    row = {**base, **given, "accuracy regret": "NaN", "uniform": 40.0}
+    row = {**base, **given, "accuracy regret": 1.5, "uniform": 40.0}
     for seed in range(2):
         add_rows(tmp_path / "fashion-one-shot.csv", [{"name": f"seed {seed}", **row}])
         add_rows(tmp_path / "fashion-cream.csv", [{"name": f"seed {seed}", **row, "uniform": 42.0 + seed}])

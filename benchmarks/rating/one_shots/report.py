@@ -114,7 +114,7 @@ def _orders(by_seed: Mapping[str, Rows]) -> list[tuple[str, ...]]:
         rows = _of(method, by_seed)
         for score in [name.removeprefix("tau ") for name in rows[0] if f"{name} low" in rows[0] and name.startswith("tau ")]:
             names = (f"tau {score}", *(f"{score} {what}" for what in ("given MACs", "given parameters", "within bands")))
-            regret = np.nanmean([row[f"{score} regret"] for row in rows])
+            regret = np.mean([row[f"{score} regret"] for row in rows])
             lines.append((method, score, str(len(rows)), *(_interval(name, rows) for name in names), f"{regret:.2f}"))
     return lines
 
