@@ -11,6 +11,7 @@ from dna_deploy.pipeline.pace import LARGEST_TEACHER, SMALL_TEACHER, START_S, tr
 from dna_deploy.pipeline.published import publish
 from dna_deploy.pipeline.runner import Computed, Inputs
 from dna_deploy.progress import OnProgress, Progress
+from dna_deploy.records.files import digest_of, read_bytes
 from dna_deploy.training.config import LARGEST, TeacherConfig
 
 
@@ -54,11 +55,22 @@ class Teach:
         return {
             "space": self.images.space_input,
             "images": self.images.digest_input(self.images.config.teacher_images),
-            "recipe": Computed(f"{config} {self.images.settings}", self._resolved_json),
+            "recipe": Computed(f"{config} {self.images.settings}{self._look}", self._resolved_json),
         }
 
+    @property
+    def _files(self) -> list[Path]:
+        """What it is taken from; a network of the hub or one that is trained here has none."""
+        return [path for path in (self.config.weights, Path(self.config.name)) if path is not None and path.is_file()]
+
+    @property
+    def _look(self) -> str:
+        """Its files as they look from outside."""
+        return "".join(f" {(state := path.stat()).st_size} {state.st_mtime_ns}" for path in self._files)
+
     def _resolved_json(self) -> str:
-        return self.resolved.model_dump_json()
+        digests = (digest_of(read_bytes(path, "teacher")) for path in self._files)
+        return " ".join((self.resolved.model_dump_json(), *digests))
 
     @property
     def resolved(self) -> TeacherConfig:
