@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,8 @@ class Teach:
     compute: Compute
     name: str = "teach"
     summary: str = "make the teacher"
+    ready: Callable[[], None] = lambda: None
+    """Raises where nothing that is made here could be used."""
 
     @property
     def outputs(self) -> tuple[Path, ...]:
@@ -87,6 +90,7 @@ class Teach:
     def run(self, work: Path, on_progress: OnProgress) -> None:
         from dna_deploy.learning.history import FILE_NAME
 
+        self.ready()
         publish(self.make(work, on_progress), self.file)
         if (history := work / FILE_NAME).exists():  # a teacher that was taken has none
             publish(history, self.file.parent / FILE_NAME)
