@@ -21,6 +21,24 @@ def settled(network: nn.Module, batches: Sequence[torch.Tensor]) -> nn.Module:
     return copied.eval()
 
 
+@torch.no_grad()
+def absorb(unit: nn.Module, norms: Sequence[_BatchNorm], inputs: Sequence[torch.Tensor]) -> None:
+    """Gathers statistics anew, in place, with scales and shifts that make up for it: the unit computes what it did.
+
+    Args:
+        unit: In inference mode.
+        norms: Of it, in the order in which they run; those without scales stay.
+        inputs: What it receives, batch by batch.
+    """
+    for norm in norms:
+        if norm.weight is None or norm.running_mean is None or norm.running_var is None:
+            continue
+        mean, deviation = norm.running_mean.clone(), (norm.running_var + norm.eps).sqrt()
+        estimate_statistics(unit, (x.clone() for x in inputs), [norm])
+        norm.bias.add_(norm.weight * (norm.running_mean - mean) / deviation)
+        norm.weight.mul_((norm.running_var + norm.eps).sqrt() / deviation)
+
+
 class Tail(nn.Module):
     """A network from the output of a unit on: what is before it runs on one blank image, and changes nothing.
 

@@ -103,8 +103,8 @@ def test_what_was_chosen_is_never_worse_as_a_whole_than_what_needs_no_search(pre
     for share in (0.8, 0.6, 0.5):
         budget_s = share * prepared.space.original_s
         joint = JointChoice(prepared, top=4)
-        best = joint.judged[tuple(joint(budget_s).values())].joint.value
-        simple = [joint.judged[tuple(propose(prepared, budget_s).values())].joint.value for propose in PROPOSALS.values()]
+        best = joint.finals[tuple(joint(budget_s).values())].joint.value
+        simple = [joint.finals[tuple(propose(prepared, budget_s).values())].joint.value for propose in PROPOSALS.values()]
         assert best <= min(simple)
 
 
@@ -188,7 +188,7 @@ def test_without_fine_tuning_nobody_that_keeps_the_budget_answers_more_like_the_
 
     def contender(name: str, choice: Mapping[str, str], seconds: float) -> Contender:
         network = space.assembled(choice)
-        return Contender(name, Fitted(choice, network, seconds, seconds), stands, network)
+        return Contender(name, Fitted(choice, network, False, seconds, seconds), stands, network)
 
     worse = {path: SKIP if SKIP in rated else KEEP for path, rated in space.ratings.rated.items()}
     first, better, late = contender("search", worse, 1.0), contender("a", space.kept, 1.0), contender("b", space.kept, 1.1)

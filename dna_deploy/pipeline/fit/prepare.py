@@ -14,10 +14,11 @@ from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.data.batches import TrainingBatches
 from dna_deploy.data.splits import ImageData
 from dna_deploy.errors import UsageError
-from dna_deploy.fit.candidates import Candidates, Missing
+from dna_deploy.fit.candidates import KEEP, Candidates, Missing
 from dna_deploy.fit.channels import ChannelGroup, channel_groups
 from dna_deploy.fit.distillation import UnitTraining
-from dna_deploy.fit.judging import Judge
+from dna_deploy.fit.judging import Judge, Mean
+from dna_deploy.fit.mending import mended
 from dna_deploy.fit.model import OwnModel
 from dna_deploy.fit.replacing import UnitNetwork
 from dna_deploy.fit.settling import settled
@@ -27,7 +28,7 @@ from dna_deploy.fit.unit import Unit
 from dna_deploy.learning.compute import Compute
 from dna_deploy.pipeline.fit.ratings import rate
 from dna_deploy.pipeline.fit.recovery import BATCH, batches_of
-from dna_deploy.pipeline.fit.space import FitSpace
+from dna_deploy.pipeline.fit.space import Choice, FitSpace
 from dna_deploy.pipeline.fit.spreading import candidates_apart, distil_apart
 from dna_deploy.pipeline.fit.table import Device, MeasuredSpace, measured_table, own_kit
 from dna_deploy.progress import OnProgress, silent
@@ -60,6 +61,32 @@ class Prepared:
     spent_s: dict[str, float] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
     """Units in the order in which `greedy_drop` leaves them out, as far as it was asked for."""
+    is_repaired: bool = True
+    """Whether anything may be refitted: candidates, and whole networks."""
+
+    def deployed(self, choice: Choice) -> Deployed:
+        """A network as it is handed out: mended where it answers more like the original then, batch norms gathered anew."""
+        settled_network = self.judge.settled(self.space.assembled(choice))
+        plain = Deployed(settled_network, self._divergence(settled_network), is_mended=False)
+        changed = {path: self.space.module(path, code) for path, code in choice.items() if code != KEEP}
+        if not (changed and self.is_repaired):
+            return plain
+        network = mended(self.judge.network, changed, self.judge.gathering)
+        other = Deployed(network, self._divergence(network), is_mended=True)
+        return min(plain, other, key=lambda each: each.joint.value)
+
+    def _divergence(self, network: nn.Module) -> Mean:
+        return self.judge.divergence(self.judge.answers_of(network))
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A network of the space, and what its answers are off by."""
+
+    network: nn.Module
+    joint: Mean
+    is_mended: bool
+    """Whether it was refitted as a whole."""
 
 
 def prepare(
@@ -117,7 +144,7 @@ def prepare(
     spent["checks"] = clock.lap()
     ratings = rate(deployed, candidates, folder / f"ratings-{begun}", compute=compute, on_progress=on_progress)
     spent["rating"] = clock.lap()
-    return Prepared(FitSpace(network, model.input, candidates, measured, ratings), judge, remarks, spent)
+    return Prepared(FitSpace(network, model.input, candidates, measured, ratings), judge, remarks, spent, is_repaired=repaired)
 
 
 def _candidates(
