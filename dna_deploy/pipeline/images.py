@@ -92,6 +92,9 @@ class ProjectImages:
             return None
         listed = survey(folder, is_shards=is_shards)
         listed.check_parts()
+        total = len(listed.training) + len(listed.validation)
+        config = self.config.model_copy(update={"train_images": None})  # those are the most that are taken
+        config.held_out(folder.resolve().name, total, len(listed.validation), len(listed.listing.classes))
         return listed
 
     @property

@@ -131,6 +131,7 @@ def truncated(path: Path) -> None:
         (b'{"metadata": {}, "weight_map": {}}', "is JSON, such as an index of several files"),
         (b"\x1f\x8b\x08\0", "is packed with gzip"),
         (b"rubbish", "cannot read the weights"),
+        (b"\x89PNG\r\n\x1a\n", "it is no file of torch"),
         (archive, "is an archive of NumPy arrays"),
         (scripted, "is a scripted module"),
         (zipped, "is a zip archive without weights"),

@@ -92,7 +92,9 @@ def export(
     settings: Annotated[Settings, SPACE, READING, Knobs("Options", Knob("seed", help="For random weights"))],
     origin: Origin,
     judging: Judging,
-    out: Annotated[Path, typer.Option("--out", "-o", help="A new folder for the model and its card.")] = Path("model"),
+    out: Annotated[Path, typer.Option("--out", "--output", "-o", help="A new folder for the model and its card.")] = Path(
+        "model"
+    ),
     form: Form,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a model that is in the folder.")] = False,
     json: Json = False,

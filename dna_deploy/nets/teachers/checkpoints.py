@@ -155,7 +155,8 @@ def _unpacked(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         culprit = re.search(r"GLOBAL ([\w.]+)", str(error))
-        if culprit is None and "nsupported" not in str(error):
+        is_pickle = begin.startswith((b"\x80", b"PK"))
+        if not is_pickle or (culprit is None and "nsupported" not in str(error)):
             raise UsageError(f"cannot read the weights {path}: it is no file of torch", "give the file of weights") from error
         words = f": {culprit[1]}" if culprit else ""
         raise UsageError(f"{path} holds code besides tensors, which is not run{words}", _SAVE) from error
