@@ -55,5 +55,5 @@ class DataConfig(Reading):
         """What is said where there are fewer images than are asked for."""
         train = self.train_images or 1
         images = f"{total - meant} training and {meant} validation images" if meant else f"{total} training images"
-        asked = f"{train} train, {rating} rating, {validation} validation"
-        return UsageError(f"{name} has {images}; {train + rating + validation} are asked for ({asked})", "ask for fewer")
+        parts = f"{train} train, {rating} rating, {validation} validation"
+        return UsageError(f"{name} has {images}; {train + rating + validation} are asked for ({parts})", "ask for fewer")

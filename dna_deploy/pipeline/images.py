@@ -162,6 +162,6 @@ class ProjectImages:
         from dna_deploy.data.splits import divide_up_to
 
         if most not in self._divided:
-            wanted = {name: getattr(self.config, name) for name in DataConfig.model_fields}
-            self._divided[most] = divide_up_to(self.whole, DataConfig(**wanted), most)
+            values = {name: getattr(self.config, name) for name in DataConfig.model_fields}
+            self._divided[most] = divide_up_to(self.whole, DataConfig(**values), most)
         return self._divided[most]
