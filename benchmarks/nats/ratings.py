@@ -97,7 +97,7 @@ class Bench:
         if table_file.exists():
             return Merit.of_table(name, RatingTable.read(table_file), truth)
         if not score_file.exists():
-            begun, rater = time.process_time(), self._rater(recipe, seed)
+            begun, rater = time.process_time(), self.rater(recipe, seed)
             if isinstance(rater, AdditiveRater):
                 self._without_paths(label, rater.table(tell)).write(table_file)
             else:
@@ -131,7 +131,7 @@ class Bench:
         self, recipe: Recipe, seed: int, tell: Callable[[Progress], None]
     ) -> tuple[RatingTable, SecondStage, RefiningRater]:
         """A rater that is trained, its table and its second stage."""
-        rater = self._rater(recipe, seed)
+        rater = self.rater(recipe, seed)
         if not isinstance(rater, RefiningRater):
             raise SystemExit(f"{recipe.method} compares no shortlists")
         table = rater.table(tell)
@@ -142,7 +142,8 @@ class Bench:
         command = f"python -m benchmarks.nats --methods {label} --images {self.images} --rating-images {self.rating_images}"
         return table.model_copy(update={"provenance": table.provenance.model_copy(update={"command": command})})
 
-    def _rater(self, recipe: Recipe, seed: int) -> Rater:
+    def rater(self, recipe: Recipe, seed: int) -> Rater:
+        """The rater of a recipe, not yet trained."""
         kind, data = load_rater(recipe.method), self.data()
         config = kind.config.model_validate({**recipe.settings, "seed": seed})
         teacher = self.teacher(data) if kind.needs.teacher else None
