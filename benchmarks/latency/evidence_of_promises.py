@@ -4,7 +4,7 @@
     python -m benchmarks.latency.evidence_of_promises coverage fashion --each 12  (about five minutes)
 
 ``demos`` walks the demo into a folder of its own each time and prints what its card says, and by how much the journey's own
-estimates of what was left were off; killed, it goes on where it was. ``coverage`` makes a table, then
+estimates of what was left were off; benchmarks/results/promise_demos.csv keeps a row a demo. ``coverage`` makes a table, then
 measures networks that no table has seen, from the smallest of the space to the largest, and counts those within the 95 %
 interval of their prediction, and how far off predictions are beside measuring twice.
 """
@@ -12,7 +12,6 @@ interval of their prediction, and how far off predictions are beside measuring t
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import re
 import subprocess
@@ -20,17 +19,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from tabulate import tabulate
 
+from benchmarks.rows import add_rows, read_rows
 from dna_deploy.export.kits.kit_cache import cached_kit
 from dna_deploy.export.untrained import export_untrained
 from dna_deploy.latency.measure import measure_model
 from dna_deploy.latency.profile import profile_kit
 from dna_deploy.latency.table import table_from_runs
-from dna_deploy.records.files import write_atomically
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.model_card import Absent, ModelCard
 from dna_deploy.spaces.architecture import Architecture
@@ -43,23 +43,31 @@ from dna_deploy.units import Duration
 
 SIZES = {"smallest": (0.0, 0.15), "middle": (0.4, 0.6), "largest": (0.85, 1.0)}
 CONFIDENCE_95, CLASSES = 1.96, 10
+DEMOS = Path(__file__).parents[1] / "results" / "promise_demos.csv"
 STARTS = re.compile(r"\(\d+ of \d+; .*about ([\d.]+) (ms|s|min|h) left\)")
 SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 
 
-def demos(count: int, folder: Path) -> Iterator[tuple[str, ...]]:
-    """One fresh demo a row; one that has its outcome already is not walked again."""
-    for number in range(count):
+def demos(count: int, folder: Path) -> list[dict[str, str]]:
+    """One fresh demo a row, until there are so many rows; one that was begun in the folder goes on."""
+    while (number := len(read_rows(DEMOS))) < count:
         place = folder / f"demo-{number}"
-        outcome = place.with_suffix(".json")
-        if not outcome.exists():
-            place.mkdir(parents=True, exist_ok=True)
-            code, said = walk(
-                [sys.executable, "-m", "dna_deploy.cli.app", "demo", "--folder", str(place)], place.with_suffix(".log")
-            )
-            write_atomically(outcome, json.dumps({"code": code, "said": said}).encode())
-        asked = json.loads(outcome.read_text(encoding="utf-8"))
-        yield str(number + 1), str(asked["code"]), *promise_of(place / "model" / "model.card.json"), estimates(asked["said"])
+        place.mkdir(parents=True, exist_ok=True)
+        code, said = walk(
+            [sys.executable, "-m", "dna_deploy.cli.app", "demo", "--folder", str(place)], place.with_suffix(".log")
+        )
+        promise, verdict, looks = promise_of(place / "model" / "model.card.json")
+        row = {
+            "exit code": str(code),
+            "promise": promise,
+            "verdict": verdict,
+            "pace": looks,
+            "said left / was": estimates(said),
+        }
+        when, minutes = f"{datetime.now(UTC):%Y-%m-%d %H:%M}", f"{said[-1][0] / 60:.0f}"
+        add_rows(DEMOS, [{"demo": str(number + 1), "ended": when, "min": minutes, **row}])
+        print(read_rows(DEMOS)[-1], flush=True)
+    return read_rows(DEMOS)
 
 
 def walk(command: list[str], log: Path) -> tuple[int, list[tuple[float, str]]]:
@@ -133,10 +141,9 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         if asked.what == "demos":
-            rows = list(demos(asked.count, asked.folder or Path(name)))
-            headers = ("demo", "exit code", "promise", "verdict", "pace", "said left / was left")
-            print(tabulate(rows, headers, disable_numparse=True))
-            print(f"\n{sum(row[2] == 'kept' for row in rows)} of {len(rows)} kept")
+            rows = demos(asked.count, asked.folder or Path(name))
+            print(tabulate(rows, "keys", disable_numparse=True))
+            print(f"\n{sum(row['promise'] == 'kept' for row in rows)} of {len(rows)} kept")
             return
         bare, target = find_chain(asked.space), default_target()
         space = bare.with_head(bare.head_for(CLASSES))
@@ -144,8 +151,8 @@ def main() -> None:
         run = profile_kit(cached_kit(space), target, plan, Path(name) / "journal")
         table = table_from_runs([run], space)
         fitted = table.calibration("p50")
-        columns = ("size", "networks", "covered by 95 %", "interval", "table off", "measured twice", "table / twice")
-        print(tabulate(list(coverage(space, table, plan, asked.each, asked.seed)), columns, disable_numparse=True))
+        headers = ("size", "networks", "covered by 95 %", "interval", "table off", "measured twice", "table / twice")
+        print(tabulate(list(coverage(space, table, plan, asked.each, asked.seed)), headers, disable_numparse=True))
         offset = Duration(abs(fitted.offset_s))
         print(f"\ngrade {table.grade}; scale {fitted.scale:.3f}, offset {'-' if fitted.offset_s < 0 else ''}{offset}")
 
