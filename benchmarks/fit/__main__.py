@@ -33,7 +33,7 @@ from dna_deploy.latency.workshop import Folders
 from dna_deploy.pipeline.fit.baselines import BASELINES, AtSize
 from dna_deploy.pipeline.fit.choose import Fitted, choose, fill
 from dna_deploy.pipeline.fit.prepare import Counts, Prepared, prepare
-from dna_deploy.pipeline.fit.recovery import Recovery, recovered, settled
+from dna_deploy.pipeline.fit.recovery import Recovery, recovered
 from dna_deploy.pipeline.fit.stopwatch import Stopwatch
 from dna_deploy.pipeline.fit.table import Device
 from dna_deploy.progress import Progress
@@ -112,10 +112,10 @@ def networks(bench: Bench, weights: Path) -> Iterator[tuple[str, float, int, Cal
         return _made(fill(prepared, budget_s, stopwatch, lambda asked_s: BASELINES[name](prepared, asked_s, seed)))
 
     def whole(network: nn.Module) -> Made:
-        return settled(network, prepared.fitting), stopwatch.time(network), ""
+        return prepared.judge.settled(network), stopwatch.time(network), ""
 
     def smaller() -> Made:
-        network = AtSize(settled(bench.original, prepared.fitting), (24, 24))
+        network = AtSize(prepared.judge.settled(bench.original), (24, 24))
         return network, stopwatch.time(bench.original, replace(INPUT, height=24, width=24)), ""
 
     for seed in (0, 1):

@@ -33,7 +33,7 @@ class EncodedImages:
         rendering: Rendering,
         most_megapixels: float,
     ) -> None:
-        self._files, self._classes = tuple(files), classes
+        self._files, self.classes = tuple(files), classes
         self._shape, self._rendering, self._most_megapixels = shape, rendering, most_megapixels
         self._pixels: npt.NDArray[np.uint8] | None = None
         if len(files) * shape.elements <= STORED_BYTES:
@@ -60,7 +60,7 @@ class EncodedImages:
 
     def labels(self, indices: torch.Tensor) -> torch.Tensor:
         """Their classes, ``(batch,)``."""
-        return torch.from_numpy(self._classes[indices.numpy()])
+        return torch.from_numpy(self.classes[indices.numpy()])
 
     def _decode(self, positions: npt.NDArray[np.int64]) -> list[npt.NDArray[np.uint8]]:
         files = [self._files[position] for position in positions]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,6 +82,9 @@ def _collect(root: str, below: str, above: tuple[str, ...], into: tuple[list[Tre
         name = below + entry.name
         if is_leftover(entry.name):
             left_out.add(LEFTOVER, name)
+        elif entry.is_file():
+            state = entry.stat()
+            files.append(TreeFile(name, (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)))
         elif entry.is_dir():
             real = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
             if real in above:
@@ -88,9 +92,6 @@ def _collect(root: str, below: str, above: tuple[str, ...], into: tuple[list[Tre
             else:
                 folders.append(name)
                 _collect(root, f"{name}/", (*above, real), into, left_out)
-        elif entry.is_file():
-            state = entry.stat()
-            files.append(TreeFile(name, (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)))
         elif entry.is_symlink():
             files.append(TreeFile(name, NOWHERE))
         else:
@@ -103,4 +104,4 @@ NOWHERE: Stamp = (-1, 0, 0, 0)
 
 def _entries(root: str, below: str) -> list[os.DirEntry[str]]:
     with os.scandir(os.path.join(root, below)) as entries:  # noqa: PTH118 - strings: Path would double the time
-        return sorted(entries, key=lambda entry: entry.name)
+        return sorted(entries, key=attrgetter("name"))

@@ -51,6 +51,7 @@ def list_folder(tree: Tree, left_out: LeftOut, *, needs_classes: bool = True) ->
         _check_not_turned_round(root, parts["train"])
     else:
         level = 1
+        left_out.add("folders without images", *(name for name in tree.folders if "/" not in name and name not in folders))
     labelled = {part: _in_classes(root, files, level, left_out) for part, files in parts.items()}
     classes = _classes(tree, parts["train"], labelled["train"], level)
     deep = [file.name for files in parts.values() for file in files if file.name.count("/") > level + 1]

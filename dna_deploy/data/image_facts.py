@@ -12,17 +12,18 @@ from pathlib import Path
 
 from dna_deploy.data.decoding import UNREADABLE, opened, reason
 from dna_deploy.data.file_tree import NOWHERE
-from dna_deploy.data.image_memory import DIGEST_DIGITS, ImageFacts, ImageMemory
+from dna_deploy.data.image_memory import ImageFacts, ImageMemory
 from dna_deploy.data.listing import Sample
-from dna_deploy.data.rendering import Rendering, as_mode, deep_values, is_deep, is_transparent, turn_of
+from dna_deploy.data.rendering import NEGATIVE, Rendering, as_mode, deep_values, is_deep, is_transparent, turn_of
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.cache import cache_folder
 from dna_deploy.targets.machine import usable_processors
 
-TURNED, TRANSPARENT, INTEGERS, FLOATS, PLAIN = "turned", "transparent", "integers", "floats", "plain"
-"""Remarks: an orientation other than upright, transparency, deep values, and one that shows (nearly) nothing."""
+TURNED, TRANSPARENT, INTEGERS, FLOATS, PLAIN, SEVERAL = "turned", "transparent", "integers", "floats", "plain", "several"
+"""Remarks: an orientation other than upright, transparency, deep values, one that shows (nearly) nothing, many frames."""
 
 _CHUNK = 1024
+_DIGEST_DIGITS = 32
 _SAVE_SECONDS = 20
 _PLAIN_SPAN, _NEARLY_BLACK, _NEARLY_WHITE = 2, 8, 247
 
@@ -60,7 +61,7 @@ def _read(samples: Sequence[Sample], most_megapixels: float, index: int) -> Imag
         content = sample.read_bytes()
     except OSError as error:
         return ImageFacts("", f"cannot be read ({error.strerror or error})", is_lasting=False)
-    digest = hashlib.sha256(content).hexdigest()[:DIGEST_DIGITS]
+    digest = hashlib.sha256(content).hexdigest()[:_DIGEST_DIGITS]
     try:
         with opened(content, most_megapixels, is_reduced=True) as image:
             remarks = [TURNED] * (turn_of(image) != 1) + [TRANSPARENT] * is_transparent(image)
@@ -68,8 +69,10 @@ def _read(samples: Sequence[Sample], most_megapixels: float, index: int) -> Imag
             if is_deep(image):
                 values = deep_values(image)
                 lowest, highest = float(values.min()), float(values.max())
-                remarks.append(FLOATS if image.mode == "F" else INTEGERS)
+                remarks += [FLOATS if image.mode == "F" else INTEGERS] + [NEGATIVE] * (NEGATIVE in image.info)
             low, high = as_mode(image, "L", Rendering()).getextrema()
+            if image.format != "MPO" and getattr(image, "is_animated", False):  # those hold one picture, and previews of it
+                remarks.append(SEVERAL)
     except UNREADABLE as error:
         return ImageFacts(digest, reason(error), is_lasting=not isinstance(error, MemoryError))
     if high - low <= _PLAIN_SPAN or high <= _NEARLY_BLACK or low >= _NEARLY_WHITE:  # type: ignore[operator]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,9 +18,9 @@ from dna_deploy.data.image_memory import ImageFacts
 from dna_deploy.data.image_remarks import broken_images, remarks_on
 from dna_deploy.data.image_set import IMAGENET_NORMALISATION, Dataset, Normalisation
 from dna_deploy.data.listing import Sample
-from dna_deploy.data.rendering import Range, Rendering, full_range
-from dna_deploy.data.strata import Strata
-from dna_deploy.data.survey import Survey, survey
+from dna_deploy.data.rendering import NEGATIVE, Range, Rendering, full_range
+from dna_deploy.data.strata import Integers, Strata
+from dna_deploy.data.survey import Survey, collector_paused, survey
 from dna_deploy.errors import UsageError
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import digest_of
@@ -30,6 +28,7 @@ from dna_deploy.records.preprocessing import Shown
 from dna_deploy.spaces.shapes import FeatureMap
 
 
+@collector_paused()
 def read_folder(
     folder: Path,
     shape: FeatureMap,
@@ -52,11 +51,7 @@ def read_folder(
     Raises:
         UsageError: no such folder, no two classes, more than one way to read it, or images that cannot be used.
     """
-    with _collector_paused():
-        return _read_folder(folder, shape, reading or Reading(), is_shards, on_progress)
-
-
-def _read_folder(folder: Path, shape: FeatureMap, reading: Reading, is_shards: bool | None, on_progress: OnProgress) -> Dataset:
+    reading = reading or Reading()
     colour, named = _colour(reading.background), survey(folder, is_shards=is_shards, needs_classes=reading.needs_classes)
     facts = dict(
         zip(
@@ -65,39 +60,32 @@ def _read_folder(folder: Path, shape: FeatureMap, reading: Reading, is_shards: b
             strict=True,
         )
     )
-    broken = {name: fact.problem for name, fact in facts.items() if fact.problem}
+    unusual = {name: fact for name, fact in facts.items() if fact.remarks or fact.problem}
+    broken = {name: unusual.pop(name).problem for name, fact in [*unusual.items()] if fact.problem}
     if broken and not reading.skip_broken:
         raise broken_images(folder, broken, len(facts))
-    sound = named.without(broken.keys())
+    for name in broken:
+        del facts[name]
+    sound = named.without(broken.keys()) if broken else named
     sound.check_parts()
-    used = {name: fact for name, fact in facts.items() if not fact.problem}
-    rendering = Rendering(colour, _range(used, INTEGERS), _range(used, FLOATS))
+    rendering = Rendering(colour, _range(unusual, INTEGERS), _range(unusual, FLOATS))
     images = partial(_images, sound, shape=shape, rendering=rendering, most_megapixels=reading.most_megapixels)
+    training = images(samples=(*sound.training, *sound.validation))
+    remarks = {remark for fact in unusual.values() for remark in fact.remarks}
+    shown = rendering if TRANSPARENT in remarks else replace(rendering, background=(0, 0, 0))
     return Dataset(
         name=readable(folder.resolve().name),
-        digest=_digest(sound, used, shape, rendering),
+        digest=_digest(sound, facts, f"2 {shape} {shown} {sound.listing.classes}{' negative' * (NEGATIVE in remarks)}"),
         shape=shape,
         classes=sound.listing.classes,
         normalisation=usual_normalisation(shape),
-        training=images(samples=(*sound.training, *sound.validation)),
+        training=training,
         test=images(samples=sound.test),
-        strata=strata_of(sound),
-        notices=(*sound.notices, *remarks_on(sound, used, rendering, reading, broken)),
+        strata=Strata(training.classes, _groups(sound), len(sound.validation)),
+        notices=(*sound.notices, *remarks_on(sound, facts, unusual, rendering, reading, broken)),
         skipped=len(broken),
         shown=Shown(background=rendering.background, integers=rendering.integers, floats=rendering.floats),
     )
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Hundreds of thousands of small values that all stay would be looked at again and again: half of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _colour(name: str) -> tuple[int, int, int]:
@@ -113,28 +101,21 @@ def usual_normalisation(shape: FeatureMap) -> Normalisation:
     return IMAGENET_NORMALISATION if shape.channels == 3 else Normalisation((0.5,) * shape.channels, (0.25,) * shape.channels)
 
 
-def strata_of(sound: Survey) -> Strata:
-    """How the training images are to be divided; those of a validation part come last, and validate."""
+def _groups(sound: Survey) -> Integers:
+    """The number of the group of each training image, those of a validation part last; one without a group is its own."""
+    group_of, numbers = sound.listing.groups.get, dict[str, int]()
+    if not sound.listing.groups:
+        return np.arange(len(sound.training) + len(sound.validation))
     pool = (*sound.training, *sound.validation)
-    group_of = sound.listing.groups
-    numbers: dict[str, int] = {}
-    groups = [numbers.setdefault(group_of.get(sample.name, sample.name), len(numbers)) for sample in pool]
-    return Strata(
-        classes=_labels(sound, pool),
-        groups=np.array(groups, np.int64),
-        validation=len(sound.validation),
-    )
+    return np.array([numbers.setdefault(group_of(sample.name, sample.name), len(numbers)) for sample in pool], np.int64)
 
 
 def _images(
     sound: Survey, samples: Sequence[Sample], shape: FeatureMap, rendering: Rendering, most_megapixels: float
 ) -> EncodedImages:
-    return EncodedImages(samples, _labels(sound, samples), shape, rendering, most_megapixels)
-
-
-def _labels(sound: Survey, samples: Sequence[Sample]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     numbers = {label: number for number, label in enumerate(sound.listing.classes)}
-    return np.array([numbers[sample.label] for sample in samples], np.int64)
+    classes = np.array([numbers[sample.label] for sample in samples], np.int64)
+    return EncodedImages(samples, classes, shape, rendering, most_megapixels)
 
 
 def _range(facts: Mapping[str, ImageFacts], kind: str) -> Range | None:
@@ -146,11 +127,9 @@ def _range(facts: Mapping[str, ImageFacts], kind: str) -> Range | None:
     return full_range(lowest, highest, is_float=kind == FLOATS)
 
 
-def _digest(sound: Survey, facts: Mapping[str, ImageFacts], shape: FeatureMap, rendering: Rendering) -> str:
+def _digest(sound: Survey, facts: Mapping[str, ImageFacts], beginning: str) -> str:
     """Names what pixels and labels follow from, and nothing else: bytes, parts, classes, and how they are shown."""
-    has_transparent = any(TRANSPARENT in fact.remarks for fact in facts.values())
-    shown = rendering if has_transparent else replace(rendering, background=(0, 0, 0))
-    lines = [f"2 {shape} {shown} {sound.listing.classes}"]
+    lines = [beginning]
     for part, samples in (("train", sound.training), ("validation", sound.validation), ("test", sound.test)):
         lines += [f"{part} {sample.label} {facts[sample.name].digest}" for sample in samples]
     lines += [f"group {name} {group}" for name, group in sorted(sound.listing.groups.items()) if name in facts]

@@ -24,9 +24,8 @@ from dna_deploy.data.listing import Sample
 from dna_deploy.errors import UsageError
 from dna_deploy.records.files import write_atomically
 
-_VERSION = f"1, Pillow {PIL.__version__}{', HEIC' * READS_HEIC}"
+_VERSION = f"2, Pillow {PIL.__version__}{', HEIC' * READS_HEIC}"
 _SETTLED_NS = 2_000_000_000
-DIGEST_DIGITS = 32
 
 
 class ImageFacts(NamedTuple):
@@ -46,23 +45,29 @@ class ImageMemory:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._places: dict[str, int] = {}
+        self._names: list[str] = []
         with suppress(OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, BadZipFile):  # damaged: made again
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as columns:
                 about = json.loads(columns["about"].tobytes())
                 names = columns["names"].tobytes().decode("utf-8", "surrogatepass").split("\0")
-                self._stamps, self._digests = columns["stamps"], columns["digests"].tobytes().decode("ascii")
-            if about["version"] == _VERSION and len(names) == len(self._stamps) == len(self._digests) // DIGEST_DIGITS:
-                self._details = {int(place): (row[0], tuple(row[1]), *row[2:]) for place, row in about["details"].items()}
-                self._places = {name: place for place, name in enumerate(names)}
+                self._stamps, digests = columns["stamps"], columns["digests"].tobytes().decode("ascii").split()
+            if about["version"] == _VERSION and len(names) == len(self._stamps) == len(digests):
+                self._facts = [*map(ImageFacts, digests)]
+                for place, (problem, remarks, *ends) in about["details"].items():
+                    self._facts[int(place)] = ImageFacts(self._facts[int(place)].digest, problem, tuple(remarks), *ends)
+                self._names = names
 
     def recall(self, samples: Sequence[Sample]) -> list[ImageFacts | None]:
         """What is remembered of images, None for those that were never read, or were touched since."""
-        if not self._places:
+        if not self._names:
             return [None] * len(samples)
-        places = np.array([self._places.get(sample.name, -1) for sample in samples], np.int64)
-        is_same = (places >= 0) & (self._stamps[places] == _stamps(samples)).all(axis=1)
-        return [self._facts(place) if same else None for place, same in zip(places.tolist(), is_same.tolist(), strict=True)]
+        names = [sample.name for sample in samples]
+        places = np.arange(len(names))
+        if names != self._names:
+            place_of = {name: place for place, name in enumerate(self._names)}
+            places = np.array([place_of.get(name, -1) for name in names], np.int64)
+        is_same = (places >= 0) & (self._stamps[places] == _stamps(samples))
+        return [self._facts[place] if same else None for place, same in zip(places.tolist(), is_same.tolist(), strict=True)]
 
     def save(self, samples: Sequence[Sample], facts: Sequence[ImageFacts | None]) -> None:
         """Remembers images instead of what was remembered. A disk that is full costs a reading next time."""
@@ -81,16 +86,12 @@ class ImageMemory:
             about=np.frombuffer(about, np.uint8),
             names=np.frombuffer(names, np.uint8),
             stamps=_stamps([sample for sample, _ in rows]),
-            digests=np.frombuffer("".join(fact.digest for _, fact in rows).encode(), np.uint8),
+            digests=np.frombuffer(" ".join(fact.digest for _, fact in rows).encode(), np.uint8),
         )
         with suppress(UsageError):
             write_atomically(self._path, content.getvalue())
 
-    def _facts(self, place: int) -> ImageFacts:
-        digest = self._digests[place * DIGEST_DIGITS : (place + 1) * DIGEST_DIGITS]
-        details = self._details.get(place)
-        return ImageFacts(digest, *details) if details else ImageFacts(digest)
-
 
 def _stamps(samples: Sequence[Sample]) -> npt.NDArray[np.int64]:
-    return np.array([sample.stamp for sample in samples], np.int64).reshape(len(samples), 4)
+    """A word each: inodes and far times may be larger than one."""
+    return np.fromiter((hash(sample.stamp) for sample in samples), np.int64, len(samples))

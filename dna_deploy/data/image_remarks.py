@@ -10,9 +10,9 @@ from dna_deploy.data.config import Reading
 from dna_deploy.data.decoding import READS_HEIC
 from dna_deploy.data.file_names import ending_of, readable
 from dna_deploy.data.file_tree import enumerated
-from dna_deploy.data.image_facts import FLOATS, INTEGERS, PLAIN, TRANSPARENT, TURNED
+from dna_deploy.data.image_facts import FLOATS, INTEGERS, PLAIN, SEVERAL, TRANSPARENT, TURNED
 from dna_deploy.data.image_memory import ImageFacts
-from dna_deploy.data.rendering import Rendering
+from dna_deploy.data.rendering import NEGATIVE, Rendering
 from dna_deploy.data.survey import Survey
 from dna_deploy.errors import UsageError
 from dna_deploy.records.cache import cache_folder, cache_notice
@@ -41,7 +41,12 @@ def broken_images(folder: Path, problems: Mapping[str, str], images: int) -> Usa
 
 
 def remarks_on(
-    survey: Survey, facts: Mapping[str, ImageFacts], rendering: Rendering, reading: Reading, broken: Mapping[str, str]
+    survey: Survey,
+    facts: Mapping[str, ImageFacts],
+    unusual: Mapping[str, ImageFacts],
+    rendering: Rendering,
+    reading: Reading,
+    broken: Mapping[str, str],
 ) -> tuple[str, ...]:
     """One line for each thing that a user would want to know, with how many images it concerns."""
     remarks = {
@@ -49,9 +54,10 @@ def remarks_on(
         TRANSPARENT: f"transparent images, shown before {reading.background}",
         INTEGERS: f"images deeper than 8 bits, {_span(rendering.integers)}",
         FLOATS: f"images of fractions, {_span(rendering.floats)}",
+        NEGATIVE: "deep images whose lowest value is white",
+        SEVERAL: "images of several frames or pages, of which the first is shown",
         PLAIN: "doubt: images that are nearly black, white or of one colour throughout",
     }
-    unusual = {name: fact for name, fact in facts.items() if fact.remarks}
     lines = [_line(text, [name for name, fact in unusual.items() if kind in fact.remarks]) for kind, text in remarks.items()]
     lines.append(_line("doubt: test images that are among the training images as well", _repeated(survey, facts)))
     lines.append(_line("doubt: groups that lie in several parts", _torn_groups(survey)))

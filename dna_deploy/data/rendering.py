@@ -17,6 +17,9 @@ Range: TypeAlias = tuple[float, float]
 FULL_SCALES = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)
 """Of 8, 10, 12, 14 and 16 bits."""
 
+NEGATIVE = "negative"
+"""A mark in what is known of a deep image whose lowest value is white. Pillow turns only bytes round."""
+
 _ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
 
 
@@ -67,7 +70,8 @@ def eight_bits(image: Image.Image, rendering: Rendering) -> Image.Image:
     own = rendering.floats if is_float else rendering.integers
     black, white = own or full_range(float(values.min()), float(values.max()), is_float=is_float)
     span = max(white - black, np.finfo(np.float64).tiny)
-    return Image.fromarray(((values - black) * (255 / span)).clip(0, 255).astype(np.uint8))
+    grey = ((values - black) * (255 / span)).clip(0, 255).astype(np.uint8)
+    return Image.fromarray(255 - grey if NEGATIVE in image.info else grey)
 
 
 def is_transparent(image: Image.Image) -> bool:

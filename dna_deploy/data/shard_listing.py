@@ -83,6 +83,7 @@ def _samples(root: Path, shard: TreeFile, left_out: LeftOut) -> list[Sample]:
             left_out.add("further images of a sample", member.name)
         elif ending.lower() not in _BESIDE:
             left_out.add("files that are no images", member.name)
+    left_out.add("classes of samples without an image", *(label.name for key, label in labels.items() if key not in images))
     for key, image in images.items():
         if key not in labels:
             raise UsageError(f"{image} has no class: there is no {readable(key.strip('/'))}.{_LABEL} beside it", LAYOUT)
@@ -100,16 +101,26 @@ def _members(root: Path, shard: TreeFile, left_out: LeftOut) -> list[Sample]:
                 elif member.isfile():
                     place = (f"{shard.name}:{member.name}", member.name, member.offset_data, member.size)
                     members.append(Sample(below, shard.name, shard.stamp, "", *place))
+                elif not member.isdir():
+                    left_out.add("links and other members that are no files", f"{shard.name}:{member.name}")
+            end = archive.offset
     except (OSError, tarfile.TarError) as error:
         raise UsageError(f"{shown} is no tar archive: {error}", "shards are plain tar files, not compressed") from error
     if members and members[-1].offset + members[-1].size > shard.stamp[0]:
         raise UsageError(f"{shown} is truncated in {readable(members[-1].member)}", "copy it again")
+    with path.open("rb") as file:  # where a header is damaged, tarfile takes it for the end
+        file.seek(end)
+        rest = file.read(tarfile.BLOCKSIZE)
+    if rest.strip(b"\0"):
+        raise UsageError(f"{shown} is damaged at byte {end:,}: what follows cannot be read", "copy it again")
+    if not rest:
+        left_out.add("what may have followed in archives that stop without an end", shard.name)
     return members
 
 
 def _number(member: Sample) -> int:
     text = member.read_bytes().decode(errors="replace").strip()
-    if not (text.isascii() and text.isdecimal()):
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise UsageError(f"{member} holds {text[:20]!r}, not the number of a class", LAYOUT)
     return int(text)
 

@@ -6,9 +6,12 @@ Where both parts are there, those of ``val`` validate. Classes are those of the 
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from dna_deploy.data.file_names import IMAGE_ENDINGS, SplitName, ending_of, readable
@@ -53,7 +56,7 @@ class Survey:
             f"{len(self.training):,} to learn from{validating}, {len(self.test):,} to test on"
         )
 
-    @property
+    @cached_property
     def look(self) -> str:
         """Names the files as they look from outside: another look may mean other images, an equal one hardly does."""
         lines = [f"{sample.name} {sample.stamp[0]} {sample.stamp[1]} {sample.label}" for sample in self.samples]
@@ -74,6 +77,19 @@ class Survey:
             raise UsageError(f"{readable(str(self.listing.root))} leaves no test images: every class has one image", LAYOUT)
 
 
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Hundreds of thousands of small values that all stay would be looked at again and again: half of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@collector_paused()
 def survey(root: Path, *, is_shards: bool | None = None, needs_classes: bool = True) -> Survey:
     """Reads the names of all files below a folder of classes, or of shards; None sees for itself which of them it is.
 
@@ -94,7 +110,7 @@ def survey(root: Path, *, is_shards: bool | None = None, needs_classes: bool = T
     if not test:
         training, test = _every_tenth(training, listing)
         notices.append("every tenth image is a test image, and one at least of each class")
-    names = {sample.name for samples in listing.parts.values() for sample in samples}
+    names = {sample.name for samples in listing.parts.values() for sample in samples} if listing.groups else ()
     if nowhere := [name for name in listing.groups if name not in names]:
         notices.append(f"doubt: {GROUPS_FILE} names images that are not there: {enumerated(nowhere)}")
     parts = (tuple(training), tuple(validation), tuple(test))
@@ -110,7 +126,7 @@ def absent_classes(classes: Sequence[str], present: Mapping[str, Collection[str]
 
 def _has_shards(tree: Tree) -> bool:
     """Archives are shards, unless folders of images lie beside them."""
-    if not any(ending_of(file.name) == SHARD_ENDING for file in tree.files):
+    if not any(file.name.lower().endswith(SHARD_ENDING) for file in tree.files):
         return False
     return not any("/" in file.name and ending_of(file.name) in IMAGE_ENDINGS for file in tree.files)
 
@@ -128,14 +144,14 @@ def _of_known_classes(listing: Listing, part: SplitName) -> list[Sample]:
 
 def _every_tenth(samples: Sequence[Sample], listing: Listing) -> tuple[list[Sample], list[Sample]]:
     """Training and test images: each tenth image or group tests, and the last of every class that has none among them."""
-    groups = [listing.groups.get(sample.name, sample.name) for sample in samples]
-    homes = dict(zip(groups, [sample.label for sample in samples], strict=True))
+    group_of = listing.groups.get
+    homes = {group_of(sample.name, sample.name): sample.label for sample in samples}
     sizes = Counter(homes.values())
     for_test = {group: label for group, label in [*homes.items()][TEST_SHARE - 1 :: TEST_SHARE] if sizes[label] > 1}
     tested = set(for_test.values())
-    last = {label: group for group, label in homes.items() if sizes[label] > 1}
-    for_test.update({group: label for label, group in last.items() if label not in tested})
+    last = {label: group for group, label in homes.items()}
+    for_test.update({group: label for label, group in last.items() if label not in tested and sizes[label] > 1})
     parts: tuple[list[Sample], list[Sample]] = ([], [])
-    for sample, group in zip(samples, groups, strict=True):
-        parts[group in for_test].append(sample)
+    for sample in samples:
+        parts[group_of(sample.name, sample.name) in for_test].append(sample)
     return parts

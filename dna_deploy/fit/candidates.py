@@ -12,11 +12,12 @@ from torch import nn
 
 from dna_deploy.errors import UsageError
 from dna_deploy.fit.channels import ChannelGroup, channel_groups
-from dna_deploy.fit.repair import repair, straight
+from dna_deploy.fit.repair import repair
 from dna_deploy.fit.slicing import importance, sliced
+from dna_deploy.fit.straight import straight
 from dna_deploy.fit.unit import Unit
 
-KEEP, SKIP, STRAIGHT = "keep", "skip", "straight"
+KEEP, SKIP, STRAIGHT, STRAIGHT3 = "keep", "skip", "straight", "straight3"
 
 SHARES = (0.75, 0.5, 0.375, 0.25, 0.125)
 """Of hidden channels that are kept."""
@@ -77,7 +78,7 @@ def candidates_of(
         makers |= _widths(original, inputs, channel_groups(original, inputs[0]) if groups is None else groups)
     if "operation" in unit.may:
         makers |= {f"kernel{size}": partial(_cropped, original, size) for size in (5, 3, 1) if _larger(original, size)}
-        makers[STRAIGHT] = partial(straight, original, inputs)
+        makers |= {code: partial(straight, original, inputs, kernel) for code, kernel in ((STRAIGHT, 1), (STRAIGHT3, 3))}
     there, missing = [Candidate(KEEP, original)], []
     for code, make in makers.items():
         try:
@@ -85,7 +86,7 @@ def candidates_of(
         except UsageError as error:
             missing.append(Missing(code, error.message))
             continue
-        note = repair(module, original, inputs, refits=repaired) if code not in (SKIP, STRAIGHT) else ""
+        note = repair(module, original, inputs, refits=repaired) if code not in (SKIP, STRAIGHT, STRAIGHT3) else ""
         there.append(Candidate(code, module, note))
     return Candidates(unit, tuple(there), tuple(missing))
 

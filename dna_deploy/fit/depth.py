@@ -5,7 +5,7 @@ For every stage of equal units one unit after the other is left out, each time t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -32,16 +32,14 @@ def rate_depths(
     judge: Judge,
     units: Sequence[Unit],
     skips: Mapping[str, Rated],
-    settle: Callable[[nn.Module], nn.Module],
     on_progress: OnProgress = silent,
 ) -> tuple[Depth, ...]:
     """Every depth of every stage but its full one, from deep to shallow.
 
     Args:
-        judge: Of the original, on held-out images.
+        judge: Of the original, on held-out images; as it gathers statistics of batch norms anew.
         units: Of it, in their order.
         skips: What leaving out each unit alone does, of those that may be left out.
-        settle: Gathers statistics of batch norms anew, as is done to what is deployed.
         on_progress: Hears of every depth.
     """
     stages = [[unit.path for unit in group if unit.path in skips] for _, group in groupby(units, lambda unit: unit.stage)]
@@ -50,7 +48,7 @@ def rate_depths(
         skipped: tuple[str, ...] = ()
         while len(skipped) < len(paths):
             left = sorted(set(paths) - set(skipped), key=lambda path: (skips[path].divergence.value, path))[:_TRIED]
-            rated = {path: rate_skipped(judge, (*skipped, path), settle) for path in left}
+            rated = {path: rate_skipped(judge, (*skipped, path)) for path in left}
             best = min(rated, key=lambda path: rated[path].value)
             skipped = (*skipped, best)
             depths.append(Depth(number, skipped, rated[best]))
@@ -58,7 +56,7 @@ def rate_depths(
     return tuple(depths)
 
 
-def rate_skipped(judge: Judge, skipped: Sequence[str], settle: Callable[[nn.Module], nn.Module]) -> Mean:
+def rate_skipped(judge: Judge, skipped: Sequence[str]) -> Mean:
     """What leaving out units together does to the answers."""
     network = judge.network.replaced(dict.fromkeys(skipped, nn.Identity()))
-    return judge.divergence(judge.answers_of(settle(network)))
+    return judge.divergence(judge.answers_of(judge.settled(network)))

@@ -2,12 +2,13 @@
 
 One unit is replaced in the whole original, and answers are compared: the divergence of beliefs (KL) for an image. Beside it
 the local error: how far the unit's own output is off, relative to the spread of each channel. Both are means over images,
-with standard errors.
+with standard errors. What is deployed has batch norms whose statistics were gathered anew, and so has what is judged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import copy
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,8 +17,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from dna_deploy.fit.candidates import Candidate
-from dna_deploy.fit.channels import hooked
 from dna_deploy.fit.replacing import UnitNetwork
+from dna_deploy.fit.settling import Tail, settled
+from dna_deploy.nets.batch_norm import batch_statistics, estimate_statistics
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,15 @@ class _ReachedError(Exception):
 class Judge:
     """The original network on some images: what its units receive, what it answers, and what others answer beside it."""
 
-    def __init__(self, network: UnitNetwork, batches: Sequence[torch.Tensor]) -> None:
-        """Of ``batches`` ``(images, channels, height, width)`` as the network takes them."""
-        self.network, self.batches = network, batches
+    def __init__(self, network: UnitNetwork, batches: Sequence[torch.Tensor], gathering: Sequence[torch.Tensor] = ()) -> None:
+        """Of ``batches`` ``(images, channels, height, width)`` as the network takes them.
+
+        Args:
+            network: The original. Candidates are rated as they are deployed if its batch norms are settled as well.
+            batches: To judge by.
+            gathering: Others, to gather statistics of batch norms anew on in whatever is not the original; none: they stay.
+        """
+        self.network, self.batches, self.gathering = network, batches, gathering
 
     @cached_property
     def answers(self) -> list[torch.Tensor]:
@@ -65,9 +73,13 @@ class Judge:
         network.eval()
         return [network(images.clone()) for images in self.batches]
 
+    def settled(self, network: nn.Module) -> nn.Module:
+        """A copy of a changed network as it is deployed."""
+        return settled(network, self.gathering)
+
     @torch.no_grad()
-    def inputs(self, path: str) -> list[torch.Tensor]:
-        """What a unit receives, batch by batch; the network runs no further than there."""
+    def inputs(self, path: str, batches: Sequence[torch.Tensor] | None = None) -> list[torch.Tensor]:
+        """What a unit receives, batch by batch, also for other images; the network runs no further than there."""
         reached: list[torch.Tensor] = []
         call = self.network.call(path)
 
@@ -77,7 +89,7 @@ class Judge:
 
         handle = self.network.parts(path)[0].register_forward_pre_hook(keep, with_kwargs=True)
         try:
-            for images in self.batches:
+            for images in self.batches if batches is None else batches:
                 try:
                     self.network.network(images.clone())
                 except _ReachedError:
@@ -88,18 +100,25 @@ class Judge:
 
     @torch.no_grad()
     def rate(self, path: str, candidates: Sequence[Candidate]) -> Iterator[Rated]:
-        """Each candidate in the place of a unit of the original."""
+        """Each candidate in the place of a unit of the original, both as they are deployed."""
         inputs, original = self.inputs(path), self.network.module(path)
         expected = [original(x.clone()) for x in inputs]
-        spread = spread_of(expected)
-        is_cut = self._follows(path, expected)
+        spread, tail = spread_of(expected), self._tail(path, expected)
+        with batch_statistics(self.network.network):
+            gathering = self.inputs(path, self.gathering) if tail else []
         for candidate in candidates:
-            outputs = [candidate.module(x.clone()) for x in inputs]
-            errors = [relative_error(output, target, spread) for output, target in zip(outputs, expected, strict=True)]
-            if is_cut:
-                answers = [self._answers_behind(path, output) for output in outputs]
+            module = copy.deepcopy(candidate.module)
+            if tail:
+                if gathering:
+                    tail.settle(module, gathering)
+                outputs = [module(x.clone()) for x in inputs]
+                answers = [tail(output) for output in outputs]
             else:
-                answers = self.answers_of(self.network.replaced({path: candidate.module}))
+                network = self.network.replaced({path: module})
+                if self.gathering:
+                    estimate_statistics(network, (images.clone() for images in self.gathering))
+                answers, outputs = self.answers_of(network), [module(x.clone()) for x in inputs]
+            errors = [relative_error(output, target, spread) for output, target in zip(outputs, expected, strict=True)]
             yield Rated(candidate.code, self.divergence(answers), Mean.of(torch.cat(errors)))
 
     def divergence(self, answers: Sequence[torch.Tensor]) -> Mean:
@@ -112,20 +131,16 @@ class Judge:
         pairs = zip(self.answers, answers, strict=True)
         return torch.cat([own.argmax(1) == other.argmax(1) for own, other in pairs])
 
-    def _follows(self, path: str, outputs: Sequence[torch.Tensor]) -> bool:
-        """Whether answers follow from a unit's output alone, so that what is before it need not run."""
+    def _tail(self, path: str, outputs: Sequence[torch.Tensor]) -> Tail | None:
+        """The network behind a unit, if answers follow from its output alone, so that what is before it need not run."""
+        network = copy.deepcopy(self.network.network) if self.gathering else self.network.network
         try:
-            answers = self._answers_behind(path, outputs[0].clone())
+            tail = Tail(network, self.network.on(network).parts(path)[-1], self.batches[0][:1])
+            answers = tail(outputs[0].clone())
         except RuntimeError:
-            return False
-        return torch.allclose(answers, self.answers[0], rtol=1e-4, atol=1e-5)
-
-    def _answers_behind(self, path: str, output: torch.Tensor) -> torch.Tensor:
-        """The answers with a unit's output given; before it runs one blank image."""
-        hook: Callable[..., torch.Tensor] = lambda _module, _inputs, _output: output  # noqa: E731
-        with hooked({self.network.parts(path)[-1]: hook}):
-            answers: torch.Tensor = self.network.network(torch.zeros_like(self.batches[0][:1]))
-        return answers
+            return None
+        is_same = torch.allclose(answers, self.answers[0], rtol=1e-4, atol=1e-5)
+        return tail if is_same and not tail.is_shared else None
 
 
 def divergence(answers: torch.Tensor, others: torch.Tensor) -> torch.Tensor:

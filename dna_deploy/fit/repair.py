@@ -1,12 +1,14 @@
 """Refits the last linear map of a changed unit in closed form, so that the unit gives again what the original gives.
 
 Least squares on the original's own inputs and outputs, held near the inherited weights where the images say nothing. What
-comes before the map is left as it was inherited, but for statistics of batch norms, which are those of the new inputs.
+comes before the map is left as it was inherited, but for statistics of batch norms, which are those of the new inputs. Batch
+norms behind it have the statistics of what it emits now, with scales and shifts that make up for that, so that gathering them
+anew changes nothing of what was fitted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -14,15 +16,16 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from dna_deploy.errors import UsageError
+from dna_deploy.fit.activations import Unactivated
 from dna_deploy.fit.channels import channels_last, hooked, is_mixing
+from dna_deploy.fit.settling import absorb
 from dna_deploy.fit.slicing import is_close
 from dna_deploy.nets.batch_norm import estimate_statistics
 
 _POSITIONS = 128
 """Places of a map that are looked at, at most; others are much like their neighbours."""
 
-_WIDEST = 6000
+WIDEST = 6000
 """Inputs of a map: a larger system takes minutes and gigabytes."""
 
 _RIDGE = 1e-3
@@ -72,7 +75,7 @@ def repair(candidate: nn.Module, original: nn.Module, inputs: Sequence[torch.Ten
         return "nothing in it mixes channels behind the change"
     layer = candidate.get_submodule(name)
     assert isinstance(layer, nn.Linear | nn.Conv2d)
-    if layer.weight[0].numel() > _WIDEST:
+    if layer.weight[0].numel() > WIDEST:
         return f"{name} has {layer.weight[0].numel()} inputs"
     if not _is_plain(layer, candidate, name, inputs[0][:2]):
         return f"{name} is no plain layer"
@@ -80,19 +83,58 @@ def repair(candidate: nn.Module, original: nn.Module, inputs: Sequence[torch.Ten
         layer.bias = nn.Parameter(torch.zeros(len(layer.weight)))
     if not refits:
         return name
-    _recalibrate_before(candidate, name, inputs)
-    slope = _slope(candidate, name, inputs[0][:2])
+    if slope_of(candidate, name, inputs[0][:2]) is None:
+        refit(candidate, name, inputs, (_run(original, name, x)[1] for x in inputs), of_layer=True)
+    else:
+        expected = Unactivated(original, inputs[0][:2])
+        refit(candidate, name, inputs, (expected(x.clone()) for x in inputs))
+    return name
+
+
+@torch.no_grad()
+def refit(
+    unit: nn.Module, name: str, inputs: Sequence[torch.Tensor], targets: Iterable[torch.Tensor], *, of_layer: bool = False
+) -> None:
+    """Refits a layer of a unit in place, and gives it a bias.
+
+    Args:
+        unit: In inference mode.
+        name: Of a linear map that it computes plainly.
+        inputs: What the unit receives, batch by batch.
+        targets: What it shall give in front of its last activation, or, ``of_layer``, what the layer shall.
+        of_layer: Where the layer has no `slope_of`.
+    """
+    layer, x = unit.get_submodule(name), inputs[0][:2]
+    assert isinstance(layer, nn.Linear | nn.Conv2d)
+    before, behind = _norms_around(unit, name, x[:1])
+    if before:
+        estimate_statistics(unit, (x.clone() for x in inputs), before)
+    slope, passing = None if of_layer else slope_of(unit, name, x), Unactivated(unit, x)
     equations, generator = NormalEquations(), torch.Generator().manual_seed(0)
-    for x in inputs:
-        received, emitted, output = _run(candidate, name, x)
-        _, target, expected = _run(original, name, x)
-        if slope is not None:
-            target = emitted + (expected - output) / slope
-        equations.add(*_rows(layer, received, target, generator))
+    for x, target in zip(inputs, targets, strict=True):
+        received, emitted, output = _run(passing, f"unit.{name}", x)
+        wanted_of_layer = target if slope is None else emitted + (target - output) / slope
+        equations.add(*rows_of(layer, received, wanted_of_layer, generator))
     weight, bias = equations.solve(layer.weight.flatten(1))
     layer.weight.copy_(weight.view_as(layer.weight))
-    layer.bias.copy_(bias)
-    return name
+    layer.bias = nn.Parameter(bias, requires_grad=layer.weight.requires_grad)
+    absorb(unit, behind, inputs)
+
+
+@torch.no_grad()
+def widest_line(unit: nn.Module, x: torch.Tensor) -> str | None:
+    """Of the layers on which what a unit gives in front of its last activation depends linearly, that of the most inputs."""
+    layers = [
+        (module.weight[0].numel(), number, name)
+        for number, (name, (module, _)) in enumerate(_all_inputs(unit, x).items())
+        if isinstance(module, nn.Linear | nn.Conv2d) and module.weight[0].numel() <= WIDEST
+    ]
+    for _, _, name in sorted(layers, reverse=True):
+        layer = unit.get_submodule(name)
+        assert isinstance(layer, nn.Linear | nn.Conv2d)
+        if slope_of(unit, name, x) is not None and _is_plain(layer, unit, name, x):
+            return name
+    return None
 
 
 def last_changed_map(candidate: nn.Module, original: nn.Module, x: torch.Tensor) -> str | None:
@@ -138,8 +180,12 @@ def _run(unit: nn.Module, name: str, x: torch.Tensor) -> tuple[torch.Tensor, tor
     return seen[0], seen[1], output
 
 
-def _slope(unit: nn.Module, name: str, x: torch.Tensor) -> torch.Tensor | None:
-    """By how much the unit's output rises with each output of its last map, shaped to divide by; None where it is no line."""
+def slope_of(unit: nn.Module, name: str, x: torch.Tensor) -> torch.Tensor | None:
+    """By how much what a unit gives in front of its last activation rises with each output of a layer, shaped to divide by.
+
+    It is infinite where it does not rise, so that nothing is asked of such an output; None where it is no line.
+    """
+    unit, name = Unactivated(unit, x), f"unit.{name}"
     outputs = []
     for shift in (0.0, 1.0, 2.0):
         with hooked({unit.get_submodule(name): lambda _module, _inputs, output, shift=shift: output + shift}):
@@ -152,12 +198,14 @@ def _slope(unit: nn.Module, name: str, x: torch.Tensor) -> torch.Tensor | None:
     last = channels_last(layer, rise)
     slope = last.flatten(0, -2).mean(0)
     is_line = is_close(twice, 2 * rise, 1e-3) and is_close(last, slope.expand_as(last), 1e-3)
-    if not is_line or bool((slope.abs() < 1e-6).any()):
+    is_dead = slope.abs() < 1e-6
+    if not is_line or bool(is_dead.all()):
         return None
+    slope = slope.masked_fill(is_dead, torch.inf)
     return slope if isinstance(layer, nn.Linear) else slope[:, None, None]
 
 
-def _rows(
+def rows_of(
     layer: nn.Linear | nn.Conv2d, received: torch.Tensor, target: torch.Tensor, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The map as a matrix product, ``(rows, inputs)`` and ``(rows, outputs)``, at some places of every image."""
@@ -177,58 +225,19 @@ def _is_plain(layer: nn.Linear | nn.Conv2d, unit: nn.Module, name: str, x: torch
     """Whether a layer computes what its weights as a matrix say: some pad or scale on their own."""
     received, emitted, _ = _run(unit, name, x)
     try:
-        features, targets = _rows(layer, received, emitted, torch.Generator().manual_seed(0))
+        features, targets = rows_of(layer, received, emitted, torch.Generator().manual_seed(0))
     except (TypeError, RuntimeError):
         return False
     product = features @ layer.weight.flatten(1).T + (0.0 if layer.bias is None else layer.bias)
     return is_close(product, targets, 1e-3)
 
 
-def _recalibrate_before(unit: nn.Module, name: str, inputs: Sequence[torch.Tensor]) -> None:
-    """Gathers the statistics of batch norms anew that run before a layer."""
+def _norms_around(unit: nn.Module, name: str, x: torch.Tensor) -> tuple[list[_BatchNorm], list[_BatchNorm]]:
+    """Batch norms that run before a layer, and behind it, in their order."""
     order: list[nn.Module] = []
     layer, norms = unit.get_submodule(name), [part for part in unit.modules() if isinstance(part, _BatchNorm)]
     with hooked(dict.fromkeys((*norms, layer), lambda module, _inputs: order.append(module)), before=True):
-        unit(inputs[0][:1].clone())
-    if before := [norm for norm in norms if norm in order[: order.index(layer)]]:
-        estimate_statistics(unit, (x.clone() for x in inputs), before)
-
-
-class Straight(nn.Module):
-    """A linear map by place, with the mean of the places that a stride leaves out: the least that has a unit's shapes."""
-
-    def __init__(self, channels: int, out_channels: int, stride: int, *, is_map: bool, is_positive: bool) -> None:
-        super().__init__()
-        self.pool = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
-        self.map = nn.Conv2d(channels, out_channels, 1) if is_map else nn.Linear(channels, out_channels)
-        self.act = nn.ReLU() if is_positive else nn.Identity()
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        output: torch.Tensor = self.act(self.map(self.pool(x)))
-        return output
-
-
-@torch.no_grad()
-def straight(original: nn.Module, inputs: Sequence[torch.Tensor]) -> nn.Module:
-    """The linear map that gives most nearly what a unit gives.
-
-    Raises:
-        UsageError: the unit's shapes allow none.
-    """
-    x, y = inputs[0], original(inputs[0].clone())
-    is_map = x.ndim == 4 and y.ndim == 4
-    stride = x.shape[-1] // y.shape[-1] if is_map else 1
-    places = [tuple(tensor.shape[2:]) if is_map else tuple(tensor.shape[1:-1]) for tensor in (x, y)]
-    if tuple(size // stride for size in places[0]) != places[1] or any(size % stride for size in places[0]):
-        raise UsageError(f"no map by place turns {'x'.join(map(str, x.shape[1:]))} into {'x'.join(map(str, y.shape[1:]))}")
-    dims = (x.shape[1], y.shape[1]) if is_map else (x.shape[-1], y.shape[-1])
-    module = Straight(*dims, stride, is_map=is_map, is_positive=bool((y >= 0).all())).eval()
-    equations, generator = NormalEquations(), torch.Generator().manual_seed(0)
-    for x in inputs:
-        equations.add(*_rows(module.map, module.pool(x), original(x.clone()), generator))
-    inherited = torch.eye(dims[0]) if dims[0] == dims[1] else torch.zeros(dims[1], dims[0])
-    weight, bias = equations.solve(inherited)
-    module.map.weight.copy_(weight.view_as(module.map.weight))
-    assert module.map.bias is not None
-    module.map.bias.copy_(bias)
-    return module
+        unit(x.clone())
+    at = order.index(layer)
+    before, behind = ([norm for norm in part if isinstance(norm, _BatchNorm)] for part in (order[:at], order[at + 1 :]))
+    return before, behind

@@ -57,6 +57,10 @@ class UnitNetwork:
         """In the order in which they run."""
         return tuple(unit for unit, _ in self._units.values())
 
+    def on(self, network: nn.Module) -> UnitNetwork:
+        """The same units of a copy of the network that has other weights."""
+        return UnitNetwork(network, self._units)
+
     def call(self, path: str) -> Call:
         """How the network calls a unit."""
         return self._units[path][1]

@@ -35,6 +35,8 @@ def estimate_statistics(network: nn.Module, batches: Iterable[torch.Tensor], onl
     norms = [norm for norm in parts if isinstance(norm, _BatchNorm) and norm.track_running_stats]
     momenta = [norm.momentum for norm in norms]
     network.eval()
+    if not norms:
+        return
     try:
         for norm in norms:
             norm.reset_running_stats()

@@ -263,3 +263,9 @@ def test_where_no_class_is_needed_images_may_lie_in_none(
 def test_where_no_class_is_needed_folders_of_classes_are_still_classes(tmp_path: Path) -> None:
     tree(tmp_path, images("train/cat/*.png", "train/dog/*.png", "val/cat/*.png", "val/dog/*.png"))
     assert survey(tmp_path, needs_classes=False).listing.classes == ("cat", "dog")
+
+
+def test_a_part_without_any_image_is_said(tmp_path: Path) -> None:
+    tree(tmp_path, images("train/cat/*.png", "train/dog/*.png", "val/cat/*.png", "val/dog/*.png"))
+    (tmp_path / "test" / "cat").mkdir(parents=True)
+    assert "left out folders without images: 1 (test)" in said(survey(tmp_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 from pathlib import Path
@@ -9,11 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from dna_deploy.data import image_facts, image_memory
 from dna_deploy.data.catalog import load_dataset
 from dna_deploy.data.config import DataConfig, Reading
+from dna_deploy.data.image_memory import ImageFacts, ImageMemory
 from dna_deploy.data.image_set import Dataset
+from dna_deploy.data.listing import Sample
 from dna_deploy.data.splits import load_data
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.shapes import FeatureMap
@@ -90,6 +94,16 @@ def test_a_file_that_changed_a_moment_ago_is_not_remembered(
     counted = reads(monkeypatch)
     load(photos)
     assert len(counted) == 24
+
+
+def test_what_is_remembered_is_told_apart_by_name_and_stamp_of_any_size(tmp_path: Path) -> None:
+    path, stamp, fact = tmp_path / "memory.npz", (9, -(2**70), 5, 2**64 - 1), ImageFacts("a" * 32, remarks=("turned",))
+    sample = Sample(str(tmp_path), "1.png", stamp, "cat", "cat/1.png")
+    ImageMemory(path).save([sample], [fact])
+    memory = ImageMemory(path)
+    assert memory.recall([sample]) == [fact]
+    assert memory.recall([sample._replace(stamp=(*stamp[:3], 2**64 - 2))]) == [None]
+    assert memory.recall([sample._replace(name="cat/2.png"), sample]) == [None, fact]
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"PK\3\4", b"\x93NUMPY", b"\xff\xfe"])
@@ -208,6 +222,15 @@ def test_what_is_unusual_is_said_once_with_how_many(photos: Path) -> None:
     assert "images deeper than 8 bits, from 0 (black) to 4095 (white): 1 (cat/deep.tif)" in words
     assert "images of fractions, from 0 (black) to 1 (white): 1 (cat/float.tif)" in words
     assert "doubt: images that are nearly black, white or of one colour throughout: 2 (cat/black.png, cat/icon.png)" in words
+
+
+@pytest.mark.parametrize(("kind", "frames"), [("GIF", 3), ("TIFF", 3), ("PNG", 3), ("WEBP", 3), ("MPO", 2), ("GIF", 1)])
+def test_images_of_several_frames_are_said_to_show_the_first(photos: Path, kind: str, frames: int) -> None:
+    first, *others = [Image.open(io.BytesIO(pictures.noise(number))) for number in range(frames)]
+    more = {"save_all": True, "append_images": others} if others else {}
+    (photos / "cat" / f"moving.{kind.lower()}").write_bytes(pictures.encoded(first, kind, **more))
+    words = "images of several frames or pages, of which the first is shown: 1 (cat/moving"
+    assert (words in said(load(photos))) == (frames == 3)
 
 
 def test_test_images_that_are_trained_on_as_well_are_doubted(tmp_path: Path) -> None:

@@ -159,3 +159,10 @@ def test_rubbish_never_ends_in_anything_but_a_named_error() -> None:
                 pixels(bytes(content[: rng.integers(1, len(content))]))
             except UsageError as error:
                 assert "is no image" in error.message or "is broken" in error.message or "has " in error.message
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_where_the_lowest_value_is_white_it_is_shown_white(dtype: type[np.generic]) -> None:
+    content = pictures.white_is_lowest(pictures.deep(dtype, 1 if dtype is np.float32 else np.iinfo(dtype).max))
+    shown = pixels(content, GREY)
+    assert (shown[0, :, 0].min(), shown[0, :, -1].max()) == (255, 0)

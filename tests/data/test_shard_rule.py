@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -140,3 +142,28 @@ def test_shards_with_other_labels_are_other_data(tmp_path: Path) -> None:
     shard(tmp_path / "photos.tar", after)
     assert (tmp_path / "photos.tar").stat().st_size == size
     assert load_dataset(str(tmp_path), None, SHAPE).digest != first
+
+
+def test_a_shard_that_is_damaged_in_its_middle_is_refused_and_one_without_an_end_doubted(tmp_path: Path) -> None:
+    path = shard(tmp_path / "train-0.tar", [0, 1] * 6) / "train-0.tar"
+    content = path.read_bytes()
+    third = content.index(b"0003.png")
+    path.write_bytes(content[:third] + b"\xff" * 512 + content[third + 512 :])
+    with pytest.raises(UsageError, match=rf"train-0\.tar is damaged at byte {third:,}: what follows cannot be read"):
+        survey(tmp_path)
+    path.write_bytes(content[:third])
+    assert "left out what may have followed in archives that stop without an end: 1 (train-0.tar)" in survey(tmp_path).notices
+
+
+def test_links_and_classes_without_an_image_in_shards_are_said(tmp_path: Path) -> None:
+    path = shard(tmp_path / "train-0.tar", [0, 1] * 6) / "train-0.tar"
+    link = tarfile.TarInfo("0099.png")
+    link.type, link.linkname = tarfile.LNKTYPE, "0000.png"
+    label = tarfile.TarInfo("0099.cls")
+    label.size = 1
+    with tarfile.open(path, "a") as archive:
+        archive.addfile(link)
+        archive.addfile(label, io.BytesIO(b"1"))
+    lines = survey(tmp_path).notices
+    assert "left out links and other members that are no files: 1 (train-0.tar:0099.png)" in lines
+    assert "left out classes of samples without an image: 1 (train-0.tar:0099.cls)" in lines

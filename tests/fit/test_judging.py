@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -14,17 +13,12 @@ from torch import nn
 from dna_deploy.fit.candidates import Candidate
 from dna_deploy.fit.depth import rate_depths
 from dna_deploy.fit.judging import Judge, Mean
+from dna_deploy.fit.settling import settled
 from dna_deploy.fit.units import find_units
-from dna_deploy.nets.batch_norm import estimate_statistics
 from dna_deploy.spaces.shapes import FeatureMap
 from tests.fit.made import TinyResNet
 
 INPUT = FeatureMap(3, 16, 16)
-
-
-def _settled(images: list[torch.Tensor], network: nn.Module) -> nn.Module:
-    estimate_statistics(network, images)
-    return network
 
 
 @pytest.fixture
@@ -49,6 +43,30 @@ def test_keeping_a_unit_costs_nothing_and_replacing_it_what_the_plain_way_says(j
     assert replaced.error.value > 0.1
 
 
+@pytest.mark.parametrize("is_cut", [True, False])
+def test_a_candidate_is_rated_with_the_batch_norms_that_it_is_deployed_with(
+    judge: Judge, is_cut: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those behind it have met the original's features, and meet other ones now."""
+    gathering = list(torch.randn(48, *INPUT.sizes, generator=torch.Generator().manual_seed(1)).split(16))
+    original = settled(judge.network.network, gathering)
+    deployed = Judge(judge.network.on(original), judge.batches, gathering)
+    if not is_cut:
+        monkeypatch.setattr(Judge, "_tail", lambda *_: None)
+    path = judge.network.units[1].path
+    narrow = nn.Sequential(nn.Conv2d(8, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU()).eval()
+    before = {name: tensor.clone() for part in (narrow, original) for name, tensor in part.state_dict().items()}
+    kept, rated = deployed.rate(path, [Candidate("keep", deployed.network.module(path)), Candidate("other", narrow)])
+    whole = settled(judge.network.replaced({path: narrow}), gathering)
+    assert rated.divergence.value == pytest.approx(deployed.divergence(deployed.answers_of(whole)).value, rel=1e-3)
+    stale = deployed.network.replaced({path: narrow})
+    assert rated.divergence.value != pytest.approx(deployed.divergence(deployed.answers_of(stale)).value, rel=1e-2)
+    assert kept.divergence.value == pytest.approx(0.0, abs=1e-6)
+    for part in (narrow, original):
+        for name, tensor in part.state_dict().items():
+            assert torch.equal(tensor, before[name])
+
+
 def test_what_a_unit_receives_is_what_a_hook_sees(judge: Judge) -> None:
     unit = judge.network.units[2]
     seen: list[torch.Tensor] = []
@@ -64,13 +82,13 @@ def test_depths_of_a_stage_are_nested_and_rated_together(judge: Judge) -> None:
     skips = {
         unit.path: next(iter(judge.rate(unit.path, [Candidate("skip", nn.Identity())]))) for unit in units if "skip" in unit.may
     }
-    settle = partial(_settled, list(judge.batches))
-    depths = rate_depths(judge, units, skips, settle)
+    judge = Judge(judge.network, judge.batches, judge.batches)
+    depths = rate_depths(judge, units, skips)
     assert len(depths) == len(skips) > 2
     for shallow, deep in pairwise(depths):
         assert deep.stage != shallow.stage or deep.skipped[:-1] == shallow.skipped
     both = next(depth for depth in depths if len(depth.skipped) == 2)
-    network = settle(judge.network.replaced({path: nn.Identity() for path in both.skipped}))
+    network = settled(judge.network.replaced({path: nn.Identity() for path in both.skipped}), judge.gathering)
     assert both.divergence == judge.divergence(judge.answers_of(network))
 
 

@@ -11,10 +11,12 @@ from torch import nn
 from torchvision.models.mobilenetv2 import InvertedResidual
 from torchvision.models.resnet import BasicBlock
 
+from dna_deploy.errors import UsageError
 from dna_deploy.fit.candidates import candidates_of
 from dna_deploy.fit.channels import channel_groups
-from dna_deploy.fit.repair import NormalEquations, last_changed_map, repair, straight
+from dna_deploy.fit.repair import NormalEquations, last_changed_map, repair
 from dna_deploy.fit.slicing import sliced
+from dna_deploy.fit.straight import straight
 from dna_deploy.fit.unit import Unit
 from dna_deploy.nets.batch_norm import estimate_statistics
 from dna_deploy.spaces.shapes import FeatureMap
@@ -87,12 +89,19 @@ def test_a_linear_unit_is_replaced_by_a_linear_map_without_loss(x: torch.Tensor)
     torch.testing.assert_close(straight(unit, [x])(x), unit(x), rtol=1e-2, atol=1e-2)
 
 
+def test_a_linear_unit_that_sees_neighbours_is_replaced_by_one_convolution_without_loss(x: torch.Tensor) -> None:
+    unit = nn.Sequential(nn.Conv2d(16, 40, 3, 2, 1), nn.BatchNorm2d(40), nn.Conv2d(40, 24, 1)).eval()
+    torch.testing.assert_close(straight(unit, [x], 3)(x), unit(x), rtol=1e-2, atol=1e-2)
+    with pytest.raises(UsageError, match="it would have 144 inputs a place and 3456 weights, the unit has 408"):
+        straight(nn.Conv2d(16, 24, 1).eval(), [x], 3)
+
+
 def test_every_candidate_has_the_units_shapes_and_keep_is_the_unit_itself(x: torch.Tensor) -> None:
     unit = _unit(InvertedResidual(16, 16, 1, 4), x)
     shape = FeatureMap(16, 6, 6)
     found = candidates_of(Unit("u", "InvertedResidual", shape, shape, 1, True, ("skip", "width", "operation")), unit, [x])
     codes = [candidate.code for candidate in found.there]
-    assert codes == ["keep", "skip", "width75", "width50", "width38", "width25", "width12", "straight"]
+    assert codes == ["keep", "skip", "width75", "width50", "width38", "width25", "width12", "straight", "straight3"]
     assert found.there[0].module is unit and not found.missing
     for candidate in found.there:
         assert candidate.module(x).shape == unit(x).shape

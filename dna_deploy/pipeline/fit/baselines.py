@@ -14,7 +14,6 @@ from dna_deploy.errors import InfeasibleError
 from dna_deploy.fit.candidates import KEEP, SKIP
 from dna_deploy.fit.depth import rate_skipped
 from dna_deploy.pipeline.fit.prepare import Prepared
-from dna_deploy.pipeline.fit.recovery import settled
 from dna_deploy.pipeline.fit.space import Choice, FitSpace
 
 _TRIED = 3
@@ -88,8 +87,7 @@ def _next_to_drop(prepared: Prepared) -> str:
     rated = prepared.space.ratings.rated
     left = [path for path in prepared.space.ratings.skippable if path not in prepared.dropped]
     least = sorted(left, key=lambda path: rated[path][SKIP].divergence.value)[:_TRIED]
-    settle = partial(settled, batches=prepared.fitting)
-    hurt = {path: rate_skipped(prepared.judge, (*prepared.dropped, path), settle).value for path in least}
+    hurt = {path: rate_skipped(prepared.judge, (*prepared.dropped, path)).value for path in least}
     return min(hurt, key=hurt.__getitem__)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from torch import nn
@@ -12,7 +12,6 @@ from dna_deploy.errors import InfeasibleError
 from dna_deploy.fit.judging import Mean
 from dna_deploy.pipeline.fit.baselines import BETWEEN, PROPOSALS
 from dna_deploy.pipeline.fit.prepare import Prepared
-from dna_deploy.pipeline.fit.recovery import settled
 from dna_deploy.pipeline.fit.space import Choice
 from dna_deploy.pipeline.fit.stopwatch import Stopwatch
 from dna_deploy.progress import OnProgress, Progress, silent
@@ -26,6 +25,9 @@ _ROUNDS = 4
 _SLACK = 0.01
 """By so much a measurement may exceed a budget: two of one file differ by as much."""
 
+_FINALISTS = 4
+"""Of the networks that were judged, so many of the best are mended, and judged again."""
+
 _UNUSED = 0.03
 """Of a budget; where more is left, a slower network may be better."""
 
@@ -38,10 +40,11 @@ Choose = Callable[[float], Choice]
 
 @dataclass(frozen=True)
 class Fitted:
-    """A network of one's own space, assembled, with batch norms gathered anew, and nothing fine-tuned."""
+    """A network of one's own space, mended where that helps, with batch norms gathered anew, and nothing fine-tuned."""
 
     choice: Choice
     network: nn.Module
+    is_mended: bool
     predicted_s: float
     measured_s: float
     """At the pace that the original had when its units were timed."""
@@ -73,6 +76,7 @@ class Chosen:
         """Whether the two orders agree, and who proposed it."""
         said = f"sums of ratings and {self.judged} whole networks agree with tau {self.tau:.2f}"
         said = said if self.tau >= _LEAST else f"{said}: the whole networks are believed"
+        said += "; its units were refitted to what they receive in it" if self.fitted.is_mended else ""
         return said if self.proposal.source == SEARCH else f"{said}; the best of them is {self.proposal.source}"
 
 
@@ -94,8 +98,9 @@ def fill(prepared: Prepared, budget_s: float, stopwatch: Stopwatch, choose_withi
         if choice in seen:
             break
         seen.append(choice)
-        network = settled(space.assembled(choice), prepared.fitting)
-        fitted = Fitted(choice, network, space.predicted_s(choice), stopwatch.time(network))
+        deployed = prepared.deployed(choice)
+        seconds = stopwatch.time(deployed.network)
+        fitted = Fitted(choice, deployed.network, deployed.is_mended, space.predicted_s(choice), seconds)
         factor = fitted.measured_s / fitted.predicted_s
         is_kept = fitted.measured_s <= budget_s * (1 + _SLACK)
         if is_kept and (kept is None or fitted.measured_s > kept.measured_s):
@@ -115,9 +120,11 @@ class JointChoice:
     top: int = 16
     on_progress: OnProgress = silent
     judged: dict[tuple[str, ...], Proposal] = field(default_factory=dict)
+    finals: dict[tuple[str, ...], Proposal] = field(default_factory=dict)
+    """Those that were judged again as they would be handed out."""
 
     def __call__(self, budget_s: float) -> Choice:
-        """The ``top`` networks by sums of ratings and the proposals, judged; the best.
+        """The ``top`` networks by sums of ratings and the proposals, judged; of the best, and what needs no search, the best.
 
         Raises:
             InfeasibleError: nothing keeps the budget.
@@ -129,21 +136,27 @@ class JointChoice:
                 networks.append((propose(self.prepared, budget_s), source))
             except InfeasibleError:
                 continue
-        best = None
-        for count, (choice, source) in enumerate(networks, 1):
-            proposal = self._judge(choice, source)
-            best = proposal if best is None or proposal.joint.value < best.joint.value else best
-            self.on_progress(Progress("judging whole networks", count, len(networks)))
-        assert best is not None
-        return best.choice
+        proposals = list[Proposal]()
+        for choice, source in networks:
+            proposals.append(self._judge(choice, source))
+            self.on_progress(Progress("judging whole networks", len(proposals), len(networks)))
+        best = sorted(proposals, key=lambda proposal: proposal.joint.value)[:_FINALISTS]
+        finalists = [*best, *(proposal for proposal in proposals if proposal.source in PROPOSALS)]
+        return min(map(self._finish, finalists), key=lambda proposal: proposal.joint.value).choice
 
     def _judge(self, choice: Choice, source: str) -> Proposal:
         name, prepared = tuple(choice.values()), self.prepared
         if name not in self.judged:
-            network = settled(prepared.space.assembled(choice), prepared.fitting)
+            network = prepared.judge.settled(prepared.space.assembled(choice))
             joint = prepared.judge.divergence(prepared.judge.answers_of(network))
             self.judged[name] = Proposal(choice, source, prepared.space.rating(choice), joint)
         return self.judged[name]
+
+    def _finish(self, proposal: Proposal) -> Proposal:
+        name = tuple(proposal.choice.values())
+        if name not in self.finals:
+            self.finals[name] = replace(proposal, joint=self.prepared.deployed(proposal.choice).joint)
+        return self.finals[name]
 
 
 def choose(

@@ -17,7 +17,7 @@ from dna_deploy.pipeline.fit.baselines import BASELINES, AtSize
 from dna_deploy.pipeline.fit.choose import Choose, Fitted, fill
 from dna_deploy.pipeline.fit.precision import INT8, int8_standing
 from dna_deploy.pipeline.fit.prepare import Prepared
-from dna_deploy.pipeline.fit.recovery import Recovery, batches_of, recovered, settled, standing
+from dna_deploy.pipeline.fit.recovery import Recovery, batches_of, recovered, standing
 from dna_deploy.pipeline.fit.stopwatch import Stopwatch
 from dna_deploy.progress import OnProgress, Progress
 from dna_deploy.records.fitted_model import FittedBaseline, NetworkStanding
@@ -123,7 +123,7 @@ class Contest:
                 raise UsageError(f"the model does not take images of {size}") from error
             measured_s = self.stopwatch.time(self.own.network, size)
             if measured_s <= budget_s:
-                return settled(AtSize(self.own.network, (size.height, size.width)), self.prepared.fitting), measured_s
+                return self.prepared.judge.settled(AtSize(self.own.network, (size.height, size.width))), measured_s
         raise InfeasibleError(f"at half the resolution it takes {Duration(measured_s)}")
 
     def winner(self, contenders: list[Contender], budget_s: float) -> Contender:

@@ -40,7 +40,7 @@ def int8_standing(
     plain, rounded = folder / f"{name}.onnx", folder / f"{name}.int8.onnx"
     if not rounded.exists():
         write_atomically(plain, content)
-        images = torch.cat(prepared.fitting[:_CALIBRATION_BATCHES]).contiguous().numpy()
+        images = torch.cat(list(prepared.judge.gathering[:_CALIBRATION_BATCHES])).contiguous().numpy()
         feeds = [{INPUT_NAME: images[start : start + batch]} for start in range(0, len(images) // batch * batch, batch)]
         write_atomically(rounded, quantised(plain, feeds).SerializeToString())
     scores = in_batches(open_judge("onnxruntime", rounded), batch)

@@ -14,19 +14,21 @@ from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.data.batches import TrainingBatches
 from dna_deploy.data.splits import ImageData
 from dna_deploy.errors import UsageError
-from dna_deploy.fit.candidates import Candidates, Missing
+from dna_deploy.fit.candidates import KEEP, Candidates, Missing
 from dna_deploy.fit.channels import ChannelGroup, channel_groups
 from dna_deploy.fit.distillation import UnitTraining
-from dna_deploy.fit.judging import Judge
+from dna_deploy.fit.judging import Judge, Mean
+from dna_deploy.fit.mending import mended
 from dna_deploy.fit.model import OwnModel
 from dna_deploy.fit.replacing import UnitNetwork
+from dna_deploy.fit.settling import settled
 from dna_deploy.fit.slicing import is_close, permuted
 from dna_deploy.fit.structure import structure_of
 from dna_deploy.fit.unit import Unit
 from dna_deploy.learning.compute import Compute
 from dna_deploy.pipeline.fit.ratings import rate
-from dna_deploy.pipeline.fit.recovery import BATCH, batches_of, settled
-from dna_deploy.pipeline.fit.space import FitSpace
+from dna_deploy.pipeline.fit.recovery import BATCH, batches_of
+from dna_deploy.pipeline.fit.space import Choice, FitSpace
 from dna_deploy.pipeline.fit.spreading import candidates_apart, distil_apart
 from dna_deploy.pipeline.fit.table import Device, MeasuredSpace, measured_table, own_kit
 from dna_deploy.progress import OnProgress, silent
@@ -54,12 +56,37 @@ class Prepared:
     """A space of one's own, the images that it was made with, and what each stage of the work took."""
 
     space: FitSpace
-    fitting: list[torch.Tensor]
     judge: Judge
     remarks: list[str] = field(default_factory=list)
     spent_s: dict[str, float] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
     """Units in the order in which `greedy_drop` leaves them out, as far as it was asked for."""
+    is_repaired: bool = True
+    """Whether anything may be refitted: candidates, and whole networks."""
+
+    def deployed(self, choice: Choice) -> Deployed:
+        """A network as it is handed out: mended where it answers more like the original then, batch norms gathered anew."""
+        settled_network = self.judge.settled(self.space.assembled(choice))
+        plain = Deployed(settled_network, self._divergence(settled_network), is_mended=False)
+        changed = {path: self.space.module(path, code) for path, code in choice.items() if code != KEEP}
+        if not (changed and self.is_repaired):
+            return plain
+        network = mended(self.judge.network, changed, self.judge.gathering)
+        other = Deployed(network, self._divergence(network), is_mended=True)
+        return min(plain, other, key=lambda each: each.joint.value)
+
+    def _divergence(self, network: nn.Module) -> Mean:
+        return self.judge.divergence(self.judge.answers_of(network))
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A network of the space, and what its answers are off by."""
+
+    network: nn.Module
+    joint: Mean
+    is_mended: bool
+    """Whether it was refitted as a whole."""
 
 
 def prepare(
@@ -96,7 +123,9 @@ def prepare(
         UsageError: a check of the tool itself fails, see `check_kept`; or nothing may change; or the model is fast enough.
         TableError: a unit does not run on the device.
     """
-    fitting, judge = batches_of(data.train, data, counts.fitting), Judge(network, batches_of(data.rating, data, counts.judging))
+    fitting = batches_of(data.train, data, counts.fitting)
+    judge = Judge(network, batches_of(data.rating, data, counts.judging), fitting)
+    deployed = Judge(network.on(settled(network.network, fitting)), judge.batches, fitting)
     clock, spent, compute = _Clock(), dict[str, float](), compute or Compute()
     candidates = _candidates(Judge(network, fitting), units, compute, repaired=repaired, on_progress=on_progress)
     begun = _digest(network, units, data, counts, repaired=repaired)
@@ -111,11 +140,11 @@ def prepare(
         training = UnitTraining(counts.unit_steps)
         distil_apart(network, candidates, batches, training, folder / f"units-{begun}", compute, on_progress)
         spent["unit training"] = clock.lap()
-    remarks = [check_kept(judge), check_settled(judge, fitting)]
+    remarks = [check_kept(judge), check_settled(judge, deployed)]
     spent["checks"] = clock.lap()
-    ratings = rate(judge, candidates, fitting, folder / f"ratings-{begun}", compute=compute, on_progress=on_progress)
+    ratings = rate(deployed, candidates, folder / f"ratings-{begun}", compute=compute, on_progress=on_progress)
     spent["rating"] = clock.lap()
-    return Prepared(FitSpace(network, model.input, candidates, measured, ratings), fitting, judge, remarks, spent)
+    return Prepared(FitSpace(network, model.input, candidates, measured, ratings), judge, remarks, spent, is_repaired=repaired)
 
 
 def _candidates(
@@ -194,9 +223,9 @@ def check_permuted(path: str, module: nn.Module, groups: Sequence[ChannelGroup],
             )
 
 
-def check_settled(judge: Judge, fitting: list[torch.Tensor]) -> str:
+def check_settled(judge: Judge, deployed: Judge) -> str:
     """Gathers the statistics of the untouched model's batch norms anew: next to nothing must change."""
-    agreement = judge.agreement(judge.answers_of(settled(judge.network.network, fitting))).double()
+    agreement = judge.agreement(deployed.answers).double()
     share = float(1 - agreement.mean())
     words = f"check: batch norms gathered anew change {share:.1%} of the untouched model's answers"
     return words if share <= _SETTLED else f"{words}: the images are unlike those that it was trained on"
@@ -205,7 +234,7 @@ def check_settled(judge: Judge, fitting: list[torch.Tensor]) -> str:
 def _digest(network: UnitNetwork, units: Sequence[Unit], data: ImageData, counts: Counts, *, repaired: bool) -> str:
     """Names all that ratings depend on."""
     weights = b"".join(tensor.contiguous().cpu().numpy().tobytes() for tensor in network.network.state_dict().values())
-    said = f"{units} {data.digest} {data.normalisation} {counts} {repaired}"
+    said = f"{units} {data.digest} {data.normalisation} {counts} {repaired} as deployed"
     return digest_of(f"{said} {digest_of(weights)}".encode()).removeprefix("sha256:")[:12]
 
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-
-import torch
 
 from dna_deploy.fit.candidates import SKIP, Candidates
 from dna_deploy.fit.depth import Depth, rate_depths
 from dna_deploy.fit.judging import Judge, Mean, Rated
 from dna_deploy.learning.compute import Compute
-from dna_deploy.pipeline.fit.recovery import settled
 from dna_deploy.pipeline.fit.spreading import rate_apart
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import write_atomically
@@ -46,7 +42,6 @@ class Ratings:
 def rate(
     judge: Judge,
     candidates: Mapping[str, Candidates],
-    fitting: list[torch.Tensor],
     folder: Path,
     *,
     compute: Compute | None = None,
@@ -65,21 +60,20 @@ def rate(
         path: {code: Rated(code, Mean(*values[:2]), Mean(*values[2:])) for code, *values in json.loads(file.read_text())}
         for path, file in files.items()
     }
-    return Ratings(rated, _depths(judge, candidates, rated, fitting, folder / "depths.json", on_progress))
+    return Ratings(rated, _depths(judge, candidates, rated, folder / "depths.json", on_progress))
 
 
 def _depths(
     judge: Judge,
     candidates: Mapping[str, Candidates],
     rated: Mapping[str, Mapping[str, Rated]],
-    fitting: list[torch.Tensor],
     file: Path,
     on_progress: OnProgress,
 ) -> tuple[Depth, ...]:
     if not file.exists():
         skips = {path: each[SKIP] for path, each in rated.items() if SKIP in each}
         units = [listed.unit for listed in candidates.values()]
-        depths = rate_depths(judge, units, skips, partial(settled, batches=fitting), on_progress)
+        depths = rate_depths(judge, units, skips, on_progress)
         rows = [(depth.stage, depth.skipped, *vars(depth.divergence).values()) for depth in depths]
         write_atomically(file, json.dumps(rows).encode())
     return tuple(Depth(stage, tuple(skipped), Mean(*mean)) for stage, skipped, *mean in json.loads(file.read_text()))

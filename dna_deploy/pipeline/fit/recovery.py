@@ -15,7 +15,6 @@ from dna_deploy.data.image_set import ImageSet
 from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.fit.judging import Judge
 from dna_deploy.learning.compute import Compute
-from dna_deploy.nets.batch_norm import estimate_statistics
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import digest_of
 from dna_deploy.records.score import Metric
@@ -94,13 +93,6 @@ def batches_of(split: Split, data: ImageData, most: int | None = None) -> list[t
     """The first images of a split as networks take them, batch by batch."""
     part = Split(split.source, split.indices[: most or len(split)])
     return [batch.inputs for batch in in_order(part, data, BATCH)]
-
-
-def settled(network: nn.Module, batches: list[torch.Tensor]) -> nn.Module:
-    """A copy whose batch norms have the statistics that they meet in it."""
-    copied = copy.deepcopy(network)
-    estimate_statistics(copied, (images.clone() for images in batches))
-    return copied.eval()
 
 
 def recovered(

@@ -63,6 +63,13 @@ def deep(dtype: type[np.generic], highest: float, lowest: float = 0) -> bytes:
     return encoded(values, "TIFF")
 
 
+def white_is_lowest(tiff: bytes) -> bytes:
+    """The same little-endian TIFF, whose lowest value is said to be white (photometric interpretation 0)."""
+    tag = struct.pack("<HHI", 262, 3, 1)
+    assert tiff.count(tag) == 1
+    return tiff.replace(tag + b"\1", tag + b"\0")
+
+
 def sixteen_bit_colour(value: int) -> bytes:
     """A PNG of 16 bits a channel, which Pillow does not write."""
     rows = b"".join(b"\0" + struct.pack(">H", value) * 3 * 40 for _ in range(40))

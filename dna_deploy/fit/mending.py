@@ -1,0 +1,71 @@
+"""A whole network refitted unit by unit to what each really receives: errors of units before it, and units left out behind it.
+
+Candidates are repaired on the original's features, each alone. In a network with many of them errors pile up, and a unit that
+is left out is nobody's loss to make good for. Here the units are gone through once more, from the first to the last: the last
+map of each that was changed, or behind which others are left out, is fitted to what the original has at that place, from what
+arrives there (as He et al., arXiv 1707.06168, section 3.2, do for channels).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import nn
+
+from dna_deploy.fit.activations import Unactivated
+from dna_deploy.fit.judging import Judge
+from dna_deploy.fit.repair import refit, widest_line
+from dna_deploy.fit.replacing import UnitNetwork
+from dna_deploy.fit.unit import Unit
+from dna_deploy.nets.batch_norm import batch_statistics, estimate_statistics
+
+
+@torch.no_grad()
+def mended(original: UnitNetwork, modules: Mapping[str, nn.Module], batches: Sequence[torch.Tensor]) -> nn.Module:
+    """The original with modules in the places of units, refitted; batch norms are gathered anew.
+
+    Args:
+        original: In inference mode; stays as it is.
+        modules: By path of what is changed, `nn.Identity` where a unit is left out; copied.
+        batches: Images ``(images, channels, height, width)`` to fit to.
+    """
+    left_out = {path for path, module in modules.items() if isinstance(module, nn.Identity)}
+    ends = {
+        unit.path: _last_left_out(original.units[number + 1 :], unit, left_out) for number, unit in enumerate(original.units)
+    }
+    fitted = {path: module for path, module in modules.items() if path not in left_out}
+    fitted |= {path: original.module(path) for path, end in ends.items() if end and path not in modules}
+    fitted = {unit.path: copy.deepcopy(fitted[unit.path]) for unit in original.units if unit.path in fitted}
+    network = original.replaced({**modules, **fitted}).eval()
+    estimate_statistics(network, (images.clone() for images in batches))
+    teacher, student = Judge(original, batches), Judge(original.on(network), batches)
+    for path, module in fitted.items():
+        with batch_statistics(network):
+            inputs = student.inputs(path)
+        _refit_to(module, inputs, teacher, ends[path] or path)
+    estimate_statistics(network, (images.clone() for images in batches))
+    return network
+
+
+def _last_left_out(behind: Sequence[Unit], unit: Unit, left_out: set[str]) -> str | None:
+    """The last of the units that are left out in a row right behind a unit."""
+    last = None
+    for other in behind:
+        if other.path not in left_out or other.stage != unit.stage or not (unit.is_cut and other.is_cut):
+            break
+        last = other.path
+    return last
+
+
+def _refit_to(module: nn.Module, inputs: Sequence[torch.Tensor], teacher: Judge, path: str) -> None:
+    """Refits the last map of a module in place, where it has one, to what a unit of the original emits."""
+    unit, received = teacher.network.module(path), teacher.inputs(path)
+    name = widest_line(module, inputs[0][:2])
+    if name is None:
+        return
+    expected = Unactivated(unit, received[0][:2])
+    if not Unactivated(module, inputs[0][:2]).number:
+        expected.number = 0  # it emits what has no activation behind it
+    refit(module, name, inputs, [expected(x.clone()) for x in received])

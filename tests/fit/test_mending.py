@@ -1,0 +1,96 @@
+"""A network is refitted as a whole: what is left out is made good for by what stays, and gathered statistics undo nothing."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torchvision.models.mobilenetv2 import InvertedResidual
+from torchvision.models.resnet import BasicBlock
+
+from dna_deploy.fit.activations import Unactivated
+from dna_deploy.fit.channels import channel_groups
+from dna_deploy.fit.judging import Judge
+from dna_deploy.fit.mending import mended
+from dna_deploy.fit.repair import repair
+from dna_deploy.fit.settling import settled
+from dna_deploy.fit.slicing import sliced
+from dna_deploy.fit.units import find_units
+from dna_deploy.nets.batch_norm import estimate_statistics
+from dna_deploy.spaces.shapes import FeatureMap
+from tests.fit.made import TinyResNet
+
+INPUT = FeatureMap(3, 16, 16)
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.mark.parametrize("unit", [BasicBlock(8, 8), nn.Sequential(nn.Conv2d(8, 8, 1), nn.ReLU6())])
+def test_without_its_last_activation_a_unit_gives_what_that_receives(unit: nn.Module) -> None:
+    x = torch.randn(4, 8, 5, 5)
+    received = Unactivated(unit.eval(), x)(x.clone())
+    assert received.min() < 0
+    torch.testing.assert_close(unit(x.clone()), received.clamp(0, 6))
+
+
+def test_an_activation_that_does_not_come_last_stays() -> None:
+    x, unit = torch.randn(4, 16, 5, 5), InvertedResidual(16, 16, 1, 4).eval()
+    assert torch.equal(Unactivated(unit, x)(x.clone()), unit(x.clone()))
+
+
+def test_gathering_statistics_anew_changes_nothing_of_a_repaired_unit() -> None:
+    x = torch.randn(64, 16, 6, 6)
+    for unit, last in ((InvertedResidual(16, 16, 1, 4), "conv.2"), (BasicBlock(16, 16), "conv2")):
+        estimate_statistics(unit, [x.clone()])
+        narrow = sliced(unit, channel_groups(unit, x)[0], torch.arange(8), x)
+        assert repair(narrow, unit, [x]) == last
+        fitted = narrow(x.clone())
+        estimate_statistics(narrow, [x.clone()])
+        torch.testing.assert_close(narrow(x.clone()), fitted, rtol=1e-3, atol=3e-3)
+        assert F.mse_loss(fitted, unit(x.clone())) < 0.9 * unit(x.clone()).var()
+
+
+class _Chain(nn.Module):
+    """A unit, one behind it that is linear, and a head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        curved = nn.Sequential(nn.Conv2d(3, 24, 3, padding=1), nn.ReLU(), nn.Conv2d(24, 8, 1))
+        linear = nn.Sequential(nn.Conv2d(8, 16, 1), nn.BatchNorm2d(16), nn.Conv2d(16, 8, 1))
+        self.units, self.head = nn.Sequential(curved, linear), nn.Linear(8, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.head(self.units(x).mean((2, 3)))
+        return scores
+
+
+def test_a_linear_unit_that_is_left_out_is_taken_over_by_the_one_before_it() -> None:
+    network = find_units(_Chain(), INPUT).network
+    images = list(torch.randn(96, *INPUT.sizes).split(48))
+    before = {name: tensor.clone() for name, tensor in network.network.state_dict().items()}
+    without = {"units.1": nn.Identity()}
+    judge = Judge(network, [torch.randn(16, *INPUT.sizes)])
+    wrong, right = network.replaced(without).eval(), mended(network, without, images)
+    assert judge.divergence(judge.answers_of(right)).value < 1e-3 * judge.divergence(judge.answers_of(wrong)).value
+    for name, tensor in network.network.state_dict().items():
+        assert torch.equal(tensor, before[name])
+
+
+def test_a_unit_makes_good_for_those_that_are_left_out_behind_it() -> None:
+    network = find_units(TinyResNet(), INPUT).network
+    images = list(torch.randn(256, *INPUT.sizes).split(64))
+    network = network.on(settled(network.network, images))
+    judge = Judge(network, [torch.randn(64, *INPUT.sizes)], images)
+    without = {path: nn.Identity() for path in ("layer1.1", "layer1.2")}
+
+    def error(module: nn.Module) -> float:
+        features = Judge(network.on(module), judge.batches).inputs("layer2.0")[0]
+        return float(F.mse_loss(features, judge.inputs("layer2.0")[0]))
+
+    better = mended(network, without, images)
+    assert error(better) < 0.7 * error(judge.settled(network.replaced(without)))
+    torch.testing.assert_close(settled(better, images)(images[0]), better(images[0]), rtol=1e-3, atol=1e-3)
