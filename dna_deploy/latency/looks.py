@@ -1,5 +1,4 @@
-"""Several looks at one model: other work only ever adds, so that two that agree are believed, and the slower of them.
-The fastest alone would be chosen for its luck, and the next measurement has none."""
+"""Several looks at one model: other work only ever adds, so that two that agree are believed, and the slower of them."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ AGREEMENT = 0.01
 
 
 def fair_look(looks: Sequence[Measurement], quantile: Quantile) -> tuple[Measurement, bool]:
-    """The second fastest look at the pace of the table, and whether the fastest agrees with it. One alone agrees with none."""
+    """The second fastest look at the table's pace, and whether the fastest, which may be luck, agrees. One agrees with none."""
     ordered = sorted(looks, key=lambda look: look.at_table(quantile).seconds)
     fastest, fair = ordered[0].at_table(quantile).seconds, ordered[min(1, len(ordered) - 1)]
     return fair, len(ordered) > 1 and fair.at_table(quantile).seconds <= (1 + AGREEMENT) * fastest
