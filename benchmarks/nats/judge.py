@@ -102,7 +102,7 @@ def shown(truth: Truth, merits: Sequence[Merit]) -> str:
     """All ratings side by side."""
     lines = []
     for merit in merits:
-        count = len(merit.values)
+        count = "-" if merit.picks else f"{len(merit.values):,}"
         cells = ["-"] * 4 if merit.picks else [f"{value:+.3f}" for value in orders(truth, merit)]
         lost = regrets(truth, merit) if merit.networks is None else None
         points = (
@@ -110,7 +110,7 @@ def shown(truth: Truth, merits: Sequence[Merit]) -> str:
             if lost is None
             else [f"{-lost[:, 0].mean():.2f}", f"{-lost[:, 0].min():.2f}", f"{-lost[:, 1].mean():.2f}"]
         )
-        lines.append((merit.name, f"{count:,}", *cells, *points))
+        lines.append((merit.name, count, *cells, *points))
     lines.append(("*a network of the budget's band by chance*", "", "", "", "", "", f"{-chance(truth):.2f}", "", ""))
     headers = ("rating", "networks", "tau", "given MACs", "given latency", "within bands", "regret", "worst", "of five best")
     return tabulate(lines, headers, tablefmt="github", disable_numparse=True)
