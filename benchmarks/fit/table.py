@@ -1,4 +1,4 @@
-"""The rows of networks as a table: seeds together, the best before and after fine-tuning first."""
+"""The rows of networks as a table: seeds together, the best after fine-tuning first."""
 
 from __future__ import annotations
 
@@ -7,24 +7,30 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
+from benchmarks.fit.cases import Case
+
 HEADERS = ("asked", "network", "epochs", "ms", "of original", "before, %", "after, % (seeds)", "minus original, points")
 
+HEAD = """# {words}
 
-HEAD = """# ResNet-56 within a part of its time
-
-Public CIFAR-10 weights on JPEG copies of the images ({test} to test, {train} to fine-tune on, 128 to fit units to and 128
-others to rate by); one thread; latency by p25 in turns with the original. Fine-tuning: AdamW, cosine, labels and the
-original's answers by halves, the better of two learning rates after one epoch on 1,000 validation images. *Before* is with
-batch norms gathered anew and nothing fine-tuned. *Minus original* is of the same images, paired, against the original as it
-is; its error is over images, not over seeds. Rows without a share are other networks, fine-tuned in the same way. By
-`python -m benchmarks.fit`.
+{test} images to test, {train} to fine-tune on, {rated} to fit units to and as many others to rate them by; one thread;
+latency by p25 in turns with the original. *Before* is with batch norms gathered anew and nothing fine-tuned. {tuned}
+Networks by name are fitted with least squares and mended, as `fit` does it, but for those with *nothing refitted*.
+*Minus original* is of the same images, paired, against the original as it is; its error is over images, not over seeds.
+Rows without a share are networks as they are published{same}. By `python -m benchmarks.fit {name}`.
 """
 
+TUNED = """Fine-tuning: AdamW, cosine, labels and the original's answers by halves; of two learning rates, and one at
+which features at the ends of stages are learnt besides, the best after one epoch on validation images."""
+AGREEING = "There are no labels: per cent are images on which the original answers the same."
 
-def page(rows: Sequence[dict[str, str]]) -> str:
+
+def page(name: str, case: Case, rows: Sequence[dict[str, str]]) -> str:
     """The table and how it was made."""
-    test, train = (" or ".join(sorted({row[f"{part} images"] for row in rows})) for part in ("test", "train"))
-    return f"{HEAD.format(test=test, train=train)}\n{table(rows)}"
+    test, train = (" or ".join(sorted({row[f"{part} images"] for row in rows})) or "No" for part in ("test", "train"))
+    tuned, same = (TUNED, ", fine-tuned in the same way") if any(case.epochs) else (AGREEING, "")
+    words = HEAD.format(words=case.words, name=name, test=test, train=train, rated=case.rated_images, tuned=tuned, same=same)
+    return f"{words}\n{table(rows)}"
 
 
 def table(rows: Sequence[dict[str, str]]) -> str:

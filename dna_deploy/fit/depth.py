@@ -1,6 +1,7 @@
 """The depth of a stage, rated as depth: leaving out several units of a stage at once is more than the sum of leaving out each.
 
-For every stage of equal units one unit after the other is left out, each time the one whose loss hurts the answers least.
+What stays makes good for what goes, as in what is deployed (like the recoverability of Wang and Wu, arXiv 2202.07861). For
+every stage of equal units one unit after the other is left out, each time the one whose loss hurts the answers least.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from itertools import groupby
 from torch import nn
 
 from dna_deploy.fit.judging import Judge, Mean, Rated
+from dna_deploy.fit.mending import mended
 from dna_deploy.fit.unit import Unit
 from dna_deploy.progress import OnProgress, Progress, silent
 
@@ -33,6 +35,8 @@ def rate_depths(
     units: Sequence[Unit],
     skips: Mapping[str, Rated],
     on_progress: OnProgress = silent,
+    *,
+    mends: bool = True,
 ) -> tuple[Depth, ...]:
     """Every depth of every stage but its full one, from deep to shallow.
 
@@ -41,6 +45,7 @@ def rate_depths(
         units: Of it, in their order.
         skips: What leaving out each unit alone does, of those that may be left out.
         on_progress: Hears of every depth.
+        mends: See `rate_skipped`.
     """
     stages = [[unit.path for unit in group if unit.path in skips] for _, group in groupby(units, lambda unit: unit.stage)]
     total, depths = sum(map(len, stages)), list[Depth]()
@@ -48,7 +53,7 @@ def rate_depths(
         skipped: tuple[str, ...] = ()
         while len(skipped) < len(paths):
             left = sorted(set(paths) - set(skipped), key=lambda path: (skips[path].divergence.value, path))[:_TRIED]
-            rated = {path: rate_skipped(judge, (*skipped, path)) for path in left}
+            rated = {path: rate_skipped(judge, (*skipped, path), mends=mends) for path in left}
             best = min(rated, key=lambda path: rated[path].value)
             skipped = (*skipped, best)
             depths.append(Depth(number, skipped, rated[best]))
@@ -56,7 +61,11 @@ def rate_depths(
     return tuple(depths)
 
 
-def rate_skipped(judge: Judge, skipped: Sequence[str]) -> Mean:
-    """What leaving out units together does to the answers."""
-    network = judge.network.replaced(dict.fromkeys(skipped, nn.Identity()))
-    return judge.divergence(judge.answers_of(judge.settled(network)))
+def rate_skipped(judge: Judge, skipped: Sequence[str], *, mends: bool) -> Mean:
+    """What leaving out units together does to the answers, if what stays may be ``mended`` where that helps."""
+    without = dict.fromkeys(skipped, nn.Identity())
+    networks = [judge.settled(judge.network.replaced(without))]
+    if mends and judge.gathering:
+        networks.append(mended(judge.network, without, judge.gathering))
+    rated = [judge.divergence(judge.answers_of(network)) for network in networks]
+    return min(rated, key=lambda mean: mean.value)

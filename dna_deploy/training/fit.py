@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from dna_deploy.learning.compute import Compute
 from dna_deploy.learning.history import FILE_NAME, scores_of
 from dna_deploy.learning.memory import Portions
 from dna_deploy.learning.objectives.labels import LabelLoss
-from dna_deploy.learning.phase import Callback, Phase
+from dna_deploy.learning.phase import Callback, Objective, Phase
 from dna_deploy.learning.processes import Processes
 from dna_deploy.learning.state import TrainingState
 from dna_deploy.learning.tensor_file import TensorFile
@@ -62,6 +62,7 @@ def fit(
     *,
     task: Task | None = None,
     teacher: SoftAnswers | None = None,
+    besides: Sequence[Objective] = (),
     on_progress: OnProgress,
     processes: Processes | None = None,
 ) -> BestEpoch:
@@ -74,6 +75,7 @@ def fit(
         run: where, and under which name.
         task: what the network is for; classification where none is given.
         teacher: whose soft answers are learnt as well.
+        besides: what is minimised after that, in a step in which the network and its teacher have run.
         on_progress: hears of every step.
         processes: those that train it together; this one alone where there is none. Together they take no portions of a
             batch where memory is short: others would wait for this one at another place.
@@ -92,14 +94,21 @@ def fit(
     portions = Portions(run.name, piece) if processes.count == 1 else Portions(run.name, piece, smallest=piece)
     changes = {"device": processes.device, "precision": _PRECISIONS[recipe.amp], "workers": 0}  # batches know one thread
     plan = TrainingPlan(run.name, portions, run.compute.model_copy(update=changes), recipe.accumulate, processes)
-    state, best = begin(network, data, recipe, run, plan, task, teacher)
+    state, best = begin(network, data, recipe, run, plan, task, teacher, besides)
     train([state], plan, on_progress)
     network.load_state_dict(dict(TensorFile.read(best.path).tensors))
     return best
 
 
 def begin(
-    network: nn.Module, data: ImageData, recipe: Recipe, run: Run, plan: TrainingPlan, task: Task, teacher: SoftAnswers | None
+    network: nn.Module,
+    data: ImageData,
+    recipe: Recipe,
+    run: Run,
+    plan: TrainingPlan,
+    task: Task,
+    teacher: SoftAnswers | None,
+    besides: Sequence[Objective] = (),
 ) -> tuple[TrainingState, BestEpoch]:
     """A network under training, as it was saved, and its best epoch so far."""
     drop_parts(network, recipe)
@@ -110,7 +119,7 @@ def begin(
         recipe.label_smoothing, soft, recipe.teacher_weight, recipe.temperature, of_labels=task.loss, name=task.loss_name
     )
     phase = Phase(
-        objectives=[objective],
+        objectives=[objective, *besides],
         group=network,
         optimiser=make_optimiser(network, recipe),
         rate=learning_rates(recipe, steps, batches.steps_per_epoch),

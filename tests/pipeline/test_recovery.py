@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from dna_deploy.data.config import DataConfig
 from dna_deploy.data.image_set import Dataset, Normalisation, StoredImages
 from dna_deploy.data.splits import ImageData, divide
+from dna_deploy.fit.imitation import imitating
+from dna_deploy.fit.settling import settled
+from dna_deploy.fit.units import find_units
 from dna_deploy.pipeline.fit import recovery
 from dna_deploy.pipeline.fit.recovery import Answered, Recovery, recovered
 from dna_deploy.spaces.shapes import FeatureMap
@@ -53,6 +57,46 @@ def test_the_learning_rate_that_is_better_in_a_trial_of_one_epoch_goes_on(
     assert torch.equal(tuned.head.bias, torch.full((4,), 0.2))
     tried = [(recipe.epochs, recipe.learning_rate) for recipe in recipes]
     assert tried == [(1, 0.1), (1, 0.2), (1, 0.3), *([(3, 0.2)] if epochs > 1 else [])]
+
+
+def test_a_network_of_the_originals_units_may_learn_its_features_besides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways = list[tuple[int, int]]()
+
+    def fit(network: TinyResNet, _data: object, recipe: Recipe, *_others: Any, besides: Any, **_rest: Any) -> SimpleNamespace:
+        ways.append((recipe.epochs, len(besides)))
+        return SimpleNamespace(metrics=(SimpleNamespace(merit=float(len(besides))),))
+
+    monkeypatch.setattr(recovery, "fit", fit)
+    original = TinyResNet()
+    units = find_units(original, FeatureMap(3, 16, 16)).network
+    recovered(TinyResNet(), original, _data(), Recovery(Recipe(epochs=2)), tmp_path, units=units)
+    assert ways == [(1, 0), (1, 0), (1, 1), (2, 1)]
+
+
+def test_what_learns_features_has_them_more_nearly(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    data = _data()
+    original = settled(TinyResNet(), recovery.batches_of(data.train, data)).requires_grad_(False)
+    units = find_units(original, FeatureMap(3, 16, 16)).network
+    network = settled(units.replaced({"layer1.1": nn.Identity()}), recovery.batches_of(data.train, data))
+    images = torch.cat(recovery.batches_of(data.test, data))
+
+    def error(changed: nn.Module) -> float:
+        with imitating(units, changed) as imitation, torch.no_grad():
+            changed.eval()(images), original(images)
+            loss: Any = None
+            return float(imitation.loss(loss))
+
+    recipe = Recipe(epochs=6, batch=16, teacher_weight=1.0)
+    answers, features = (
+        recovered(network, original, data, plan, tmp_path, units=units)
+        for plan in (Recovery(recipe, (3e-3,), ()), Recovery(recipe, (), (3e-3,)))
+    )
+    assert error(units.replaced({})) == 0
+    assert error(features) < 0.9 * error(answers)
+    assert not any(module._forward_hooks for changed in (features, original) for module in changed.modules())
 
 
 def test_without_labels_a_network_learns_the_answers_and_nobody_looks_at_a_label(tmp_path: Path) -> None:

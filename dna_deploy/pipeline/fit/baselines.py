@@ -87,7 +87,7 @@ def _next_to_drop(prepared: Prepared) -> str:
     rated = prepared.space.ratings.rated
     left = [path for path in prepared.space.ratings.skippable if path not in prepared.dropped]
     least = sorted(left, key=lambda path: rated[path][SKIP].divergence.value)[:_TRIED]
-    hurt = {path: rate_skipped(prepared.judge, (*prepared.dropped, path)).value for path in least}
+    hurt = {path: rate_skipped(prepared.judge, (*prepared.dropped, path), mends=prepared.is_repaired).value for path in least}
     return min(hurt, key=hurt.__getitem__)
 
 

@@ -25,8 +25,8 @@ _ROUNDS = 4
 _SLACK = 0.01
 """By so much a measurement may exceed a budget: two of one file differ by as much."""
 
-_FINALISTS = 4
-"""Of the networks that were judged, so many of the best are mended, and judged again."""
+_FINALISTS = 3
+"""So many of the best as they were judged, and by their sums, are mended and judged again, with all that needed no search."""
 
 _UNUSED = 0.03
 """Of a budget; where more is left, a slower network may be better."""
@@ -141,7 +141,8 @@ class JointChoice:
             proposals.append(self._judge(choice, source))
             self.on_progress(Progress("judging whole networks", len(proposals), len(networks)))
         best = sorted(proposals, key=lambda proposal: proposal.joint.value)[:_FINALISTS]
-        finalists = [*best, *(proposal for proposal in proposals if proposal.source in PROPOSALS)]
+        best += sorted(proposals, key=lambda proposal: proposal.rating)[:_FINALISTS]
+        finalists = [*best, *(proposal for proposal in proposals if proposal.source != SEARCH)]
         return min(map(self._finish, finalists), key=lambda proposal: proposal.joint.value).choice
 
     def _judge(self, choice: Choice, source: str) -> Proposal:

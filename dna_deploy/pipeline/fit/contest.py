@@ -13,6 +13,7 @@ from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.errors import InfeasibleError, UsageError
 from dna_deploy.fit.judging import Judge
 from dna_deploy.fit.model import OwnModel
+from dna_deploy.fit.replacing import UnitNetwork
 from dna_deploy.pipeline.fit.baselines import BASELINES, AtSize
 from dna_deploy.pipeline.fit.choose import Choose, Fitted, fill
 from dna_deploy.pipeline.fit.precision import INT8, int8_standing
@@ -70,13 +71,17 @@ class Contest:
     def _judge(self, split: Split) -> Judge:
         return Judge(self.prepared.judge.network, batches_of(split, self.data))
 
-    def stand(self, network: nn.Module, measured_s: float) -> tuple[NetworkStanding, nn.Module]:
+    def stand(
+        self, network: nn.Module, measured_s: float, units: UnitNetwork | None = None
+    ) -> tuple[NetworkStanding, nn.Module]:
         """Judged, fine-tuned, and judged again."""
         labelled = self.data if self.has_labels else None
         before, after, tuned = standing(network, self.test, labelled), None, network
         if self.recovery is not None:
             folder = self.folder / "fine-tuning"
-            tuned = recovered(network, self.own.network, self.data, self.recovery, folder, on_progress=self.on_progress)
+            tuned = recovered(
+                network, self.own.network, self.data, self.recovery, folder, units=units, on_progress=self.on_progress
+            )
             after = standing(tuned, self.test, labelled)
         stands = NetworkStanding(
             measured_s=measured_s, agreement=before.agreement, divergence=before.divergence, images=before.images,
@@ -87,7 +92,7 @@ class Contest:
 
     def contender(self, name: str, fitted: Fitted) -> Contender:
         """A network of the space, recovered."""
-        return Contender(name, fitted, *self.stand(fitted.network, fitted.measured_s))
+        return Contender(name, fitted, *self.stand(fitted.network, fitted.measured_s, self.prepared.judge.network))
 
     def baselines(self, names: tuple[str, ...], budget_s: float) -> tuple[list[Contender], list[FittedBaseline]]:
         """Those made of the same candidates, and others."""

@@ -142,7 +142,8 @@ def prepare(
         spent["unit training"] = clock.lap()
     remarks = [check_kept(judge), check_settled(judge, deployed)]
     spent["checks"] = clock.lap()
-    ratings = rate(deployed, candidates, folder / f"ratings-{begun}", compute=compute, on_progress=on_progress)
+    rated = folder / f"ratings-{begun}"
+    ratings = rate(deployed, candidates, rated, mends=repaired, compute=compute, on_progress=on_progress)
     spent["rating"] = clock.lap()
     return Prepared(FitSpace(network, model.input, candidates, measured, ratings), judge, remarks, spent, is_repaired=repaired)
 
@@ -234,7 +235,7 @@ def check_settled(judge: Judge, deployed: Judge) -> str:
 def _digest(network: UnitNetwork, units: Sequence[Unit], data: ImageData, counts: Counts, *, repaired: bool) -> str:
     """Names all that ratings depend on."""
     weights = b"".join(tensor.contiguous().cpu().numpy().tobytes() for tensor in network.network.state_dict().values())
-    said = f"{units} {data.digest} {data.normalisation} {counts} {repaired} as deployed"
+    said = f"{units} {data.digest} {data.normalisation} {counts} {repaired} as deployed, mended"
     return digest_of(f"{said} {digest_of(weights)}".encode()).removeprefix("sha256:")[:12]
 
 

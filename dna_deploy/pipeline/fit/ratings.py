@@ -44,6 +44,7 @@ def rate(
     candidates: Mapping[str, Candidates],
     folder: Path,
     *,
+    mends: bool = True,
     compute: Compute | None = None,
     on_progress: OnProgress = silent,
 ) -> Ratings:
@@ -60,7 +61,7 @@ def rate(
         path: {code: Rated(code, Mean(*values[:2]), Mean(*values[2:])) for code, *values in json.loads(file.read_text())}
         for path, file in files.items()
     }
-    return Ratings(rated, _depths(judge, candidates, rated, folder / "depths.json", on_progress))
+    return Ratings(rated, _depths(judge, candidates, rated, folder / "depths.json", on_progress, mends=mends))
 
 
 def _depths(
@@ -69,11 +70,13 @@ def _depths(
     rated: Mapping[str, Mapping[str, Rated]],
     file: Path,
     on_progress: OnProgress,
+    *,
+    mends: bool,
 ) -> tuple[Depth, ...]:
     if not file.exists():
         skips = {path: each[SKIP] for path, each in rated.items() if SKIP in each}
         units = [listed.unit for listed in candidates.values()]
-        depths = rate_depths(judge, units, skips, on_progress)
+        depths = rate_depths(judge, units, skips, on_progress, mends=mends)
         rows = [(depth.stage, depth.skipped, *vars(depth.divergence).values()) for depth in depths]
         write_atomically(file, json.dumps(rows).encode())
     return tuple(Depth(stage, tuple(skipped), Mean(*mean)) for stage, skipped, *mean in json.loads(file.read_text()))

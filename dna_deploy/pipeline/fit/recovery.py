@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -13,7 +14,9 @@ from torch import nn
 from dna_deploy.data.batches import in_order
 from dna_deploy.data.image_set import ImageSet
 from dna_deploy.data.splits import ImageData, Split
+from dna_deploy.fit.imitation import imitating
 from dna_deploy.fit.judging import Judge
+from dna_deploy.fit.replacing import UnitNetwork
 from dna_deploy.learning.compute import Compute
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import digest_of
@@ -27,7 +30,7 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Recovery:
-    """How a network is fine-tuned: a recipe, and learning rates of which the one serves that is better in a trial of one epoch.
+    """How a network is fine-tuned: a recipe, and of several ways to learn by it the one that is best in a trial of one epoch.
 
     What is nearly good is spoilt by the larger, and what is broken learns too little with the smaller. ResNet-56 on CIFAR-10,
     an epoch of 2,000 images: a network with 79.1 % had 83.7 % after 3e-4 and 80.5 % after 1e-3; one with half of the units
@@ -36,6 +39,9 @@ class Recovery:
 
     recipe: Recipe
     learning_rates: tuple[float, ...] = (3e-4, 1e-3)
+    """At which answers are learnt."""
+    imitating_rates: tuple[float, ...] = (1e-3,)
+    """At which the original's features at the ends of stages are learnt besides, by networks that have these."""
 
     @classmethod
     def of(cls, epochs: int, *, has_labels: bool, seed: int = 0) -> Self:
@@ -102,6 +108,7 @@ def recovered(
     recovery: Recovery,
     folder: Path,
     *,
+    units: UnitNetwork | None = None,
     compute: Compute | None = None,
     on_progress: OnProgress = silent,
 ) -> nn.Module:
@@ -110,31 +117,35 @@ def recovered(
     Args:
         network: Stays as it is.
         original: Whose soft answers are learnt.
-        data: Trains on ``train``, chooses learning rate and epoch on ``validation``.
+        data: Trains on ``train``, chooses the way to learn and the epoch on ``validation``.
         recovery: How; a teacher's weight of 1 looks at no label, and chooses by agreement with the original.
         folder: Of its checkpoints.
+        units: Of ``original`` itself, where the network is made of candidates of its units.
         compute: Where.
         on_progress: Hears of every step.
     """
+    assert units is None or units.network is original
     if recovery.recipe.teacher_weight == 1:
         data = replace(data, validation=Answered.by(original, data.validation, data))
     weights = b"".join(tensor.detach().contiguous().numpy().tobytes() for tensor in network.state_dict().values())
     facts = f"fit {digest_of(weights)} {data.digest}"
 
-    def tuned(recipe: Recipe) -> tuple[nn.Module, float]:
+    def tuned(recipe: Recipe, *, imitates: bool) -> tuple[nn.Module, float]:
         """A copy after a recipe, and how good it was on validation images at its best."""
         copied = copy.deepcopy(network).requires_grad_(True)
-        identity = digest_of(f"{facts} {recipe.model_dump_json()}".encode())
+        identity = digest_of(f"{facts} {recipe.model_dump_json()}{' and stages' if imitates else ''}".encode())
         run = Run("fine-tuning", identity, folder / identity[7:19], compute or Compute())
-        with run.compute.limited_threads():
-            best = fit(copied, data, recipe, run, teacher=Answers(original), on_progress=on_progress)
+        with run.compute.limited_threads(), ExitStack() as stack:
+            besides = [stack.enter_context(imitating(units, copied))] if units and imitates else []
+            best = fit(copied, data, recipe, run, teacher=Answers(original), besides=besides, on_progress=on_progress)
         return copied.eval().requires_grad_(False), best.metrics[0].merit
 
-    trials = {rate: tuned(recovery.trial(rate)) for rate in recovery.learning_rates}
-    rate = max(trials, key=lambda rate: trials[rate][1])
+    ways = [(rate, False) for rate in recovery.learning_rates] + [(rate, True) for rate in recovery.imitating_rates if units]
+    trials = {(rate, imitates): tuned(recovery.trial(rate), imitates=imitates) for rate, imitates in ways}
+    rate, imitates = max(trials, key=lambda way: trials[way][1])
     if recovery.recipe.epochs == 1:
-        return trials[rate][0]
-    return tuned(recovery.recipe.model_copy(update={"learning_rate": rate}))[0]
+        return trials[rate, imitates][0]
+    return tuned(recovery.recipe.model_copy(update={"learning_rate": rate}), imitates=imitates)[0]
 
 
 @dataclass(frozen=True)
