@@ -113,6 +113,10 @@ class AtSize(nn.Module):
         super().__init__()
         self.network, self.size = network, size
 
+    def extra_repr(self) -> str:
+        """Tells networks of two sizes apart that have the same weights."""
+        return f"size={self.size}"
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         small = F.interpolate(x, self.size, mode="bilinear", antialias=True)
         scores: torch.Tensor = self.network(small.contiguous(memory_format=torch.channels_last))
