@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cifar", type=Path, help="CIFAR-10 as a folder of images or of shards")
     parser.add_argument("--resnet", type=Path, help="a ResNet of CIFAR-10 that teaches; by default one is trained")
     parser.add_argument("--latencies", type=Path, default=HERE / "latencies.json", help="a latency table of nats-size")
-    parser.add_argument("--methods", nargs="*", default=[], help="raters of the product")
+    parser.add_argument("--methods", nargs="*", default=[], help="recipes of benchmarks.nats.ratings, or raters")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--images", type=int, default=12_000, help="to train on")
     parser.add_argument("--rating-images", type=int, default=500)

@@ -31,6 +31,8 @@ class Merit:
     networks: npt.NDArray[np.intp] | None = None
     """Positions in the truth; all where there are none."""
     table: RatingTable | None = None
+    picks: tuple[npt.NDArray[np.intp], ...] = ()
+    """For every budget the best networks of a second stage, best first; such have no value for all networks."""
 
     @classmethod
     def of_table(cls, name: str, table: RatingTable, truth: Truth) -> Merit:
@@ -65,11 +67,14 @@ def orders(truth: Truth, merit: Merit) -> tuple[float, float, float, float]:
 def regrets(truth: Truth, merit: Merit) -> Values:
     """Accuracy of the best-rated network within each budget, and of the five best, minus the best of all: ``(budgets, 2)``."""
     lost, seconds = [], truth.costs[2]
-    for budget in truth.budgets:
+    for number, budget in enumerate(truth.budgets):
         within = np.flatnonzero(seconds <= budget)
-        picks = (
-            _searched(truth, merit.table, budget) if merit.table else within[np.argsort(-merit.values[within], kind="stable")]
-        )
+        if merit.picks:
+            picks = merit.picks[number]
+        elif merit.table:
+            picks = searched(truth, merit.table, budget, BEST)
+        else:
+            picks = within[np.argsort(-merit.values[within], kind="stable")]
         accuracy = truth.accuracy[picks[:BEST]]
         lost.append((accuracy[0] - truth.accuracy[within].max(), accuracy.mean() - truth.accuracy[within].max()))
     return np.array(lost)
@@ -85,11 +90,11 @@ def chance(truth: Truth) -> float:
     return float(np.mean(lost))
 
 
-def _searched(truth: Truth, table: RatingTable, budget: float) -> npt.NDArray[np.intp]:
-    """What the exact search finds, best first."""
+def searched(truth: Truth, table: RatingTable, budget: float, count: int) -> npt.NDArray[np.intp]:
+    """What the exact search finds within a budget, so many, best first."""
     model = CostModel.build(SPACE, table, [truth.table], (Latency(),))
     latency = model.tables.resolve(Latency())
-    found = solve(model, (Rating(), latency), (Constraint(latency, float(budget)),), top=BEST).choices
+    found = solve(model, (Rating(), latency), (Constraint(latency, float(budget)),), top=count).choices
     return np.ravel_multi_index(tuple(found.T), SPACE.index.counts)
 
 
@@ -97,15 +102,15 @@ def shown(truth: Truth, merits: Sequence[Merit]) -> str:
     """All ratings side by side."""
     lines = []
     for merit in merits:
-        count = len(merit.values)
-        cells = [f"{value:+.3f}" for value in orders(truth, merit)]
+        count = "-" if merit.picks else f"{len(merit.values):,}"
+        cells = ["-"] * 4 if merit.picks else [f"{value:+.3f}" for value in orders(truth, merit)]
         lost = regrets(truth, merit) if merit.networks is None else None
         points = (
             ["-"] * 3
             if lost is None
             else [f"{-lost[:, 0].mean():.2f}", f"{-lost[:, 0].min():.2f}", f"{-lost[:, 1].mean():.2f}"]
         )
-        lines.append((merit.name, f"{count:,}", *cells, *points))
+        lines.append((merit.name, count, *cells, *points))
     lines.append(("*a network of the budget's band by chance*", "", "", "", "", "", f"{-chance(truth):.2f}", "", ""))
     headers = ("rating", "networks", "tau", "given MACs", "given latency", "within bands", "regret", "worst", "of five best")
     return tabulate(lines, headers, tablefmt="github", disable_numparse=True)

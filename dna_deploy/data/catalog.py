@@ -60,12 +60,14 @@ def folder_of(name: str, folder: Path | None) -> tuple[Path | None, bool | None]
     """The folder of images that a name means, if any, and whether it holds shards (None: to be seen).
 
     Raises:
-        UsageError: two folders are given, or none where one is needed.
+        UsageError: two folders are given, none where one is needed, or a file.
     """
     if name in FOLDERS:
         if folder is None:
             raise UsageError(f"the data set {name!r} needs a folder", "give the folder as the data set: --dataset photos/")
         return folder, FOLDERS[name]
+    if name not in dataset_names() and Path(name).is_file():
+        raise UsageError(f"{name} is a file, not a folder of images or shards", "unpack an archive, and give the folder")
     if name in dataset_names() or not (Path(name).is_dir() or len(Path(name).parts) > 1):
         return None, None
     if folder is not None:

@@ -124,23 +124,14 @@ def positions_of_parts(name: str, total: int, strata: Strata | None, config: Dat
         UsageError: there are too few of them.
     """
     meant = strata.validation if strata else 0
-    few = max(1, min(2000, (total - meant) // 10))
-    if strata:
-        few = max(few, min(len(np.unique(strata.classes)), (total - meant) // 3))
-    for_rating, for_validation = config.rating_images or few, config.validation_images or min(meant, 2000) or few
+    for_rating, for_validation = config.held_out(name, total, meant, len(np.unique(strata.classes)) if strata else 0)
     order = torch.randperm(total, generator=generator(config.seed, "splits"))
     if strata:
         train, rating, validation = strata.divide(order, for_rating, for_validation)
     else:
         validation, rating, train = order.tensor_split([for_validation, for_validation + for_rating])
-    for_training, free = config.train_images or 1, total - (meant or for_validation)
-    if for_rating >= free or 0 < meant < for_validation or for_training > len(train):
-        images = f"{free} training and {meant} validation images" if meant else f"{total} training images"
-        raise UsageError(
-            f"{name} has {images}; {for_training + for_rating + for_validation} are asked for "
-            f"({for_training} train, {for_rating} rating, {for_validation} validation)",
-            "ask for fewer",
-        )
+    if (config.train_images or 1) > len(train):
+        raise config.too_few(name, total, meant, for_rating, for_validation)
     parts = Positions(train[: config.train_images], rating, validation)
     if empty := [part for part, positions in parts._asdict().items() if not len(positions)]:
         raise UsageError(

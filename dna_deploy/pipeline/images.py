@@ -92,6 +92,9 @@ class ProjectImages:
             return None
         listed = survey(folder, is_shards=is_shards)
         listed.check_parts()
+        total = len(listed.training) + len(listed.validation)
+        config = self.config.model_copy(update={"train_images": None})  # those are the most that are taken
+        config.held_out(folder.resolve().name, total, len(listed.validation), len(listed.listing.classes))
         return listed
 
     @property
@@ -159,6 +162,6 @@ class ProjectImages:
         from dna_deploy.data.splits import divide_up_to
 
         if most not in self._divided:
-            wanted = {name: getattr(self.config, name) for name in DataConfig.model_fields}
-            self._divided[most] = divide_up_to(self.whole, DataConfig(**wanted), most)
+            values = {name: getattr(self.config, name) for name in DataConfig.model_fields}
+            self._divided[most] = divide_up_to(self.whole, DataConfig(**values), most)
         return self._divided[most]

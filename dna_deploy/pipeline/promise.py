@@ -16,6 +16,7 @@ from dna_deploy.errors import InfeasibleError, PromiseError, TableError
 from dna_deploy.export.kits.kit import sentinel_kit
 from dna_deploy.export.untrained import export_untrained
 from dna_deploy.latency.beside import Sentinels
+from dna_deploy.latency.looks import fair_look
 from dna_deploy.latency.measure import measure_model
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.latency_table import LatencyTable
@@ -39,9 +40,8 @@ SLACK = 0.03
 RESERVE = 0.01
 """Kept free below the budget: measurements of one file a few minutes apart were seen to differ by up to so much."""
 
-AGREEMENT = 0.01
 LOOKS = 5
-"""Measurements of one network at most, where no two agree to `AGREEMENT`."""
+"""Measurements of one network at most, where no two agree."""
 
 
 @dataclass(frozen=True)
@@ -192,20 +192,12 @@ def measure_untrained(
 
 
 def _measure_fairly(measure: MeasureNetwork, architecture: Architecture, quantile: Quantile) -> Measurement:
-    """Looks until two looks agree, since other work on the machine only ever adds; of these the slower one.
-
-    The faster one would be chosen for its luck, and the next measurement has none.
-    """
-
-    def latency(measurement: Measurement) -> float:
-        return measurement.at_table(quantile).seconds
-
-    looks = [measure(architecture)]
-    while len(looks) < LOOKS:
-        looks = sorted([*looks, measure(architecture)], key=latency)
-        if latency(looks[1]) <= (1 + AGREEMENT) * latency(looks[0]):
-            break
-    return looks[1]
+    """Looks until two looks agree; of these the slower one."""
+    looks, is_agreed = [measure(architecture)], False
+    while len(looks) < LOOKS and not is_agreed:
+        looks.append(measure(architecture))
+        _, is_agreed = fair_look(looks, quantile)
+    return fair_look(looks, quantile)[0]
 
 
 def _check_machine(measurement: Measurement, table: LatencyTable) -> None:

@@ -94,12 +94,20 @@ def _sync(path: Path) -> None:
         os.close(opened)
 
 
+_READ_HINTS: dict[type[OSError], str] = {
+    FileNotFoundError: "is that its name?",
+    IsADirectoryError: "give the file in it",
+    PermissionError: "make it readable",
+}
+
+
 def read_bytes(path: Path, what: str) -> bytes:
     """The content of a file that the user named."""
     try:
         return path.read_bytes()
     except OSError as error:
-        raise TableError(f"cannot read {what} {path}: {error.strerror or error}") from error
+        hint = _READ_HINTS.get(type(error), "")
+        raise TableError(f"cannot read {what} {path}: {error.strerror or error}", hint) from error
 
 
 def digest_of(content: bytes) -> str:

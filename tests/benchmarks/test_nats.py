@@ -84,6 +84,19 @@ def test_the_exact_search_picks_what_trying_all_networks_would(truth: Truth) -> 
     np.testing.assert_allclose(regrets(truth, merit), regrets(truth, replace(merit, table=None)))
 
 
+def test_what_a_second_stage_picks_is_judged_at_its_budget(truth: Truth) -> None:
+    within = [np.flatnonzero(truth.costs[2] <= budget) for budget in truth.budgets]
+    best = tuple(some[np.argsort(-truth.accuracy[some])] for some in within)
+    second = Merit("second", np.empty(0), picks=best)
+    np.testing.assert_array_equal(regrets(truth, second), regrets(truth, Merit("truth", truth.accuracy)))
+    swapped = replace(second, picks=(best[0][::-1], *best[1:]))
+    assert regrets(truth, swapped)[0, 0] == truth.accuracy[best[0][-1]] - truth.accuracy[best[0][0]]
+    assert shown(truth, [second]).splitlines()[-2].split("|")[2:7] == [
+        " 0          ",
+        *[" -     ", " -            ", " -               ", " -              "],
+    ]
+
+
 def test_all_ratings_are_shown_beside_costs(truth: Truth) -> None:
     drawn = np.arange(0, 32_768, 400)
     text = shown(truth, [*baselines(truth)[:1], Merit("a few", truth.accuracy[drawn], drawn)])

@@ -93,6 +93,8 @@ MISTAKES = [
     (f"export {LINE} --space mbconv", 2, "has 3 blocks", "its space has 6"),
     ("verify broken.onnx --latency 1ms", 2, "broken.onnx", ""),
     ("verify nowhere.onnx --latency 1ms", 2, "there is no model nowhere.onnx", "dna-deploy export"),
+    ("verify nowhere.onnx --input 3x8x8 --input 3x9x9", 2, "an input without a name is given twice", "by its name"),
+    ("verify nowhere.onnx --tune --on ssh://pi", 2, "--tune tries settings of this machine", "run verify --tune there"),
     ("run nowhere.toml", 2, "cannot read nowhere.toml", "dna-deploy init"),
     ("init --space fasion", 2, "unknown space 'fasion'", "did you mean 'fashion'?"),
     ("init --latency 20", 2, "duration '20' has no unit", "write it like 20ms"),

@@ -174,6 +174,9 @@ def test_an_empty_class_and_a_missing_folder_are_named(tmp_path: Path) -> None:
         load_dataset("image-folder", tmp_path, COLOUR)
     with pytest.raises(UsageError, match="there is no folder"):
         load_dataset("image-folder", tmp_path / "nowhere", COLOUR)
+    (tmp_path / "photos.zip").write_bytes(b"PK")
+    with pytest.raises(UsageError, match=r"photos\.zip is a file, not a folder"):
+        load_dataset(str(tmp_path / "photos.zip"), None, COLOUR)
 
 
 class Downloaded:

@@ -50,7 +50,7 @@ def search_with(
     constraints: Constraints,
     tables: LatencyTables,
     exploring: Exploring,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The outcome's file.")] = Path("outcome.json"),
+    output: Annotated[Path, typer.Option("--out", "--output", "-o", help="The outcome's file.")] = Path("outcome.json"),
     json: Json = False,
 ) -> None:
     """Find the best network within all constraints by a rating of whole networks. Nothing is proven.

@@ -12,6 +12,7 @@ from dna_deploy.export.cards.card_file import SENTINELS, card_path, write_card
 from dna_deploy.export.cards.metadata import ModelInfo
 from dna_deploy.export.runtimes.onnx_runtime import read_notes
 from dna_deploy.latency.beside import Sentinels
+from dna_deploy.latency.looks import fair_look
 from dna_deploy.latency.measure import measure_model
 from dna_deploy.latency.runners.inputs import GivenInput
 from dna_deploy.progress import OnProgress, silent
@@ -27,7 +28,7 @@ from dna_deploy.targets.target import Target
 from dna_deploy.units import Duration
 
 WAITS_S = (5.0, 20.0, 60.0)
-"""Before a model is measured again, where the machine goes at another pace than its table and that decides the promise."""
+"""Before a model is measured again, where its promise looks missed, or the pace of the machine decides about it."""
 
 
 @dataclass(frozen=True)
@@ -133,10 +134,11 @@ def verify_model(
             f"{path.name} takes pictures of any size, which take different times",
             "export it for the size that the device sees: --with-preprocessing 480x640",
         )
-    if info is not None and info.precision != target.precision:
+    source = info or card_of(path)  # engines and OpenVINO's files do not say it themselves
+    if source is not None and source.precision != target.precision:
         raise UsageError(
-            f"{path.name} is in {info.precision}; the target {target.name!r} measures {target.precision}",
-            f"verify it with a target that has precision = {info.precision!r}, or give the file in {target.precision}",
+            f"{path.name} is in {source.precision}; the target {target.name!r} measures {target.precision}",
+            f"verify it with a target that has precision = {source.precision!r}, or give the file in {target.precision}",
         )
     promise.check_target(target)
     plan, sentinels = plan_for(promise.quantile, plan), sentinels_of(path)
@@ -152,18 +154,30 @@ def at_equal_pace(
 ) -> Measurement:
     """Measures, and later again, until the machine goes as when its table was made, or its pace decides nothing.
 
-    Where it never does, the look at the pace nearest to the table's is the answer.
+    A miss is believed once two looks agree, as `fair_look` says; without a table nothing is waited for. Looks at the pace of
+    the table come before all others.
     """
     looks = [measure()]
     for wait_s in waits_s:
-        if not _is_decided_by_pace(looks[-1], promise):
+        answer, is_settled = _answer(looks, promise)
+        if answer.pace is None or is_settled:
             break
         sleep(wait_s)
         looks.append(measure())
-    nearest = min(looks, key=lambda look: 0.0 if look.pace is None else abs(look.pace.ratio - 1))
-    if nearest.pace is None or len(looks) == 1:
-        return nearest
-    return nearest.model_copy(update={"pace": nearest.pace.model_copy(update={"looks": len(looks)})})
+    answer, _ = _answer(looks, promise)
+    if answer.pace is None or len(looks) == 1:
+        return answer
+    return answer.model_copy(update={"pace": answer.pace.model_copy(update={"looks": len(looks)})})
+
+
+def _answer(looks: Sequence[Measurement], promise: Promise) -> tuple[Measurement, bool]:
+    """What several looks say, and whether that will do."""
+    at_pace = [look for look in looks if look.pace is None or look.pace.is_equal]
+    answer, is_agreed = fair_look(at_pace or looks, promise.quantile)
+    if promise.asked is None:
+        return answer, True
+    is_missed = not is_kept(answer.quantile(promise.quantile).seconds, promise.asked.seconds, answer.pace)
+    return answer, not _is_decided_by_pace(answer, promise) and (is_agreed or not is_missed)
 
 
 def _is_decided_by_pace(measurement: Measurement, promise: Promise) -> bool:

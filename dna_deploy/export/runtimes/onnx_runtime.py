@@ -114,8 +114,9 @@ def _feeds(onnx_file: Path, images: Any) -> Iterator[dict[str, Array]]:
     """Calibration images, as many at once as the model takes."""
     (input,) = _open(onnx_file).get_inputs()
     batch = input.shape[0] if isinstance(input.shape[0], int) else 1
-    for start in range(0, min(len(images), CALIBRATION_IMAGES) // batch * batch, batch):
-        yield {input.name: np.ascontiguousarray(images[start : start + batch], np.float32)}
+    for start in range(0, min(len(images), CALIBRATION_IMAGES), batch):
+        own = np.asarray(images[start : start + batch], np.float32)
+        yield {input.name: own[np.arange(batch) % len(own)]}
 
 
 def _write(model: Any, conversion: Conversion, path: Path) -> None:
