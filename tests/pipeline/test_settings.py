@@ -32,7 +32,7 @@ def test_the_written_file_explains_every_key_and_reads_back(tmp_path: Path) -> N
     assert all("  # " in line and line.partition("  # ")[2].strip() for line in assignments)
 
 
-@pytest.mark.parametrize("method", ["dna", "dna++", "one-shot", "cream-top1"])
+@pytest.mark.parametrize("method", ["dna", "dna++", "one-shot", "cream", "cream-top1"])
 def test_the_written_file_holds_for_every_method(tmp_path: Path, method: str) -> None:
     path = written(tmp_path, settings_text(Settings()))
     settings = read_settings(path, given={"method": method}, environment={})
@@ -131,7 +131,7 @@ def test_a_key_moved_to_one_that_is_there(key: str) -> None:
     assert field_of(key).description
 
 
-@pytest.mark.parametrize("method", ["dna", "dna++", "one-shot", "cream-top1"])
+@pytest.mark.parametrize("method", ["dna", "dna++", "one-shot", "cream", "cream-top1"])
 def test_what_is_said_once_changes_no_other_default_of_a_method(method: str) -> None:
     assert settings_of({"method": method, "seed": 3}).rate == rater_config(method).model_validate({"seed": 3})
 
