@@ -78,7 +78,7 @@ class Ablation:
         network = space.assembled(choice)
         joint: Callable[[torch.nn.Module], float] = lambda each: judge.divergence(judge.answers_of(each)).value  # noqa: E731
         scores["joint, refitted, norms as they were"] = joint(network)
-        scores["joint, refitted"] = joint(judge.settled(network))
+        scores["joint, refitted"] = joint(judge.settled(space.changed(choice)))
         images = torch.zeros(1, *self.bench.own.input.sizes)
         costs = (macs_of(network, images), sum(weight.numel() for weight in network.parameters()), space.predicted_s(choice))
         return {**scores, **dict(zip(_COSTS, costs, strict=True))}

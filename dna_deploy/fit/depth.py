@@ -64,7 +64,7 @@ def rate_depths(
 def rate_skipped(judge: Judge, skipped: Sequence[str], *, mends: bool) -> Mean:
     """What leaving out units together does to the answers, if what stays may be ``mended`` where that helps."""
     without = dict.fromkeys(skipped, nn.Identity())
-    networks = [judge.settled(judge.network.replaced(without))]
+    networks = [judge.settled(without)]
     if mends and judge.gathering:
         networks.append(mended(judge.network, without, judge.gathering))
     rated = [judge.divergence(judge.answers_of(network)) for network in networks]

@@ -19,12 +19,11 @@ from dna_deploy.fit.judging import Judge
 from dna_deploy.fit.repair import refit, widest_line
 from dna_deploy.fit.replacing import UnitNetwork
 from dna_deploy.fit.unit import Unit
-from dna_deploy.nets.batch_norm import batch_statistics, estimate_statistics
 
 
 @torch.no_grad()
 def mended(original: UnitNetwork, modules: Mapping[str, nn.Module], batches: Sequence[torch.Tensor]) -> nn.Module:
-    """The original with modules in the places of units, refitted; batch norms are gathered anew.
+    """The original with modules in the places of units, refitted one after the other; other batch norms stay.
 
     Args:
         original: In inference mode; stays as it is.
@@ -39,13 +38,9 @@ def mended(original: UnitNetwork, modules: Mapping[str, nn.Module], batches: Seq
     fitted |= {path: original.module(path) for path, end in ends.items() if end and path not in modules}
     fitted = {unit.path: copy.deepcopy(fitted[unit.path]) for unit in original.units if unit.path in fitted}
     network = original.replaced({**modules, **fitted}).eval()
-    estimate_statistics(network, (images.clone() for images in batches))
     teacher, student = Judge(original, batches), Judge(original.on(network), batches)
     for path, module in fitted.items():
-        with batch_statistics(network):
-            inputs = student.inputs(path)
-        _refit_to(module, inputs, teacher, ends[path] or path)
-    estimate_statistics(network, (images.clone() for images in batches))
+        _refit_to(module, student.inputs(path), teacher, ends[path] or path)
     return network
 
 

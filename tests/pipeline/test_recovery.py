@@ -17,6 +17,7 @@ from dna_deploy.data.splits import ImageData, divide
 from dna_deploy.fit.imitation import imitating
 from dna_deploy.fit.settling import settled
 from dna_deploy.fit.units import find_units
+from dna_deploy.nets.batch_norm import estimate_statistics
 from dna_deploy.pipeline.fit import recovery
 from dna_deploy.pipeline.fit.recovery import Answered, Recovery, recovered
 from dna_deploy.spaces.shapes import FeatureMap
@@ -78,9 +79,10 @@ def test_a_network_of_the_originals_units_may_learn_its_features_besides(
 def test_what_learns_features_has_them_more_nearly(tmp_path: Path) -> None:
     torch.manual_seed(0)
     data = _data()
-    original = settled(TinyResNet(), recovery.batches_of(data.train, data)).requires_grad_(False)
+    original, batches = TinyResNet().eval().requires_grad_(False), recovery.batches_of(data.train, data)
+    estimate_statistics(original, batches)
     units = find_units(original, FeatureMap(3, 16, 16)).network
-    network = settled(units.replaced({"layer1.1": nn.Identity()}), recovery.batches_of(data.train, data))
+    network = settled(units, {"layer1.1": nn.Identity()}, batches)
     images = torch.cat(recovery.batches_of(data.test, data))
 
     def error(changed: nn.Module) -> float:

@@ -128,7 +128,7 @@ def recovered(
     if recovery.recipe.teacher_weight == 1:
         data = replace(data, validation=Answered.by(original, data.validation, data))
     weights = b"".join(tensor.detach().contiguous().numpy().tobytes() for tensor in network.state_dict().values())
-    facts = f"fit {digest_of(weights)} {data.digest}"
+    facts = f"fit {digest_of(weights)} {network} {data.digest}"
 
     def tuned(recipe: Recipe, *, imitates: bool) -> tuple[nn.Module, float]:
         """A copy after a recipe, and how good it was on validation images at its best."""
