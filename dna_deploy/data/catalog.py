@@ -17,6 +17,7 @@ from dna_deploy.spaces.shapes import FeatureMap
 
 if TYPE_CHECKING:
     from dna_deploy.data.image_set import Dataset
+    from dna_deploy.data.survey import Survey
 
 DATASETS = {
     "fashion-mnist": "dna_deploy.data.fashion_mnist:fashion_mnist",
@@ -40,9 +41,15 @@ def dataset_names() -> tuple[str, ...]:
 
 
 def load_dataset(
-    name: str, folder: Path | None, shape: FeatureMap, reading: Reading | None = None, *, on_progress: OnProgress = silent
+    name: str,
+    folder: Path | None,
+    shape: FeatureMap,
+    reading: Reading | None = None,
+    *,
+    surveyed: Survey | None = None,
+    on_progress: OnProgress = silent,
 ) -> Dataset:
-    """The data set called ``name``, or the images or shards in the folder that ``name`` is a path of.
+    """The data set called ``name``, or the images or shards in the folder that ``name`` is a path of, if not ``surveyed`` yet.
 
     Raises:
         UsageError: an unknown name, or images that cannot be used at this shape.
@@ -51,7 +58,7 @@ def load_dataset(
     if path is not None:
         from dna_deploy.data.image_folder import read_folder
 
-        return read_folder(path, shape, reading, is_shards=is_shards, on_progress=on_progress)
+        return read_folder(path, shape, reading, is_shards=is_shards, surveyed=surveyed, on_progress=on_progress)
     load: DatasetLoader = load_plugin("dataset", name, DATASETS)
     return load(folder, shape)
 

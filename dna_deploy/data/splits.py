@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -90,7 +91,10 @@ def divide(dataset: Dataset, config: DataConfig) -> ImageData:
     Raises:
         UsageError: it has too few training images.
     """
-    parts = positions_of_parts(dataset.name, len(dataset.training), dataset.strata, config)
+    return _divided(dataset, config, positions_of_parts(dataset.name, len(dataset.training), dataset.strata, config))
+
+
+def _divided(dataset: Dataset, config: DataConfig, parts: Positions) -> ImageData:
     counts = [len(parts.rating), len(parts.validation), len(parts.train), config.seed]
     return ImageData(
         config,
@@ -117,6 +121,7 @@ class Positions(NamedTuple):
     validation: torch.Tensor
 
 
+@lru_cache(maxsize=1)  # of one data set, whose parts are wanted in several sizes
 def positions_of_parts(name: str, total: int, strata: Strata | None, config: DataConfig) -> Positions:
     """Divides ``total`` training images by a seed; no image is needed for it.
 
@@ -145,12 +150,14 @@ def _absent_classes(dataset: Dataset, parts: Positions) -> Iterator[str]:
     """What is said where a part has no image of a class."""
     if dataset.strata is None:
         return
-    numbers = {part: dataset.strata.classes[positions.numpy()].tolist() for part, positions in parts._asdict().items()}
+    numbers = {part: np.unique(dataset.strata.classes[positions.numpy()]) for part, positions in parts._asdict().items()}
     present = {part: {dataset.classes[number] for number in own} for part, own in numbers.items()}
     yield from absent_classes(dataset.classes, present)
 
 
 def divide_up_to(dataset: Dataset, config: DataConfig, most: int | None) -> ImageData:
     """A data set divided, with so many training images if there are so many, else with all; None takes all."""
-    available = len(divide(dataset, config.model_copy(update={"train_images": None})).train)
-    return divide(dataset, config.model_copy(update={"train_images": available if most is None else min(available, most)}))
+    everything = config.model_copy(update={"train_images": None})
+    parts = positions_of_parts(dataset.name, len(dataset.training), dataset.strata, everything)
+    count = len(parts.train[:most])
+    return _divided(dataset, config.model_copy(update={"train_images": count}), parts._replace(train=parts.train[:count]))

@@ -75,6 +75,9 @@ class Survey:
             raise UsageError(f"no image is left to train on for these classes: {enumerated(sorted(missing))}", LAYOUT)
         if not self.test:
             raise UsageError(f"{readable(str(self.listing.root))} leaves no test images: every class has one image", LAYOUT)
+
+    def check_division(self) -> None:
+        """Raises `UsageError` where every class has too few images to be trained, rated and validated."""
         few = 1 if self.validation else 2  # of a class: one to rate on and one to validate on are missing then
         if self.listing.groups or len(self.training) <= few * len(self.listing.classes):
             group_of = self.listing.groups.get

@@ -90,8 +90,9 @@ class ProjectImages:
         folder, is_shards = folder_of(self.config.dataset, self.config.folder)
         if folder is None:
             return None
-        listed = survey(folder, is_shards=is_shards)
+        listed = survey(folder, is_shards=is_shards, needs_classes=self.config.needs_classes)
         listed.check_parts()
+        listed.check_division()
         total = len(listed.training) + len(listed.validation)
         config = self.config.model_copy(update={"train_images": None})  # those are the most that are taken
         config.held_out(folder.resolve().name, total, len(listed.validation), len(listed.listing.classes))
@@ -129,7 +130,8 @@ class ProjectImages:
         from dna_deploy.data.catalog import load_dataset
 
         config = self.config
-        return load_dataset(config.dataset, config.folder, self.space.input, config, on_progress=on_progress)
+        place = (config.dataset, config.folder)
+        return load_dataset(*place, self.space.input, config, surveyed=self.survey, on_progress=on_progress)
 
     @cached_property
     def fitting_space(self) -> HeadedSpace:

@@ -100,12 +100,16 @@ def test_as_many_images_as_are_left_to_train_can_be_asked_for() -> None:
         positions_of_parts("pairs", 60, strata, DataConfig(train_images=len(parts.train) + 1))
 
 
-@pytest.mark.parametrize(
-    ("images", "message"), [(1, "leaves no test images"), (2, "the 2 training images of .* leave none for rating")]
-)
+@pytest.mark.parametrize(("images", "message"), [(1, "leaves no test images"), (2, "has 2 training images; 3 are asked for")])
 def test_what_cannot_work_is_refused_when_it_is_loaded(tmp_path: Path, images: int, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         load_data(DataConfig(dataset=str(class_folders(tmp_path, "a", "b", images=images))), SHAPE)
+
+
+def test_classes_of_two_images_are_refused_before_anything_is_read(tmp_path: Path) -> None:
+    tree(tmp_path, [name for letter in "abcdef" for name in numbered(f"{letter}/*.png", 2)], content=b"not looked at")
+    with pytest.raises(UsageError, match=r"the 6 training images of .* leave none for rating"):
+        assert ProjectImages(ImagesConfig(dataset=str(tmp_path)), find_chain("fashion")).survey
 
 
 def test_a_validation_part_validates_and_nothing_else_does(tmp_path: Path) -> None:
