@@ -23,7 +23,7 @@ ROOMS = {
     "contracts": 1_330,
     "data": 2_420,
     "export": 3_900,
-    "latency": 3_410,
+    "latency": 3_420,
     "learning": 1_420,
     "nets": 1_850,
     "pipeline": 2_840,
