@@ -18,6 +18,7 @@ from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.errors import InfeasibleError
 from dna_deploy.fit.candidates import KEEP, candidates_of
 from dna_deploy.fit.judging import Judge
+from dna_deploy.fit.mending import deployed
 from dna_deploy.fit.model import OwnModel
 from dna_deploy.fit.units import find_units
 from dna_deploy.latency.workshop import Folders
@@ -209,7 +210,8 @@ class Bench:
         if name.endswith(BARE):
             return replace(fitted, network=bare(prepared, fitted.choice), is_mended=False)
         if name == UNMENDED:
-            return replace(fitted, network=prepared.judge.settled(prepared.space.changed(fitted.choice)), is_mended=False)
+            alone = deployed(prepared.judge, prepared.space.changed(fitted.choice), mends=False)
+            return replace(fitted, network=alone.network, is_mended=False)
         return fitted
 
     def _whole(self, own: OwnModel) -> Made:
@@ -238,7 +240,7 @@ def bare(prepared: Prepared, choice: Choice) -> nn.Module:
             unit, original = prepared.space.candidates[path].unit, network.module(path)
             listed = candidates_of(unit, original, Judge(network, gathering).inputs(path), repaired=False)
             modules[path] = next(each.module for each in listed.there if each.code == code)
-    return prepared.judge.settled(modules)
+    return deployed(prepared.judge, modules, mends=False).network
 
 
 def _made(fitted: Fitted, words: str = "") -> Made:

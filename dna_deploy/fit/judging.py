@@ -2,13 +2,13 @@
 
 One unit is replaced in the whole original, and answers are compared: the divergence of beliefs (KL) for an image. Beside it
 the local error: how far the unit's own output is off, relative to the spread of each channel. Both are means over images,
-with standard errors. Batch norms of what is deployed have followed the change, and so have those of what is judged.
+with standard errors. Batch norms follow the change where that helps, as in what is deployed.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -73,10 +73,6 @@ class Judge:
         network.eval()
         return [network(images.clone()) for images in self.batches]
 
-    def settled(self, modules: Mapping[str, nn.Module]) -> nn.Module:
-        """The original with copies of modules in the places of units, as it is deployed."""
-        return settled(self.network, modules, self.gathering)
-
     @torch.no_grad()
     def inputs(self, path: str, batches: Sequence[torch.Tensor] | None = None) -> list[torch.Tensor]:
         """What a unit receives, batch by batch, also for other images; the network runs no further than there."""
@@ -100,7 +96,7 @@ class Judge:
 
     @torch.no_grad()
     def rate(self, path: str, candidates: Sequence[Candidate]) -> Iterator[Rated]:
-        """Each candidate in the place of a unit of the original, in a network as it is deployed."""
+        """Each candidate in the place of a unit of the original, with batch norms as they were or moved, whatever is nearer."""
         inputs, original = self.inputs(path), self.network.module(path)
         expected = [original(x.clone()) for x in inputs]
         spread, tail = spread_of(expected), self._tail(path, expected)
@@ -112,13 +108,17 @@ class Judge:
         for candidate in candidates:
             outputs = [candidate.module(x.clone()) for x in inputs]
             if tail:
+                tail.reset()
+                answers = [[tail(output) for output in outputs]]
                 if gathering:
                     tail.settle(tail.met_behind(candidate.module, gathering), moments)
-                answers = [tail(output) for output in outputs]
+                    answers.append([tail(output) for output in outputs])
             else:
-                answers = self.answers_of(self.settled({path: candidate.module}))
+                ways = (self.gathering, ()) if self.gathering else ((),)
+                answers = [self.answers_of(settled(self.network, {path: candidate.module}, way)) for way in ways]
             errors = [relative_error(output, target, spread) for output, target in zip(outputs, expected, strict=True)]
-            yield Rated(candidate.code, self.divergence(answers), Mean.of(torch.cat(errors)))
+            nearest = min(map(self.divergence, answers), key=lambda mean: mean.value)
+            yield Rated(candidate.code, nearest, Mean.of(torch.cat(errors)))
 
     def divergence(self, answers: Sequence[torch.Tensor]) -> Mean:
         """Of answers from the original's."""

@@ -99,6 +99,10 @@ class Tail(nn.Module):
         norms = norms_in(module)
         return met(nn.Sequential(module, self), [*norms, *self.norms], inputs)[len(norms) :]
 
+    def reset(self) -> None:
+        """Gives batch norms the statistics of the original."""
+        _write(self.norms, self._own)
+
     def settle(self, met_now: Sequence[Moments], met_by_original: Sequence[Moments]) -> None:
         """Moves the statistics of what is behind the unit."""
         _move(self.norms, self._own, met_now, met_by_original)

@@ -10,6 +10,7 @@ from torch import nn
 
 from dna_deploy.errors import InfeasibleError
 from dna_deploy.fit.judging import Mean
+from dna_deploy.fit.mending import deployed
 from dna_deploy.pipeline.fit.baselines import BETWEEN, PROPOSALS
 from dna_deploy.pipeline.fit.prepare import Prepared
 from dna_deploy.pipeline.fit.space import Choice
@@ -148,8 +149,7 @@ class JointChoice:
     def _judge(self, choice: Choice, source: str) -> Proposal:
         name, prepared = tuple(choice.values()), self.prepared
         if name not in self.judged:
-            network = prepared.judge.settled(prepared.space.changed(choice))
-            joint = prepared.judge.divergence(prepared.judge.answers_of(network))
+            joint = deployed(prepared.judge, prepared.space.changed(choice), mends=False).joint
             self.judged[name] = Proposal(choice, source, prepared.space.rating(choice), joint)
         return self.judged[name]
 

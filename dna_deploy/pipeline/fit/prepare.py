@@ -18,8 +18,8 @@ from dna_deploy.errors import UsageError
 from dna_deploy.fit.candidates import Candidates, Missing
 from dna_deploy.fit.channels import ChannelGroup, channel_groups
 from dna_deploy.fit.distillation import UnitTraining
-from dna_deploy.fit.judging import Judge, Mean
-from dna_deploy.fit.mending import mended
+from dna_deploy.fit.judging import Judge
+from dna_deploy.fit.mending import Deployed, deployed
 from dna_deploy.fit.model import OwnModel
 from dna_deploy.fit.replacing import UnitNetwork
 from dna_deploy.fit.slicing import is_close, permuted
@@ -66,28 +66,8 @@ class Prepared:
     """Whether anything may be refitted: candidates, and whole networks."""
 
     def deployed(self, choice: Choice) -> Deployed:
-        """A network as it is handed out: mended where it answers more like the original then."""
-        changed = self.space.changed(choice)
-        network = self.judge.settled(changed)
-        plain = Deployed(network, self._divergence(network), is_mended=False)
-        if not (changed and self.is_repaired):
-            return plain
-        network = mended(self.judge.network, changed, self.judge.gathering)
-        other = Deployed(network, self._divergence(network), is_mended=True)
-        return min(plain, other, key=lambda each: each.joint.value)
-
-    def _divergence(self, network: nn.Module) -> Mean:
-        return self.judge.divergence(self.judge.answers_of(network))
-
-
-@dataclass(frozen=True)
-class Deployed:
-    """A network of the space, and what its answers are off by."""
-
-    network: nn.Module
-    joint: Mean
-    is_mended: bool
-    """Whether it was refitted as a whole."""
+        """A network as it is handed out."""
+        return deployed(self.judge, self.space.changed(choice), mends=self.is_repaired)
 
 
 def prepare(
@@ -237,7 +217,7 @@ def check_settled(judge: Judge) -> str:
 def _digest(network: UnitNetwork, units: Sequence[Unit], data: ImageData, counts: Counts, *, repaired: bool) -> str:
     """Names all that ratings depend on."""
     weights = b"".join(tensor.contiguous().cpu().numpy().tobytes() for tensor in network.network.state_dict().values())
-    said = f"{network.network} {units} {data.digest} {data.normalisation} {counts} {repaired} as deployed, mended, moved"
+    said = f"{network.network} {units} {data.digest} {data.normalisation} {counts} {repaired} as deployed by the nearest"
     return digest_of(f"{said} {digest_of(weights)}".encode()).removeprefix("sha256:")[:12]
 
 
