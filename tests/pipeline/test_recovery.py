@@ -13,7 +13,7 @@ from torch import nn
 
 from dna_deploy.data.config import DataConfig
 from dna_deploy.data.image_set import Dataset, Normalisation, StoredImages
-from dna_deploy.data.splits import ImageData, divide
+from dna_deploy.data.splits import ImageData, Split, divide
 from dna_deploy.fit.imitation import imitating
 from dna_deploy.fit.settling import settled
 from dna_deploy.fit.units import find_units
@@ -99,6 +99,13 @@ def test_what_learns_features_has_them_more_nearly(tmp_path: Path) -> None:
     assert error(units.replaced({})) == 0
     assert error(features) < 0.9 * error(answers)
     assert not any(module._forward_hooks for changed in (features, original) for module in changed.modules())
+
+
+def test_an_image_that_is_left_over_alone_gathers_no_statistics() -> None:
+    data = _data()
+    train = Split(data.train.source, torch.arange(recovery.BATCH + 1))
+    assert [len(batch) for batch in recovery.batches_of(train, data)] == [recovery.BATCH, 1]
+    assert [len(batch) for batch in recovery.fitting_batches(train, data, 100)] == [recovery.BATCH]
 
 
 def test_without_labels_a_network_learns_the_answers_and_nobody_looks_at_a_label(tmp_path: Path) -> None:

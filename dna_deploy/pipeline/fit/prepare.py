@@ -28,7 +28,7 @@ from dna_deploy.fit.unit import Unit
 from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.batch_norm import estimate_statistics
 from dna_deploy.pipeline.fit.ratings import rate
-from dna_deploy.pipeline.fit.recovery import BATCH, batches_of
+from dna_deploy.pipeline.fit.recovery import BATCH, batches_of, fitting_batches
 from dna_deploy.pipeline.fit.space import Choice, FitSpace
 from dna_deploy.pipeline.fit.spreading import candidates_apart, distil_apart
 from dna_deploy.pipeline.fit.table import Device, MeasuredSpace, measured_table, own_kit
@@ -104,7 +104,7 @@ def prepare(
         UsageError: a check of the tool itself fails, see `check_kept`; or nothing may change; or the model is fast enough.
         TableError: a unit does not run on the device.
     """
-    fitting = batches_of(data.train, data, counts.fitting)
+    fitting = fitting_batches(data.train, data, counts.fitting)
     judge = Judge(network, batches_of(data.rating, data, counts.judging), fitting)
     clock, spent, compute = _Clock(), dict[str, float](), compute or Compute()
     candidates = _candidates(Judge(network, fitting), units, compute, repaired=repaired, on_progress=on_progress)

@@ -148,6 +148,11 @@ def recovered(
     return tuned(recovery.recipe.model_copy(update={"learning_rate": rate}), imitates=imitates)[0]
 
 
+def fitting_batches(split: Split, data: ImageData, most: int) -> list[torch.Tensor]:
+    """The same to gather statistics on: an image that is left over alone has none where a map is a single place."""
+    return [batch for batch in batches_of(split, data, most) if len(batch) > 1]
+
+
 @dataclass(frozen=True)
 class Standing:
     """How near a network is to the original on images that nothing was chosen by, and how often it is right."""
