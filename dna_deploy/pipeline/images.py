@@ -78,24 +78,27 @@ class ProjectImages:
         return f"{self.space.name} {self.config.model_dump_json()}{files}"
 
     @cached_property
+    def _listed(self) -> Survey | None:
+        from dna_deploy.data.catalog import folder_of
+        from dna_deploy.data.survey import survey
+
+        folder, is_shards = folder_of(self.config.dataset, self.config.folder)
+        return None if folder is None else survey(folder, is_shards=is_shards, needs_classes=self.config.needs_classes)
+
+    @cached_property
     def survey(self) -> Survey | None:
         """What names of files alone say of a folder of images; None for data sets that have a name of their own.
 
         Raises:
             UsageError: a run would refuse the folder, too.
         """
-        from dna_deploy.data.catalog import folder_of
-        from dna_deploy.data.survey import survey
-
-        folder, is_shards = folder_of(self.config.dataset, self.config.folder)
-        if folder is None:
-            return None
-        listed = survey(folder, is_shards=is_shards, needs_classes=self.config.needs_classes)
-        listed.check_parts()
-        listed.check_division()
-        total = len(listed.training) + len(listed.validation)
-        config = self.config.model_copy(update={"train_images": None})  # those are the most that are taken
-        config.held_out(folder.resolve().name, total, len(listed.validation), len(listed.listing.classes))
+        if (listed := self._listed) is not None:
+            listed.check_parts()
+            listed.check_division()
+            total = len(listed.training) + len(listed.validation)
+            config = self.config.model_copy(update={"train_images": None})  # those are the most that are taken
+            name = listed.listing.root.resolve().name
+            config.held_out(name, total, len(listed.validation), len(listed.listing.classes))
         return listed
 
     @property
@@ -131,7 +134,7 @@ class ProjectImages:
 
         config = self.config
         place = (config.dataset, config.folder)
-        return load_dataset(*place, self.space.input, config, surveyed=self.survey, on_progress=on_progress)
+        return load_dataset(*place, self.space.input, config, surveyed=self._listed, on_progress=on_progress)
 
     @cached_property
     def fitting_space(self) -> HeadedSpace:

@@ -85,6 +85,15 @@ def make_folder(folder: Path) -> None:
         _sync(folder.parent)
 
 
+def check_writable(folder: Path) -> None:
+    """Makes a folder, and raises `UsageError` where nothing can be written into it, before there is anything to lose."""
+    try:
+        make_folder(folder)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder}: {error.strerror or error}", "choose another folder") from error
+
+
 def _sync(path: Path) -> None:
     """Brings what a file holds, or which names a folder holds, from the system's memory to the disk."""
     opened = os.open(path, os.O_RDONLY)

@@ -18,6 +18,7 @@ _APPENDED = "appended and synced line by line; readers stop at a torn one"
 ALLOWED = {
     ("records/files.py", "NamedTemporaryFile"): "this is where files are written",
     ("records/files.py", "replace"): "this is where files are written",
+    ("records/files.py", "TemporaryFile"): "empty, and gone at once: whether a folder can be written",
     ("latency/journal.py", "open"): _APPENDED,
     ("records/result_log.py", "open"): _APPENDED,
     ("records/probe_kit.py", "write_bytes"): _TEMPORARY,

@@ -117,7 +117,12 @@ def test_large_folders_are_decoded_when_they_are_seen(tmp_path: Path, monkeypatc
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "is no image"), (b"\x89PNG\r\n\x1a\nrubbish", "is (broken|no image)"), (b"\xff\xd8\xff\xe0rubbish", "is broken")],
+    [
+        (b"", "is empty"),
+        (b"rubbish", "is no image"),
+        (b"\x89PNG\r\n\x1a\nrubbish", "is (broken|no image)"),
+        (b"\xff\xd8\xff\xe0rubbish", "is broken"),
+    ],
 )
 def test_broken_images_are_counted_and_the_first_is_named(tmp_path: Path, content: bytes, message: str) -> None:
     class_folders(tmp_path, "cat", "dog")

@@ -24,6 +24,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from dna_deploy.errors import UsageError
+from dna_deploy.texts import LOOKED_AT, mistaken
 
 AVERAGES = ("state_dict_ema", "model_ema", "ema_state_dict", "model_ema_state_dict", "ema_model", "params_ema", "ema", "shadow")
 """Keys under which scripts keep the running mean of the weights, which is the more accurate network: taken first."""
@@ -147,7 +148,7 @@ def _holds_tensors(value: object) -> bool:
 def _unpacked(path: Path) -> Any:
     try:
         with path.open("rb") as file:
-            begin = file.read(512)
+            begin = file.read(LOOKED_AT)
         _check_kind(path, begin)
         if begin[8:9] == b"{" or path.suffix == ".safetensors":
             return load_file(path)
@@ -168,13 +169,9 @@ def _unpacked(path: Path) -> Any:
 def _check_kind(path: Path, begin: bytes) -> None:
     """Raises `UsageError` with one true line for files that are often taken for weights."""
     kinds = [
-        (not begin, "is empty", "copy or download it again"),
-        (begin.startswith(b"version https://git-lfs"), "is a pointer of Git LFS, not the file itself", "git lfs pull"),
-        (begin.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")), "is a web page", "download the file itself"),
         (begin[:1] == b"{" and b"\0" not in begin, "is JSON, such as an index of several files", "give the file of weights"),
         (begin.startswith(b"\x89HDF"), "is an HDF5 file, as Keras writes it", "only torch's files and safetensors are read"),
         (begin.startswith(b"\x93NUMPY"), "is an array of NumPy", "save the weights by name: safetensors.torch.save_file"),
-        (begin.startswith(b"\x1f\x8b"), "is packed with gzip", "unpack it: gunzip"),
     ]
     if begin.startswith(b"PK"):
         try:
@@ -187,9 +184,8 @@ def _check_kind(path: Path, begin: bytes) -> None:
             (is_scripted, "is a scripted module, which holds code", "where it was made: save the state_dict() of the module"),
             (not any(name.endswith("data.pkl") for name in names), "is a zip archive without weights", "unpack it first"),
         ]
-    for is_kind, words, hint in kinds:
-        if is_kind:
-            raise UsageError(f"{path} {words}", hint)
+    if kind := mistaken(begin) or next(((words, hint) for is_kind, words, hint in kinds if is_kind), None):
+        raise UsageError(f"{path} {kind[0]}", kind[1])
 
 
 def _without(tensors: Mapping[str, torch.Tensor], prefix: str, own: Any) -> dict[str, torch.Tensor] | None:
