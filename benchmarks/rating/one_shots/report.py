@@ -62,7 +62,7 @@ CLAIMS: tuple[tuple[str, str, Callable[[Rows], float]], ...] = (
      lambda of: of["ddpnas"]["the last network"] - of["ddpnas"]["median as fast"]),
     ("DDPNAS, a third", "the same in a third of the steps",
      lambda of: of["ddpnas-third"]["the last network"] - of["ddpnas-third"]["median as fast"]),
-    ("DDPNAS, a third", "its seconds over SPOS' (ratio)", lambda of: of["ddpnas-third"]["seconds"] / of["one-shot"]["seconds"]),
+    ("DDPNAS, a third", "its steps over SPOS' (ratio)", lambda of: of["ddpnas-third"]["steps"] / of["one-shot"]["steps"]),
     ("NEAS", "gain of ensembles with how often branches disagree (correlation)", lambda of: of["neas"]["correlation of both"]),
     ("NEAS", "branches disagree, minus where diversity does not count",
      lambda of: of["neas"]["disagreement"] - of["neas-alike"]["disagreement"]),
