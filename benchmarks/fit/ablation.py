@@ -25,6 +25,7 @@ from benchmarks.rows import add_rows, read_rows
 from dna_deploy.export.kits.own_kit import macs_of
 from dna_deploy.fit.candidates import Candidates
 from dna_deploy.fit.judging import Judge
+from dna_deploy.fit.mending import deployed
 from dna_deploy.pipeline.fit.baselines import random_feasible
 from dna_deploy.pipeline.fit.ratings import Ratings, rate
 from dna_deploy.pipeline.fit.space import Choice
@@ -78,7 +79,7 @@ class Ablation:
         network = space.assembled(choice)
         joint: Callable[[torch.nn.Module], float] = lambda each: judge.divergence(judge.answers_of(each)).value  # noqa: E731
         scores["joint, refitted, norms as they were"] = joint(network)
-        scores["joint, refitted"] = joint(judge.settled(network))
+        scores["joint, refitted"] = deployed(judge, space.changed(choice), mends=False).joint.value
         images = torch.zeros(1, *self.bench.own.input.sizes)
         costs = (macs_of(network, images), sum(weight.numel() for weight in network.parameters()), space.predicted_s(choice))
         return {**scores, **dict(zip(_COSTS, costs, strict=True))}
@@ -111,14 +112,13 @@ def add_missing(ablation: Ablation, count: int, epochs: int) -> None:
         if (group, number) in there:
             continue
         say(group, number)
-        scores, deployed = ablation.scores(choice), bench.prepared.deployed(choice)
-        before, after = (
-            bench.right(network).mean() for network in (deployed.network, bench.tuned(deployed.network, epochs, 0))
-        )
+        scores, whole = ablation.scores(choice), bench.prepared.deployed(choice)
+        tuned = bench.tuned(whole.network, epochs, seed=0)
+        before, after = (bench.right(network).mean() for network in (whole.network, tuned))
         add_rows(bench.rows, [{
             "group": group, "number": number, "before": f"{float(before):.4f}", "after": f"{float(after):.4f}",
             "epochs": epochs, "test images": len(bench.data.test),
-            **{name: f"{score:.6g}" for name, score in {**scores, "joint, mended": deployed.joint.value}.items()},
+            **{name: f"{score:.6g}" for name, score in {**scores, "joint, mended": whole.joint.value}.items()},
             "changes": "; ".join(f"{path} {code}" for path, code in choice.items() if code != "keep"),
         }])  # fmt: skip
 

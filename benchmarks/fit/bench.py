@@ -18,10 +18,11 @@ from dna_deploy.data.splits import ImageData, Split
 from dna_deploy.errors import InfeasibleError
 from dna_deploy.fit.candidates import KEEP, candidates_of
 from dna_deploy.fit.judging import Judge
+from dna_deploy.fit.mending import deployed
 from dna_deploy.fit.model import OwnModel
 from dna_deploy.fit.units import find_units
 from dna_deploy.latency.workshop import Folders
-from dna_deploy.pipeline.fit.baselines import BASELINES, AtSize
+from dna_deploy.pipeline.fit.baselines import BASELINES, at_size
 from dna_deploy.pipeline.fit.choose import Chosen, Fitted, choose, fill
 from dna_deploy.pipeline.fit.prepare import Counts, Prepared, prepare
 from dna_deploy.pipeline.fit.recovery import Recovery, batches_of, recovered
@@ -209,18 +210,18 @@ class Bench:
         if name.endswith(BARE):
             return replace(fitted, network=bare(prepared, fitted.choice), is_mended=False)
         if name == UNMENDED:
-            return replace(fitted, network=prepared.judge.settled(prepared.space.assembled(fitted.choice)), is_mended=False)
+            alone = deployed(prepared.judge, prepared.space.changed(fitted.choice), mends=False)
+            return replace(fitted, network=alone.network, is_mended=False)
         return fitted
 
     def _whole(self, own: OwnModel) -> Made:
-        network = self.prepared.judge.settled(own.network)
-        return network, self.stopwatch.time(network), ""
+        return own.network, self.stopwatch.time(own.network), ""
 
     def _smaller(self, budget_s: float) -> Made:
         """The original on the largest images that it is fast enough for, in eighths of the edge."""
         for eighths in (7, 6, 5, 4):
             edge = self.case.size * eighths // 8
-            network = self.prepared.judge.settled(AtSize(self.own.network, (edge, edge)))
+            network = at_size(self.prepared.judge, (edge, edge))
             try:
                 seconds = self.stopwatch.time(self.own.network, replace(self.own.input, height=edge, width=edge))
             except (RuntimeError, AssertionError, ValueError) as error:
@@ -231,7 +232,7 @@ class Bench:
 
 
 def bare(prepared: Prepared, choice: Choice) -> nn.Module:
-    """The network of a choice with weights as they were cut: nothing is refitted; batch norms are gathered anew."""
+    """The network of a choice with weights as they were cut: nothing is refitted."""
     network, gathering = prepared.judge.network, prepared.judge.gathering
     modules = {}
     for path, code in choice.items():
@@ -239,7 +240,7 @@ def bare(prepared: Prepared, choice: Choice) -> nn.Module:
             unit, original = prepared.space.candidates[path].unit, network.module(path)
             listed = candidates_of(unit, original, Judge(network, gathering).inputs(path), repaired=False)
             modules[path] = next(each.module for each in listed.there if each.code == code)
-    return prepared.judge.settled(network.replaced(modules))
+    return deployed(prepared.judge, modules, mends=False).network
 
 
 def _made(fitted: Fitted, words: str = "") -> Made:

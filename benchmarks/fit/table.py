@@ -14,7 +14,7 @@ HEADERS = ("asked", "network", "epochs", "ms", "of original", "before, %", "afte
 HEAD = """# {words}
 
 {test} images to test, {train} to fine-tune on, {rated} to fit units to and as many others to rate them by; one thread;
-latency by p25 in turns with the original. *Before* is with batch norms gathered anew and nothing fine-tuned. {tuned}
+latency by p25 in turns with the original. *Before* is with nothing fine-tuned. {tuned}
 Networks by name are fitted with least squares and mended, as `fit` does it, but for those with *nothing refitted*.
 *Minus original* is of the same images, paired, against the original as it is; its error is over images, not over seeds.
 Rows without a share are networks as they are published{same}. By `python -m benchmarks.fit {name}`.

@@ -53,6 +53,7 @@ RECIPES: dict[str, Recipe] = {
     "boss": Recipe("boss", BOSS),
     "boss-untrained": Recipe("boss", BOSS | UNTRAINED),
     "one-shot": Recipe("one-shot", SUPERNET),
+    "cream": Recipe("cream", SUPERNET),
     "cream-top1": Recipe("cream-top1", SUPERNET),
     "genas": Recipe("genas", SUPERNET),
     "setn": Recipe("setn", SUPERNET | {"evaluator_every": 32}),

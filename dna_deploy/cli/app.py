@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import typer
 
@@ -37,7 +40,7 @@ from dna_deploy.cli.commands import (
 from dna_deploy.cli.console import be_quiet, complain
 from dna_deploy.cli.options.groups import FURTHER, spread
 from dna_deploy.cli.quiet import QuietableGroup
-from dna_deploy.errors import DependencyError, DnaDeployError
+from dna_deploy.errors import DependencyError, DnaDeployError, OutOfMemoryError, UsageError
 from dna_deploy.plugins import EXTRAS, install_hint
 
 app = typer.Typer(
@@ -80,13 +83,22 @@ def _root(
 
 
 _INTERRUPTED = 130
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+"""What libraries meet where nothing of ours writes; all the rest would be our mistake."""
+
+
+def _prepare_streams() -> None:
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed, as by >&-
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - as long as the process lives
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows another, and nothing is lost
 
 
 def main() -> None:
     """Runs the command line and exits with the codes of `dna_deploy.errors`."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that lacks a sign shows another, and nothing is lost
+    _prepare_streams()
     try:
         app()
     except DnaDeployError as error:
@@ -105,6 +117,15 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except MemoryError:
+        sys.exit(
+            _explain(OutOfMemoryError("there is not enough memory", "take fewer or smaller images at once, such as --batch 4"))
+        )
+    except OSError as error:
+        if error.errno not in _NO_ROOM and "temporary directory" not in str(error):
+            raise
+        place, words = error.filename or "a file", error.strerror or error
+        sys.exit(_explain(UsageError(f"cannot write {place}: {words}", "free some space, or name another folder with TMPDIR")))
 
 
 def _explain(error: DnaDeployError) -> int:

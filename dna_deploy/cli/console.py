@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
+from dna_deploy.errors import UsageError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -26,14 +28,25 @@ _QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
 
 
 def print_result(text: str) -> None:
-    """A result for a person, on standard output."""
-    sys.stdout.write(text + "\n")
+    """A result for a person, on standard output.
+
+    Raises:
+        UsageError: it is a file on a disk that is full.
+    """
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        words = f"cannot write the result to standard output: {error.strerror or error}"
+        raise UsageError(words, "free some space, or send it elsewhere") from error
 
 
 def print_json(command: str, **values: object) -> None:
     """A result for a program: one JSON object on standard output, SI units in the keys."""
     body = {"schema_version": JSON_SCHEMA_VERSION, "command": command, **values}
-    sys.stdout.write(json.dumps(body, indent=1, allow_nan=False) + "\n")
+    print_result(json.dumps(body, indent=1, allow_nan=False))
 
 
 def note(text: str) -> None:

@@ -17,6 +17,7 @@ from dna_deploy.spaces.shapes import FeatureMap
 
 if TYPE_CHECKING:
     from dna_deploy.data.image_set import Dataset
+    from dna_deploy.data.survey import Survey
 
 DATASETS = {
     "fashion-mnist": "dna_deploy.data.fashion_mnist:fashion_mnist",
@@ -40,9 +41,15 @@ def dataset_names() -> tuple[str, ...]:
 
 
 def load_dataset(
-    name: str, folder: Path | None, shape: FeatureMap, reading: Reading | None = None, *, on_progress: OnProgress = silent
+    name: str,
+    folder: Path | None,
+    shape: FeatureMap,
+    reading: Reading | None = None,
+    *,
+    surveyed: Survey | None = None,
+    on_progress: OnProgress = silent,
 ) -> Dataset:
-    """The data set called ``name``, or the images or shards in the folder that ``name`` is a path of.
+    """The data set called ``name``, or the images or shards in the folder that ``name`` is a path of, if not ``surveyed`` yet.
 
     Raises:
         UsageError: an unknown name, or images that cannot be used at this shape.
@@ -51,7 +58,7 @@ def load_dataset(
     if path is not None:
         from dna_deploy.data.image_folder import read_folder
 
-        return read_folder(path, shape, reading, is_shards=is_shards, on_progress=on_progress)
+        return read_folder(path, shape, reading, is_shards=is_shards, surveyed=surveyed, on_progress=on_progress)
     load: DatasetLoader = load_plugin("dataset", name, DATASETS)
     return load(folder, shape)
 
@@ -60,12 +67,14 @@ def folder_of(name: str, folder: Path | None) -> tuple[Path | None, bool | None]
     """The folder of images that a name means, if any, and whether it holds shards (None: to be seen).
 
     Raises:
-        UsageError: two folders are given, or none where one is needed.
+        UsageError: two folders are given, none where one is needed, or a file.
     """
     if name in FOLDERS:
         if folder is None:
             raise UsageError(f"the data set {name!r} needs a folder", "give the folder as the data set: --dataset photos/")
         return folder, FOLDERS[name]
+    if name not in dataset_names() and Path(name).is_file():
+        raise UsageError(f"{name} is a file, not a folder of images or shards", "unpack an archive, and give the folder")
     if name in dataset_names() or not (Path(name).is_dir() or len(Path(name).parts) > 1):
         return None, None
     if folder is not None:

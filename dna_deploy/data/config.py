@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from dna_deploy.errors import UsageError
 from dna_deploy.records.files import Part, equal_to
 
 MOST_MEGAPIXELS = 250.0
@@ -37,3 +38,22 @@ class DataConfig(Reading):
         None, gt=0, description="held-out training images that choose the best epoch; by default a tenth, at most 2000"
     )
     seed: int = Field(0, ge=0)
+
+    def held_out(self, name: str, total: int, meant: int, classes: int) -> tuple[int, int]:
+        """How many of ``total`` training images rate, and how many validate; ``meant`` of them do nothing but validate.
+
+        Raises:
+            UsageError: there are fewer.
+        """
+        few = max(1, min(2000, (total - meant) // 10), min(classes, (total - meant) // 3))
+        rating, validation = self.rating_images or few, self.validation_images or min(meant, 2000) or few
+        if rating >= total - (meant or validation) or 0 < meant < validation:
+            raise self.too_few(name, total, meant, rating, validation)
+        return rating, validation
+
+    def too_few(self, name: str, total: int, meant: int, rating: int, validation: int) -> UsageError:
+        """What is said where there are fewer images than are asked for."""
+        train = self.train_images or 1
+        images = f"{total - meant} training and {meant} validation images" if meant else f"{total} training images"
+        parts = f"{train} train, {rating} rating, {validation} validation"
+        return UsageError(f"{name} has {images}; {train + rating + validation} are asked for ({parts})", "ask for fewer")

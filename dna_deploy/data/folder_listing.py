@@ -53,7 +53,7 @@ def list_folder(tree: Tree, left_out: LeftOut, *, needs_classes: bool = True) ->
         level = 1
         left_out.add("folders without images", *(name for name in tree.folders if "/" not in name and name not in folders))
     labelled = {part: _in_classes(root, files, level, left_out) for part, files in parts.items()}
-    classes = _classes(tree, parts["train"], labelled["train"], level)
+    classes = _classes(tree, parts["train"], labelled["train"], level, left_out)
     deep = [file.name for files in parts.values() for file in files if file.name.count("/") > level + 1]
     notices = (f"images in folders below their class: {enumerated(deep)}",) if deep else ()
     return Listing(root, classes, labelled, left_out, notices, read_groups(root))
@@ -169,7 +169,9 @@ def _in_classes(root: Path, files: Iterable[TreeFile], level: int, left_out: Lef
     return samples
 
 
-def _classes(tree: Tree, files: Iterable[TreeFile], samples: Iterable[Sample], level: int) -> tuple[str, ...]:
+def _classes(
+    tree: Tree, files: Iterable[TreeFile], samples: Iterable[Sample], level: int, left_out: LeftOut
+) -> tuple[str, ...]:
     classes = tuple(dict.fromkeys(sample.label for sample in samples))
     first = next(iter(files), None)
     place = tree.root / first.name.split("/")[0] if level and first else tree.root
@@ -183,6 +185,10 @@ def _classes(tree: Tree, files: Iterable[TreeFile], samples: Iterable[Sample], l
         )
     if len(classes) < 2:
         within = [name for name in inside if name.count("/") == 1]
-        hint = f"is the data set in {readable(str(place / folders[0]))}?" if len(within) > 1 else LAYOUT
+        hint = (
+            f"is the data set in {readable(str(place / folders[0]))}?"
+            if len(within) > 1
+            else "; ".join((LAYOUT, *left_out.lines()))
+        )
         raise UsageError(f"{readable(str(place))} has {len(classes)} folders of images; at least two classes are needed", hint)
     return classes

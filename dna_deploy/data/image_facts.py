@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from PIL import UnidentifiedImageError
+
 from dna_deploy.data.decoding import UNREADABLE, opened, reason
 from dna_deploy.data.file_tree import NOWHERE
 from dna_deploy.data.image_memory import ImageFacts, ImageMemory
@@ -18,6 +20,7 @@ from dna_deploy.data.rendering import NEGATIVE, Rendering, as_mode, deep_values,
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.cache import cache_folder
 from dna_deploy.targets.machine import usable_processors
+from dna_deploy.texts import LOOKED_AT, mistaken
 
 TURNED, TRANSPARENT, INTEGERS, FLOATS, PLAIN, SEVERAL = "turned", "transparent", "integers", "floats", "plain", "several"
 """Remarks: an orientation other than upright, transparency, deep values, one that shows (nearly) nothing, many frames."""
@@ -74,6 +77,8 @@ def _read(samples: Sequence[Sample], most_megapixels: float, index: int) -> Imag
             if image.format != "MPO" and getattr(image, "is_animated", False):  # those hold one picture, and previews of it
                 remarks.append(SEVERAL)
     except UNREADABLE as error:
+        if isinstance(error, UnidentifiedImageError) and (kind := mistaken(content[:LOOKED_AT])):
+            return ImageFacts(digest, kind[0])
         return ImageFacts(digest, reason(error), is_lasting=not isinstance(error, MemoryError))
     if high - low <= _PLAIN_SPAN or high <= _NEARLY_BLACK or low >= _NEARLY_WHITE:  # type: ignore[operator]
         remarks.append(PLAIN)

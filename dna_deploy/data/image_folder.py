@@ -35,6 +35,7 @@ def read_folder(
     reading: Reading | None = None,
     *,
     is_shards: bool | None = None,
+    surveyed: Survey | None = None,
     on_progress: OnProgress = silent,
 ) -> Dataset:
     """The images in the class folders or shards below ``folder``, resized and centre-cropped to ``shape``.
@@ -46,13 +47,15 @@ def read_folder(
         shape: what networks take.
         reading: how files become pixels, and whether broken ones are left out.
         is_shards: None sees for itself.
+        surveyed: What lies there, where somebody has looked already.
         on_progress: hears of the images that are checked.
 
     Raises:
         UsageError: no such folder, no two classes, more than one way to read it, or images that cannot be used.
     """
     reading = reading or Reading()
-    colour, named = _colour(reading.background), survey(folder, is_shards=is_shards, needs_classes=reading.needs_classes)
+    colour = _colour(reading.background)
+    named = surveyed or survey(folder, is_shards=is_shards, needs_classes=reading.needs_classes)
     facts = dict(
         zip(
             [sample.name for sample in named.samples],

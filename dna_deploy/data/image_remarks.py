@@ -35,6 +35,8 @@ def broken_images(folder: Path, problems: Mapping[str, str], images: int) -> Usa
     hint = "repair or remove the files, or leave them out with --skip-broken"
     if any("the limit" in problem for problem in problems.values()):
         hint += "; larger images are read with --most-megapixels"
+    if any("Git LFS" in problem for problem in problems.values()):
+        hint += "; files of Git LFS come with: git lfs pull"
     if not READS_HEIC and any(ending_of(name) in (".heic", ".heif", ".hif") for name in problems):
         hint += "; HEIC is read with: pip install pillow-heif"
     return UsageError(f"{len(lines):,} of {images:,} images in {shown} cannot be used: {text}", hint)

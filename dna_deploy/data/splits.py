@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -90,7 +91,10 @@ def divide(dataset: Dataset, config: DataConfig) -> ImageData:
     Raises:
         UsageError: it has too few training images.
     """
-    parts = positions_of_parts(dataset.name, len(dataset.training), dataset.strata, config)
+    return _divided(dataset, config, positions_of_parts(dataset.name, len(dataset.training), dataset.strata, config))
+
+
+def _divided(dataset: Dataset, config: DataConfig, parts: Positions) -> ImageData:
     counts = [len(parts.rating), len(parts.validation), len(parts.train), config.seed]
     return ImageData(
         config,
@@ -117,6 +121,7 @@ class Positions(NamedTuple):
     validation: torch.Tensor
 
 
+@lru_cache(maxsize=1)  # of one data set, whose parts are wanted in several sizes
 def positions_of_parts(name: str, total: int, strata: Strata | None, config: DataConfig) -> Positions:
     """Divides ``total`` training images by a seed; no image is needed for it.
 
@@ -124,23 +129,14 @@ def positions_of_parts(name: str, total: int, strata: Strata | None, config: Dat
         UsageError: there are too few of them.
     """
     meant = strata.validation if strata else 0
-    few = max(1, min(2000, (total - meant) // 10))
-    if strata:
-        few = max(few, min(len(np.unique(strata.classes)), (total - meant) // 3))
-    for_rating, for_validation = config.rating_images or few, config.validation_images or min(meant, 2000) or few
+    for_rating, for_validation = config.held_out(name, total, meant, len(np.unique(strata.classes)) if strata else 0)
     order = torch.randperm(total, generator=generator(config.seed, "splits"))
     if strata:
         train, rating, validation = strata.divide(order, for_rating, for_validation)
     else:
         validation, rating, train = order.tensor_split([for_validation, for_validation + for_rating])
-    for_training, free = config.train_images or 1, total - (meant or for_validation)
-    if for_rating >= free or 0 < meant < for_validation or for_training > len(train):
-        images = f"{free} training and {meant} validation images" if meant else f"{total} training images"
-        raise UsageError(
-            f"{name} has {images}; {for_training + for_rating + for_validation} are asked for "
-            f"({for_training} train, {for_rating} rating, {for_validation} validation)",
-            "ask for fewer",
-        )
+    if (config.train_images or 1) > len(train):
+        raise config.too_few(name, total, meant, for_rating, for_validation)
     parts = Positions(train[: config.train_images], rating, validation)
     if empty := [part for part, positions in parts._asdict().items() if not len(positions)]:
         raise UsageError(
@@ -154,12 +150,14 @@ def _absent_classes(dataset: Dataset, parts: Positions) -> Iterator[str]:
     """What is said where a part has no image of a class."""
     if dataset.strata is None:
         return
-    numbers = {part: dataset.strata.classes[positions.numpy()].tolist() for part, positions in parts._asdict().items()}
+    numbers = {part: np.unique(dataset.strata.classes[positions.numpy()]) for part, positions in parts._asdict().items()}
     present = {part: {dataset.classes[number] for number in own} for part, own in numbers.items()}
     yield from absent_classes(dataset.classes, present)
 
 
 def divide_up_to(dataset: Dataset, config: DataConfig, most: int | None) -> ImageData:
     """A data set divided, with so many training images if there are so many, else with all; None takes all."""
-    available = len(divide(dataset, config.model_copy(update={"train_images": None})).train)
-    return divide(dataset, config.model_copy(update={"train_images": available if most is None else min(available, most)}))
+    everything = config.model_copy(update={"train_images": None})
+    parts = positions_of_parts(dataset.name, len(dataset.training), dataset.strata, everything)
+    count = len(parts.train[:most])
+    return _divided(dataset, config.model_copy(update={"train_images": count}), parts._replace(train=parts.train[:count]))

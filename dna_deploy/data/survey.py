@@ -76,6 +76,18 @@ class Survey:
         if not self.test:
             raise UsageError(f"{readable(str(self.listing.root))} leaves no test images: every class has one image", LAYOUT)
 
+    def check_division(self) -> None:
+        """Raises `UsageError` where every class has too few images to be trained, rated and validated."""
+        few = 1 if self.validation else 2  # of a class: one to rate on and one to validate on are missing then
+        if self.listing.groups or len(self.training) <= few * len(self.listing.classes):
+            group_of = self.listing.groups.get
+            homes = {group_of(sample.name, sample.name): sample.label for sample in self.training}
+            if max(Counter(homes.values()).values()) <= few:
+                raise UsageError(
+                    f"the {len(self.training)} training images of {readable(str(self.listing.root))} leave none for rating",
+                    "a class needs three images or groups to be trained, rated and validated",
+                )
+
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
@@ -105,6 +117,9 @@ def survey(root: Path, *, is_shards: bool | None = None, needs_classes: bool = T
     used = {part: _of_known_classes(listing, part) for part in listing.parts}
     training, validation, test = (used.get(part, []) for part in ("train", "validation", "test"))
     notices = list(listing.notices)
+    spelled = Counter(label.casefold() for label in listing.classes)
+    if alike := [label for label in listing.classes if spelled[label.casefold()] > 1]:
+        notices.append(f"doubt: classes that differ in capitals alone: {enumerated(alike)}")
     if not test:
         validation, test = [], validation
     if not test:

@@ -24,6 +24,7 @@ from dna_deploy.export.formats.picture_size import PictureSize
 from dna_deploy.export.kits.kit import sentinel_kit
 from dna_deploy.export.source import Source
 from dna_deploy.export.staging import staged
+from dna_deploy.plugins import install_hint
 from dna_deploy.records.files import digest_of
 from dna_deploy.records.model_card import Absent, AskedLatency, ModelCard, Parity, PredictedLatency
 from dna_deploy.records.score import Metrics
@@ -145,7 +146,12 @@ def _leaving_out(name: str, refused: list[Refused], work: Path) -> Iterator[None
     before = set(work.iterdir())
     try:
         yield
-    except DnaDeployError as error:
+    except Exception as error:  # what converters raise has no common base
+        if not isinstance(error, DnaDeployError | ModuleNotFoundError):
+            words = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            error = UsageError(f"{name} cannot be made of this network: {words}", "the other formats are delivered")
+        if isinstance(error, ModuleNotFoundError):
+            error = DependencyError(f"{name} needs the package {error.name!r}", install_hint(error.name or ""))
         for path in set(work.iterdir()) - before:
             path.unlink()
         refused.append(Refused(name, error))

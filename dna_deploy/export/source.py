@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dna_deploy.errors import TableError, UsageError
-from dna_deploy.records.files import read_bytes
+from dna_deploy.records.files import digest_of, read_bytes
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.model_card import Absent, AskedLatency, Baseline, DatasetFacts, PredictedLatency
 from dna_deploy.records.pace import PaceReference
@@ -108,12 +108,17 @@ def source_of_record(path: Path) -> Source:
 
 def source_of_trained(trained: TrainedNetwork, folder: Path) -> Source:
     """A trained network, whose weights lie in ``folder``."""
-    space = as_headed(trained.find_networks())
+    space, weights = as_headed(trained.find_networks()), folder / trained.weights
+    if weights.exists() and digest_of(read_bytes(weights, "weights")) != trained.weights_digest:
+        raise TableError(
+            f"{weights} does not hold the weights that this trained network was written with",
+            "take both files of one training, or train it again",
+        )
     digests = {"trained network": trained.digest, "data": trained.data_digest}
     return Source(
         space=space,
         architecture=space.parse(trained.architecture),
-        weights=folder / trained.weights,
+        weights=weights,
         task=trained.task,
         labels=trained.classes,
         mean=trained.mean,

@@ -16,6 +16,7 @@ from dna_deploy.fit.repair import repair
 from dna_deploy.fit.slicing import importance, sliced
 from dna_deploy.fit.straight import straight
 from dna_deploy.fit.unit import Unit
+from dna_deploy.nets.batch_norm import estimate_statistics
 
 KEEP, SKIP, STRAIGHT, STRAIGHT3 = "keep", "skip", "straight", "straight3"
 
@@ -86,7 +87,10 @@ def candidates_of(
         except UsageError as error:
             missing.append(Missing(code, error.message))
             continue
-        note = repair(module, original, inputs, refits=repaired) if code not in (SKIP, STRAIGHT, STRAIGHT3) else ""
+        note = ""
+        if code not in (SKIP, STRAIGHT, STRAIGHT3):
+            estimate_statistics(module, (x.clone() for x in inputs))
+            note = repair(module, original, inputs, refits=repaired)
         there.append(Candidate(code, module, note))
     return Candidates(unit, tuple(there), tuple(missing))
 

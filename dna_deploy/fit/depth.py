@@ -13,7 +13,7 @@ from itertools import groupby
 from torch import nn
 
 from dna_deploy.fit.judging import Judge, Mean, Rated
-from dna_deploy.fit.mending import mended
+from dna_deploy.fit.mending import deployed
 from dna_deploy.fit.unit import Unit
 from dna_deploy.progress import OnProgress, Progress, silent
 
@@ -63,9 +63,4 @@ def rate_depths(
 
 def rate_skipped(judge: Judge, skipped: Sequence[str], *, mends: bool) -> Mean:
     """What leaving out units together does to the answers, if what stays may be ``mended`` where that helps."""
-    without = dict.fromkeys(skipped, nn.Identity())
-    networks = [judge.settled(judge.network.replaced(without))]
-    if mends and judge.gathering:
-        networks.append(mended(judge.network, without, judge.gathering))
-    rated = [judge.divergence(judge.answers_of(network)) for network in networks]
-    return min(rated, key=lambda mean: mean.value)
+    return deployed(judge, dict.fromkeys(skipped, nn.Identity()), mends=mends).joint

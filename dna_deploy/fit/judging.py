@@ -2,7 +2,7 @@
 
 One unit is replaced in the whole original, and answers are compared: the divergence of beliefs (KL) for an image. Beside it
 the local error: how far the unit's own output is off, relative to the spread of each channel. Both are means over images,
-with standard errors. What is deployed has batch norms whose statistics were gathered anew, and so has what is judged.
+with standard errors. Batch norms follow the change where that helps, as in what is deployed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import nn
 from dna_deploy.fit.candidates import Candidate
 from dna_deploy.fit.replacing import UnitNetwork
 from dna_deploy.fit.settling import Tail, settled
-from dna_deploy.nets.batch_norm import batch_statistics, estimate_statistics
+from dna_deploy.nets.batch_norm import batch_statistics
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class Judge:
         """Of ``batches`` ``(images, channels, height, width)`` as the network takes them.
 
         Args:
-            network: The original. Candidates are rated as they are deployed if its batch norms are settled as well.
+            network: The original.
             batches: To judge by.
-            gathering: Others, to gather statistics of batch norms anew on in whatever is not the original; none: they stay.
+            gathering: Others, to see on what a change does to batch norms; none: these stay as they are.
         """
         self.network, self.batches, self.gathering = network, batches, gathering
 
@@ -72,10 +72,6 @@ class Judge:
         """Of any network that takes the same images."""
         network.eval()
         return [network(images.clone()) for images in self.batches]
-
-    def settled(self, network: nn.Module) -> nn.Module:
-        """A copy of a changed network as it is deployed."""
-        return settled(network, self.gathering)
 
     @torch.no_grad()
     def inputs(self, path: str, batches: Sequence[torch.Tensor] | None = None) -> list[torch.Tensor]:
@@ -100,26 +96,29 @@ class Judge:
 
     @torch.no_grad()
     def rate(self, path: str, candidates: Sequence[Candidate]) -> Iterator[Rated]:
-        """Each candidate in the place of a unit of the original, both as they are deployed."""
+        """Each candidate in the place of a unit of the original, with batch norms as they were or moved, whatever is nearer."""
         inputs, original = self.inputs(path), self.network.module(path)
         expected = [original(x.clone()) for x in inputs]
         spread, tail = spread_of(expected), self._tail(path, expected)
-        with batch_statistics(self.network.network):
-            gathering = self.inputs(path, self.gathering) if tail else []
+        gathering, moments = [], []
+        if tail and tail.norms and self.gathering:
+            with batch_statistics(self.network.network):
+                gathering = self.inputs(path, self.gathering)
+            moments = tail.met_behind(original, gathering)
         for candidate in candidates:
-            module = copy.deepcopy(candidate.module)
+            outputs = [candidate.module(x.clone()) for x in inputs]
             if tail:
+                tail.reset()
+                answers = [[tail(output) for output in outputs]]
                 if gathering:
-                    tail.settle(module, gathering)
-                outputs = [module(x.clone()) for x in inputs]
-                answers = [tail(output) for output in outputs]
+                    tail.settle(tail.met_behind(candidate.module, gathering), moments)
+                    answers.append([tail(output) for output in outputs])
             else:
-                network = self.network.replaced({path: module})
-                if self.gathering:
-                    estimate_statistics(network, (images.clone() for images in self.gathering))
-                answers, outputs = self.answers_of(network), [module(x.clone()) for x in inputs]
+                ways = (self.gathering, ()) if self.gathering else ((),)
+                answers = [self.answers_of(settled(self.network, {path: candidate.module}, way)) for way in ways]
             errors = [relative_error(output, target, spread) for output, target in zip(outputs, expected, strict=True)]
-            yield Rated(candidate.code, self.divergence(answers), Mean.of(torch.cat(errors)))
+            nearest = min(map(self.divergence, answers), key=lambda mean: mean.value)
+            yield Rated(candidate.code, nearest, Mean.of(torch.cat(errors)))
 
     def divergence(self, answers: Sequence[torch.Tensor]) -> Mean:
         """Of answers from the original's."""

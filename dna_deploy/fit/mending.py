@@ -10,21 +10,22 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from dna_deploy.fit.activations import Unactivated
-from dna_deploy.fit.judging import Judge
+from dna_deploy.fit.judging import Judge, Mean
 from dna_deploy.fit.repair import refit, widest_line
 from dna_deploy.fit.replacing import UnitNetwork
+from dna_deploy.fit.settling import settled
 from dna_deploy.fit.unit import Unit
-from dna_deploy.nets.batch_norm import batch_statistics, estimate_statistics
 
 
 @torch.no_grad()
 def mended(original: UnitNetwork, modules: Mapping[str, nn.Module], batches: Sequence[torch.Tensor]) -> nn.Module:
-    """The original with modules in the places of units, refitted; batch norms are gathered anew.
+    """The original with modules in the places of units, refitted one after the other; other batch norms stay.
 
     Args:
         original: In inference mode; stays as it is.
@@ -39,14 +40,35 @@ def mended(original: UnitNetwork, modules: Mapping[str, nn.Module], batches: Seq
     fitted |= {path: original.module(path) for path, end in ends.items() if end and path not in modules}
     fitted = {unit.path: copy.deepcopy(fitted[unit.path]) for unit in original.units if unit.path in fitted}
     network = original.replaced({**modules, **fitted}).eval()
-    estimate_statistics(network, (images.clone() for images in batches))
     teacher, student = Judge(original, batches), Judge(original.on(network), batches)
     for path, module in fitted.items():
-        with batch_statistics(network):
-            inputs = student.inputs(path)
-        _refit_to(module, inputs, teacher, ends[path] or path)
-    estimate_statistics(network, (images.clone() for images in batches))
+        _refit_to(module, student.inputs(path), teacher, ends[path] or path)
     return network
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A network as it is handed out, and what its answers are off by."""
+
+    network: nn.Module
+    joint: Mean
+    is_mended: bool
+    """Whether it was refitted as a whole."""
+
+
+def deployed(judge: Judge, modules: Mapping[str, nn.Module], *, mends: bool) -> Deployed:
+    """The original with copies of modules in the places of units, in the way that keeps its answers nearest.
+
+    Args:
+        judge: Of the original, with images to fit to.
+        modules: By path of what is changed.
+        mends: Whether refitting it as a whole is one of the ways, besides batch norms as they were, and moved.
+    """
+    ways = [(settled(judge.network, modules, batches), False) for batches in ((), judge.gathering)]
+    if mends and modules and judge.gathering:
+        ways.append((mended(judge.network, modules, judge.gathering), True))
+    judged = [Deployed(network, judge.divergence(judge.answers_of(network)), is_mended) for network, is_mended in ways]
+    return min(judged, key=lambda each: each.joint.value)
 
 
 def _last_left_out(behind: Sequence[Unit], unit: Unit, left_out: set[str]) -> str | None:

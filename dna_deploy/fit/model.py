@@ -55,12 +55,19 @@ def load_model(
     path, _, attribute = name.rpartition(":")
     if path.endswith(".py"):
         network, remarks = _from_file(Path(path), attribute, weights, classes)
-        input = input or USUAL_INPUT
-        usual = IMAGENET_NORMALISATION
-        mean, deviation = (tuple(moments[: input.channels]) for moments in (usual.mean, usual.deviation))
-        return OwnModel(name, network.eval(), input, mean, deviation, remarks)
+        facts: dict[str, Any] = getattr(network, "pretrained_cfg", {})  # as timm leaves it
+        input = input or (FeatureMap(*facts["input_size"]) if facts.get("input_size") else USUAL_INPUT)
+        usual = {"mean": IMAGENET_NORMALISATION.mean, "std": IMAGENET_NORMALISATION.deviation}
+        mean, deviation = (tuple((facts.get(key) or usual[key])[: input.channels]) for key in usual)
+        words = (
+            "as it says" if facts.get("mean") else "as ImageNet's; another says it: pretrained_cfg = dict(mean=..., std=...)"
+        )
+        remark = f"images: less a mean of {_listed(mean)}, divided by {_listed(deviation)}, {words}"
+        return OwnModel(name, network.eval(), input, mean, deviation, (*remarks, remark))
     if not path or (path.partition(":")[0] not in source_names()):
-        example = f"timm:{name}" if not path else "timm:resnet50, torchvision:resnet50 or my_net.py:build"
+        example = "timm:resnet50, torchvision:resnet50 or my_net.py:build"
+        if not path:
+            example = f"{name}:NAME, a function or a class in it" if name.endswith(".py") else f"timm:{name}"
         raise UsageError(f"cannot tell which model {name!r} is", f"write it like {example}")
     input = input or _made_for(name)
     chosen = weights or (OfClasses(classes) if classes else Known.NONE)
@@ -74,6 +81,10 @@ def load_model(
         )
     remarks = _remarks(chosen)
     return OwnModel(name, pretrained.network.eval(), input, pretrained.mean, pretrained.deviation, remarks)
+
+
+def _listed(moments: tuple[float, ...]) -> str:
+    return ", ".join(f"{moment:.3g}" for moment in moments)
 
 
 def _made_for(name: str) -> FeatureMap:

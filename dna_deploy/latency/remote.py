@@ -82,7 +82,7 @@ class Remote:
         named = b"".join(name.encode() + content for name, content in sorted(files.items()))
         folder = f".cache/dna-deploy/remote/{digest_of(named).partition(':')[2][:16]}"
         for place in sorted({f"{folder}/{name}".rpartition("/")[0] for name in files}):
-            self._run(f"mkdir -p {place}")
+            self._run(f"mkdir -p {shlex.quote(place)}")
         for name, content in files.items():
             self._send(f"{folder}/{name}", content)
         said = self._run(f"cd {folder} && {self.command} {shlex.join((*arguments, '--json'))}; code=$?; cd; rm -r {folder}; "
@@ -95,7 +95,8 @@ class Remote:
 
     def _send(self, path: str, content: bytes) -> None:
         # A file appears whole or not at all.
-        self._run(f"cat > {path}.part && mv {path}.part {path}", content)
+        whole, part = shlex.quote(path), shlex.quote(f"{path}.part")
+        self._run(f"cat > {part} && mv {part} {whole}", content)
 
     def _run(self, line: str, content: bytes = b"") -> bytes:
         port = ("-p", str(self.port)) if self.port else ()

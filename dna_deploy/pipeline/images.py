@@ -78,20 +78,27 @@ class ProjectImages:
         return f"{self.space.name} {self.config.model_dump_json()}{files}"
 
     @cached_property
+    def _listed(self) -> Survey | None:
+        from dna_deploy.data.catalog import folder_of
+        from dna_deploy.data.survey import survey
+
+        folder, is_shards = folder_of(self.config.dataset, self.config.folder)
+        return None if folder is None else survey(folder, is_shards=is_shards, needs_classes=self.config.needs_classes)
+
+    @cached_property
     def survey(self) -> Survey | None:
         """What names of files alone say of a folder of images; None for data sets that have a name of their own.
 
         Raises:
             UsageError: a run would refuse the folder, too.
         """
-        from dna_deploy.data.catalog import folder_of
-        from dna_deploy.data.survey import survey
-
-        folder, is_shards = folder_of(self.config.dataset, self.config.folder)
-        if folder is None:
-            return None
-        listed = survey(folder, is_shards=is_shards)
-        listed.check_parts()
+        if (listed := self._listed) is not None:
+            listed.check_parts()
+            listed.check_division()
+            total = len(listed.training) + len(listed.validation)
+            config = self.config.model_copy(update={"train_images": None})  # those are the most that are taken
+            name = listed.listing.root.resolve().name
+            config.held_out(name, total, len(listed.validation), len(listed.listing.classes))
         return listed
 
     @property
@@ -126,7 +133,8 @@ class ProjectImages:
         from dna_deploy.data.catalog import load_dataset
 
         config = self.config
-        return load_dataset(config.dataset, config.folder, self.space.input, config, on_progress=on_progress)
+        place = (config.dataset, config.folder)
+        return load_dataset(*place, self.space.input, config, surveyed=self._listed, on_progress=on_progress)
 
     @cached_property
     def fitting_space(self) -> HeadedSpace:
@@ -159,6 +167,6 @@ class ProjectImages:
         from dna_deploy.data.splits import divide_up_to
 
         if most not in self._divided:
-            wanted = {name: getattr(self.config, name) for name in DataConfig.model_fields}
-            self._divided[most] = divide_up_to(self.whole, DataConfig(**wanted), most)
+            values = {name: getattr(self.config, name) for name in DataConfig.model_fields}
+            self._divided[most] = divide_up_to(self.whole, DataConfig(**values), most)
         return self._divided[most]

@@ -66,7 +66,7 @@ class Journey:
         if not rater_needs(self.settings.method).teacher:
             return None
         file = self.folder / "teacher" / "teacher.safetensors"
-        return Teach(self.settings.teacher, self.images, file, self.settings.compute)
+        return Teach(self.settings.teacher, self.images, file, self.settings.compute, ready=self._check_latency)
 
     @property
     def teacher_file(self) -> Path | None:
@@ -75,15 +75,25 @@ class Journey:
     @cached_property
     def rate(self) -> Rate:
         settings, table = self.settings, self.folder / "ratings" / f"{self.settings.space}.json"
-        return Rate(settings.method, settings.rate, self.images, self.teacher_file, table, settings.compute)
+        return Rate(
+            settings.method, settings.rate, self.images, self.teacher_file, table, settings.compute, ready=self._check_latency
+        )
+
+    def _check_latency(self) -> None:
+        self.goal.check(self.images.fitting_space)
+
+    @property
+    def goal(self) -> LatencyPromise:
+        """The latency that is asked for."""
+        settings, table_file = self.settings, self.profile.table_file
+        return LatencyPromise(settings.latency, settings.quantile, table_file, settings.keep_promise, self.target.plan)
 
     @cached_property
     def search(self) -> Search:
         settings = self.settings
-        goal = LatencyPromise(
-            settings.latency, settings.quantile, self.profile.table_file, settings.keep_promise, self.target.plan
+        return Search(
+            self.images, self.rate, self.goal, settings.shortlist, settings.prefer_cheaper, self.folder, self.outcome_file
         )
-        return Search(self.images, self.rate, goal, settings.shortlist, settings.prefer_cheaper, self.folder, self.outcome_file)
 
     @cached_property
     def train(self) -> Train:

@@ -160,6 +160,8 @@ def plan(stages: Sequence[Stage], folder: Path, *, start_from: str | None = None
 def _forced(stages: Sequence[Stage], start_from: str | None, only: str | None) -> tuple[str, ...]:
     """The stages that run even if nothing changed."""
     names = [stage.name for stage in stages]
+    if start_from is not None and only is not None:
+        raise UsageError(f"both --from {start_from} and --only {only} are given", "give one of them")
     for name in filter(None, (start_from, only)):
         if name not in names:
             raise UsageError(f"unknown stage {name!r}", suggest(name, names))

@@ -58,7 +58,7 @@ class Settings(Part):
     dataset: str = Field("fashion-mnist", description="a data set by name, or a folder with one folder of images a class")
     method: str = Field(
         "dna",
-        description="how networks are rated: dna: a teacher; dna++: none, nor labels; one-shot, cream-top1: one supernet",
+        description="how networks are rated: dna: a teacher; dna++: none, nor labels; one-shot, cream: one supernet",
     )
     latency: str = Field(
         "50%",

@@ -42,7 +42,9 @@ def read_settings(
     values, given = _moved(_from_file(path) if path.exists() else {}), given or {}
     names: dict[str, str] = {}
     method = str(given.get("method") or environment.get(f"{ENVIRONMENT_PREFIX}METHOD") or method_of(values))
-    for name, key in _environment_names(method):
+    variables = dict(_environment_names(method))
+    _check_known(environment, variables)
+    for name, key in variables.items():
         if name in environment:
             _put(values, key, environment[name])
             names[key] = name
@@ -50,6 +52,13 @@ def read_settings(
         values["method"] = method
     settings = _parsed(values, str(path), names)
     return _with_given(values, given, flags or {}) if given else settings
+
+
+def _check_known(environment: Mapping[str, str], variables: Mapping[str, str]) -> None:
+    """Raises `UsageError` for a variable that would set nothing; those of ``[rate]`` may be another method's."""
+    others = (name for name in environment if name.startswith(ENVIRONMENT_PREFIX) and name not in variables)
+    if unknown := next((name for name in others if not name.startswith(f"{ENVIRONMENT_PREFIX}RATE_")), None):
+        raise UsageError(f"the variable {unknown} is of no setting", suggest(unknown, list(variables)))
 
 
 def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -156,6 +165,8 @@ def _parsed(values: dict[str, Any], place: str, names: Mapping[str, str]) -> Set
             if parts[0] == "rate":
                 raise UsageError(f"{before}method {method!r} has no setting {names.get(key, key)}", hint) from error
             raise UsageError(f"{before}{names.get(key, repr(key))} is an unknown key", hint) from error
+        if first["type"] == "model_type":
+            raise UsageError(f"{before}{key} = {first['input']!r} is no table of settings", f"write it as [{key}]") from error
         name = f"{names[key]} " if key in names else f"{before}{key} = "
         description = field_of(key, method).description
         raise UsageError(f"{name}{first['input']!r}: {first['msg']}", f"it is {description}" if description else "") from error

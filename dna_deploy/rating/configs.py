@@ -31,7 +31,7 @@ def rater_needs(name: str) -> Needs:
         UsageError: there is none of that name.
     """
     if name in CONFIGS:
-        needs: Needs = vars(rater_config(name))["needs"]
+        needs: Needs = rater_config(name).needs  # type: ignore[attr-defined]
         return needs
     from dna_deploy.rating.rater import load_rater
 

@@ -112,6 +112,11 @@ class RatingWork(Generic[ConfigT, TeacherT]):
             blocks=tuple(blocks),
         )
 
+    def table_of(self, ratings: Iterable[Sequence[float]]) -> RatingTable:
+        """Ratings that have no standard errors, of the candidates of every block by position, as a record."""
+        blocks = (BlockRatings.of(self.space, index, rated, [0.0] * len(rated)) for index, rated in enumerate(ratings))
+        return self.table(len(self.data.rating), blocks)
+
     def write_run(self) -> None:
         """Writes beside what is trained what it is made from; nothing for a teacher that is in no file.
 

@@ -59,7 +59,10 @@ def read_accuracies(path: Path, space: SearchSpace) -> tuple[KnownNetwork, ...]:
         accuracies = tuple(value for value in values if value is not None)
         if not names or not accuracies or values[: len(names)] != [None] * len(names):
             raise UsageError(f"{path}, line {number}: {','.join(fields)!r} is no architecture with accuracies", _FORMAT)
-        rows.append(KnownNetwork(space.parse(",".join(names)), accuracies, kind))
+        try:
+            rows.append(KnownNetwork(space.parse(",".join(names)), accuracies, kind))
+        except UsageError as error:
+            raise UsageError(f"{path}, line {number}: {error.message}", error.hint) from error
     if len({(len(network.accuracies), network.kind) for network in rows}) > 1:
         raise UsageError(f"{path} has networks with different numbers of trainings, or different metrics", _FORMAT)
     return tuple(rows)

@@ -85,6 +85,15 @@ def make_folder(folder: Path) -> None:
         _sync(folder.parent)
 
 
+def check_writable(folder: Path) -> None:
+    """Makes a folder, and raises `UsageError` where nothing can be written into it, before there is anything to lose."""
+    try:
+        make_folder(folder)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder}: {error.strerror or error}", "choose another folder") from error
+
+
 def _sync(path: Path) -> None:
     """Brings what a file holds, or which names a folder holds, from the system's memory to the disk."""
     opened = os.open(path, os.O_RDONLY)
@@ -94,12 +103,20 @@ def _sync(path: Path) -> None:
         os.close(opened)
 
 
+_READ_HINTS: dict[type[OSError], str] = {
+    FileNotFoundError: "is that its name?",
+    IsADirectoryError: "give the file in it",
+    PermissionError: "make it readable",
+}
+
+
 def read_bytes(path: Path, what: str) -> bytes:
     """The content of a file that the user named."""
     try:
         return path.read_bytes()
     except OSError as error:
-        raise TableError(f"cannot read {what} {path}: {error.strerror or error}") from error
+        hint = _READ_HINTS.get(type(error), "")
+        raise TableError(f"cannot read {what} {path}: {error.strerror or error}", hint) from error
 
 
 def digest_of(content: bytes) -> str:

@@ -20,11 +20,9 @@ def folder_lock(folder: Path) -> Iterator[None]:
         lock = FileLock(folder / ".lock", timeout=0)
         lock.acquire()
     except Timeout:
-        raise UsageError(f"another run is at work in {folder}", "wait for it, or choose another folder with --folder") from None
+        raise UsageError(f"another run is at work in {folder}", "wait for it, or choose another folder") from None
     except OSError as error:
-        raise UsageError(
-            f"cannot write to {folder}: {error.strerror or error}", "choose another folder with --folder"
-        ) from error
+        raise UsageError(f"cannot write to {folder}: {error.strerror or error}", "choose another folder") from error
     try:
         yield
     finally:

@@ -23,16 +23,13 @@ from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.result_log import ResultLog
 from dna_deploy.records.search_outcome import Front, FrontPoint, Proof, SearchOutcome
 from dna_deploy.search.constraints import Constraint
-from dna_deploy.search.cost_model import CostModel
 from dna_deploy.search.genome import Genomes
 from dna_deploy.search.networks import Networks, SampledNetworks
 from dna_deploy.search.outcome import asked
 from dna_deploy.search.quantities import Quantity, Rating
 from dna_deploy.search.question import first_axis
-from dna_deploy.search.solver.exact import solve
-from dna_deploy.search.solver.infeasible import infeasible
+from dna_deploy.search.solver.infeasible import feasible_model
 from dna_deploy.search.solver.pareto import non_dominated
-from dna_deploy.search.solver.problem import Problem
 from dna_deploy.search.strategies import STRATEGIES, Strategy, StrategyFactory
 from dna_deploy.search.tables import Tables
 from dna_deploy.spaces.architecture import Architecture
@@ -162,10 +159,7 @@ class _Question:
         """What may be proposed. Of a chain it is known at once whether there is anything."""
         if not isinstance(self.space, HeadedSpace):
             return SampledNetworks(self.space, self.tables, self.quantities, self.demands)
-        model = CostModel(self.tables, Problem.build(self.space, None, self.tables.measures(self.quantities)))
-        if not len(solve(model, (self.axis,), self.demands).choices):
-            raise infeasible(model, self.demands)
-        return Genomes(model, self.demands)
+        return Genomes(feasible_model(self.space, self.tables, self.demands, self.axis), self.demands)
 
     def outcome(self, networks: Networks, seen: dict[Architecture, float], how: str) -> SearchOutcome:
         """The record of what was rated."""

@@ -23,6 +23,7 @@ from dna_deploy.learning.state import TrainingState
 from dna_deploy.learning.tensor_file import TensorFile
 from dna_deploy.learning.train import TrainingPlan, train
 from dna_deploy.progress import OnProgress
+from dna_deploy.records.files import check_writable
 from dna_deploy.records.score import Metrics
 from dna_deploy.tasks.classification import Classification
 from dna_deploy.tasks.task import Task
@@ -88,6 +89,7 @@ def fit(
     task = task or Classification()
     if not task.takes_shares and (teacher is not None or recipe.mixup or recipe.cutmix):
         raise UsageError(f"the task {task.name!r} knows no shares of classes", "train it without a teacher, mixup and cutmix")
+    check_writable(run.folder)
     processes = processes or Processes(device=run.compute.device)
     network.to(processes.device).to(memory_format=torch.channels_last).train()
     piece = recipe.piece(processes.count)

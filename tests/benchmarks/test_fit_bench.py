@@ -102,7 +102,8 @@ def test_an_ablation_scores_blind_and_near_networks_and_goes_on(tiny: Bench) -> 
     ]
     assert len({row["changes"] for row in rows}) == len(rows)
     for row in rows:
-        assert float(row["replace-one, refitted"]) != float(row["replace-one, refitted, norms as they were"])
+        assert float(row["replace-one, refitted"]) <= float(row["replace-one, refitted, norms as they were"])
+    assert any(row["replace-one, refitted"] != row["replace-one, as they were cut"] for row in rows)
     printed = ablation.page("A tiny network", rows * 2)
     assert "| joint, mended" in printed and "[" in printed
 

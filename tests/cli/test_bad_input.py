@@ -29,6 +29,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     random_table(FASHION, rng, "device").write(tmp_path / "latency_tables" / "fashion.device.json")
     random_ratings(FASHION, rng).write(tmp_path / "ratings" / "fashion.json")
     (tmp_path / "broken.onnx").write_bytes(b"\x08\x07not a model")
+    (tmp_path / "pointer.onnx").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
     (tmp_path / "photos" / "cat").mkdir(parents=True)
     (tmp_path / "photos" / "cat" / "1.png").write_bytes(b"no image")
     for name in ("cat", "dog"):
@@ -92,7 +93,10 @@ MISTAKES = [
     ("export nowhere.json", 4, "nowhere.json", ""),
     (f"export {LINE} --space mbconv", 2, "has 3 blocks", "its space has 6"),
     ("verify broken.onnx --latency 1ms", 2, "broken.onnx", ""),
+    ("verify pointer.onnx --latency 1ms", 2, "pointer.onnx is a pointer of Git LFS", "git lfs pull"),
     ("verify nowhere.onnx --latency 1ms", 2, "there is no model nowhere.onnx", "dna-deploy export"),
+    ("verify nowhere.onnx --input 3x8x8 --input 3x9x9", 2, "an input without a name is given twice", "by its name"),
+    ("verify nowhere.onnx --tune --on ssh://pi", 2, "--tune tries settings of this machine", "run verify --tune there"),
     ("run nowhere.toml", 2, "cannot read nowhere.toml", "dna-deploy init"),
     ("init --space fasion", 2, "unknown space 'fasion'", "did you mean 'fashion'?"),
     ("init --latency 20", 2, "duration '20' has no unit", "write it like 20ms"),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from dna_deploy.cli import app
 from dna_deploy.errors import UsageError
 from dna_deploy.latency.isolation import temporary_folder
 from dna_deploy.pipeline.settings import Settings
@@ -65,6 +66,36 @@ def test_a_terminal_that_lacks_signs_shows_others(tmp_path: Path, arguments: tup
     said = command(*arguments, cwd=tmp_path, PYTHONIOENCODING="ascii", PYTHONUTF8="0", LC_ALL="C")
     assert said.returncode == 0, said.stderr
     assert said.stdout.isascii()
+
+
+def test_a_result_that_cannot_be_written_is_one_line_and_a_closed_output_is_none(tmp_path: Path) -> None:
+    for redirected, code in (("> /dev/full", 2), (">&-", 0)):
+        shell = f"{sys.executable} -m dna_deploy.cli.app spaces {redirected}"
+        said = subprocess.run(shell, shell=True, cwd=tmp_path, capture_output=True, check=False)
+        assert (said.returncode, b"Traceback" in said.stderr) == (code, False), said.stderr
+        assert (b"cannot write the result to standard output: No space left" in said.stderr) == bool(code)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/x/y"), "cannot write /x/y: No space left on device"),
+        (OSError(errno.EROFS, "Read-only file system"), "cannot write a file: Read-only file system"),
+        (FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']"), "No usable temporary directory"),
+        (MemoryError(), "there is not enough memory"),
+    ],
+)
+def test_what_a_library_meets_where_there_is_no_room_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, words: str
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(app, "app", fail)
+    with pytest.raises(SystemExit) as caught:
+        app.main()
+    assert caught.value.code == 2
+    assert words in capsys.readouterr().err
 
 
 @pytest.mark.slow

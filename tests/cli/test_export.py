@@ -9,6 +9,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from dna_deploy.cli.app import main
+from dna_deploy.data.fashion_mnist import CLASSES
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.model_card import Absent, AskedLatency, ModelCard, PredictedLatency
 from dna_deploy.records.score import ACCURACY, share
@@ -39,7 +40,7 @@ def trained(folder: Path, architecture: str) -> Path:
         provenance=Provenance.now(), space="fashion", space_digest=FASHION.digest, head=describe_head(FASHION.head),
         architecture=architecture,
         weights=weights.name, weights_digest=digest_of(weights.read_bytes()), dataset="fashion-mnist", data_digest="sha256:0",
-        classes=tuple("abcdefghij"), images={"train": 100, "test": 10_000}, mean=(0.286,), deviation=(0.353,), teacher=None,
+        classes=CLASSES, images={"train": 100, "test": 10_000}, mean=(0.286,), deviation=(0.353,), teacher=None,
         recipe={"seed": 7}, best_epoch=1, validation=(share(ACCURACY, 1, 2),), test=(share(ACCURACY, 1, 2),),
     ).write(folder / "trained.json")  # fmt: skip
     return folder / "trained.json"
@@ -67,6 +68,20 @@ def test_trained_network_with_its_search_and_table_gives_a_whole_card(
     assert {"trained network", "search outcome", "ratings", "latency table of device", "weights"} <= set(card.digests)
     assert not isinstance(card.metrics, Absent)
     assert card.metrics[0].images == 64
+
+
+def test_weights_of_another_training_and_classes_of_other_names_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    record = TrainedNetwork.read(trained(tmp_path, TINY))
+    record.model_copy(update={"classes": ("T-shirt", *CLASSES[1:])}).write(tmp_path / "renamed.json")
+    assert run(monkeypatch, "renamed.json") == 2
+    assert "class 0 is 'T-shirt/top' in fashion-mnist and 'T-shirt' in the network" in capsys.readouterr().err
+    lively_weights(tmp_path / "weights.safetensors", FASHION.parse(TINY), seed=1)
+    assert run(monkeypatch, "trained.json") == 4
+    assert "weights.safetensors does not hold the weights that this trained network" in capsys.readouterr().err
+    assert not (tmp_path / "model").exists()
 
 
 def test_search_outcome_alone_is_exported_untrained(

@@ -44,7 +44,7 @@ def test_broken_images_are_named_before_anything_is_trained(
     for command in (RATE, "run", "train 24:k3e1/40:k3e1/80:k3e1 --dataset photos/"):
         code, words = ran(command, capsys, monkeypatch)
         assert code == 2
-        assert "1 of 25 images in photos cannot be used: cat/3.png is no image" in words
+        assert "1 of 25 images in photos cannot be used: cat/3.png is a web page" in words
         assert "--skip-broken" in words
     assert not (project / "runs" / "default" / "latency_tables").exists()
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.torch
 BASELINES = ("operator counts", "parameters", "MACs", "chance")
 
 
-METHODS = {"one-shot": (), "cream-top1": ("--board", "2", "--alone=0")}
+METHODS = {"one-shot": (), "cream": ("--board", "2", "--alone=0"), "cream-top1": ("--board", "2", "--alone=0")}
 """Methods that train a supernet of the whole space, with settings of their own."""
 
 

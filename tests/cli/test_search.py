@@ -190,6 +190,17 @@ def test_search_with_is_interrupted_in_one_line_and_resumes_from_its_log(project
     assert "nothing is proven" in resumed.stdout
 
 
+def test_search_with_finds_a_file_of_the_current_folder_and_says_where_there_is_none(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (project / "rated_here.py").write_text("rate = lambda network: float(len(str(network)))\n")
+    search = "--space fashion --latency 10ms@a --strategy random --evaluations 4"
+    assert run(f"search with rated_here:rate {search}", capsys, monkeypatch)[0] == 0
+    code, _, said = run(f"search with nowhere {search}", capsys, monkeypatch)
+    assert (code, "there is no folder nowhere" in said, "MODULE:NAME" in said) == (2, True, True)
+
+
 INTERRUPTED = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)

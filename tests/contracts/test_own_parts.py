@@ -426,6 +426,12 @@ class TestGenas(RaterContract):
 
 
 @pytest.mark.slow
+class TestCream(RaterContract):
+    name = "cream"
+    settings: ClassVar = {"epochs": 1, "batch": 8, "calibration_images": 16, "matching_every": 1}
+
+
+@pytest.mark.slow
 class TestCreamTop1(RaterContract):
     name = "cream-top1"
     settings: ClassVar = {"epochs": 1, "batch": 8, "calibration_images": 16}

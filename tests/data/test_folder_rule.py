@@ -269,3 +269,15 @@ def test_a_part_without_any_image_is_said(tmp_path: Path) -> None:
     tree(tmp_path, images("train/cat/*.png", "train/dog/*.png", "val/cat/*.png", "val/dog/*.png"))
     (tmp_path / "test" / "cat").mkdir(parents=True)
     assert "left out folders without images: 1 (test)" in said(survey(tmp_path))
+
+
+def test_what_lies_there_instead_of_classes_is_said(tmp_path: Path) -> None:
+    (tmp_path / "photos.zip").write_bytes(b"PK")
+    with pytest.raises(UsageError, match="has 0 folders of images") as caught:
+        survey(tmp_path)
+    assert "left out files that are no images: 1 (photos.zip)" in caught.value.hint
+
+
+def test_classes_that_differ_in_capitals_alone_are_doubted(tmp_path: Path) -> None:
+    tree(tmp_path, images("cat/*.png", "Cat/*.png", "dog/*.png"))
+    assert "doubt: classes that differ in capitals alone: 2 (Cat, cat)" in said(survey(tmp_path))

@@ -146,10 +146,17 @@ def test_all_images_that_cannot_be_used_are_listed_at_once(photos: Path) -> None
     with pytest.raises(UsageError) as caught:
         load(photos)
     assert "5 of 25 images in" in caught.value.message
-    for words in ("1.png is no image", "2.png is broken", "3.png is no image", "4.png is a link that leads nowhere"):
+    for words in ("1.png is a web page", "2.png is broken", "3.png is empty", "4.png is a link that leads nowhere"):
         assert f"cat/{words}" in caught.value.message
     assert "--skip-broken" in caught.value.hint
     assert "pillow-heif" in caught.value.hint
+
+
+def test_pointers_in_the_place_of_images_are_named_with_the_way_out(photos: Path) -> None:
+    (photos / "cat" / "1.png").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(UsageError, match=r"cat/1\.png is a pointer of Git LFS") as caught:
+        load(photos)
+    assert "git lfs pull" in caught.value.hint
 
 
 def test_broken_images_are_left_out_on_demand_and_counted(photos: Path) -> None:

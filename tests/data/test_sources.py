@@ -117,7 +117,12 @@ def test_large_folders_are_decoded_when_they_are_seen(tmp_path: Path, monkeypatc
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "is no image"), (b"\x89PNG\r\n\x1a\nrubbish", "is (broken|no image)"), (b"\xff\xd8\xff\xe0rubbish", "is broken")],
+    [
+        (b"", "is empty"),
+        (b"rubbish", "is no image"),
+        (b"\x89PNG\r\n\x1a\nrubbish", "is (broken|no image)"),
+        (b"\xff\xd8\xff\xe0rubbish", "is broken"),
+    ],
 )
 def test_broken_images_are_counted_and_the_first_is_named(tmp_path: Path, content: bytes, message: str) -> None:
     class_folders(tmp_path, "cat", "dog")
@@ -174,6 +179,9 @@ def test_an_empty_class_and_a_missing_folder_are_named(tmp_path: Path) -> None:
         load_dataset("image-folder", tmp_path, COLOUR)
     with pytest.raises(UsageError, match="there is no folder"):
         load_dataset("image-folder", tmp_path / "nowhere", COLOUR)
+    (tmp_path / "photos.zip").write_bytes(b"PK")
+    with pytest.raises(UsageError, match=r"photos\.zip is a file, not a folder"):
+        load_dataset(str(tmp_path / "photos.zip"), None, COLOUR)
 
 
 class Downloaded:

@@ -14,6 +14,8 @@ from dna_deploy.data.config import DataConfig
 from dna_deploy.data.splits import load_data, positions_of_parts
 from dna_deploy.data.strata import Strata
 from dna_deploy.errors import UsageError
+from dna_deploy.pipeline.images import ImagesConfig, ProjectImages
+from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.shapes import FeatureMap
 from tests.data.inputs.folders import numbered, tree
 from tests.data.made import class_folders
@@ -104,6 +106,12 @@ def test_what_cannot_work_is_refused_when_it_is_loaded(tmp_path: Path, images: i
         load_data(DataConfig(dataset=str(class_folders(tmp_path, "a", "b", images=images))), SHAPE)
 
 
+def test_classes_of_two_images_are_refused_before_anything_is_read(tmp_path: Path) -> None:
+    tree(tmp_path, [name for letter in "abcdef" for name in numbered(f"{letter}/*.png", 2)], content=b"not looked at")
+    with pytest.raises(UsageError, match=r"the 6 training images of .* leave none for rating"):
+        assert ProjectImages(ImagesConfig(dataset=str(tmp_path)), find_chain("fashion")).survey
+
+
 def test_a_validation_part_validates_and_nothing_else_does(tmp_path: Path) -> None:
     for number, part in enumerate(("train", "val", "test")):
         tree(tmp_path / part, [*numbered("a/*.png", 20), *numbered("b/*.png", 20)], seed=100 * number)
@@ -113,6 +121,9 @@ def test_a_validation_part_validates_and_nothing_else_does(tmp_path: Path) -> No
     fewer = load_data(DataConfig(dataset=str(tmp_path), validation_images=10), SHAPE)
     assert fewer.counts == {"train": 36, "rating": 4, "validation": 10, "test": 40}
     assert torch.equal(fewer.train.indices, data.train.indices)
+    for wrong in ({"validation_images": 41}, {"rating_images": 40}):  # known before anything is read
+        with pytest.raises(UsageError, match="has 40 training and 40 validation images; "):
+            assert ProjectImages(ImagesConfig(dataset=str(tmp_path), **wrong), find_chain("fashion")).survey
     for wrong in ({"validation_images": 41}, {"train_images": 37}, {"rating_images": 40}):
         with pytest.raises(UsageError, match="has 40 training and 40 validation images; "):
             load_data(DataConfig(dataset=str(tmp_path), **wrong), SHAPE)

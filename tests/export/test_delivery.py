@@ -78,6 +78,20 @@ def test_a_format_that_lacks_its_package_takes_no_other_with_it(tmp_path: Path, 
 
 
 @pytest.mark.slow
+def test_a_converter_that_fails_in_words_of_its_own_takes_no_other_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise ValueError("no such\nthing")
+
+    monkeypatch.setattr("onnxruntime.transformers.float16.convert_float_to_float16", fail)
+    done = deliver(Source(FASHION, tiny()), tmp_path / "out", formats=("onnx-fp16",))
+    (refused,) = done.refused
+    assert refused.error.message == "onnx-fp16 cannot be made of this network: ValueError: no such thing"
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.onnx")) == ["model.onnx"]
+
+
+@pytest.mark.slow
 def test_a_budget_is_promised_of_the_file_that_it_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(parity.LIMITS, "int8", Limits(relative_error=9.0, agreement=0.0, loss=1.0))  # of random weights
     weights = lively_weights(tmp_path / "w.safetensors", tiny())

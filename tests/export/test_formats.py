@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import onnx
 import onnxruntime
 import openvino
@@ -17,6 +19,7 @@ from dna_deploy.export.checks.parity import LIMITS, check_parity
 from dna_deploy.export.delivery import deliver
 from dna_deploy.export.formats.catalog import Conversion, find_format
 from dna_deploy.export.formats.model_file import ExportResult, export_architecture
+from dna_deploy.export.runtimes import onnx_runtime
 from dna_deploy.export.runtimes.onnx_runtime import read_notes
 from dna_deploy.export.source import Source
 from dna_deploy.records.model_card import Absent, ModelCard, PredictedLatency
@@ -76,6 +79,18 @@ def test_no_convolution_of_an_int8_file_is_left_in_single_precision(exported: Ex
     kinds = Counter(node.op_type for node in onnx.load(tmp_path / "fused.onnx").graph.node)
     assert kinds["QLinearConv"] == sum(node.op_type == "Conv" for node in onnx.load(path).graph.node)
     assert (kinds["Conv"], kinds["QuantizeLinear"], kinds["Sigmoid"]) == (0, 2, 0), "the input and what the head pools"
+
+
+@pytest.mark.parametrize(("images", "batch", "feeds"), [(5, 8, 1), (20, 8, 3), (16, 8, 2), (3, 1, 3), (300, 1, 256)])
+def test_every_calibration_image_is_seen_in_whole_batches(
+    monkeypatch: pytest.MonkeyPatch, images: int, batch: int, feeds: int
+) -> None:
+    session = SimpleNamespace(get_inputs=lambda: [SimpleNamespace(name="input", shape=[batch, 1, 2, 2])])
+    monkeypatch.setattr(onnx_runtime, "_open", lambda path: session)
+    values = np.arange(images, dtype=np.float32)[:, None, None, None] * np.ones((1, 1, 2, 2), np.float32)
+    seen = [feed["input"] for feed in onnx_runtime._feeds(Path("model.onnx"), values)]
+    assert [feed.shape for feed in seen] == [(batch, 1, 2, 2)] * feeds
+    assert {int(value) for feed in seen for value in feed[:, 0, 0, 0]} == set(range(min(images, 256)))
 
 
 def test_int8_without_calibration_images_is_refused(exported: ExportResult, tmp_path: Path) -> None:

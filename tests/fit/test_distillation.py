@@ -14,7 +14,8 @@ from dna_deploy.data.batches import TrainingBatches
 from dna_deploy.data.image_set import Normalisation, StoredImages
 from dna_deploy.data.splits import Split
 from dna_deploy.fit.candidates import Candidates, candidates_of
-from dna_deploy.fit.distillation import UnitFeatures, UnitTraining, distil
+from dna_deploy.fit.distillation import UnitTraining, distil
+from dna_deploy.fit.features import UnitFeatures
 from dna_deploy.fit.judging import Judge
 from dna_deploy.fit.replacing import UnitNetwork
 from dna_deploy.fit.units import find_units

@@ -83,7 +83,7 @@ def test_a_linear_unit_that_is_left_out_is_taken_over_by_the_one_before_it() -> 
 def test_a_unit_makes_good_for_those_that_are_left_out_behind_it() -> None:
     network = find_units(TinyResNet(), INPUT).network
     images = list(torch.randn(256, *INPUT.sizes).split(64))
-    network = network.on(settled(network.network, images))
+    estimate_statistics(network.network, [each.clone() for each in images])
     judge = Judge(network, [torch.randn(64, *INPUT.sizes)], images)
     without = {path: nn.Identity() for path in ("layer1.1", "layer1.2")}
 
@@ -92,5 +92,4 @@ def test_a_unit_makes_good_for_those_that_are_left_out_behind_it() -> None:
         return float(F.mse_loss(features, judge.inputs("layer2.0")[0]))
 
     better = mended(network, without, images)
-    assert error(better) < 0.7 * error(judge.settled(network.replaced(without)))
-    torch.testing.assert_close(settled(better, images)(images[0]), better(images[0]), rtol=1e-3, atol=1e-3)
+    assert error(better) < 0.7 * min(error(settled(network, without, batches)) for batches in ([], images))

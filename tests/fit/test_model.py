@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from dna_deploy.data.image_set import IMAGENET_NORMALISATION
 from dna_deploy.errors import UsageError
 from dna_deploy.fit.model import load_model
 from dna_deploy.spaces.shapes import FeatureMap
@@ -39,6 +40,17 @@ def test_a_file_gives_a_network_with_weights_under_a_prefix_and_the_average_is_p
     assert "running mean" in model.remarks[0]
 
 
+def test_a_network_of_a_file_says_how_its_images_are_normalised_or_is_told_what_is_assumed(file: Path) -> None:
+    assumed = load_model(f"{file}:build")
+    assert (assumed.mean, assumed.input) == (IMAGENET_NORMALISATION.mean, FeatureMap(3, 224, 224))
+    assert "as ImageNet's; another says it" in assumed.remarks[-1]
+    facts = {"mean": (0.5,) * 3, "std": (0.25,) * 3, "input_size": (3, 64, 48)}
+    file.write_text(_NET + f"net = build()\nnet.pretrained_cfg = {facts}\n")
+    own = load_model(f"{file}:net")
+    assert (own.mean, own.deviation, own.input) == (facts["mean"], facts["std"], FeatureMap(3, 64, 48))
+    assert own.remarks[-1] == "images: less a mean of 0.5, 0.5, 0.5, divided by 0.25, 0.25, 0.25, as it says"
+
+
 def test_a_model_of_timm_says_what_images_it_was_made_for() -> None:
     pytest.importorskip("timm")
     model = load_model("timm:test_vit", classes=3, trained=False)
@@ -50,6 +62,7 @@ def test_a_model_of_timm_says_what_images_it_was_made_for() -> None:
     ("name", "words"),
     [
         ("resnet50", "cannot tell which model 'resnet50' is"),
+        ("my_net.py", "cannot tell which model 'my_net.py' is"),
         ("tim:resnet50", "cannot tell which model"),
         ("nowhere.py:build", "there is no Python file nowhere.py"),
         ("{file}:biuld", "has no 'biuld'"),

@@ -180,10 +180,10 @@ def test_a_model_is_verified_on_two_ssh_servers_as_one_table(
     ends = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, (1, 3, 64, 64)) for name in "xy"]
     graph = onnx.helper.make_graph([onnx.helper.make_node("Softmax", ["x"], ["y"])], "graph", ends[:1], ends[1:])
     versions = {"opset_imports": [onnx.helper.make_opsetid("", 17)], "ir_version": 8}
-    Path("model.onnx").write_bytes(onnx.helper.make_model(graph, **versions).SerializeToString())
+    Path("my model.onnx").write_bytes(onnx.helper.make_model(graph, **versions).SerializeToString())
     addresses, command = there
     names = [address.removeprefix("ssh://") for address in addresses]
-    verify = ["verify", "model.onnx", "--rounds", "4", "--remote-command", command]
+    verify = ["verify", "my model.onnx", "--rounds", "4", "--remote-command", command]
     verify += [part for address in addresses for part in ("--on", address)]
     kept = CliRunner().invoke(app, [*verify, "--on", "ssh://nobody@127.0.0.1:1", "--latency", "10s", "--json"])
     assert isinstance(kept.exception, TableError)
@@ -198,7 +198,7 @@ def test_a_model_is_verified_on_two_ssh_servers_as_one_table(
     assert lost["error"].startswith("ssh to nobody@127.0.0.1 ended with code 255")
     late = fails(*verify, "--latency", "1ns")
     assert isinstance(late, PromiseError)
-    assert late.message == f"model.onnx takes longer than 1.00 ns on {', '.join(names)}"
+    assert late.message == f"my model.onnx takes longer than 1.00 ns on {', '.join(names)}"
     assert [left_behind(machine) for machine in machines] == [[], []]
 
 

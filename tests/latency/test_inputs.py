@@ -61,6 +61,7 @@ def test_only_the_batch_is_filled_in_by_itself(
         ((1, 3, 8, None), ("4x8x8",), r"is 1x3x8x\?, and 1x4x8x8 was given"),
         ((1, 3, None, None), ("8x8",), r"has 4 sizes \(1x3x\?x\?\), and 8x8 was given"),
         ((1, 3, None, None), ("3x99999x99999",), "would hold 29,999,400,003 numbers"),
+        ((1, 0, 8, 8), (), "is 1x0x8x8, which holds nothing"),
     ],
 )
 def test_sizes_that_are_open_or_do_not_fit_are_refused(
@@ -127,6 +128,13 @@ def test_several_inputs_and_whole_numbers_are_fed_as_said(tmp_path: Path) -> Non
     )
     given = (GivenInput.parse("a=7"), GivenInput.parse("b=7"))
     assert measure_model(two, CPU, PLAN, inputs=given).inputs == ("a 1x7", "b 1x7")
+
+
+def test_more_at_once_than_the_target_says_is_refused_where_the_file_leaves_it_open(tmp_path: Path) -> None:
+    node = helper.make_node("Relu", ["image"], ["out"])
+    path = save(tmp_path / "any.onnx", {"image": (TensorProto.FLOAT, ["n", 3, 8, 8])}, node)
+    with pytest.raises(UsageError, match=r"any\.onnx takes 8 images at once; the target 'cpu' measures 1 image"):
+        measure_model(path, CPU, PLAN, inputs=(GivenInput.parse("8x3x8x8"),))
 
 
 def test_a_batch_in_the_file_is_the_batch_of_the_target(tmp_path: Path) -> None:

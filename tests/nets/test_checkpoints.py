@@ -54,6 +54,10 @@ WRAPPINGS: dict[str, Any] = {
     "compiled and parallel": lambda own, other: {"model": prefixed(own, "module._orig_mod.")},
     "a script's class": lambda own, other: {"state_dict": prefixed(own, "model.") | {"criterion.weight": torch.ones(3)}},
     "arguments": lambda own, other: {"model": own, "args": argparse.Namespace(lr=0.1, out=Path("runs/x"), betas=(0.9, 0.99))},
+    "a mean without names": lambda own, other: {"ema": {"decay": 0.9, "shadow_params": [*other.values()]}, "model": own},
+    "before counters": lambda own, other: {
+        f"module.{name}": tensor for name, tensor in own.items() if not name.endswith("num_batches_tracked")
+    },
     "NumPy beside": lambda own, other: {
         "model": own, "best": np.float64(0.5), "curve": np.zeros(3), "d": collections.defaultdict(list)
     },
@@ -124,8 +128,10 @@ def truncated(path: Path) -> None:
         (b"<html>404</html>", "is a web page"),
         (b"\x89HDF\r\n\x1a\n", "is an HDF5 file"),
         (b"\x93NUMPY\x01\0", "is an array of NumPy"),
+        (b'{"metadata": {}, "weight_map": {}}', "is JSON, such as an index of several files"),
         (b"\x1f\x8b\x08\0", "is packed with gzip"),
         (b"rubbish", "cannot read the weights"),
+        (b"\x89PNG\r\n\x1a\n", "it is no file of torch"),
         (archive, "is an archive of NumPy arrays"),
         (scripted, "is a scripted module"),
         (zipped, "is a zip archive without weights"),

@@ -13,10 +13,11 @@ from torch import nn
 
 from dna_deploy.data.config import DataConfig
 from dna_deploy.data.image_set import Dataset, Normalisation, StoredImages
-from dna_deploy.data.splits import ImageData, divide
+from dna_deploy.data.splits import ImageData, Split, divide
 from dna_deploy.fit.imitation import imitating
 from dna_deploy.fit.settling import settled
 from dna_deploy.fit.units import find_units
+from dna_deploy.nets.batch_norm import estimate_statistics
 from dna_deploy.pipeline.fit import recovery
 from dna_deploy.pipeline.fit.recovery import Answered, Recovery, recovered
 from dna_deploy.spaces.shapes import FeatureMap
@@ -78,9 +79,10 @@ def test_a_network_of_the_originals_units_may_learn_its_features_besides(
 def test_what_learns_features_has_them_more_nearly(tmp_path: Path) -> None:
     torch.manual_seed(0)
     data = _data()
-    original = settled(TinyResNet(), recovery.batches_of(data.train, data)).requires_grad_(False)
+    original, batches = TinyResNet().eval().requires_grad_(False), recovery.batches_of(data.train, data)
+    estimate_statistics(original, batches)
     units = find_units(original, FeatureMap(3, 16, 16)).network
-    network = settled(units.replaced({"layer1.1": nn.Identity()}), recovery.batches_of(data.train, data))
+    network = settled(units, {"layer1.1": nn.Identity()}, batches)
     images = torch.cat(recovery.batches_of(data.test, data))
 
     def error(changed: nn.Module) -> float:
@@ -97,6 +99,13 @@ def test_what_learns_features_has_them_more_nearly(tmp_path: Path) -> None:
     assert error(units.replaced({})) == 0
     assert error(features) < 0.9 * error(answers)
     assert not any(module._forward_hooks for changed in (features, original) for module in changed.modules())
+
+
+def test_an_image_that_is_left_over_alone_gathers_no_statistics() -> None:
+    data = _data()
+    train = Split(data.train.source, torch.arange(recovery.BATCH + 1))
+    assert [len(batch) for batch in recovery.batches_of(train, data)] == [recovery.BATCH, 1]
+    assert [len(batch) for batch in recovery.fitting_batches(train, data, 100)] == [recovery.BATCH]
 
 
 def test_without_labels_a_network_learns_the_answers_and_nobody_looks_at_a_label(tmp_path: Path) -> None:

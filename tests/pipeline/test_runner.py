@@ -90,6 +90,8 @@ def test_from_and_only_force_stages(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="unknown stage 'tow'") as caught:
         run_stages(stages, tmp_path, Recorder(), only="tow")
     assert caught.value.hint == "did you mean 'two'?"
+    with pytest.raises(UsageError, match="both --from two and --only one are given"):
+        run_stages(stages, tmp_path, Recorder(), start_from="two", only="one")
 
 
 def test_a_second_process_is_kept_out_and_a_dead_one_is_not(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Cream, top1: who enters the board, whom it teaches, and that costs are those of the table that is named."""
+"""Cream: who enters the board, who teaches whom, and that costs are those of the table that is named."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ from torch import nn
 from dna_deploy.data.batches import Batch
 from dna_deploy.errors import TableError, UsageError
 from dna_deploy.learning.compute import Compute
-from dna_deploy.learning.objectives.path_distillation import Board, Entry, PathDistillation
 from dna_deploy.learning.phase import StepView
+from dna_deploy.learning.tensor_file import TensorFile
+from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import Progress
-from dna_deploy.rating.rater import Rater, make_rater
-from dna_deploy.rating.raters.cream.config import CreamConfig
+from dna_deploy.rating.rater import Rater, load_rater, make_rater
+from dna_deploy.rating.raters.cream.board import Board, Entry
+from dna_deploy.rating.raters.cream.config import BoardConfig
+from dna_deploy.rating.raters.cream.distillation import PathDistillation
+from dna_deploy.rating.raters.cream.matching import Matching, MatchingLoss
 from dna_deploy.rating.raters.cream.rater import BOARD
 from dna_deploy.spaces.architecture import Architecture
 from tests.search.instances import random_table
 from tests.toy import SPACE, toy_data
 
-CONFIG = CreamConfig(epochs=3, batch=16, rating_batch=20, calibration_images=32, board=3)
+CONFIG = BoardConfig(epochs=3, batch=16, rating_batch=20, calibration_images=32, board=3)
 NETWORKS = [SPACE.sample(random.Random(seed)) for seed in range(6)]
 
 
@@ -69,8 +73,13 @@ class Linear(nn.Module):
         return images.flatten(1)[:, :3] * self.factor
 
 
-def distillation(paths: dict[Architecture, nn.Module], board: Board, warm_up: int = 2) -> PathDistillation:
-    return PathDistillation(SPACE, paths.__getitem__, lambda _: 1.0, board, costs="ones", warm_up=warm_up, label_smoothing=0.1)
+def distillation(
+    paths: dict[Architecture, nn.Module], board: Board, warm_up: int = 2, matching: Matching | None = None
+) -> PathDistillation:
+    return PathDistillation(
+        SPACE, paths.__getitem__, lambda _: 1.0, board,
+        matching=matching, costs="ones", warm_up=warm_up, label_smoothing=0.1,
+    )  # fmt: skip
 
 
 def batch() -> Batch:
@@ -118,9 +127,95 @@ def test_accuracy_counts_every_portion_once_also_where_a_step_begins_again() -> 
     assert objective.board.entries[0].accuracy == float(right)
 
 
-def rater(folder: Path, **changes: Any) -> Rater:
-    compute = Compute(checkpoint_seconds=0)
-    return make_rater("cream-top1", SPACE, toy_data(), CONFIG.model_copy(update=changes), folder, compute=compute)
+def matching(board: Board) -> Matching:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return Matching(board, (1, 12, 12), 3)
+
+
+def answered(made: Matching, number: int, images: torch.Tensor, answers: torch.Tensor) -> None:
+    """A network of the board has answered so."""
+    made.images[number], made.answers[number] = images, answers
+
+
+def test_every_student_is_taught_by_whoever_matches_it_best_and_by_how_well() -> None:
+    images, board = batch(), Board(2, (entry(0, 0.9, 1.0), entry(1, 0.8, 1.0)))
+    made = matching(board)
+    first, second = torch.eye(3)[[0, 0, 0, 0]], torch.eye(3)[[1, 1, 1, 1]]
+    answered(made, 0, images.inputs[:4], first)
+    answered(made, 1, images.inputs[4:], second)
+    made.map.weight.data = (first - second).flatten()[None]  # the less a teacher gave the first class, the better it matches
+    made.map.bias.data.zero_()
+    student, paths = Linear(0.3), {NETWORKS[0]: Linear(2.0), NETWORKS[1]: Linear(-1.0)}
+    matches = made(student).tolist()
+    assert matches[1] > matches[0]
+    loss = distillation({**paths}, board, 0, made).loss(StepView(0, NETWORKS[2], student, images))
+    scores, said = student(images.inputs), paths[NETWORKS[1]](images.inputs).softmax(1)
+    hard = nn.CrossEntropyLoss(label_smoothing=0.1)(scores, images.labels())
+    share = float(torch.tensor(matches[1]).sigmoid())
+    soft = -(said * scores.log_softmax(1)).sum(1).mean()
+    torch.testing.assert_close(loss, (share * soft + (2 - share) * hard) / 2)
+    made.map.weight.data.neg_()
+    assert made.choose(student)[0].network == NETWORKS[0]
+
+
+def test_another_student_may_be_taught_by_another() -> None:
+    images, made = batch().inputs, matching(Board(2, (entry(0, 0.9, 1.0), entry(1, 0.8, 1.0))))
+    student, other = Linear(2.0), Linear(-2.0)
+    for number, teacher in enumerate((student, other)):
+        answered(made, number, images[4 * number :][:4], teacher(images[4 * number :][:4]).softmax(1).detach())
+    made.map.bias.data.zero_()
+    chosen = set()
+    for seed in range(20):
+        made.map.weight.data = torch.randn(1, 12, generator=torch.Generator().manual_seed(seed))
+        chosen.add(tuple(made.choose(net)[0].network for net in (student, other)))
+    assert any(mine != its for mine, its in chosen)
+
+
+def test_answers_follow_their_networks_through_the_board() -> None:
+    board = Board(3)
+    made = matching(board)
+    for number, accuracy in enumerate((0.5, 0.7, 0.6, 0.9)):  # the fourth puts the first out
+        before = board.entries
+        board.consider(entry(number, accuracy, 1.0))
+        made.follow(before, torch.full((2, 1, 12, 12), float(number)), torch.full((2, 3), number / 10))
+    assert [one.network for one in board.entries] == [NETWORKS[3], NETWORKS[1], NETWORKS[2]]
+    assert made.images[:, 3, 0, 0, 0].tolist() == [3.0, 1.0, 2.0]
+    assert made.answers[:, 0, 0].tolist() == pytest.approx([0.3, 0.1, 0.2])
+
+
+def test_a_teacher_that_helps_is_matched_better_and_one_that_harms_worse() -> None:
+    """The gradient of the map is that of a simulated step, as differences of the loss behind it say."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = OneShotSupernet(SPACE, share_depths=True).train()
+        made = matching(Board(1, (entry(0, 0.9, 1.0),)))
+    net.add_module("matching", made)
+    objective, student, images = MatchingLoss(net, made, 0.5, 1), NETWORKS[1], batch()
+    view = StepView(0, student, net.path(student), images)
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    torch.autograd.backward(objective.of(view))
+    gradient, losses = float(made.map.bias.grad or 0), []
+    for change in (1e-2, -1e-2):
+        made.map.bias.data += change
+        losses.append(float(objective.of(view).detach()))
+        made.map.bias.data -= change
+    assert gradient != 0
+    assert gradient == pytest.approx((losses[0] - losses[1]) / 2e-2, rel=0.05)
+    after = net.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before if "map.bias" not in name)
+    assert all(weight.grad is None for name, weight in net.named_parameters() if not name.startswith("matching."))
+
+
+@pytest.fixture(params=["cream", "cream-top1"])
+def method(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def rater(folder: Path, method: str = "cream-top1", **changes: Any) -> Rater:
+    settings = {**CONFIG.model_dump(), **({"matching_every": 2} if method == "cream" else {}), **changes}
+    config = load_rater(method).config.model_validate(settings)
+    return make_rater(method, SPACE, toy_data(), config, folder, compute=Compute(checkpoint_seconds=0))
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -138,12 +233,12 @@ def kill(progress: Progress) -> None:
         raise KilledError
 
 
-def test_a_killed_and_resumed_training_has_the_same_supernet_and_board(tmp_path: Path) -> None:
-    whole = rater(tmp_path / "whole")
+def test_a_killed_and_resumed_training_has_the_same_supernet_and_board(tmp_path: Path, method: str) -> None:
+    whole = rater(tmp_path / "whole", method)
     whole.train()
     with pytest.raises(KilledError):
-        rater(tmp_path / "killed").train(kill)
-    resumed = rater(tmp_path / "killed")
+        rater(tmp_path / "killed", method).train(kill)
+    resumed = rater(tmp_path / "killed", method)
     resumed.train()
     for name in ("one-shot.safetensors", BOARD):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
@@ -164,6 +259,17 @@ def test_teaching_changes_what_is_learnt(tmp_path: Path) -> None:
     assert rows(tmp_path / "alone") == []
     weights = [(tmp_path / name / "one-shot.safetensors").read_bytes() for name in ("taught", "alone")]
     assert weights[0] != weights[1]
+
+
+def test_a_matched_teacher_teaches_something_else_than_the_best_and_its_map_learns(tmp_path: Path) -> None:
+    rater(tmp_path / "top1").train()
+    rater(tmp_path / "matched", "cream").train()
+    rater(tmp_path / "deaf", "cream", matching_rate=1e-9).train()
+    top1, matched, deaf = (
+        TensorFile.read(tmp_path / name / "one-shot.safetensors").tensors for name in ("top1", "matched", "deaf")
+    )
+    assert not torch.equal(matched["module.stem.0.0.weight"], top1["module.stem.0.0.weight"])
+    assert float((matched["module.matching.map.weight"] - deaf["module.matching.map.weight"]).abs().max()) > 1e-3
 
 
 def test_costs_are_the_milliseconds_of_a_table_and_other_ones_are_refused(tmp_path: Path) -> None:

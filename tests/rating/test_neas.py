@@ -23,7 +23,7 @@ from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import Progress
 from dna_deploy.rating.rater import make_rater
 from dna_deploy.rating.raters.neas.config import EnsembleConfig
-from dna_deploy.rating.raters.neas.ensembles import BranchLoss, Ensemble, EnsembleSupernet, MeanAnswer, evolve
+from dna_deploy.rating.raters.neas.ensembles import BranchLoss, Ensemble, EnsembleSupernet, evolve
 from dna_deploy.rating.raters.neas.rater import Neas
 from dna_deploy.rating.raters.shrinking.left import Budget
 from dna_deploy.records.changed_space import EnsembleSpace
@@ -76,7 +76,7 @@ def test_branches_have_heads_of_their_own_and_what_is_shared_runs_once() -> None
         first, second = path(images)
         torch.testing.assert_close(first, net.path(ENSEMBLE.networks[0])(images))
         assert not torch.allclose(second, net.path(ENSEMBLE.networks[1])(images))  # another head
-        torch.testing.assert_close(MeanAnswer(path)(images), (first + second) / 2)
+        torch.testing.assert_close(path.answer(images), (first + second) / 2)
     assert len(runs) == 2
 
 
@@ -174,7 +174,7 @@ def test_interrupted_it_goes_on_to_the_same_ensemble(tmp_path: Path, at: int) ->
 def test_diversity_is_measured_on_equal_features_and_counts_in_what_is_dropped(tmp_path: Path) -> None:
     made = rater(tmp_path / "whole", keep=10**9)
     made.train()
-    net, slot = made._net, slots(SPACE)[(2, "16x2", 0)]
+    net, slot = made.net, slots(SPACE)[(2, "16x2", 0)]
     places = net.options(net.routes[2][0].places[0], 12)
     places[1] = places[0]  # two options that do the same
     for seed in range(3):
@@ -188,8 +188,8 @@ def test_diversity_is_measured_on_equal_features_and_counts_in_what_is_dropped(t
     diverse, plain = (rater(tmp_path / str(weight), diversity=weight) for weight in (3.0, 0.0))
     diverse.train()
     plain.train()
-    assert plain._left.dropped
-    assert plain._left.dropped != diverse._left.dropped
+    assert plain.left.dropped
+    assert plain.left.dropped != diverse.left.dropped
 
 
 def test_what_is_found_keeps_the_budget_and_an_impossible_one_is_refused(tmp_path: Path) -> None:

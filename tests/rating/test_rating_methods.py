@@ -57,6 +57,10 @@ def train_cream(folder: Path, on_progress: OnProgress = silent, **changes: Any) 
     make_rater("cream-top1", SPACE, toy_data(), config, folder, compute=SAVING).train(on_progress)
 
 
+def train_matched_cream(folder: Path, on_progress: OnProgress = silent, **changes: Any) -> None:
+    test_cream.rater(folder, "cream", **changes).train(on_progress)
+
+
 def train_setn(folder: Path, on_progress: OnProgress = silent, **changes: Any) -> None:
     config = test_setn.CONFIG.model_copy(update=changes)
     make_rater("setn", SPACE, toy_data(), config, folder, compute=SAVING).train(on_progress)
@@ -80,6 +84,12 @@ METHODS = {
     "dna++": Method(train_dna_plus_plus, ("population.safetensors",), BLOCK_HISTORIES, BLOCKS),
     "one-shot": Method(train_baseline, ("one-shot.safetensors",), ("training-history.json",), ("one-shot supernet",)),
     "cream-top1": Method(train_cream, ("one-shot.safetensors",), ("training-history.json",), ("one-shot supernet",)),
+    "cream": Method(
+        train_matched_cream,
+        ("one-shot.safetensors",),
+        ("training-history.json", "history-matching.json"),
+        ("one-shot supernet", "matching"),
+    ),
     "setn": Method(train_setn, ("one-shot.safetensors",), SETN_HISTORIES, ("one-shot supernet", "evaluator")),
 }
 

@@ -65,7 +65,7 @@ def test_an_option_is_a_line_of_text_and_back() -> None:
 
 def test_a_score_is_the_mean_over_the_networks_that_hold_an_option() -> None:
     scores = {network: float(number) for number, network in enumerate(TINY.architectures())}
-    by_option = mean_scores(TINY, scores, options(TINY))
+    by_option = mean_scores(TINY, scores.items(), options(TINY))
     assert set(by_option) == set(options(TINY))
     wide = [score for network, score in scores.items() if network.line.startswith("6:")]
     assert by_option[Option(0, "6x2")] == pytest.approx(fmean(wide))
@@ -89,7 +89,7 @@ def test_shrinking_never_empties_a_slot_nor_loses_the_budget(data: st.DataObject
 
 def test_the_last_option_within_the_budget_stays_however_low_it_scores() -> None:
     network = min(TINY.architectures(), key=latency)
-    scores = mean_scores(TINY, {each: float(each != network) for each in TINY.architectures()}, options(TINY))
+    scores = mean_scores(TINY, [(each, float(each != network)) for each in TINY.architectures()], options(TINY))
     left = left_within(fastest(TINY))
     left.drop_worst(scores)
     assert list(left.space.architectures()) == [network]

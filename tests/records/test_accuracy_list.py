@@ -34,3 +34,9 @@ def test_where_lower_is_better_the_lower_network_has_more_merit(tmp_path: Path) 
     worse, better = read_accuracies(tmp_path / "known.csv", FASHION)
     assert (worse.kind.name, worse.kind.better) == ("mean absolute error", "lower")
     assert better.merit > worse.merit == pytest.approx(-0.6)
+
+
+def test_an_architecture_that_cannot_be_read_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "known.csv").write_text("24:k3e1/40:k3e1/80:k3e1,0.9\n24:k9e1/40:k3e1/80:k3e1,0.9\n")
+    with pytest.raises(UsageError, match=r"known\.csv, line 2: .*k9e1"):
+        read_accuracies(tmp_path / "known.csv", FASHION)

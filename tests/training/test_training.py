@@ -97,6 +97,14 @@ def test_a_finished_training_is_not_done_again(tmp_path: Path) -> None:
     assert (again, heard) == (first, [])
 
 
+def test_a_folder_that_cannot_be_written_is_refused_before_a_step_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    heard: list[Progress] = []
+    with pytest.raises(UsageError, match=r"cannot write to .*file: File exists"):
+        train(tmp_path / "file", on_progress=heard.append)
+    assert heard == []
+
+
 def test_another_training_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     train(tmp_path, compute=SAVING)
     other = TrainingConfig(recipe=Recipe(epochs=3, batch=16, seed=1))

@@ -27,7 +27,8 @@ def calibrate(
     ratings: Ratings,
     settings: Annotated[Settings, Knobs("Options", Knob("seed", help="Chooses the networks")), SPREADING],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The calibrated table; default: ratings/SPACE.calibrated.json.")
+        Path | None,
+        typer.Option("--out", "--output", "-o", help="The calibrated table; default: ratings/SPACE.calibrated.json."),
     ] = None,
     json: Json = False,
 ) -> None:

@@ -27,7 +27,9 @@ def evolve(
     constraints: Constraints,
     tables: LatencyTables,
     folder: Annotated[Path, typer.Option(help="Where everything is kept; the same command resumes.")] = Path("runs/evolve"),
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="The best ratings; default: ratings/SPACE.json.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "--output", "-o", help="The best ratings; default: ratings/SPACE.json.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Search in rounds (DNA+): the best network, made larger and trained, becomes the next teacher, while that gains.

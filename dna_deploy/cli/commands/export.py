@@ -92,7 +92,9 @@ def export(
     settings: Annotated[Settings, SPACE, READING, Knobs("Options", Knob("seed", help="For random weights"))],
     origin: Origin,
     judging: Judging,
-    out: Annotated[Path, typer.Option("--out", "-o", help="A new folder for the model and its card.")] = Path("model"),
+    out: Annotated[Path, typer.Option("--out", "--output", "-o", help="A new folder for the model and its card.")] = Path(
+        "model"
+    ),
     form: Form,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a model that is in the folder.")] = False,
     json: Json = False,
@@ -171,7 +173,10 @@ def _source(network: str, space: str, origin: Origin) -> Source:
 
 
 def _data(source: Source, dataset: str | None, reading: Reading) -> ImageData | None:
+    from dataclasses import replace
+
     from dna_deploy.data.config import DataConfig, Reading
+    from dna_deploy.data.image_set import Normalisation
     from dna_deploy.data.splits import load_data
     from dna_deploy.errors import UsageError
     from dna_deploy.records.model_card import Absent
@@ -189,7 +194,13 @@ def _data(source: Source, dataset: str | None, reading: Reading) -> ImageData | 
             f"{data.name} has {len(data.classes)} classes, the network has {known}",
             "judge it on the data set that it was trained on",
         )
-    return data
+    for number, (theirs, own) in enumerate(zip(data.classes, source.labels, strict=False)):
+        if theirs != own:
+            raise UsageError(
+                f"class {number} is {theirs!r} in {data.name} and {own!r} in the network", "call them what it was trained with"
+            )
+    # a network sees images as it was trained, whatever these images are usually normalised by
+    return replace(data, normalisation=Normalisation(source.mean, source.deviation)) if source.mean else data
 
 
 def _batch(text: str | None, source: Source) -> int | None:

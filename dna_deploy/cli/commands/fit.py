@@ -28,7 +28,9 @@ def fit(
     settings: Annotated[Settings, MODEL, PROMISE, TARGET, SEED, FITTING, APART, READING],
     profiles: Profiles = Path("profiles"),
     tables: Annotated[Path, typer.Option(help="Where latency tables are read and kept.")] = Path("latency_tables"),
-    out: Annotated[Path, typer.Option("--out", "-o", help="A folder; the same command resumes in it.")] = Path("fitted"),
+    out: Annotated[Path, typer.Option("--out", "--output", "-o", help="A folder; the same command resumes in it.")] = Path(
+        "fitted"
+    ),
     json: Json = False,
 ) -> None:
     """Make a model of one's own run within a latency budget, and compare with what needs no search.

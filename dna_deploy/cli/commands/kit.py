@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def kit(
     *,
     settings: Annotated[Settings, SPACE, Knobs("Options", Knob("seed", help="Draws whole networks and random weights")), MODEL],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The kit to write, such as mbconv.kit.")],
+    output: Annotated[Path, typer.Option("--out", "--output", "-o", help="The kit to write, such as mbconv.kit.")],
     calibration: Annotated[int, typer.Option(help="Whole networks to fit the table on.", min=3)] = 10,
     validation: Annotated[int, typer.Option(help="Whole networks to judge the table on.", min=0)] = 40,
     batch: Annotated[int, typer.Option(help="Images at once.", min=1)] = 1,

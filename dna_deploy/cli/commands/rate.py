@@ -35,7 +35,9 @@ def rate(
     settings: Annotated[Settings, SPACE, DATASET, SEED, METHOD, SUPERNETS, TEACHER, COMPUTE, Further("rate")],
     *,
     folder: Annotated[Path, typer.Option(help="Where checkpoints are kept; the same command resumes.")] = Path("runs"),
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="The rating table; default: ratings/SPACE.json.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "--output", "-o", help="The rating table; default: ratings/SPACE.json.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Rate every candidate of every block: train block supernets from a teacher's features, then compare.

@@ -23,7 +23,9 @@ def refine(
     run: Annotated[Path, typer.Option(help="The folder with the supernets, as `dna-deploy rate` named it.")],
     settings: Annotated[Settings, SPREADING],
     with_labels: Annotated[bool, typer.Option("--with-labels", help="Show how often each is right, untrained.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the outcome with the new best here.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "--output", "-o", help="Write the outcome with the new best here.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Rank a shortlist anew: divergence from the teacher, agreement with it, block sum and size, by mean rank.

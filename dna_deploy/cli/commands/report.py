@@ -20,7 +20,7 @@ def report(
         list[Path] | None,
         typer.Argument(help="Folders, searched for records, and record files; default: the project's run folder."),
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The HTML file.")] = Path("report.html"),
+    output: Annotated[Path, typer.Option("--out", "--output", "-o", help="The HTML file.")] = Path("report.html"),
     pictures: Annotated[
         Path | None, typer.Option("--png", metavar="FOLDER", help="Where PNGs go; default: a folder beside the HTML file.")
     ] = None,

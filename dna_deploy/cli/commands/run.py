@@ -96,7 +96,8 @@ def run(
     settings = load_settings(path).seen_from(path.parent)
     place = folder or path.parent / settings.folder
     if settings.model.name:
-        _fit(settings, place, path.parent / "profiles", {"--from": start_from, "--only": only, "--dry-run": dry_run}, json=json)
+        others = {"--from": start_from, "--only": only, "--dry-run": dry_run, "--workers": workers}
+        _fit(settings, place, path.parent / "profiles", others, json=json)
         return
     journey = _journey(settings, place, path.parent / "profiles", f"dna-deploy run {path}")
     if dry_run:

@@ -35,7 +35,7 @@ def search(
     tables: LatencyTables,
     ratings: Ratings,
     choosing: Choosing,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The outcome's file.")] = Path("outcome.json"),
+    output: Annotated[Path, typer.Option("--out", "--output", "-o", help="The outcome's file.")] = Path("outcome.json"),
     json: Json = False,
 ) -> None:
     """Find the best network within all constraints: exact over the whole space, explained block by block.

@@ -30,7 +30,7 @@ def search_promise(
     ratings: Ratings,
     choosing: Choosing,
     profiles: Profiles = Path("profiles"),
-    output: Annotated[Path, typer.Option("--output", "-o", help="The outcome's file.")] = Path("outcome.json"),
+    output: Annotated[Path, typer.Option("--out", "--output", "-o", help="The outcome's file.")] = Path("outcome.json"),
     json: Json = False,
 ) -> None:
     """Find the best network that keeps a latency budget when it is measured here: exact searches, each corrected by the last.

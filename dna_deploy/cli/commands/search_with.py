@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
@@ -16,6 +17,7 @@ from dna_deploy.cli.options.learning import SPREADING
 from dna_deploy.cli.options.tables import LatencyTables
 from dna_deploy.cli.views.journey import journey_view
 from dna_deploy.cli.views.search import search_view
+from dna_deploy.errors import UsageError
 from dna_deploy.pipeline.settings import Settings
 from dna_deploy.progress import Progress
 
@@ -50,7 +52,7 @@ def search_with(
     constraints: Constraints,
     tables: LatencyTables,
     exploring: Exploring,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The outcome's file.")] = Path("outcome.json"),
+    output: Annotated[Path, typer.Option("--out", "--output", "-o", help="The outcome's file.")] = Path("outcome.json"),
     json: Json = False,
 ) -> None:
     """Find the best network within all constraints by a rating of whole networks. Nothing is proven.
@@ -94,6 +96,11 @@ def _rating_of(rating: str, space: SearchSpace, compute: Compute) -> Callable[[A
     from dna_deploy.plugins import load_plugin
 
     if not Path(rating).is_dir():
+        module, colon, _ = rating.partition(":")
+        if not colon:
+            raise UsageError(f"there is no folder {rating}", "give one that rate has left, or a function as MODULE:NAME")
+        if Path(f"{module}.py").is_file():  # as python finds it, and a command does not
+            sys.path.insert(0, str(Path.cwd()))
         function: Callable[[Architecture], float] = load_plugin("rating", rating, {rating: rating})
         return function
     from dna_deploy.rating.whole_networks import RatingByFolder

@@ -24,7 +24,9 @@ def shelf(
     latency: Annotated[str, typer.Option(help="Name the best within a time, such as 20ms.")] = "",
     target: Annotated[str, typer.Option("--target", "-t", help="How to run them; see: dna-deploy targets.")] = DEFAULT_TARGET,
     profiles: Profiles = Path("profiles"),
-    out: Annotated[Path, typer.Option("--out", "-o", help="The file; the same command goes on with it.")] = Path("shelf.json"),
+    out: Annotated[Path, typer.Option("--out", "--output", "-o", help="The file; the same command goes on with it.")] = Path(
+        "shelf.json"
+    ),
     json: Json = False,
 ) -> None:
     """Measure pretrained networks of timm on this device, and draw their front of published accuracy over latency.

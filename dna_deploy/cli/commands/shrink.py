@@ -23,7 +23,9 @@ def shrink(
     context: typer.Context,
     *,
     folder: Annotated[Path, typer.Option(help="Where checkpoints are kept; the same command resumes.")] = Path("runs"),
-    out: Annotated[Path, typer.Option("--out", "-o", help="The file of the space that is left.")] = Path("shrunk.space.json"),
+    out: Annotated[Path, typer.Option("--out", "--output", "-o", help="The file of the space that is left.")] = Path(
+        "shrunk.space.json"
+    ),
     json: Json = False,
 ) -> None:
     """Train a supernet that changes its space; what comes of it is a space of its own, with its part of the latency table.

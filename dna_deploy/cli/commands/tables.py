@@ -238,7 +238,7 @@ def diff(
 def make(
     runs: Annotated[list[Path], typer.Argument(help="Raw profile runs of one space on one machine.")],
     *,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The table; by default in --tables.")] = None,
+    output: Annotated[Path | None, typer.Option("--out", "--output", "-o", help="The table; by default in --tables.")] = None,
     tables: Annotated[Path, typer.Option(help="Where latency tables go.")] = Path("latency_tables"),
     accept_noise: Annotated[bool, typer.Option("--accept-noise", help="Make the table of a noisy machine, too.")] = False,
     twins: Annotated[bool, typer.Option("--twins", help="The runs are of equal machines that shared the rows.")] = False,

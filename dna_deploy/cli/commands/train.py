@@ -35,7 +35,9 @@ def train(
     inherit: Annotated[
         Path | None, typer.Option(help="Begin with what the blocks learnt in the supernets: the folder that rate named.")
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="A folder; the same command resumes in it.")] = Path("trained"),
+    out: Annotated[Path, typer.Option("--out", "--output", "-o", help="A folder; the same command resumes in it.")] = Path(
+        "trained"
+    ),
     json: Json = False,
 ) -> None:
     """Train a network on labels, and on a teacher's soft targets where one is given.

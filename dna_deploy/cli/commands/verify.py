@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -13,6 +14,7 @@ from dna_deploy.cli.options.devices import Devices
 from dna_deploy.cli.options.general import MEASURING, Json, Profiles
 from dna_deploy.cli.options.groups import Knobs
 from dna_deploy.cli.views.journey import journey_view
+from dna_deploy.errors import UsageError
 from dna_deploy.pipeline.settings import Settings
 from dna_deploy.units import Duration
 
@@ -81,7 +83,13 @@ class Running:
         """The inputs whose sizes are said."""
         from dna_deploy.latency.runners.inputs import GivenInput
 
-        return tuple(GivenInput.parse(text) for text in self.inputs or ())
+        given = tuple(GivenInput.parse(text) for text in self.inputs or ())
+        if twice := next(
+            (each for index, each in enumerate(given) if each.name in {other.name for other in given[:index]}), None
+        ):
+            words = f"the input {twice.name!r}" if twice.name else "an input without a name"
+            raise UsageError(f"{words} is given twice", "give each once, by its name: --input a=3x32x32 --input b=10")
+        return given
 
 
 def verify(
@@ -110,14 +118,17 @@ def verify(
     """
     from dna_deploy.export.checks.verification import complete_card, without_preprocessing
 
+    fleet, given = devices.read(), running.given
+    if fleet and tune:
+        raise UsageError("--tune tries settings of this machine, and --on measures on others", "run verify --tune there")
     limit, promise = Duration.parse(promised.fail_over) if promised.fail_over else None, promised.of(model)
     file = running.file(promise, settings)
     on, plan = _in_its_precision(file, model), file.plan
-    if fleet := devices.read():
-        _verify_on(fleet, model, file, promise, limit, json=json)
+    if fleet:
+        _verify_on(fleet, model, file, promise, limit, running.inputs or (), json=json)
         return
-    result = _measured(model, on, plan, promise, running.given)
-    tuning = _tuned(model, on, plan) if tune else None
+    result = _measured(model, on, plan, promise, given)
+    tuning = _tuned(model, on, plan, given) if tune else None
     alone = without_preprocessing(model)
     plain = _measured(alone, on, plan, promise) if alone else None
     is_refused = bool(result.instability) and not settings.profile.accept_noise
@@ -131,7 +142,14 @@ def verify(
 
 
 def _verify_on(
-    devices: Sequence[Remote], model: Path, file: TargetFile, promise: Promise, limit: Duration | None, *, json: bool
+    devices: Sequence[Remote],
+    model: Path,
+    file: TargetFile,
+    promise: Promise,
+    limit: Duration | None,
+    inputs: Sequence[str],
+    *,
+    json: bool,
 ) -> None:
     """Measures a model on each device. Raises `PromiseError` unless all that answer keep the promise."""
     from dna_deploy.cli.views.fleet import values_of, verifications_view, worst_of
@@ -141,12 +159,14 @@ def _verify_on(
     from dna_deploy.records.files import read_bytes
     from dna_deploy.targets.target_file import TARGET_FILE, target_toml
 
-    beside = [path for path in (card_path(model), model.with_name(SENTINELS)) if path.exists()]
+    weights = (model.with_suffix(".bin"), model.with_name(f"{model.name}.data"))  # of OpenVINO, and of large ONNX files
+    beside = [path for path in (card_path(model), model.with_name(SENTINELS), *weights) if path.exists()]
     files = {path.name: read_bytes(path, "model") for path in (model, *beside)}
     name, asked = file.target.name, limit or promise.asked
     files[f"profiles/{name}/{TARGET_FILE}"] = target_toml(file.target, file.plan).encode()
-    latency = ("--latency", f"{asked.seconds * 1e6:.3f}us") if asked else ()
-    arguments = ("verify", model.name, "--target", name, "--quantile", promise.quantile, "--accept-noise", *latency)
+    further = [f"--latency={asked.seconds * 1e6:.3f}us"] if asked else []
+    further += [f"--input={text}" for text in inputs]
+    arguments = ("verify", model.name, "--target", name, "--quantile", promise.quantile, "--accept-noise", *further)
     answers = answers_of(devices, files, arguments)
     check_answers(answers)
     if json:
@@ -180,9 +200,9 @@ def _show(result: Verification, tuning: Tuning | None, plain: Verification | Non
 
 def _in_its_precision(file: TargetFile, model: Path) -> Target:
     """The target; the built-in one stands for this machine's processor, whatever precision the file is in."""
-    from dna_deploy.export.checks.verification import notes_of
+    from dna_deploy.export.checks.verification import card_of, notes_of
 
-    info = notes_of(model) if file.is_built_in else None
+    info = (notes_of(model) or card_of(model)) if file.is_built_in else None
     return file.target if info is None else file.target.model_copy(update={"precision": info.precision})
 
 
@@ -195,11 +215,12 @@ def _measured(
         return verify_model(model, target, plan, promise, view, inputs=inputs)
 
 
-def _tuned(model: Path, target: Target, plan: SamplingPlan) -> Tuning:
+def _tuned(model: Path, target: Target, plan: SamplingPlan, inputs: Sequence[GivenInput]) -> Tuning:
     from dna_deploy.export.checks.tuning import tune
+    from dna_deploy.latency.measure import measure_model
 
     with journey_view() as view:
-        return tune(model, target, plan, view)
+        return tune(model, target, plan, view, partial(measure_model, inputs=inputs))
 
 
 def _tuning_text(tuning: Tuning) -> str:

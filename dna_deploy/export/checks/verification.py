@@ -134,10 +134,11 @@ def verify_model(
             f"{path.name} takes pictures of any size, which take different times",
             "export it for the size that the device sees: --with-preprocessing 480x640",
         )
-    if info is not None and info.precision != target.precision:
+    source = info or card_of(path)  # engines and OpenVINO's files do not say it themselves
+    if source is not None and source.precision != target.precision:
         raise UsageError(
-            f"{path.name} is in {info.precision}; the target {target.name!r} measures {target.precision}",
-            f"verify it with a target that has precision = {info.precision!r}, or give the file in {target.precision}",
+            f"{path.name} is in {source.precision}; the target {target.name!r} measures {target.precision}",
+            f"verify it with a target that has precision = {source.precision!r}, or give the file in {target.precision}",
         )
     promise.check_target(target)
     plan, sentinels = plan_for(promise.quantile, plan), sentinels_of(path)

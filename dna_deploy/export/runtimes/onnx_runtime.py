@@ -16,6 +16,7 @@ from dna_deploy.errors import DependencyError, UsageError
 from dna_deploy.export.checks.judge import Array, Judge, in_batches
 from dna_deploy.export.formats.catalog import Conversion, Format
 from dna_deploy.records.files import check_name, write_atomically
+from dna_deploy.texts import LOOKED_AT, mistaken
 
 CALIBRATION_IMAGES = 256
 
@@ -114,8 +115,9 @@ def _feeds(onnx_file: Path, images: Any) -> Iterator[dict[str, Array]]:
     """Calibration images, as many at once as the model takes."""
     (input,) = _open(onnx_file).get_inputs()
     batch = input.shape[0] if isinstance(input.shape[0], int) else 1
-    for start in range(0, min(len(images), CALIBRATION_IMAGES) // batch * batch, batch):
-        yield {input.name: np.ascontiguousarray(images[start : start + batch], np.float32)}
+    for start in range(0, min(len(images), CALIBRATION_IMAGES), batch):
+        own = np.asarray(images[start : start + batch], np.float32)
+        yield {input.name: own[np.arange(batch) % len(own)]}
 
 
 def _write(model: Any, conversion: Conversion, path: Path) -> None:
@@ -132,13 +134,18 @@ def _open(path: Path) -> Any:
     if not path.is_file():
         raise UsageError(f"there is no model {path}", "make one with: dna-deploy export")
     check_name(path)
+    with path.open("rb") as file:
+        kind = mistaken(file.read(LOOKED_AT))
+    if kind is not None:
+        raise UsageError(f"{path} {kind[0]}", kind[1])
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions share no public base class
-        raise UsageError(f"ONNX Runtime cannot load {path}: {_one_line(error)}") from error
+        hint = f"it is damaged, no ONNX, or made for another ONNX Runtime than {onnxruntime.__version__}"
+        raise UsageError(f"ONNX Runtime cannot load {path}: {_one_line(error)}", hint) from error
 
 
 def _one_line(error: Exception) -> str:

@@ -70,6 +70,8 @@ def input_values(
     """
     said = given.get(name) or given.get("") or GivenInput()
     shape = _shape(name, sizes, batch, said)
+    if 0 in shape:
+        raise UsageError(f"the input {name!r} is {_words(shape)}, which holds nothing", "export the model for real images")
     if (elements := int(np.prod(shape, dtype=float))) > MAX_WEIGHTS_BYTES:
         raise UsageError(f"the input {name!r} would hold {elements:,} numbers", "give smaller sizes with --input")
     kind = np.dtype(dtype)

@@ -43,7 +43,8 @@ class OnnxRuntimeSession:
             self._buffers.append(_value(values, device))
             self._binding.bind_ortvalue_input(input.name, self._buffers[-1])
         for output in session.get_outputs():
-            if not all(isinstance(size, int) for size in output.shape[1:]) or output.type not in _DTYPES:
+            sizes = output.shape if inputs else output.shape[1:]  # who says what goes in may say how much at once
+            if not all(isinstance(size, int) for size in sizes) or output.type not in _DTYPES:
                 self._binding.bind_output(output.name, device)  # its size depends on what goes in
                 continue
             shape = [size if isinstance(size, int) else batch for size in output.shape]

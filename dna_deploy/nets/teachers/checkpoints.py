@@ -24,6 +24,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from dna_deploy.errors import UsageError
+from dna_deploy.texts import LOOKED_AT, mistaken
 
 AVERAGES = ("state_dict_ema", "model_ema", "ema_state_dict", "model_ema_state_dict", "ema_model", "params_ema", "ema", "shadow")
 """Keys under which scripts keep the running mean of the weights, which is the more accurate network: taken first."""
@@ -55,6 +56,8 @@ _SAFE: list[Any] = [
 ]  # fmt: skip
 _SAVE = "where it was made: torch.save(model.state_dict(), 'weights.pth')"
 _SHOWN = 3
+_COUNTER = ".num_batches_tracked"
+"""Of batch norms, which older files lack, and which decide nothing."""
 
 
 @dataclass(frozen=True)
@@ -102,13 +105,14 @@ class LoadedWeights:
 
     def _named_for(self, network: nn.Module) -> dict[str, torch.Tensor]:
         """The tensors by the network's names: without prefixes that all have and the network has not."""
-        tensors, own = dict(self.tensors), network.state_dict().keys()
-        while tensors.keys() != own:
-            shorter = next((cut for prefix in PREFIXES if (cut := _without(tensors, prefix, own)) is not None), None)
+        tensors, own = dict(self.tensors), network.state_dict()
+        counters = {name: tensor for name, tensor in own.items() if name.endswith(_COUNTER)}
+        while tensors.keys() - counters.keys() != own.keys() - counters.keys():
+            shorter = next((cut for prefix in PREFIXES if (cut := _without(tensors, prefix, own.keys())) is not None), None)
             if shorter is None:
                 break
             tensors = shorter
-        return tensors
+        return counters | tensors
 
 
 def read_checkpoint(path: Path) -> LoadedWeights:
@@ -119,7 +123,7 @@ def read_checkpoint(path: Path) -> LoadedWeights:
     """
     found, place = _unpacked(path), []
     while isinstance(found, Mapping):
-        key = next((key for key in (*AVERAGES, *PLACES) if isinstance(found.get(key), Mapping) and found[key]), None)
+        key = next((key for key in (*AVERAGES, *PLACES) if _holds_tensors(found.get(key))), None)
         if key is None:
             break
         place.append(key)
@@ -135,10 +139,16 @@ def read_checkpoint(path: Path) -> LoadedWeights:
     return LoadedWeights(path, tensors, ".".join(place))
 
 
+def _holds_tensors(value: object) -> bool:
+    """Whether there are names with tensors in it, at any depth: some write a running mean as a list without names."""
+    inside = value.values() if isinstance(value, Mapping) else ()
+    return any(isinstance(each, torch.Tensor) or _holds_tensors(each) for each in inside)
+
+
 def _unpacked(path: Path) -> Any:
     try:
         with path.open("rb") as file:
-            begin = file.read(512)
+            begin = file.read(LOOKED_AT)
         _check_kind(path, begin)
         if begin[8:9] == b"{" or path.suffix == ".safetensors":
             return load_file(path)
@@ -146,7 +156,8 @@ def _unpacked(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         culprit = re.search(r"GLOBAL ([\w.]+)", str(error))
-        if culprit is None and "nsupported" not in str(error):
+        is_pickle = begin.startswith((b"\x80", b"PK"))
+        if not is_pickle or (culprit is None and "nsupported" not in str(error)):
             raise UsageError(f"cannot read the weights {path}: it is no file of torch", "give the file of weights") from error
         words = f": {culprit[1]}" if culprit else ""
         raise UsageError(f"{path} holds code besides tensors, which is not run{words}", _SAVE) from error
@@ -158,12 +169,9 @@ def _unpacked(path: Path) -> Any:
 def _check_kind(path: Path, begin: bytes) -> None:
     """Raises `UsageError` with one true line for files that are often taken for weights."""
     kinds = [
-        (not begin, "is empty", "copy or download it again"),
-        (begin.startswith(b"version https://git-lfs"), "is a pointer of Git LFS, not the file itself", "git lfs pull"),
-        (begin.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")), "is a web page", "download the file itself"),
+        (begin[:1] == b"{" and b"\0" not in begin, "is JSON, such as an index of several files", "give the file of weights"),
         (begin.startswith(b"\x89HDF"), "is an HDF5 file, as Keras writes it", "only torch's files and safetensors are read"),
         (begin.startswith(b"\x93NUMPY"), "is an array of NumPy", "save the weights by name: safetensors.torch.save_file"),
-        (begin.startswith(b"\x1f\x8b"), "is packed with gzip", "unpack it: gunzip"),
     ]
     if begin.startswith(b"PK"):
         try:
@@ -176,9 +184,8 @@ def _check_kind(path: Path, begin: bytes) -> None:
             (is_scripted, "is a scripted module, which holds code", "where it was made: save the state_dict() of the module"),
             (not any(name.endswith("data.pkl") for name in names), "is a zip archive without weights", "unpack it first"),
         ]
-    for is_kind, words, hint in kinds:
-        if is_kind:
-            raise UsageError(f"{path} {words}", hint)
+    if kind := mistaken(begin) or next(((words, hint) for is_kind, words, hint in kinds if is_kind), None):
+        raise UsageError(f"{path} {kind[0]}", kind[1])
 
 
 def _without(tensors: Mapping[str, torch.Tensor], prefix: str, own: Any) -> dict[str, torch.Tensor] | None:

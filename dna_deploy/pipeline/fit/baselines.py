@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -13,6 +14,8 @@ from torch import nn
 from dna_deploy.errors import InfeasibleError
 from dna_deploy.fit.candidates import KEEP, SKIP
 from dna_deploy.fit.depth import rate_skipped
+from dna_deploy.fit.judging import Judge
+from dna_deploy.nets.batch_norm import estimate_statistics
 from dna_deploy.pipeline.fit.prepare import Prepared
 from dna_deploy.pipeline.fit.space import Choice, FitSpace
 
@@ -110,10 +113,22 @@ class AtSize(nn.Module):
         super().__init__()
         self.network, self.size = network, size
 
+    def extra_repr(self) -> str:
+        """Tells networks of two sizes apart that have the same weights."""
+        return f"size={self.size}"
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         small = F.interpolate(x, self.size, mode="bilinear", antialias=True)
         scores: torch.Tensor = self.network(small.contiguous(memory_format=torch.channels_last))
         return scores
+
+
+def at_size(judge: Judge, size: tuple[int, int]) -> nn.Module:
+    """The original on smaller images, with its batch norms or with some gathered anew, whatever answers more like it."""
+    plain = AtSize(judge.network.network, size)
+    gathered = copy.deepcopy(plain)
+    estimate_statistics(gathered, (images.clone() for images in judge.gathering))
+    return min((plain, gathered), key=lambda network: judge.divergence(judge.answers_of(network)).value)
 
 
 def _check(space: FitSpace, choice: Mapping[str, str], budget_s: float, what: str) -> None:

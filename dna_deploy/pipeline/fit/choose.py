@@ -10,6 +10,7 @@ from torch import nn
 
 from dna_deploy.errors import InfeasibleError
 from dna_deploy.fit.judging import Mean
+from dna_deploy.fit.mending import deployed
 from dna_deploy.pipeline.fit.baselines import BETWEEN, PROPOSALS
 from dna_deploy.pipeline.fit.prepare import Prepared
 from dna_deploy.pipeline.fit.space import Choice
@@ -40,7 +41,7 @@ Choose = Callable[[float], Choice]
 
 @dataclass(frozen=True)
 class Fitted:
-    """A network of one's own space, mended where that helps, with batch norms gathered anew, and nothing fine-tuned."""
+    """A network of one's own space, mended where that helps, and nothing fine-tuned."""
 
     choice: Choice
     network: nn.Module
@@ -142,14 +143,13 @@ class JointChoice:
             self.on_progress(Progress("judging whole networks", len(proposals), len(networks)))
         best = sorted(proposals, key=lambda proposal: proposal.joint.value)[:_FINALISTS]
         best += sorted(proposals, key=lambda proposal: proposal.rating)[:_FINALISTS]
-        finalists = [*best, *(proposal for proposal in proposals if proposal.source != SEARCH)]
-        return min(map(self._finish, finalists), key=lambda proposal: proposal.joint.value).choice
+        simple = [each for each, (_, source) in zip(proposals, networks, strict=True) if source != SEARCH]
+        return min(map(self._finish, [*best, *simple]), key=lambda proposal: proposal.joint.value).choice
 
     def _judge(self, choice: Choice, source: str) -> Proposal:
         name, prepared = tuple(choice.values()), self.prepared
         if name not in self.judged:
-            network = prepared.judge.settled(prepared.space.assembled(choice))
-            joint = prepared.judge.divergence(prepared.judge.answers_of(network))
+            joint = deployed(prepared.judge, prepared.space.changed(choice), mends=False).joint
             self.judged[name] = Proposal(choice, source, prepared.space.rating(choice), joint)
         return self.judged[name]
 

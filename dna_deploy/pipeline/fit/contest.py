@@ -14,7 +14,7 @@ from dna_deploy.errors import InfeasibleError, UsageError
 from dna_deploy.fit.judging import Judge
 from dna_deploy.fit.model import OwnModel
 from dna_deploy.fit.replacing import UnitNetwork
-from dna_deploy.pipeline.fit.baselines import BASELINES, AtSize
+from dna_deploy.pipeline.fit.baselines import BASELINES, at_size
 from dna_deploy.pipeline.fit.choose import Choose, Fitted, fill
 from dna_deploy.pipeline.fit.precision import INT8, int8_standing
 from dna_deploy.pipeline.fit.prepare import Prepared
@@ -128,7 +128,7 @@ class Contest:
                 raise UsageError(f"the model does not take images of {size}") from error
             measured_s = self.stopwatch.time(self.own.network, size)
             if measured_s <= budget_s:
-                return self.prepared.judge.settled(AtSize(self.own.network, (size.height, size.width))), measured_s
+                return at_size(self.prepared.judge, (size.height, size.width)), measured_s
         raise InfeasibleError(f"at half the resolution it takes {Duration(measured_s)}")
 
     def winner(self, contenders: list[Contender], budget_s: float) -> Contender:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,20 +15,20 @@ from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.data.batches import TrainingBatches
 from dna_deploy.data.splits import ImageData
 from dna_deploy.errors import UsageError
-from dna_deploy.fit.candidates import KEEP, Candidates, Missing
+from dna_deploy.fit.candidates import Candidates, Missing
 from dna_deploy.fit.channels import ChannelGroup, channel_groups
 from dna_deploy.fit.distillation import UnitTraining
-from dna_deploy.fit.judging import Judge, Mean
-from dna_deploy.fit.mending import mended
+from dna_deploy.fit.judging import Judge
+from dna_deploy.fit.mending import Deployed, deployed
 from dna_deploy.fit.model import OwnModel
 from dna_deploy.fit.replacing import UnitNetwork
-from dna_deploy.fit.settling import settled
 from dna_deploy.fit.slicing import is_close, permuted
 from dna_deploy.fit.structure import structure_of
 from dna_deploy.fit.unit import Unit
 from dna_deploy.learning.compute import Compute
+from dna_deploy.nets.batch_norm import estimate_statistics
 from dna_deploy.pipeline.fit.ratings import rate
-from dna_deploy.pipeline.fit.recovery import BATCH, batches_of
+from dna_deploy.pipeline.fit.recovery import BATCH, batches_of, fitting_batches
 from dna_deploy.pipeline.fit.space import Choice, FitSpace
 from dna_deploy.pipeline.fit.spreading import candidates_apart, distil_apart
 from dna_deploy.pipeline.fit.table import Device, MeasuredSpace, measured_table, own_kit
@@ -65,28 +66,8 @@ class Prepared:
     """Whether anything may be refitted: candidates, and whole networks."""
 
     def deployed(self, choice: Choice) -> Deployed:
-        """A network as it is handed out: mended where it answers more like the original then, batch norms gathered anew."""
-        settled_network = self.judge.settled(self.space.assembled(choice))
-        plain = Deployed(settled_network, self._divergence(settled_network), is_mended=False)
-        changed = {path: self.space.module(path, code) for path, code in choice.items() if code != KEEP}
-        if not (changed and self.is_repaired):
-            return plain
-        network = mended(self.judge.network, changed, self.judge.gathering)
-        other = Deployed(network, self._divergence(network), is_mended=True)
-        return min(plain, other, key=lambda each: each.joint.value)
-
-    def _divergence(self, network: nn.Module) -> Mean:
-        return self.judge.divergence(self.judge.answers_of(network))
-
-
-@dataclass(frozen=True)
-class Deployed:
-    """A network of the space, and what its answers are off by."""
-
-    network: nn.Module
-    joint: Mean
-    is_mended: bool
-    """Whether it was refitted as a whole."""
+        """A network as it is handed out."""
+        return deployed(self.judge, self.space.changed(choice), mends=self.is_repaired)
 
 
 def prepare(
@@ -123,9 +104,8 @@ def prepare(
         UsageError: a check of the tool itself fails, see `check_kept`; or nothing may change; or the model is fast enough.
         TableError: a unit does not run on the device.
     """
-    fitting = batches_of(data.train, data, counts.fitting)
+    fitting = fitting_batches(data.train, data, counts.fitting)
     judge = Judge(network, batches_of(data.rating, data, counts.judging), fitting)
-    deployed = Judge(network.on(settled(network.network, fitting)), judge.batches, fitting)
     clock, spent, compute = _Clock(), dict[str, float](), compute or Compute()
     candidates = _candidates(Judge(network, fitting), units, compute, repaired=repaired, on_progress=on_progress)
     begun = _digest(network, units, data, counts, repaired=repaired)
@@ -140,10 +120,10 @@ def prepare(
         training = UnitTraining(counts.unit_steps)
         distil_apart(network, candidates, batches, training, folder / f"units-{begun}", compute, on_progress)
         spent["unit training"] = clock.lap()
-    remarks = [check_kept(judge), check_settled(judge, deployed)]
+    remarks = [check_kept(judge), check_settled(judge)]
     spent["checks"] = clock.lap()
     rated = folder / f"ratings-{begun}"
-    ratings = rate(deployed, candidates, rated, mends=repaired, compute=compute, on_progress=on_progress)
+    ratings = rate(judge, candidates, rated, mends=repaired, compute=compute, on_progress=on_progress)
     spent["rating"] = clock.lap()
     return Prepared(FitSpace(network, model.input, candidates, measured, ratings), judge, remarks, spent, is_repaired=repaired)
 
@@ -224,9 +204,11 @@ def check_permuted(path: str, module: nn.Module, groups: Sequence[ChannelGroup],
             )
 
 
-def check_settled(judge: Judge, deployed: Judge) -> str:
+def check_settled(judge: Judge) -> str:
     """Gathers the statistics of the untouched model's batch norms anew: next to nothing must change."""
-    agreement = judge.agreement(deployed.answers).double()
+    gathered = copy.deepcopy(judge.network.network)
+    estimate_statistics(gathered, (images.clone() for images in judge.gathering))
+    agreement = judge.agreement(judge.answers_of(gathered)).double()
     share = float(1 - agreement.mean())
     words = f"check: batch norms gathered anew change {share:.1%} of the untouched model's answers"
     return words if share <= _SETTLED else f"{words}: the images are unlike those that it was trained on"
@@ -235,7 +217,7 @@ def check_settled(judge: Judge, deployed: Judge) -> str:
 def _digest(network: UnitNetwork, units: Sequence[Unit], data: ImageData, counts: Counts, *, repaired: bool) -> str:
     """Names all that ratings depend on."""
     weights = b"".join(tensor.contiguous().cpu().numpy().tobytes() for tensor in network.network.state_dict().values())
-    said = f"{units} {data.digest} {data.normalisation} {counts} {repaired} as deployed, mended"
+    said = f"{network.network} {units} {data.digest} {data.normalisation} {counts} {repaired} as deployed by the nearest"
     return digest_of(f"{said} {digest_of(weights)}".encode()).removeprefix("sha256:")[:12]
 
 

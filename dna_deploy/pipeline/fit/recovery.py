@@ -128,7 +128,7 @@ def recovered(
     if recovery.recipe.teacher_weight == 1:
         data = replace(data, validation=Answered.by(original, data.validation, data))
     weights = b"".join(tensor.detach().contiguous().numpy().tobytes() for tensor in network.state_dict().values())
-    facts = f"fit {digest_of(weights)} {data.digest}"
+    facts = f"fit {digest_of(weights)} {network} {data.digest}"
 
     def tuned(recipe: Recipe, *, imitates: bool) -> tuple[nn.Module, float]:
         """A copy after a recipe, and how good it was on validation images at its best."""
@@ -146,6 +146,11 @@ def recovered(
     if recovery.recipe.epochs == 1:
         return trials[rate, imitates][0]
     return tuned(recovery.recipe.model_copy(update={"learning_rate": rate}), imitates=imitates)[0]
+
+
+def fitting_batches(split: Split, data: ImageData, most: int) -> list[torch.Tensor]:
+    """The same to gather statistics on: an image that is left over alone has none where a map is a single place."""
+    return [batch for batch in batches_of(split, data, most) if len(batch) > 1]
 
 
 @dataclass(frozen=True)

@@ -45,8 +45,11 @@ class FitSpace:
 
     def assembled(self, choice: Choice) -> nn.Module:
         """The original with candidates in the places of its units; these very modules."""
-        changed = {path: self.module(path, code) for path, code in choice.items() if code != KEEP}
-        return self.network.replaced(changed).eval()
+        return self.network.replaced(self.changed(choice)).eval()
+
+    def changed(self, choice: Choice) -> dict[str, nn.Module]:
+        """Its candidates that are not the units themselves, by path."""
+        return {path: self.module(path, code) for path, code in choice.items() if code != KEEP}
 
     def predicted_s(self, choice: Choice) -> float:
         """What a network takes, as far as the table tells."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,8 @@ class Rate:
     compute: Compute
     name: str = "rate"
     summary: str = "train supernets, rate every candidate"
+    ready: Callable[[], None] = lambda: None
+    """Raises where nothing that is made here could be used."""
 
     @property
     def outputs(self) -> tuple[Path, ...]:
@@ -80,6 +83,7 @@ class Rate:
         from dna_deploy.rating.rater import AdditiveRater
 
         self.check()
+        self.ready()
         rater = self.rater(work)
         assert isinstance(rater, AdditiveRater)
         rater.table(on_progress).write(self.table_file)

@@ -77,14 +77,27 @@ class LatencyPromise:
             "keep promise": str(self.kept),
         }
 
+    def check(self, space: HeadedSpace) -> None:
+        """Raises `InfeasibleError` where no network can keep it, before anything is trained for it."""
+        from dna_deploy.pipeline.budget import read_budget
+        from dna_deploy.search.solver.infeasible import check_feasible
+
+        table, budget = LatencyTable.read(self.table_file), read_budget(self.latency)
+        if isinstance(budget, Duration):
+            check_feasible(space, [table], self._at_most(table, budget))
+
     def constraints(self, space: HeadedSpace, ratings: RatingTable) -> tuple[Constraint, ...]:
         from dna_deploy.pipeline.budget import read_budget
         from dna_deploy.pipeline.finder import budget_at
-        from dna_deploy.search import Constraint, Latency
 
         table, budget = LatencyTable.read(self.table_file), read_budget(self.latency)
         if not isinstance(budget, Duration):
             budget = budget_at(budget, space, ratings, table, self.quantile)
+        return self._at_most(table, budget)
+
+    def _at_most(self, table: LatencyTable, budget: Duration) -> tuple[Constraint, ...]:
+        from dna_deploy.search import Constraint, Latency
+
         return (Constraint(Latency(table.target.name, self.quantile), at_most=budget.seconds),)
 
     def find(self, finder: Finder, on_progress: OnProgress) -> SearchOutcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from dna_deploy.pipeline.pace import LARGEST_TEACHER, SMALL_TEACHER, START_S, tr
 from dna_deploy.pipeline.published import publish
 from dna_deploy.pipeline.runner import Computed, Inputs
 from dna_deploy.progress import OnProgress, Progress
+from dna_deploy.records.files import digest_of, read_bytes
 from dna_deploy.training.config import LARGEST, TeacherConfig
 
 
@@ -24,6 +26,8 @@ class Teach:
     compute: Compute
     name: str = "teach"
     summary: str = "make the teacher"
+    ready: Callable[[], None] = lambda: None
+    """Raises where nothing that is made here could be used."""
 
     @property
     def outputs(self) -> tuple[Path, ...]:
@@ -54,11 +58,22 @@ class Teach:
         return {
             "space": self.images.space_input,
             "images": self.images.digest_input(self.images.config.teacher_images),
-            "recipe": Computed(f"{config} {self.images.settings}", self._resolved_json),
+            "recipe": Computed(f"{config} {self.images.settings}{self._look}", self._resolved_json),
         }
 
+    @property
+    def _files(self) -> list[Path]:
+        """What it is taken from; a network of the hub or one that is trained here has none."""
+        return [path for path in (self.config.weights, Path(self.config.name)) if path is not None and path.is_file()]
+
+    @property
+    def _look(self) -> str:
+        """Its files as they look from outside."""
+        return "".join(f" {(state := path.stat()).st_size} {state.st_mtime_ns}" for path in self._files)
+
     def _resolved_json(self) -> str:
-        return self.resolved.model_dump_json()
+        digests = (digest_of(read_bytes(path, "teacher")) for path in self._files)
+        return " ".join((self.resolved.model_dump_json(), *digests))
 
     @property
     def resolved(self) -> TeacherConfig:
@@ -75,6 +90,7 @@ class Teach:
     def run(self, work: Path, on_progress: OnProgress) -> None:
         from dna_deploy.learning.history import FILE_NAME
 
+        self.ready()
         publish(self.make(work, on_progress), self.file)
         if (history := work / FILE_NAME).exists():  # a teacher that was taken has none
             publish(history, self.file.parent / FILE_NAME)

@@ -7,6 +7,7 @@ RATERS = {
     "dna": "dna_deploy.rating.raters.dna.rater:Dna",
     "dna++": "dna_deploy.rating.raters.dna_pp.rater:DnaPlusPlus",
     "boss": "dna_deploy.rating.raters.boss.rater:Boss",
+    "cream": "dna_deploy.rating.raters.cream.rater:Cream",
     "cream-top1": "dna_deploy.rating.raters.cream.rater:CreamTop1",
     "ddpnas": "dna_deploy.rating.raters.ddpnas.rater:Ddpnas",
     "genas": "dna_deploy.rating.raters.genas.rater:Genas",
@@ -20,7 +21,8 @@ RATERS = {
 CONFIGS = {
     "angle": "dna_deploy.rating.raters.angle.config:AngleConfig",
     "boss": "dna_deploy.rating.raters.boss.config:BossConfig",
-    "cream-top1": "dna_deploy.rating.raters.cream.config:CreamConfig",
+    "cream": "dna_deploy.rating.raters.cream.config:CreamConfig",
+    "cream-top1": "dna_deploy.rating.raters.cream.config:BoardConfig",
     "dna": "dna_deploy.rating.raters.dna.config:RatingConfig",
     "dna++": "dna_deploy.rating.raters.dna_pp.config:PopulationConfig",
     "ddpnas": "dna_deploy.rating.raters.ddpnas.config:PruningConfig",

@@ -7,12 +7,31 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dna_deploy.errors import InfeasibleError
+from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.search.constraints import Constraint
 from dna_deploy.search.cost_model import CostModel
 from dna_deploy.search.quantities import Latency, Quantity, Rating
 from dna_deploy.search.solver.exact import solve
+from dna_deploy.search.solver.problem import Problem
+from dna_deploy.search.tables import Tables
+from dna_deploy.spaces.chain import HeadedSpace
 
 _MOST_LOOSENED = 1e6
+
+
+def check_feasible(space: HeadedSpace, tables: Sequence[LatencyTable], constraints: Sequence[Constraint]) -> None:
+    """Raises `InfeasibleError` where no network meets the constraints. It needs no rating."""
+    named = Tables.of(space, tables)
+    demands = named.resolved(constraints)
+    feasible_model(space, named, demands, demands[0].quantity)
+
+
+def feasible_model(space: HeadedSpace, tables: Tables, demands: Sequence[Constraint], axis: Quantity) -> CostModel:
+    """All costs of a chain without ratings. Raises `InfeasibleError` where no network meets the demands."""
+    model = CostModel(tables, Problem.build(space, None, tables.measures((axis, *(demand.quantity for demand in demands)))))
+    if not len(solve(model, (axis,), demands).choices):
+        raise infeasible(model, demands)
+    return model
 
 
 def infeasible(model: CostModel, constraints: Sequence[Constraint]) -> InfeasibleError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import nn
@@ -20,79 +20,60 @@ from dna_deploy.learning.phase import Phase
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.raters.angle.config import AngleConfig
-from dna_deploy.rating.raters.one_shot.rater import OneShot
 from dna_deploy.rating.raters.one_shot.rating import OpenSupernet
-from dna_deploy.rating.raters.one_shot.training import (
-    along_labels,
-    build_one_shot,
-    step_count,
-    train_one_shot,
-    weight_phase,
-)
-from dna_deploy.rating.raters.shrinking.left import Budget, Left, mean_scores
+from dna_deploy.rating.raters.one_shot.training import along_labels, build_one_shot
+from dna_deploy.rating.raters.shrinking.left import mean_scores
+from dna_deploy.rating.raters.shrinking.rater import ShrinkingRater
 from dna_deploy.rating.raters.shrinking.schedule import ShrinkingNetworks
 from dna_deploy.rating.work import RatingWork
-from dna_deploy.records.changed_space import ShrunkSpace
-from dna_deploy.records.files import Part
+from dna_deploy.records.changed_space import ChangedSpace
 from dna_deploy.records.score import Score, ScoreKind
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.options import Option, options
 
 ANGLE = ScoreKind(name="angle", decimals=4)
 """In radians."""
 
 
-class Angle:
+class Angle(ShrinkingRater):
     """Rates by the angle between a network's weights and those that the seed gave it before any training."""
 
-    config: ClassVar[type[Part]] = AngleConfig
-    needs: ClassVar = AngleConfig.needs
-    folder_name: ClassVar[str] = "angle"
+    config = AngleConfig
+    folder_name = "angle"
 
-    def __init__(self, work: RatingWork[Any, None]) -> None:
-        self.work, self._supernet = work, OneShot(work, self._phases, self._angle)
-
-    def train(self, on_progress: OnProgress = silent) -> None:
-        self._supernet.train(on_progress)
-
-    def changed(self, on_progress: OnProgress = silent) -> ShrunkSpace:
+    def changed(self, on_progress: OnProgress = silent) -> ChangedSpace:
         """What is left of the space. Raises `UsageError` where nothing was to be dropped."""
         if not self.work.config.keep:
             raise UsageError("how many networks are to be left?", "say it like --keep 1000")
-        train_one_shot(self.work, on_progress, self._phases)
-        return self._left.record(self.work.method)
+        return super().changed(on_progress)
 
-    def score(self, networks: Sequence[Architecture], on_progress: OnProgress = silent) -> tuple[Score, ...]:
-        return self._supernet.score(networks, on_progress)
+    def phases(self, work: RatingWork[Any, None], supernet: OneShotSupernet) -> Sequence[Phase]:
+        """As for any supernet; where a size is to be kept, along paths of what is left."""
+        return super().phases(work, supernet) if work.config.keep else along_labels(work, supernet)
+
+    def sampler(self, steps: int) -> ShrinkingNetworks:
+        """What has the smallest mean angles is dropped."""
+        return ShrinkingNetworks(self.left, self.work.config, steps, self._scores)
+
+    def measure(self, opened: OpenSupernet, network: Architecture) -> Score:
+        """The angle."""
+        return Score(value=angle_between(self._untrained.path(network), opened.supernet.path(network)), kind=ANGLE)
 
     @cached_property
     def _untrained(self) -> OneShotSupernet:
         """The true beginning, drawn again from the seed."""
         return build_one_shot(self.work).to(self.work.compute.device)
 
-    def _phases(self, work: RatingWork[Any, None], supernet: OneShotSupernet) -> Sequence[Phase]:
-        if not work.config.keep:
-            return along_labels(work, supernet)
-        assert isinstance(work.space, HeadedSpace)
-        self._left, self._net = Left(work.space, Budget.of(work.config, work.space)), supernet
-        return [
-            weight_phase(work, supernet, sampler=ShrinkingNetworks(self._left, work.config, step_count(work), self._scores))
-        ]
-
     def _scores(self, number: int) -> dict[Option, float]:
         """Of the options that may go, at the end of a round: mean angles of networks within the budget, or chance."""
-        space, config = self._left.space, self.work.config
+        space, config = self.left.space, self.work.config
         rng = random.Random(derived_seed(config.seed, "children", number))
         if config.by == "chance":
             return {option: rng.random() for option in options(space)}
         drawn = dict.fromkeys(space.sample_cells_evenly(rng) for _ in range(config.children))
-        within = [network for network in drawn if self._left.budget.admits(space, network)]
-        angles = {network: angle_between(self._untrained.path(network), self._net.path(network)) for network in within}
-        return mean_scores(space, angles, options(space))
-
-    def _angle(self, supernet: OpenSupernet, network: Architecture) -> Score:
-        return Score(value=angle_between(self._untrained.path(network), supernet.supernet.path(network)), kind=ANGLE)
+        within = [network for network in drawn if self.left.budget.admits(space, network)]
+        angles = [angle_between(self._untrained.path(network), self.net.path(network)) for network in within]
+        return mean_scores(space, zip(within, angles, strict=True), options(space))
 
 
 @torch.no_grad()

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from pydantic import Field
 
-from dna_deploy.rating.needs import Needs
 from dna_deploy.rating.raters.shrinking.config import ShrinkingConfig
 
 
 class PruningConfig(ShrinkingConfig):
     """As a one-shot supernet, with a distribution over the options of every slot."""
-
-    needs: ClassVar = Needs(labels=True)
 
     left: int = Field(1, ge=1, description="options that every slot keeps; with more than one, a search takes the rest")
     sweeps: int = Field(3, ge=1, description="times that every option is trained and judged in a round (the authors': 3)")

@@ -9,24 +9,24 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
-from statistics import fmean
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 from dna_deploy.data.randomness import derived_seed
 from dna_deploy.errors import UsageError
-from dna_deploy.learning.phase import Callback
 from dna_deploy.rating.raters.ddpnas.config import PruningConfig
-from dna_deploy.rating.raters.shrinking.left import Left
+from dna_deploy.rating.raters.shrinking.left import Left, mean_scores
+from dna_deploy.rating.raters.shrinking.schedule import ShrinkingSampler
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.options import Option, every_option, every_option_once, most_visits, options_of, slots
+from dna_deploy.spaces.options import Option, every_option, every_option_once, most_visits, slots
 
 PAIRINGS = 10
 """How often the candidates of a sweep are paired anew, until as many networks as possible keep the budget."""
 
 
-class Sweeps(Callback):
+class Sweeps(ShrinkingSampler):
     """Draws the networks of one sweep after another, judges each when it was trained, and drops an option a slot and round."""
 
     def __init__(self, left: Left, config: PruningConfig, steps: int, judge: Callable[[Architecture], float]) -> None:
@@ -39,7 +39,7 @@ class Sweeps(Callback):
         Raises:
             UsageError: there are fewer steps than networks to train.
         """
-        self.left = left
+        super().__init__(left)
         self._config, self._judge = config, judge
         rounds = max(map(len, slots(left.whole).values())) - config.left
         planned = [config.sweeps * count for count in most_visits(left.whole, rounds)]
@@ -72,18 +72,14 @@ class Sweeps(Callback):
     def facts(self) -> dict[str, Any]:
         plain = {str(option): value for option, value in self.likelihoods.items()}
         changes = {str(option): value for option, value in self._changes.items()}
-        return {**self.left.facts(), "likelihoods": plain, "changes": changes, "accuracies": self._accuracies}
+        return {**super().facts(), "likelihoods": plain, "changes": changes, "accuracies": self._accuracies}
 
     def restore(self, facts: Mapping[str, Any]) -> None:
-        self.left.restore(facts)
+        super().restore(facts)
         if "likelihoods" in facts:
             self.likelihoods = {option: facts["likelihoods"][str(option)] for option in every_option(self.left.whole)}
             self._changes = {Option.parse(line): value for line, value in facts["changes"].items()}
             self._accuracies = list(facts["accuracies"])
-
-    @property
-    def remark(self) -> str:
-        return f", {self.left.space.size():,} networks left"
 
     def _at(self, step: int) -> tuple[int, int]:
         """The round of a step, and which of its networks is trained."""
@@ -124,29 +120,25 @@ class Sweeps(Callback):
                 worst_first = sorted(several, key=lambda option: (self.likelihoods[option], str(option)))
                 next(option for option in worst_first if self.left.drop_if_it_may_go(option))
         for several in slots(self.left.space).values():
-            total = sum(self.likelihoods[option] for option in several)
-            self.likelihoods |= {option: self.likelihoods[option] / total for option in several}
+            self._normalise(several)
 
     def _move(self, several: Sequence[Option], by_sweep: Sequence[Mapping[Option, float]]) -> None:
         momentum, shares = self._config.momentum, np.zeros(len(several))
         for means in by_sweep:
-            scaled = self._config.temperature * np.array([means[option] for option in several])
-            powers = np.exp(scaled - scaled.max())
-            shares += powers / powers.sum() / len(by_sweep)
+            shares += softmax([self._config.temperature * means[option] for option in several]) / len(by_sweep)
         for option, share in zip(several, shares.tolist(), strict=True):
             self._changes[option] = momentum * self._changes.get(option, 0.0) + (1 - momentum) * share
             self.likelihoods[option] += self._changes[option]
+        self._normalise(several)
+
+    def _normalise(self, several: Sequence[Option]) -> None:
         total = sum(self.likelihoods[option] for option in several)
         self.likelihoods |= {option: self.likelihoods[option] / total for option in several}
 
     def _by_sweep(self, number: int) -> list[dict[Option, float]]:
         """For every sweep of a round the mean accuracy of the networks that hold an option."""
-        networks, space = self._networks(number), self.left.space
-        count, means = len(networks) // self._config.sweeps, []
-        for begin in range(0, len(networks), count):
-            held: dict[Option, list[float]] = {}
-            for network, accuracy in list(zip(networks, self._accuracies, strict=True))[begin : begin + count]:
-                for option in options_of(space, network):
-                    held.setdefault(option, []).append(accuracy)
-            means.append({option: fmean(accuracies) for option, accuracies in held.items()})
-        return means
+        space, judged = self.left.space, list(zip(self._networks(number), self._accuracies, strict=True))
+        count = len(judged) // self._config.sweeps
+        return [
+            mean_scores(space, judged[begin : begin + count], every_option(space)) for begin in range(0, len(judged), count)
+        ]

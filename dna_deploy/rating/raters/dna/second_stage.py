@@ -7,7 +7,7 @@ the teacher believes are alike by the first two.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -83,14 +83,17 @@ def by_mean_rank(
     teacher: str,
     data: ImageData,
     sets: int = 1,
+    by_labels: Mapping[str, Sequence[float]] | None = None,
 ) -> Refinement:
-    """Networks with all that is known about them, best first by the mean of their ranks."""
+    """Networks with all that is known about them, best first by the mean of their ranks: by the columns of ``by_labels``, less
+    is better, where the divergence is from labels.
+    """
     ratings = [table.of(space, rated.architecture) for rated in stitched]
     headed = space.with_head(space.head_for(len(data.classes)))
     layers = [headed.place(rated.architecture) for rated in stitched]
     parameters = [sum(layer.parameters for layer in placed) for placed in layers]
     agreements = [-rated.counted_agreement for rated in stitched if rated.counted_agreement is not None]
-    columns = {
+    columns = by_labels or {
         "divergence": [-rated.score for rated in stitched],
         **({"agreement": agreements} if agreements else {}),
         "rating": ratings,
@@ -122,7 +125,7 @@ def by_mean_rank(
         dataset=data.digest,
         images=len(data.rating),
         sets=sets,
-        divergence_from="beliefs" if agreements else "centre",
+        divergence_from="labels" if by_labels else "beliefs" if agreements else "centre",
         ranked_by=tuple(columns),
         networks=tuple(sorted(networks, key=lambda network: (network.mean_rank, network.divergence))),
     )

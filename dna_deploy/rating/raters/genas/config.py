@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import ClassVar
 
 from pydantic import Field, model_validator
 
 from dna_deploy.errors import UsageError
-from dna_deploy.rating.needs import Needs
 from dna_deploy.rating.raters.one_shot.config import OneShotConfig
 
 
 class FlatnessConfig(OneShotConfig):
     """As a one-shot supernet, with the noise that its weights are given."""
-
-    needs: ClassVar = Needs(labels=True)
 
     noises: tuple[float, ...] = Field((0.001, 0.003, 0.006), description="deviations of the noise, one after the other")
 

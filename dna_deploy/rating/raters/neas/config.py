@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from pydantic import Field
 
-from dna_deploy.rating.needs import Needs
 from dna_deploy.rating.raters.shrinking.config import ScheduleConfig
 
 
 class EnsembleConfig(ScheduleConfig):
     """As a one-shot supernet whose space shrinks, trained along several branches at once."""
-
-    needs: ClassVar = Needs(labels=True)
 
     keep: int = Field(10_000, ge=1, description="networks to be left before ensembles are searched, about")
     branches: int = Field(2, ge=2, le=8, description="networks of an ensemble; theirs: 2")

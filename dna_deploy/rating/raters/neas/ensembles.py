@@ -12,6 +12,7 @@ from torch import nn
 
 from dna_deploy.learning.phase import StepView
 from dna_deploy.nets.layers import build_layer
+from dna_deploy.nets.layers.branches import Mean
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.rating.raters.shrinking.left import Budget
 from dna_deploy.spaces.architecture import Architecture
@@ -104,6 +105,11 @@ class EnsemblePath(nn.Module):
             features.register_hook(lambda gradient: gradient / len(self.tails))
         return torch.stack([tail(features) for tail in self.tails])
 
+    @property
+    def answer(self) -> nn.Sequential:
+        """Images to the averaged scores, ``(batch, classes)``."""
+        return nn.Sequential(self.shared, Mean(self.tails))
+
 
 class BranchLoss:
     """The sum of all branches' cross entropies: they learn side by side, and each answers for itself."""
@@ -116,18 +122,6 @@ class BranchLoss:
     def loss(self, view: StepView) -> torch.Tensor:
         scores, labels = view.network(view.batch.inputs).float(), view.batch.labels()
         return torch.stack([F.cross_entropy(each, labels, label_smoothing=self._label_smoothing) for each in scores]).sum()
-
-
-class MeanAnswer(nn.Module):
-    """Images to the averaged scores of an ensemble, ``(batch, classes)``."""
-
-    def __init__(self, path: EnsemblePath) -> None:
-        super().__init__()
-        self.path = path
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        mean: torch.Tensor = self.path(images).mean(0)
-        return mean
 
 
 def evolve(

@@ -10,7 +10,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from statistics import fmean, pstdev
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -22,18 +22,15 @@ from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.rating.raters.neas.config import EnsembleConfig
-from dna_deploy.rating.raters.neas.ensembles import BranchLoss, Ensemble, EnsembleSupernet, MeanAnswer, evolve
+from dna_deploy.rating.raters.neas.ensembles import BranchLoss, Ensemble, EnsembleSupernet, evolve
 from dna_deploy.rating.raters.one_shot.held_out import held_out_accuracy
-from dna_deploy.rating.raters.one_shot.rater import OneShot
-from dna_deploy.rating.raters.one_shot.training import step_count, train_one_shot, weight_phase
-from dna_deploy.rating.raters.shrinking.left import Budget, Left, mean_scores
+from dna_deploy.rating.raters.shrinking.left import mean_scores
+from dna_deploy.rating.raters.shrinking.rater import ShrinkingRater
 from dna_deploy.rating.raters.shrinking.schedule import ShrinkingNetworks
 from dna_deploy.rating.work import RatingWork
 from dna_deploy.records.changed_space import EnsembleSpace
-from dna_deploy.records.files import Part, Provenance
-from dna_deploy.records.score import Score
+from dna_deploy.records.files import Provenance
 from dna_deploy.spaces.architecture import Architecture
-from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.options import Option, alternatives, options, slots
 
 SEEN = 64
@@ -42,24 +39,17 @@ TRIES = 200
 """Draws for an ensemble within the budget."""
 
 
-class Neas:
+class Neas(ShrinkingRater):
     """Finds an ensemble; rates single networks by accuracy with shared weights."""
 
-    config: ClassVar[type[Part]] = EnsembleConfig
-    needs: ClassVar = EnsembleConfig.needs
-    folder_name: ClassVar[str] = "neas"
+    config = EnsembleConfig
+    folder_name = "neas"
 
     def __init__(self, work: RatingWork[Any, None]) -> None:
         """Raises `UsageError` where there is one block, behind which nothing could branch."""
         if len(work.space.block_numbers) < 2:
             raise UsageError(f"{work.space.name!r} has one block, so that nothing can be shared", "name another space")
-        self.work, self._supernet = work, OneShot(work, self._phases)
-
-    def train(self, on_progress: OnProgress = silent) -> None:
-        self._supernet.train(on_progress)
-
-    def score(self, networks: Sequence[Architecture], on_progress: OnProgress = silent) -> tuple[Score, ...]:
-        return self._supernet.score(networks, on_progress)
+        super().__init__(work)
 
     def changed(self, on_progress: OnProgress = silent) -> EnsembleSpace:
         """The space of one network: the best ensemble that was judged, with one averaged answer.
@@ -67,14 +57,14 @@ class Neas:
         Raises:
             InfeasibleError: no ensemble that was drawn keeps the budget.
         """
-        train_one_shot(self.work, on_progress, self._phases)
+        self.train(on_progress)
         config, rng = self.work.config, random.Random(derived_seed(self.work.config.seed, "ensembles"))
         if (first := self._within(rng)) is None:
             raise InfeasibleError(
-                f"none of {TRIES} ensembles of {self.work.space.name!r} keeps {self._left.budget.name}",
+                f"none of {TRIES} ensembles of {self.work.space.name!r} keeps {self.left.budget.name}",
                 "allow more: an ensemble needs about as much as its networks, less what they share",
             )
-        space, judged = self._left.space, [0]
+        space, judged = self.left.space, [0]
 
         def judge(ensemble: Ensemble) -> float:
             judged[0] += 1
@@ -93,20 +83,21 @@ class Neas:
             method=self.work.method, split=best.split, networks=tuple(map(str, best.networks)), accuracy=accuracy,
         )  # fmt: skip
 
-    def _phases(self, work: RatingWork[Any, None], supernet: OneShotSupernet) -> Sequence[Phase]:
-        assert isinstance(work.space, HeadedSpace)
-        self._left, config = Left(work.space, Budget.of(work.config, work.space)), work.config
-        with seeded(config.seed, "heads"):
-            self._ensembles = EnsembleSupernet(supernet, config.branches).to(work.compute.device)
-        supernet.add_module("ensembles", self._ensembles)
-        self._net = supernet
-        sampler = RandomEnsembles(self._left, config, step_count(work), self._scores)
-        weights = weight_phase(work, supernet, BranchLoss(config.label_smoothing), sampler)
-        return [replace(weights, network=self._ensembles.path)]
+    def phases(self, work: RatingWork[Any, None], supernet: OneShotSupernet) -> Sequence[Phase]:
+        """Weights and the heads of further branches learn along ensembles of what is left."""
+        with seeded(work.config.seed, "heads"):
+            self.ensembles = EnsembleSupernet(supernet, work.config.branches).to(work.compute.device)
+        supernet.add_module("ensembles", self.ensembles)
+        (weights,) = super().phases(work, supernet)
+        return [replace(weights, objectives=[BranchLoss(work.config.label_smoothing)], network=self.ensembles.path)]
+
+    def sampler(self, steps: int) -> RandomEnsembles:
+        """What has neither potential nor diversity is dropped."""
+        return RandomEnsembles(self.left, self.work.config, steps, self._scores)
 
     def _scores(self, number: int) -> dict[Option, float]:
         """Potential and diversity of all options that may go, each in its deviations from the mean."""
-        rng, space = random.Random(derived_seed(self.work.config.seed, "children", number)), self._left.space
+        rng, space = random.Random(derived_seed(self.work.config.seed, "children", number)), self.left.space
         drawn = [ensemble for _ in range(self.work.config.children) if (ensemble := self._within(rng)) is not None]
         held: dict[Architecture, list[float]] = {}
         for ensemble in drawn:
@@ -114,7 +105,7 @@ class Neas:
             for network in ensemble.networks:
                 held.setdefault(network, []).append(accuracy)
         means = {network: fmean(accuracies) for network, accuracies in held.items()}
-        potential = _standardised(mean_scores(space, means, options(space)))
+        potential = _standardised(mean_scores(space, means.items(), options(space)))
         weight = self.work.config.diversity
         diversity = _standardised(self._diversities(rng)) if weight else {}
         return {option: value + weight * diversity.get(option, 0.0) for option, value in potential.items()}
@@ -122,37 +113,34 @@ class Neas:
     @torch.no_grad()
     def _diversities(self, rng: random.Random) -> dict[Option, float]:
         """How unlike the others of its slot every option is, with as many channels; none where there are no such others."""
-        data, space = self.work.data, self._left.space
+        data, space = self.work.data, self.left.space
         images = data.normalisation(data.rating.images(torch.arange(min(SEEN, len(data.rating)))).to(self.work.compute.device))
-        found: dict[Option, float] = {}
-        for several in slots(space).values():
-            if len(several) > 1:
-                pooled = {
-                    option: self._pooled(network, end, images) for option, network, end in alternatives(space, several, rng)
-                }
-                for option, features in pooled.items():
-                    others = [other for name, other in pooled.items() if name != option and other.shape == features.shape]
-                    if others:
-                        found[option] = fmean(float((1 - F.cosine_similarity(features, other)).mean()) for other in others)
-        return found
+        unlike: dict[Option, float] = {}
+        for several in (slot for slot in slots(space).values() if len(slot) > 1):
+            pooled = {each: self._pooled(network, end, images) for each, network, end in alternatives(space, several, rng)}
+            for option, features in pooled.items():
+                others = [other for name, other in pooled.items() if name != option and other.shape == features.shape]
+                if others:
+                    unlike[option] = fmean(float((1 - F.cosine_similarity(features, other)).mean()) for other in others)
+        return unlike
 
     def _pooled(self, network: Architecture, end: int, images: torch.Tensor) -> torch.Tensor:
         """Means over places of what the first layers of a network emit, ``(batch, channels)``."""
-        path = self._net.path(network)[:end]
+        path = self.net.path(network)[:end]
         with batch_statistics(path):
             features: torch.Tensor = path(images)
         return features.flatten(2).mean(2)
 
     def _accuracy(self, ensemble: Ensemble) -> float:
-        return held_out_accuracy(self.work, MeanAnswer(self._ensembles.path(ensemble)), self.work.config.judged)
+        return held_out_accuracy(self.work, self.ensembles.path(ensemble).answer, self.work.config.judged)
 
     def _within(self, rng: random.Random) -> Ensemble | None:
         """An ensemble of what is left within the budget, or None where none of many was."""
-        draws: Iterator[Ensemble] = (Ensemble.draw(self._left.space, self.work.config.branches, rng) for _ in range(TRIES))
+        draws: Iterator[Ensemble] = (Ensemble.draw(self.left.space, self.work.config.branches, rng) for _ in range(TRIES))
         return next(filter(self._keeps_budget, draws), None)
 
     def _keeps_budget(self, ensemble: Ensemble) -> bool:
-        return ensemble.cost(self._left.whole, self._left.budget) <= self._left.budget.limit
+        return ensemble.cost(self.left.whole, self.left.budget) <= self.left.budget.limit
 
 
 class RandomEnsembles(ShrinkingNetworks):

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from pydantic import Field
 
-from dna_deploy.rating.needs import Needs
 from dna_deploy.rating.raters.shrinking.config import ShrinkingConfig
 
 
 class EvolvingConfig(ShrinkingConfig):
     """As a one-shot supernet in every round; the table and the budget are needed."""
-
-    needs: ClassVar = Needs(labels=True)
 
     epochs: int = Field(2, ge=1, description="passes over the training images in every round")
     live: int = Field(5, ge=2, description="operations of a layer that are trained at once (the authors': 5 or 6)")

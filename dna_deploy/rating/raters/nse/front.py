@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
 
 from dna_deploy.errors import InfeasibleError
 from dna_deploy.progress import OnProgress, Progress
 from dna_deploy.rating.raters.nse.subsets import Live, Subsets
 from dna_deploy.records.changed_space import FrontNetwork
 
+Codes: TypeAlias = tuple[tuple[str, ...], ...]
+"""Operations of every layer."""
 TRIES = 50
 """Draws for every network that is judged, since most are slower than the budget or faster than half of it."""
 
@@ -41,7 +44,7 @@ def networks_within(live: Live, among: Subsets, budget_s: float, count: int, rng
 
 
 def front_of(
-    live: Live, codes: Sequence[Sequence[str]], networks: Iterable[Subsets], judge: Callable[[Subsets], float], tell: OnProgress
+    live: Live, codes: Codes, networks: Iterable[Subsets], judge: Callable[[Subsets], float], tell: OnProgress
 ) -> tuple[FrontNetwork, ...]:
     """The networks that none of the others beats in latency and accuracy, fastest first."""
     distinct, judged = list(dict.fromkeys(networks)), []
@@ -57,9 +60,7 @@ def front_of(
     return tuple(front)
 
 
-def succession(
-    front: Sequence[FrontNetwork], live: Sequence[Sequence[str]], waiting: Sequence[Sequence[str]], most: int
-) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]]:
+def succession(front: Sequence[FrontNetwork], live: Codes, waiting: Codes, most: int) -> tuple[Codes, Codes]:
     """What the next round trains, and what waits then: all that the front holds, and at least one fresh operation a layer.
 
     Where the front holds nothing of a layer, what stood first there stays, so that none is emptied.

@@ -16,27 +16,23 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from torch.optim import Adam
 
 from dna_deploy.data.randomness import derived_seed, seeded
 from dna_deploy.errors import UsageError
 from dna_deploy.learning.checkpoint import Checkpoint
-from dna_deploy.learning.memory import Portions
-from dna_deploy.learning.phase import Phase
 from dna_deploy.learning.state import TrainingState
-from dna_deploy.learning.train import TrainingPlan, train
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.rating.raters.nse.config import EvolvingConfig
-from dna_deploy.rating.raters.nse.front import front_of, networks_within, succession
+from dna_deploy.rating.raters.nse.front import Codes, front_of, networks_within, succession
 from dna_deploy.rating.raters.nse.subsets import GateLoss, Gates, Live, RandomSubsets, Subsets
-from dna_deploy.rating.raters.one_shot.held_out import held_out_accuracy, held_out_batches
-from dna_deploy.rating.raters.one_shot.training import step_count, weight_phase
+from dna_deploy.rating.raters.one_shot.held_out import held_out_accuracy, held_out_phase
+from dna_deploy.rating.raters.one_shot.training import step_count, train_state, weight_phase
 from dna_deploy.rating.work import RatingWork
 from dna_deploy.records.changed_space import FrontNetwork, GrownSpace
 from dna_deploy.records.files import Part, Provenance, digest_of
 from dna_deploy.records.latency_table import LatencyTable
-from dna_deploy.records.rating_table import BlockRatings, RatingTable
+from dna_deploy.records.rating_table import RatingTable
 from dna_deploy.records.score import RATING, Score
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.chain import HeadedSpace
@@ -89,19 +85,21 @@ class Nse:
 
     def table(self, on_progress: OnProgress = silent) -> RatingTable:
         """Of every candidate the negative logarithms of its gates, summed; one half where an operation was never trained."""
-        importances, offset, blocks = self.changed(on_progress).importances, 0, []
-        for index in self._space.block_numbers:
-            candidates = [held[1:] for held in options_of_candidates(self._space, index)]  # the only cell is no choice
-            ratings = [
-                math.fsum(
-                    math.log1p(math.exp(-importances[offset + number].get(option.code, 0.0)))
-                    for number, option in enumerate(held)
-                )
-                for held in candidates
-            ]
-            offset += len(candidates[0])
-            blocks.append(BlockRatings.of(self._space, index, ratings, [0.0] * len(ratings)))
-        return self.work.table(len(self.work.data.rating), blocks)
+        importances, blocks = iter(self.changed(on_progress).importances), []
+        for index, block in enumerate(self._space.blocks):
+            (cell,) = block.cells
+            logits = list(itertools.islice(importances, cell.depth))
+            candidates = options_of_candidates(self._space, index)  # the first option is the only cell, which is no choice
+            blocks.append(
+                [
+                    math.fsum(
+                        math.log1p(math.exp(-gates.get(option.code, 0.0)))
+                        for gates, option in zip(logits, held[1:], strict=True)
+                    )
+                    for held in candidates
+                ]
+            )
+        return self.work.table_of(blocks)
 
     def score(self, networks: Sequence[Architecture], on_progress: OnProgress = silent) -> tuple[Score, ...]:
         """The sum over layers: rounds train other operations each, so that no supernet holds all networks."""
@@ -130,7 +128,7 @@ class Nse:
         """What a layer adds to the latency of a network."""
         return self._table.calibration("p50").scale * self._table.row(layer.key)
 
-    def _beginning(self) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]]:
+    def _beginning(self) -> tuple[Codes, Codes]:
         """What the first round trains, the fastest of every layer among it; and what waits, in random order."""
         live, waiting = [], []
         for number, layer in enumerate(self._layers):
@@ -143,12 +141,7 @@ class Nse:
         return tuple(live), tuple(waiting)
 
     def _round(
-        self,
-        number: int,
-        codes: tuple[tuple[str, ...], ...],
-        waiting: tuple[tuple[str, ...], ...],
-        before: GrownSpace | None,
-        on_progress: OnProgress,
+        self, number: int, codes: Codes, waiting: Codes, before: GrownSpace | None, on_progress: OnProgress
     ) -> GrownSpace:
         live, gates = self._trained(number, codes, on_progress)
         former = [_numbers(network, codes) for network in before.front] if before else []
@@ -181,7 +174,7 @@ class Nse:
             ),
         )  # fmt: skip
 
-    def _trained(self, number: int, codes: Sequence[Sequence[str]], on_progress: OnProgress) -> tuple[Live, Gates]:
+    def _trained(self, number: int, codes: Codes, on_progress: OnProgress) -> tuple[Live, Gates]:
         """A supernet of live operations and its gates; what was begun is resumed."""
         work, config, folder = self.work, self._config, self.work.folder
         space = with_branches(self._space, [[(code,) for code in names] for names in codes])
@@ -197,20 +190,14 @@ class Nse:
         )  # fmt: skip
         gates = Gates(live).to(work.compute.device)
         supernet.add_module("gates", gates)
-        learning = Phase(
-            objectives=[GateLoss(gates, self._budget_s, config.penalty, config.gate_every, seed)],
-            group=gates,
-            optimiser=Adam(gates.parameters(), config.gate_rate, betas=(0.0, 0.999)),
-            rate=lambda _: float(config.gate_rate),
-            batches=held_out_batches(work),
-            histories={f"gates of round {number}": folder / f"history-gates-{number}.json"},
-        )
-        with work.compute.limited_threads():
-            checkpoint = Checkpoint(self._checkpoint(number), self._inputs)
-            state = TrainingState(subject, supernet, [weights, learning], step_count(work), checkpoint, work.compute)
-            train([state], TrainingPlan(subject, Portions(f"training the {subject}", config.batch), work.compute), on_progress)
+        loss = GateLoss(gates, self._budget_s, config.penalty, config.gate_every, seed)
+        names = (f"gates of round {number}", f"history-gates-{number}.json")
+        learning = held_out_phase(work, gates, loss, config.gate_rate, *names, betas=(0.0, 0.999))
+        checkpoint = Checkpoint(self._checkpoint(number), self._inputs)
+        phases = [weights, learning]
+        train_state(work, TrainingState(subject, supernet, phases, step_count(work), checkpoint, work.compute), on_progress)
         return live, gates
 
 
-def _numbers(network: FrontNetwork, codes: Sequence[Sequence[str]]) -> Subsets:
+def _numbers(network: FrontNetwork, codes: Codes) -> Subsets:
     return tuple(tuple(names.index(code) for code in held) for held, names in zip(network.layers, codes, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias, cast
@@ -59,7 +60,7 @@ class Live:
         ]
         return nn.Sequential(*self.supernet.stem, *layers, *self.head)
 
-    @property
+    @cached_property
     def head(self) -> nn.Sequential:
         """What stands behind the last block."""
         (head,) = self.supernet.heads.values()
@@ -70,12 +71,19 @@ class Live:
         rows = zip(self.seconds, subsets, strict=True)
         return self.fixed_s + sum(seconds[number] for seconds, chosen in rows for number in chosen)
 
-    def draw(self, rng: random.Random, share: float = 0.5, among: Subsets | None = None) -> Subsets:
-        """A network whose branches run with a probability each; a layer that cannot be left out has at least one."""
-        among, drawn = among or tuple(tuple(range(len(seconds))) for seconds in self.seconds), []
-        for numbers, may_be_empty in zip(among, self.keeps_shape, strict=True):
-            chosen = tuple(number for number in numbers if rng.random() < share)
-            drawn.append(chosen if chosen or may_be_empty else (rng.choice(numbers),))
+    def draw(self, rng: random.Random, share: float | Sequence[Sequence[float]] = 0.5, among: Subsets | None = None) -> Subsets:
+        """A network whose branches run with a probability each.
+
+        A layer that cannot be left out has at least one: any, or the most probable where probabilities differ.
+        """
+        drawn = []
+        for layer, may_be_empty in enumerate(self.keeps_shape):
+            numbers = among[layer] if among else tuple(range(len(self.seconds[layer])))
+            shares = dict.fromkeys(numbers, share) if isinstance(share, float) else share[layer]
+            chosen = tuple(number for number in numbers if rng.random() < shares[number])
+            if not chosen and not may_be_empty:
+                chosen = (rng.choice(numbers) if isinstance(share, float) else max(numbers, key=shares.__getitem__),)
+            drawn.append(chosen)
         return tuple(drawn)
 
 
@@ -122,14 +130,8 @@ class Gates(nn.Module):
         return live.fixed_s + sum(terms, torch.zeros(()))
 
     def draw(self, rng: random.Random) -> Subsets:
-        """A network whose branches run with the probabilities of their gates; where none does, the most probable one."""
-        (live,) = self.live
-        drawn = []
-        for logits, may_be_empty in zip(self.logits, live.keeps_shape, strict=True):
-            shares = logits.detach().sigmoid().tolist()
-            chosen = tuple(number for number, share in enumerate(shares) if rng.random() < share)
-            drawn.append(chosen if chosen or may_be_empty else (shares.index(max(shares)),))
-        return tuple(drawn)
+        """A network whose branches run with the probabilities of their gates."""
+        return self.live[0].draw(rng, [logits.detach().sigmoid().tolist() for logits in self.logits])
 
 
 class GateLoss(HeldOutLoss):

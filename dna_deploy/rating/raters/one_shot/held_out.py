@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim import Adam
 
 from dna_deploy.data.batches import TrainingBatches
-from dna_deploy.learning.phase import Callback, StepView
+from dna_deploy.learning.phase import Callback, Phase, StepView
 from dna_deploy.nets.batch_norm import batch_statistics
 from dna_deploy.nets.supernets.whole import OneShotSupernet
 from dna_deploy.rating.raters.one_shot.training import OneShotWork
@@ -19,6 +20,8 @@ from dna_deploy.rating.raters.one_shot.training import OneShotWork
 
 class HeldOutLoss(Callback, ABC):
     """An objective in one step of ``every``; in the others it rests, and its last loss stands in the history."""
+
+    measure: str
 
     def __init__(self, every: int) -> None:
         self._every = every
@@ -45,11 +48,20 @@ class HeldOutLoss(Callback, ABC):
         self._total, self._images = facts.get("held_out", (0.0, 1))
 
 
-def held_out_batches(work: OneShotWork) -> TrainingBatches:
-    """The images on which networks are rated, shuffled and as they are."""
+def held_out_phase(
+    work: OneShotWork, group: nn.Module, loss: HeldOutLoss, rate: float, subject: str, file: str, **adam: Any
+) -> Phase:
+    """How something beside the weights learns, by Adam at one rate: on the images on which networks are rated, as they are."""
     config, data = work.config, work.data
-    return TrainingBatches(
-        data.rating, data.normalisation, lambda pixels, _: pixels, config.batch, config.seed, work.compute.device
+    return Phase(
+        objectives=[loss],
+        group=group,
+        optimiser=Adam(group.parameters(), rate, **adam),
+        rate=lambda _: rate,
+        batches=TrainingBatches(
+            data.rating, data.normalisation, lambda pixels, _: pixels, config.batch, config.seed, work.compute.device
+        ),
+        histories={subject: work.folder / file},
     )
 
 

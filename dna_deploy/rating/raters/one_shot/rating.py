@@ -5,7 +5,7 @@ Batch statistics gathered under mixed paths are true for none of them, so each p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,8 +18,7 @@ from dna_deploy.errors import UsageError
 from dna_deploy.learning.memory import Portions
 from dna_deploy.nets.batch_norm import estimate_statistics
 from dna_deploy.nets.supernets.whole import OneShotSupernet
-from dna_deploy.progress import OnProgress, silent
-from dna_deploy.rating.raters.one_shot.training import MakePhases, OneShotWork, along_labels, train_one_shot
+from dna_deploy.rating.raters.one_shot.training import OneShotWork
 from dna_deploy.records.score import Score, ScoreKind
 from dna_deploy.spaces.architecture import Architecture
 
@@ -37,15 +36,14 @@ class OpenSupernet:
     _pixels: dict[str, torch.Tensor]
 
     @classmethod
-    def open(cls, work: OneShotWork, on_progress: OnProgress = silent, phases: MakePhases = along_labels) -> OpenSupernet:
-        """A rater over the supernet in the work's folder, which is trained first if it is not yet."""
+    def open(cls, work: OneShotWork, train: Callable[[], OneShotSupernet]) -> OpenSupernet:
+        """What ``train`` gives, if there are images to rate on."""
         calibrating = min(work.config.calibration_images, len(work.data.train))
         if calibrating < 2 or not len(work.data.rating):
             raise UsageError(f"{calibrating} training and {len(work.data.rating)} rating images are too few to rate on")
-        supernet = train_one_shot(work, on_progress, phases)
         parts = {"calibration": (work.data.train, calibrating), "rating": (work.data.rating, len(work.data.rating))}
         pixels = {name: split.images(torch.arange(count)) for name, (split, count) in parts.items()}
-        return cls(work, supernet, Portions("rating", work.config.rating_batch), pixels)
+        return cls(work, train(), Portions("rating", work.config.rating_batch), pixels)
 
     @torch.no_grad()
     def rate(self, architecture: Architecture) -> Score:

@@ -87,12 +87,16 @@ def train_one_shot(work: OneShotWork, on_progress: OnProgress = silent, phases: 
         UsageError: the folder holds the supernet of other inputs.
     """
     supernet = build_one_shot(work).to(work.compute.device).train()
-    with work.compute.limited_threads():
-        state = one_shot_state(work, supernet, phases)
-        work.write_run()
-        portions = Portions(f"training the {SUBJECT}", work.config.batch)
-        train([state], TrainingPlan(SUBJECT, portions, work.compute), on_progress)
+    train_state(work, one_shot_state(work, supernet, phases), on_progress)
     return supernet
+
+
+def train_state(work: OneShotWork, state: TrainingState, on_progress: OnProgress = silent) -> None:
+    """Takes the steps that a supernet still lacks. Raises as `train_one_shot`."""
+    work.write_run()
+    portions = Portions(f"training the {state.name}", work.config.batch)
+    with work.compute.limited_threads():
+        train([state], TrainingPlan(state.name, portions, work.compute), on_progress)
 
 
 def one_shot_state(work: OneShotWork, supernet: OneShotSupernet, phases: MakePhases = along_labels) -> TrainingState:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from pydantic import Field
 
-from dna_deploy.rating.needs import Needs
 from dna_deploy.rating.raters.one_shot.config import OneShotConfig
 
 
 class SetnConfig(OneShotConfig):
     """As a one-shot supernet, with an evaluator."""
-
-    needs: ClassVar = Needs(labels=True)
 
     evaluator_rate: float = Field(
         3e-3, gt=0, description="learning rate of the evaluator; the authors' 0.0003 is for trainings a hundred times as long"

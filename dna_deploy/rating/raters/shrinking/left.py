@@ -13,6 +13,7 @@ from typing import Any
 
 from dna_deploy.errors import InfeasibleError, UsageError
 from dna_deploy.rating.raters.shrinking.config import ShrinkingConfig
+from dna_deploy.rating.work import RatingWork
 from dna_deploy.records.changed_space import ShrunkSpace
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.spaces.architecture import Architecture
@@ -66,6 +67,12 @@ class Left:
         self.whole, self.budget, self.space = space, budget, space
         self.dropped: tuple[Option, ...] = ()
 
+    @classmethod
+    def of(cls, work: RatingWork[Any, None]) -> Left:
+        """The whole space of a rating, with the budget of its settings. Raises as `Budget.of` and as the space's own making."""
+        assert isinstance(work.space, HeadedSpace)
+        return cls(work.space, Budget.of(work.config, work.space))
+
     def drop_if_it_may_go(self, option: Option) -> bool:
         """Drops an option, unless its slot or the budget would be left with nothing; says whether it did."""
         if option not in set(options(self.space)):
@@ -104,10 +111,12 @@ class Left:
         self.space = without(self.whole, self.dropped)
 
 
-def mean_scores(space: HeadedSpace, scores: Mapping[Architecture, float], among: Iterable[Option]) -> dict[Option, float]:
+def mean_scores(
+    space: HeadedSpace, scores: Iterable[tuple[Architecture, float]], among: Iterable[Option]
+) -> dict[Option, float]:
     """For some options the mean score of the networks that hold it; none for those that no network holds."""
     held: dict[Option, list[float]] = {option: [] for option in among}
-    for network, score in scores.items():
+    for network, score in scores:
         for option in options_of(space, network):
             if option in held:
                 held[option].append(score)

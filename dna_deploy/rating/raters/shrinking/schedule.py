@@ -11,7 +11,24 @@ from dna_deploy.rating.raters.shrinking.left import Left
 from dna_deploy.spaces.options import Option
 
 
-class ShrinkingNetworks(Callback):
+class ShrinkingSampler(Callback):
+    """Draws from what is left of a space, which a checkpoint keeps."""
+
+    def __init__(self, left: Left) -> None:
+        self.left = left
+
+    @property
+    def remark(self) -> str:
+        return f", {self.left.space.size():,} networks left"
+
+    def facts(self) -> dict[str, Any]:
+        return self.left.facts()
+
+    def restore(self, facts: Mapping[str, Any]) -> None:
+        self.left.restore(facts)
+
+
+class ShrinkingNetworks(ShrinkingSampler):
     """Draws from what is left of a space, as `UniformNetworks` does, and drops options at the end of every round."""
 
     def __init__(self, left: Left, config: Any, steps: int, scores: Callable[[int], Mapping[Option, float]]) -> None:
@@ -21,7 +38,8 @@ class ShrinkingNetworks(Callback):
         steps: of the whole training.
         scores: of options, at the end of a round, counted from 1; the lowest are dropped.
         """
-        self.left, self.config, self._scores = left, config, scores
+        super().__init__(left)
+        self.config, self._scores = config, scores
         first = round(config.alone * steps)
         self._ends = [first + (steps - first) * number // config.rounds for number in range(config.rounds)]
 
@@ -36,13 +54,3 @@ class ShrinkingNetworks(Callback):
             keep = round(size * (self.config.keep / size) ** (number / self.config.rounds))
             if self.left.space.size() > keep:
                 self.left.drop_worst(self._scores(number), keep=keep)
-
-    @property
-    def remark(self) -> str:
-        return f", {self.left.space.size():,} networks left"
-
-    def facts(self) -> dict[str, Any]:
-        return self.left.facts()
-
-    def restore(self, facts: Mapping[str, Any]) -> None:
-        self.left.restore(facts)

@@ -1,13 +1,8 @@
-"""Prioritized paths (Cream, NeurIPS 2020, arXiv 2010.15821): the best networks met so far teach the others on the way.
-
-They stand on a board. A network that is trained in a step enters with its accuracy on the step's own images: while there is
-room, or if it is better than the last entry by a clear lead, or better than it and cheaper.
-"""
+"""Networks of the board teach the others on the way (Cream, NeurIPS 2020, arXiv 2010.15821)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,53 +11,17 @@ from torch import nn
 
 from dna_deploy.errors import UsageError
 from dna_deploy.learning.phase import Callback, StepView
+from dna_deploy.rating.raters.cream.board import Board, Entry
+from dna_deploy.rating.raters.cream.matching import Matching
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.chain import ChainSpace
 
-LEAD = 0.05
-"""By how much accuracy alone must beat the last entry (the authors' code: five points)."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A network of the board: its accuracy on the images of the step that trained it, and what it costs."""
-
-    network: Architecture
-    accuracy: float
-    cost: float
-
-
-class Board:
-    """The best ``size`` networks that were met, best first; of two that are alike, the cheaper one."""
-
-    def __init__(self, size: int, entries: tuple[Entry, ...] = ()) -> None:
-        self.size, self.entries = size, entries
-
-    def admits(self, entry: Entry) -> bool:
-        """Whether the network enters."""
-        if len(self.entries) < self.size:
-            return True
-        last = self.entries[-1]
-        return entry.accuracy > last.accuracy + LEAD or (entry.accuracy > last.accuracy and entry.cost < last.cost)
-
-    def consider(self, entry: Entry) -> None:
-        """Takes the network if it enters; where there is no room, the last one leaves. It stands there once, as of late."""
-        if not self.admits(entry):
-            return
-        others = [other for other in self.entries if other.network != entry.network]
-        ranked = sorted([*others, entry], key=lambda one: (-one.accuracy, one.cost, str(one.network)))
-        self.entries = tuple(ranked[: self.size])
-
 
 class PathDistillation(Callback):
-    """Cross entropy with the labels, and with what the board's best network says of the same images (mode "top1").
+    """Cross entropy with the labels, weighed ``(2 - m) / 2``, and with what a network of the board says, ``m / 2``.
 
-    Their weights are ``(2 - m) / 2`` and ``m / 2`` with m = 0.5, as in the authors' mode without a meta network. For the first
-    ``warm_up`` steps there are labels alone, and no network enters.
+    For the first ``warm_up`` steps there are labels alone, and no network enters.
     """
-
-    measure = "cross entropy with the labels and with the best network of the board, along one path a step"
-    weight = 0.5
 
     def __init__(
         self,
@@ -71,6 +30,7 @@ class PathDistillation(Callback):
         cost: Callable[[Architecture], float],
         board: Board,
         *,
+        matching: Matching | None = None,
         costs: str,
         warm_up: int,
         label_smoothing: float,
@@ -80,15 +40,22 @@ class PathDistillation(Callback):
         path: the module of a network, with shared weights.
         cost: what a network costs.
         board: who may teach.
+        matching: who of it teaches whom, and the weight m; without one, as in the authors' mode "top1", the best with 0.5.
         costs: names what costs were taken from; a checkpoint with others is refused.
         warm_up: steps without a teacher.
         label_smoothing: of the labels.
         """
-        self.board = board
+        self.board, self._matching = board, matching
         self._space, self._path, self._cost, self._costs = space, path, cost, costs
         self._warm_up, self._label_smoothing = warm_up, label_smoothing
-        self._network: Architecture | None = None
+        self._first: StepView | None = None
+        self._answers = torch.empty(0)
         self._right, self._seen = 0.0, 0
+
+    @property
+    def measure(self) -> str:
+        teacher = "best match" if self._matching else "best network"
+        return f"cross entropy with the labels and with the {teacher} of the board, along one path a step"
 
     def loss(self, view: StepView) -> torch.Tensor:
         scores, labels = view.network(view.batch.inputs).float(), view.batch.labels()
@@ -97,14 +64,17 @@ class PathDistillation(Callback):
         if view.step < self._warm_up or not self.board.entries:
             return hard
         with torch.no_grad():
-            teacher = self._path(self.board.entries[0].network)(view.batch.inputs).float().softmax(1)
-        return (self.weight * F.cross_entropy(scores, teacher) + (2 - self.weight) * hard) / 2
+            entry, weight = self._matching.choose(view.network) if self._matching else (self.board.entries[0], 0.5)
+            teacher = self._path(entry.network)(view.batch.inputs).float().softmax(1)
+        return (weight * F.cross_entropy(scores, teacher) + (2 - weight) * hard) / 2
 
     def after_step(self, step: int) -> None:
         """The network of the step stands for election."""
-        if step >= self._warm_up and self._network is not None:
-            accuracy = float(self._right) / self._seen
-            self.board.consider(Entry(self._network, accuracy, self._cost(self._network)))
+        if step >= self._warm_up and self._first is not None:
+            before, network = self.board.entries, self._first.path
+            self.board.consider(Entry(network, float(self._right) / self._seen, self._cost(network)))
+            if self._matching and self.board.entries != before:
+                self._matching.follow(before, self._first.batch.inputs, self._answers)
 
     @property
     def remark(self) -> str:
@@ -123,6 +93,6 @@ class PathDistillation(Callback):
 
     def _count(self, view: StepView, scores: torch.Tensor, labels: torch.Tensor) -> None:
         if view.portion == 0:  # a step begins, or begins again in smaller portions
-            self._network, self._right, self._seen = view.path, 0.0, 0
+            self._first, self._answers, self._right, self._seen = view, scores.softmax(1), 0.0, 0
         self._right += float((scores.argmax(1) == labels).sum())
         self._seen += len(labels)
