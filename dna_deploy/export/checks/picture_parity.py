@@ -76,7 +76,7 @@ def check_pictures(
 
 
 def _pictures(data: ImageData, size: PictureSize, count: int) -> Iterator[tuple[Image.Image, Array]]:
-    for position, (rows, columns) in zip(spread_positions(data.test, count).split(1), cycle(_STRETCHES), strict=False):
+    for position, (rows, columns) in zip(spread_positions(data.test, count)[:, None], cycle(_STRETCHES), strict=False):
         channels_last = data.test.images(position)[0].permute(1, 2, 0).numpy()
         picture = Image.fromarray(channels_last[:, :, 0] if channels_last.shape[2] == 1 else channels_last)
         height = size.height or round(rows * picture.height)
