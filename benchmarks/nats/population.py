@@ -27,7 +27,7 @@ from dna_deploy.nets.supernets.twins import EmbeddedBlock, Population
 from dna_deploy.rating.raters.dna_pp.embedding import Spread, distance
 from dna_deploy.rating.raters.dna_pp.population import PopulationWork
 from dna_deploy.rating.raters.dna_pp.rating import population_of, rating_views
-from dna_deploy.rating.raters.dna_pp.training import train_population
+from dna_deploy.rating.raters.dna_pp.training import build_population, train_population
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.statistics.ranks import tau, tau_given
 
@@ -66,7 +66,7 @@ def judged(bench: Bench, label: str, seed: int, truth: Truth) -> dict[str, list[
     """For every way to rate: tau, tau given MACs, and tau in each block."""
     recipe = RECIPES[label]
     work = bench.rater(recipe, seed).work
-    rated = rate(work, train_population(work, tell))
+    rated = rate(work, build_population(work) if recipe.is_untrained else train_population(work, tell))
     accuracy, macs = truth.accuracy, truth.costs[0]
     of_candidates = [
         np.array([accuracy[truth.choices[:, index] == choice].mean() for choice in range(count)])
@@ -96,24 +96,41 @@ def rate(work: PopulationWork, population: Population) -> Rated:
 
 def _ways(population: Population, index: int, features: torch.Tensor, centre: torch.Tensor) -> dict[str, Values]:
     """A block's candidates by every way, on features of two views and the centre of both."""
+    (online, target), view = population.pair(index), features.chunk(2)[0]
+    with batch_statistics(online), batch_statistics(target):
+        rows = [
+            ways_of(population, index, means, moving, centre)
+            for means, moving in zip(_pooled(online, view), _pooled(target, view), strict=True)
+        ]
+    return {way: np.array([row[way] for row in rows]) for way in rows[0]}
+
+
+def ways_of(
+    population: Population, index: int, pooled: torch.Tensor, moving: torch.Tensor, centre: torch.Tensor
+) -> dict[str, float]:
+    """A candidate by every way; less is better. Batch norms have to use the batch's statistics.
+
+    Args:
+        population: where it is a member.
+        index: of its block.
+        pooled: its features of the first view in the mean over positions, ``(images, channels)``.
+        moving: the same of the moving average's half.
+        centre: of both views, ``(2 * images, size)``.
+    """
     (online, target), predictor = population.pair(index), population.predictors[index]
     first, second = centre.chunk(2)
-    view = features.chunk(2)[0]
-    with batch_statistics(online), batch_statistics(target), batch_statistics(predictor):
-        pooled = _pooled(online, view)
-        embedded = [online.projector(means) for means in pooled]
-        predicted = [predictor(embedding) for embedding in embedded]
-        moving = [target.projector(means) for means in _pooled(target, view)]
-    ways: dict[str, list[float]] = {
-        "prediction of the other view (as built)": [float(distance(member, second)) for member in predicted],
-        "prediction of the same view": [float(distance(member, first)) for member in predicted],
-        "embedding, other view": [float(distance(member, second)) for member in embedded],
-        "target's embedding, same view": [float(distance(member, first)) for member in moving],
-        "the centre by ridge regression from its features": [_unexplained(member, second) for member in pooled],
-        "dimensions in use (more is better)": [-Spread.of(member).effective_rank for member in embedded],
-        "dimensions of features in use (more is better)": [-Spread.of(member).effective_rank for member in pooled],
+    embedded = online.projector(pooled)
+    with batch_statistics(predictor):
+        predicted = predictor(embedded)
+    return {
+        "prediction of the other view (as built)": float(distance(predicted, second)),
+        "prediction of the same view": float(distance(predicted, first)),
+        "embedding, other view": float(distance(embedded, second)),
+        "target's embedding, same view": float(distance(target.projector(moving), first)),
+        "the centre by ridge regression from its features": _unexplained(pooled, second),
+        "dimensions in use (more is better)": -Spread.of(embedded).effective_rank,
+        "dimensions of features in use (more is better)": -Spread.of(pooled).effective_rank,
     }
-    return {way: np.array(values) for way, values in ways.items()}
 
 
 def _pooled(block: EmbeddedBlock, features: torch.Tensor) -> list[torch.Tensor]:

@@ -36,12 +36,17 @@ class Recipe:
     settings: Mapping[str, Any] = field(default_factory=dict)
     has_second_stage: bool = False
 
+    @property
+    def is_untrained(self) -> bool:
+        """Whether its weights stay as they were drawn."""
+        return self.settings.items() >= UNTRAINED.items()
+
 
 UNTRAINED = {"learning_rate": 1e-12}
 """Weights stay as they were drawn: what a rating says all the same, it has not learnt."""
 DNA = {"epochs": 1, "batch": 4, "settled_top": 0}
 POPULATION = {"epochs": 1, "batch": 16, "ensemble": 1, "rating_ensemble": 1, "settled_top": 0}
-BOSS = {"epochs": 1, "batch": 16, "ensemble": 2}
+BOSS = {"epochs": 1, "batch": 8, "ensemble": 2}
 SUPERNET = {"epochs": 1, "calibration_images": 256}
 RECIPES: dict[str, Recipe] = {
     "dna": Recipe("dna", DNA),
