@@ -162,7 +162,9 @@ def _every_tenth(samples: Sequence[Sample], listing: Listing) -> tuple[list[Samp
     group_of = listing.groups.get
     homes = {group_of(sample.name, sample.name): sample.label for sample in samples}
     sizes = Counter(homes.values())
-    for_test = {group: label for group, label in [*homes.items()][TEST_SHARE - 1 :: TEST_SHARE] if sizes[label] > 1}
+    place = {label: number for number, label in enumerate(listing.classes)}
+    by_class = sorted(homes.items(), key=lambda home: place[home[1]])  # shards may deal classes out in turn
+    for_test = {group: label for group, label in by_class[TEST_SHARE - 1 :: TEST_SHARE] if sizes[label] > 1}
     tested = set(for_test.values())
     last = {label: group for group, label in homes.items()}
     for_test.update({group: label for label, group in last.items() if label not in tested and sizes[label] > 1})

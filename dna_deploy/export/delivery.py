@@ -193,8 +193,8 @@ def _judged_images(source: Source, data: ImageData | None, limit: int | None) ->
         noise = rng.standard_normal((_NOISE_IMAGES, shape.channels, shape.height, shape.width), dtype=np.float32)
         return _JudgedImages(noise, None, f"{_NOISE_IMAGES} images of noise, since no data set was given")
     images, labels = images_and_labels(data, data.test, limit)
-    part = "all" if len(images) == len(data.test) else "the first"
-    return _JudgedImages(images, labels, f"{part} {len(images):,} test images of {data.name}")
+    count = f"all {len(images):,}" if len(images) == len(data.test) else f"{len(images):,} of {len(data.test):,}"
+    return _JudgedImages(images, labels, f"{count} test images of {data.name}")
 
 
 def _card(source: Source, result: ExportResult, parity: Parity | Absent, data: ImageData | None, reproduce: str) -> ModelCard:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -167,3 +168,10 @@ def test_links_and_classes_without_an_image_in_shards_are_said(tmp_path: Path) -
     lines = survey(tmp_path).notices
     assert "left out links and other members that are no files: 1 (train-0.tar:0099.png)" in lines
     assert "left out classes of samples without an image: 1 (train-0.tar:0099.cls)" in lines
+
+
+@pytest.mark.parametrize("turns", [2, 5, 10, 20])
+def test_every_tenth_image_is_of_every_class_where_shards_deal_them_out_in_turn(tmp_path: Path, turns: int) -> None:
+    shard(tmp_path / "photos.tar", [number % turns for number in range(200)])
+    tested = Counter(sample.label for sample in survey(tmp_path).test)
+    assert tested == {str(label): 20 // turns for label in range(turns)}

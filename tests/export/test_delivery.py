@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import onnxruntime
 import pytest
+import torch
 
 from dna_deploy.errors import ParityError, UsageError
 from dna_deploy.export.cards.metadata import ModelInfo
@@ -14,6 +16,7 @@ from dna_deploy.export.checks import parity
 from dna_deploy.export.checks.parity import Limits
 from dna_deploy.export.delivery import deliver
 from dna_deploy.export.formats.catalog import FORMAT_OF, model_name
+from dna_deploy.export.formats.normalised import images_and_labels
 from dna_deploy.export.runtimes.onnx_runtime import read_notes
 from dna_deploy.export.source import Source
 from dna_deploy.export.staging import staged
@@ -40,6 +43,15 @@ def test_folder_holds_model_and_card_with_accuracy_on_the_test_images(tmp_path: 
     text = (tmp_path / "out" / "model.card.md").read_text()
     assert "make it so" in text
     assert "all 40 test images of made-up" in text
+
+
+def test_fewer_images_to_judge_on_are_of_every_class_though_they_stand_class_by_class() -> None:
+    data = made_up_data()
+    by_class = replace(data, test=replace(data.test, indices=torch.argsort(torch.arange(40) % 10, stable=True)))
+    images, labels = images_and_labels(by_class, by_class.test, 10)
+    assert labels[:].tolist() == list(range(10))
+    assert torch.equal(images[3:5], images[:][3:5])
+    assert len(images_and_labels(by_class, by_class.test)[1][:]) == 40
 
 
 @pytest.mark.slow

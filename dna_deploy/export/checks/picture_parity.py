@@ -16,6 +16,7 @@ from dna_deploy.data.decoding import fitted
 from dna_deploy.data.splits import ImageData
 from dna_deploy.export.checks.judge import Array
 from dna_deploy.export.checks.parity import SLOW_JUDGES, Limits, Tally, check_limits, open_judges, verdict
+from dna_deploy.export.formats.normalised import spread_positions
 from dna_deploy.export.formats.picture_size import PictureSize
 from dna_deploy.records.model_card import Parity
 from dna_deploy.tasks.task import Activation, Task
@@ -64,7 +65,7 @@ def check_pictures(
                 tallies[name].add(judge(_as_array(picture)), reference, truth)
     parity = Parity(
         precision="fp32",
-        source=f"the first {count} test images of {data.name} as pictures of {size}",
+        source=f"{count} of {len(data.test):,} test images of {data.name} as pictures of {size}",
         largest_score=largest,
         metrics=own.metrics,
         judges=tuple(verdict(name, tally) for name, tally in tallies.items()),
@@ -75,8 +76,7 @@ def check_pictures(
 
 
 def _pictures(data: ImageData, size: PictureSize, count: int) -> Iterator[tuple[Image.Image, Array]]:
-    for number, (rows, columns) in zip(range(count), cycle(_STRETCHES), strict=False):
-        position = torch.tensor([number])
+    for position, (rows, columns) in zip(spread_positions(data.test, count)[:, None], cycle(_STRETCHES), strict=False):
         channels_last = data.test.images(position)[0].permute(1, 2, 0).numpy()
         picture = Image.fromarray(channels_last[:, :, 0] if channels_last.shape[2] == 1 else channels_last)
         height = size.height or round(rows * picture.height)

@@ -12,7 +12,7 @@ from dna_deploy.data.splits import ImageData, Split
 
 @dataclass(frozen=True)
 class NormalisedImages:
-    """The first ``count`` images of a split, ``(images, channels, height, width)``, normalised as in training."""
+    """So many images of a split, evenly spread, ``(images, channels, height, width)``, normalised as in training."""
 
     split: Split
     normalisation: Normalisation
@@ -22,7 +22,7 @@ class NormalisedImages:
         return self.count
 
     def __getitem__(self, which: slice, /) -> torch.Tensor:
-        return self.normalisation(self.split.images(torch.arange(self.count)[which]))
+        return self.normalisation(self.split.images(spread_positions(self.split, self.count)[which]))
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,15 @@ class ImageLabels:
         return self.count
 
     def __getitem__(self, which: slice, /) -> torch.Tensor:
-        return self.split.labels(torch.arange(self.count)[which])
+        return self.split.labels(spread_positions(self.split, self.count)[which])
+
+
+def spread_positions(split: Split, count: int) -> torch.Tensor:
+    """Positions from the whole of a split, whose images may stand class by class."""
+    return torch.arange(count) * len(split) // max(1, count)
 
 
 def images_and_labels(data: ImageData, split: Split, limit: int | None = None) -> tuple[NormalisedImages, ImageLabels]:
-    """The first ``limit`` images of a split with their classes; all of them where there is no limit."""
+    """``limit`` images of a split, evenly spread, with their classes; all of them where there is no limit."""
     count = min(len(split), len(split) if limit is None else limit)
     return NormalisedImages(split, data.normalisation, count), ImageLabels(split, count)
