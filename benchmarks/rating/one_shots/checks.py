@@ -155,7 +155,7 @@ def cream(bench: Bench, method: str) -> Numbers:
 
 
 def setn(bench: Bench) -> Numbers:
-    """Proposals of the evaluator beside as many networks of the same budget, with shared weights; and its first one alone."""
+    """Proposals of the evaluator beside as many networks of the same budget, with shared weights; and judged."""
     ground, begun = bench.ground, time.process_time()
     rater: Any = bench.rater("setn")
     opened, drawn = bench.opened(rater), ground.drawn(bench.seed)
@@ -176,9 +176,11 @@ def setn(bench: Bench) -> Numbers:
         "proposals best of 10": number(float(by_evaluator[:10].max())),
         **sizes("uniform", drawn, ground),
         **sizes("proposals", proposed, ground),
-        "first proposal alone": bench.alone(proposed[0]),
-        "best proposal alone": bench.alone(best),
-        "most parameters alone": bench.alone(largest),
+        **mean("first proposal", judged(bench, proposed[:1])),
+        **mean("best proposal", judged(bench, [best])),
+        **mean("proposals judged", judged(bench, proposed)),
+        **mean("uniform judged", judged(bench, drawn)),
+        **mean("most parameters", judged(bench, [largest])),
     }
 
 

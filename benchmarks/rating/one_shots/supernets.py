@@ -23,7 +23,11 @@ from dna_deploy.statistics.ranks import Estimate, bootstrap, gain_of_top, resamp
 Numbers = dict[str, float | str]
 BUDGETS = 10
 SETTINGS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
-    "fashion": {"angle": {"keep": 1_000, "children": 300}, "neas": {"children": 50, "judged": 128, "searched": 100}},
+    "fashion": {
+        "setn": {"evaluator_every": 8},
+        "angle": {"keep": 1_000, "children": 300},
+        "neas": {"children": 50, "judged": 128, "searched": 100},
+    },
     "nats-size": {
         "setn": {"evaluator_every": 64},
         "angle": {"keep": 1_000, "children": 300},
