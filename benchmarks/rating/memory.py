@@ -2,8 +2,9 @@
 
     python -m benchmarks.rating.memory                 (a process a size; some minutes)
 
-Block 5 of mbconv, whole and with its first cells alone, rated as ever: the teacher emits the features of a batch, the
-block walks over its candidates, and both are gone before the next batch. Processor seconds, which other work touches least.
+Block 5 of mbconv, whole, and with its first cells and fewer layers in the last of them, rated as ever: the teacher emits the
+features of a batch, the block walks over its candidates, and both are gone before the next batch. Processor seconds, which
+other work touches least.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from math import prod
 
 import torch
 from tabulate import tabulate
@@ -23,6 +25,7 @@ from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.rating.raters.dna.block_rating import rate_batch
 from dna_deploy.rating.raters.dna.config import RatingConfig
 from dna_deploy.rating.raters.dna.training import build_supernet
+from dna_deploy.spaces.block import Cell
 from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.scaling import Scaling, largest, scaled
@@ -32,14 +35,18 @@ IMAGES, BATCHES = 2, 1
 
 
 def space_of(candidates: int) -> HeadedSpace:
-    """mbconv, with the first cells of its fifth block that have so many candidates, or more: cells are whole."""
+    """mbconv, with about so many candidates in its fifth block: its first cells, with fewer layers at the end of the last."""
     space = find_chain("mbconv")
     block = space.blocks[BLOCK]
-    cells = next(
-        block.cells[:count] for count in range(1, len(block.cells) + 1)
-        if replace(block, cells=block.cells[:count]).count() >= candidates
-    )  # fmt: skip
-    blocks = (*space.blocks[:BLOCK], replace(block, cells=cells), *space.blocks[BLOCK + 1 :])
+    cells: list[Cell] = []
+    for cell in block.cells:
+        missing = candidates - (replace(block, cells=tuple(cells)).count() if cells else 0)
+        *layers, last = cell.layers
+        kept = min(len(last), round(missing / prod(map(len, layers))))
+        if kept == 0:
+            break
+        cells.append(replace(cell, layers=(*layers, last[:kept])))
+    blocks = (*space.blocks[:BLOCK], replace(block, cells=tuple(cells)), *space.blocks[BLOCK + 1 :])
     return replace(space, blocks=blocks).with_head()
 
 

@@ -116,7 +116,7 @@ def deliver(
         for name, kind in chosen.items():
             size = (pictures or PictureSize()) if kind.takes_pictures else None
             with _leaving_out(name, refused, work):
-                converted = _converted(result, kind, data, size)
+                converted = _converted(name, result, kind, data, size)
                 compared = _compare_pictures(converted, kind, data, size) if size else _compare(converted, judged, kind.judges)
                 made.append((converted, compared))
         cards = [_card(source, file, parity, data, reproduce) for file, parity in made]
@@ -146,23 +146,33 @@ def _leaving_out(name: str, refused: list[Refused], work: Path) -> Iterator[None
     before = set(work.iterdir())
     try:
         yield
-    except Exception as error:  # what converters raise has no common base
-        if not isinstance(error, DnaDeployError | ModuleNotFoundError):
-            words = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-            error = UsageError(f"{name} cannot be made of this network: {words}", "the other formats are delivered")
-        if isinstance(error, ModuleNotFoundError):
-            error = DependencyError(f"{name} needs the package {error.name!r}", install_hint(error.name or ""))
+    except DnaDeployError as error:
         for path in set(work.iterdir()) - before:
             path.unlink()
         refused.append(Refused(name, error))
 
 
-def _converted(result: ExportResult, kind: Format, data: ImageData | None, size: PictureSize | None) -> ExportResult:
+@contextmanager
+def _in_our_words(name: str) -> Iterator[None]:
+    """What a converter raises has no common base: it becomes an error of ours, with the converter's own as its cause."""
+    try:
+        yield
+    except DnaDeployError:
+        raise
+    except ModuleNotFoundError as error:
+        raise DependencyError(f"{name} needs the package {error.name!r}", install_hint(error.name or "")) from error
+    except Exception as error:
+        words = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise UsageError(f"{name} cannot be made of this network: {words}", "the other formats are delivered") from error
+
+
+def _converted(name: str, result: ExportResult, kind: Format, data: ImageData | None, size: PictureSize | None) -> ExportResult:
     """The same network in another format, beside the plain file."""
     info = result.info.model_copy(update={"precision": kind.precision, "pictures": "" if size is None else str(size)})
     path = result.path.with_suffix(kind.suffix)
     calibration = None if data is None else images_and_labels(data, data.train)[0]
-    kind.convert(Conversion(result.path, info, calibration, size), path)
+    with _in_our_words(name):
+        kind.convert(Conversion(result.path, info, calibration, size), path)
     return ExportResult(path, digest_of(path.read_bytes()), info, result.network)
 
 

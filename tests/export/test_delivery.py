@@ -100,7 +100,19 @@ def test_a_converter_that_fails_in_words_of_its_own_takes_no_other_with_it(
     done = deliver(Source(FASHION, tiny()), tmp_path / "out", formats=("onnx-fp16",))
     (refused,) = done.refused
     assert refused.error.message == "onnx-fp16 cannot be made of this network: ValueError: no such thing"
+    assert isinstance(refused.error.__cause__, ValueError)
     assert sorted(path.name for path in (tmp_path / "out").glob("*.onnx")) == ["model.onnx"]
+
+
+@pytest.mark.slow
+def test_a_fault_of_our_own_is_no_format_that_was_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise KeyError("ours")
+
+    monkeypatch.setattr("dna_deploy.export.delivery.ExportResult", fail)  # what a converted file is made into
+    with pytest.raises(KeyError, match="ours"):
+        deliver(Source(FASHION, tiny()), tmp_path / "out", formats=("onnx-fp16",))
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
