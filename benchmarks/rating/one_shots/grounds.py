@@ -22,6 +22,7 @@ from dna_deploy.data.splits import ImageData, load_data
 from dna_deploy.learning.compute import Compute
 from dna_deploy.records.files import digest_of
 from dna_deploy.records.latency_table import LatencyTable
+from dna_deploy.records.trained_network import TrainedNetwork
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.training.config import TrainingConfig
@@ -120,15 +121,18 @@ def trained_alone(space: HeadedSpace, network: Architecture, ground: Ground, wor
     name, begun = f"{space.name} {network}", time.process_time()
 
     def row() -> dict[str, float]:
-        recipe = RECIPE.model_copy(update={"epochs": ground.scale.of(RECIPE.epochs)})
-        trained = train_architecture(
-            space, network, ground.data, TrainingConfig(recipe=recipe), work / "alone" / digest_of(name.encode())[7:23],
-            compute=COMPUTE,
-        )  # fmt: skip
+        trained, _ = training(space, network, ground, work)
         return {"accuracy": round(100 * trained.test[0].value, 2), "seconds": round(time.process_time() - begun, 1)}
 
     file = (work if ground.scale.is_tiny else RESULTS) / "trainings.csv"
     return float(kept_row(file, name, row)["accuracy"])
+
+
+def training(space: HeadedSpace, network: Architecture, ground: Ground, work: Path) -> tuple[TrainedNetwork, Path]:
+    """A network trained alone, and the folder of its weights; what is there is not made again."""
+    recipe = RECIPE.model_copy(update={"epochs": ground.scale.of(RECIPE.epochs)})
+    folder = work / "alone" / digest_of(f"{space.name} {network}".encode())[7:23]
+    return train_architecture(space, network, ground.data, TrainingConfig(recipe=recipe), folder, compute=COMPUTE), folder
 
 
 @dataclass(frozen=True, eq=False)

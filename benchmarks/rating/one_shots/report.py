@@ -58,6 +58,13 @@ CLAIMS: tuple[tuple[str, str, Callable[[Rows], float]], ...] = (
     ("GeNAS", "tau of accuracy and flatness, minus that of accuracy",
      lambda of: of["one-shot"]["tau accuracy and flatness"] - of["one-shot"]["tau accuracy"]),
     ("GeNAS", "flatness with minus the loss (tau)", lambda of: of["one-shot"]["tau flatness with minus loss"]),
+    *(("GeNAS", f"{name} images: tau of accuracy and flatness, minus that of accuracy, 12 networks",
+       lambda of, name=name: of["genas"][f"order by both, {name}"] - of["genas"][f"order by accuracy, {name}"])
+      for name in ("turned", "moved", "noisy")),
+    ("GeNAS", "slope with accuracy lost by 8 bits (Spearman), 12 networks",
+     lambda of: of["genas"]["slope with lost by 8 bits"]),
+    ("GeNAS", "the least that it is, by its 95 % interval", lambda of: of["genas"]["slope with lost by 8 bits low"]),
+    ("GeNAS", "accuracy lost by 8 bits", lambda of: of["genas"]["lost by 8 bits"]),
     ("DDPNAS", "the last network, minus the median of ten as fast, judged",
      lambda of: of["ddpnas"]["the last network"] - of["ddpnas"]["median as fast"]),
     ("DDPNAS, a third", "the same (last, minus median as fast) in fewer steps",
