@@ -62,6 +62,7 @@ def remarks_on(
     }
     lines = [_line(text, [name for name, fact in unusual.items() if kind in fact.remarks]) for kind, text in remarks.items()]
     lines.append(_line("doubt: test images that are among the training images as well", _repeated(survey, facts)))
+    lines.append(_line("doubt: equal images in several classes", _contradictory(survey, facts)))
     lines.append(_line("doubt: groups that lie in several parts", _torn_groups(survey)))
     lines.append(_line("left out images that cannot be read", broken))
     lines.append(cache_notice("images"))
@@ -79,6 +80,13 @@ def _span(ends: tuple[float, float] | None) -> str:
 def _repeated(survey: Survey, facts: Mapping[str, ImageFacts]) -> list[str]:
     trained_on = {facts[sample.name].digest for sample in (*survey.training, *survey.validation)}
     return [sample.name for sample in survey.test if facts[sample.name].digest in trained_on]
+
+
+def _contradictory(survey: Survey, facts: Mapping[str, ImageFacts]) -> list[str]:
+    labels = dict[str, set[str]]()
+    for sample in survey.samples:
+        labels.setdefault(facts[sample.name].digest, set()).add(sample.label)
+    return [sample.name for sample in survey.samples if len(labels[facts[sample.name].digest]) > 1]
 
 
 def _torn_groups(survey: Survey) -> list[str]:

@@ -14,7 +14,8 @@ from pydantic.fields import FieldInfo
 
 from dna_deploy.errors import UsageError
 from dna_deploy.pipeline.settings import FORMER_DEFAULTS, MOVED, SHARED, Settings, method_of, tables_of, tables_of_method
-from dna_deploy.plugins import suggest
+from dna_deploy.plugins import plugin_names, suggest
+from dna_deploy.rating.raters import RATERS
 from dna_deploy.texts import decode_text
 
 FILE_NAME = "dna-deploy.toml"
@@ -56,9 +57,12 @@ def read_settings(
 
 def _check_known(environment: Mapping[str, str], variables: Mapping[str, str]) -> None:
     """Raises `UsageError` for a variable that would set nothing; those of ``[rate]`` may be another method's."""
-    others = (name for name in environment if name.startswith(ENVIRONMENT_PREFIX) and name not in variables)
-    if unknown := next((name for name in others if not name.startswith(f"{ENVIRONMENT_PREFIX}RATE_")), None):
-        raise UsageError(f"the variable {unknown} is of no setting", suggest(unknown, list(variables)))
+    unknown = [name for name in environment if name.startswith(ENVIRONMENT_PREFIX) and name not in variables]
+    of_others: set[str] = set()
+    if any(name.startswith(f"{ENVIRONMENT_PREFIX}RATE_") for name in unknown):
+        of_others = {name for method in plugin_names("rater", RATERS) for name, _ in _environment_names(method)}
+    if wrong := next((name for name in unknown if name not in of_others), None):
+        raise UsageError(f"the variable {wrong} is of no setting", suggest(wrong, [*variables, *of_others]))
 
 
 def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:

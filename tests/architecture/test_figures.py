@@ -21,7 +21,7 @@ ROOMS = {
     ".": 500,
     "cli": 4_750,
     "contracts": 1_330,
-    "data": 2_420,
+    "data": 2_425,
     "export": 3_900,
     "latency": 3_420,
     "learning": 1_420,

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,7 @@ RUNTIMES = ("onnxruntime", "openvino", "tensorrt", "tensorrt_rtx")
 PACKAGE = Path(dna_deploy.__file__).parent
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """Top-level packages that a file imports anywhere, by statement or by name."""
     names: list[str] = []

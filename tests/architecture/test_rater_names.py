@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,10 +39,15 @@ def asked(tree: ast.AST, names: set[str]) -> Iterator[int]:
                 yield node.lineno
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def places(path: Path) -> list[int]:
     """Where a file asks for a rater that is not its own."""
     names = {name for name, room in ROOMS.items() if room not in path.parents}
-    return list(asked(ast.parse(path.read_text()), names)) if path != TABLE else []
+    return list(asked(tree_of(path), names)) if path != TABLE else []
 
 
 @pytest.mark.parametrize(
@@ -62,7 +68,7 @@ def test_every_way_of_asking_is_seen(source: str) -> None:
 
 def test_nobody_takes_the_name_of_a_rater_from_its_room() -> None:
     takers = [path for path in PACKAGE.rglob("*.py") if not any(room in path.parents for room in ROOMS.values())]
-    imports = (node for path in takers for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom))
+    imports = (node for path in takers for node in ast.walk(tree_of(path)) if isinstance(node, ast.ImportFrom))
     names = {
         alias.name for node in imports if (node.module or "").startswith("dna_deploy.rating.raters.") for alias in node.names
     }

@@ -246,6 +246,14 @@ def test_test_images_that_are_trained_on_as_well_are_doubted(tmp_path: Path) -> 
     assert "doubt: test images that are among the training images as well: 6" in said(load(tmp_path))
 
 
+def test_equal_images_in_several_classes_are_doubted(photos: Path) -> None:
+    assert "in several classes" not in said(load(photos))
+    for name in ("cat/same.png", "cat/again.png", "dog/other name.png"):
+        (photos / name).write_bytes(pictures.noise(99))
+    names = "cat/again.png, cat/same.png, dog/other name.png"
+    assert f"doubt: equal images in several classes: 3 ({names})" in said(load(photos))
+
+
 def test_dark_deep_images_keep_their_darkness_beside_bright_ones(photos: Path) -> None:
     (photos / "cat" / "dark.tif").write_bytes(pictures.deep(np.uint16, 200))
     (photos / "cat" / "light.tif").write_bytes(pictures.deep(np.uint16, 4000))

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from dna_deploy.errors import UsageError
+from dna_deploy.errors import TableError, UsageError
 from dna_deploy.latency.measure import measure_model
 from dna_deploy.latency.runners.inputs import GivenInput, input_values
 from dna_deploy.targets.plan import SamplingPlan
@@ -135,6 +135,12 @@ def test_more_at_once_than_the_target_says_is_refused_where_the_file_leaves_it_o
     path = save(tmp_path / "any.onnx", {"image": (TensorProto.FLOAT, ["n", 3, 8, 8])}, node)
     with pytest.raises(UsageError, match=r"any\.onnx takes 8 images at once; the target 'cpu' measures 1 image"):
         measure_model(path, CPU, PLAN, inputs=(GivenInput.parse("8x3x8x8"),))
+
+
+def test_a_model_that_takes_nothing_is_not_timed(tmp_path: Path) -> None:
+    path = save(tmp_path / "constant.onnx", {}, helper.make_node("Relu", ["table"], ["out"]))
+    with pytest.raises((UsageError, TableError), match="takes no input"):
+        measure_model(path, CPU, PLAN)
 
 
 def test_a_batch_in_the_file_is_the_batch_of_the_target(tmp_path: Path) -> None:

@@ -101,6 +101,9 @@ def test_a_variable_that_sets_nothing_is_refused_and_the_nearest_named(tmp_path:
         read_settings(tmp_path / "none.toml", environment={"DNA_DEPLOY_SEEED": "3", "OTHERS": "1"})
     assert caught.value.hint == "did you mean 'DNA_DEPLOY_SEED'?"
     read_settings(tmp_path / "none.toml", environment={"DNA_DEPLOY_RATE_HIDDEN": "64"})
+    with pytest.raises(UsageError, match="the variable DNA_DEPLOY_RATE_HIDEN is of no setting") as caught:
+        read_settings(tmp_path / "none.toml", environment={"DNA_DEPLOY_RATE_HIDEN": "64"})
+    assert caught.value.hint == "did you mean 'DNA_DEPLOY_RATE_HIDDEN'?"
 
 
 def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:

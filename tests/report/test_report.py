@@ -24,6 +24,8 @@ from dna_deploy.report.write import Written, plots_of, sections_of, write_report
 from dna_deploy.spaces.catalog import find_chain
 from tests.report.story import card_of, outcome_of, provenance, ratings_of, table_of, write_story
 
+pytestmark = pytest.mark.slow  # reports are drawn whole, pictures and all
+
 FASHION = find_chain("fashion").with_head()
 NOT_IN_EVERY_STORY = {"rating-run", "embedding-history", "rating-calibration", "fitted-model", "shelf"}
 """Kinds of records that only some methods and commands leave."""

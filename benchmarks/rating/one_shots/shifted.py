@@ -19,6 +19,7 @@ from benchmarks.rating.one_shots.grounds import RESULTS, Ground, Values, trainin
 from benchmarks.rating.one_shots.supernets import Bench, Numbers, about, estimate, number
 from benchmarks.rows import kept_row
 from dna_deploy.data.randomness import generator
+from dna_deploy.export.checks.judge import Array
 from dna_deploy.export.formats.onnx_graph import export_onnx
 from dna_deploy.export.runtimes.onnx_runtime import CALIBRATION_IMAGES, judge, quantised
 from dna_deploy.learning.tensor_file import TensorFile
@@ -100,7 +101,7 @@ class Trained:
             right += int((answers(self.ground.data.normalisation(images)).argmax(1) == split.labels(positions)).sum())
         return round(100 * right / count, 3)
 
-    def _feeds(self) -> Iterator[dict[str, Values]]:
+    def _feeds(self) -> Iterator[dict[str, Array]]:
         positions = torch.arange(min(CALIBRATION_IMAGES, len(self.ground.data.train)))
         for image in self.ground.data.normalisation(self.ground.data.train.images(positions)):
             yield {"input": image[None].numpy()}

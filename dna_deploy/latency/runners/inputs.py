@@ -47,6 +47,12 @@ GivenInputs: TypeAlias = Mapping[str, GivenInput]
 """By name."""
 
 
+def check_is_fed(shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raises `UsageError` where a model takes nothing: all of it is worked out when it is loaded, and nothing is timed."""
+    if not shapes:
+        raise UsageError("the model takes no input, so that it computes nothing when it runs", "export it with its input")
+
+
 def input_values(
     name: str,
     sizes: Sequence[int | None],

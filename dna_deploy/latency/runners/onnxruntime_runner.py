@@ -11,7 +11,7 @@ import numpy as np
 
 from dna_deploy.errors import DependencyError, UsageError
 from dna_deploy.latency.runners import time_on_host
-from dna_deploy.latency.runners.inputs import GivenInputs, input_values
+from dna_deploy.latency.runners.inputs import GivenInputs, check_is_fed, input_values
 from dna_deploy.plugins import suggest
 from dna_deploy.targets.target import Target
 
@@ -42,6 +42,7 @@ class OnnxRuntimeSession:
             self.shapes[input.name] = values.shape
             self._buffers.append(_value(values, device))
             self._binding.bind_ortvalue_input(input.name, self._buffers[-1])
+        check_is_fed(self.shapes)
         for output in session.get_outputs():
             sizes = output.shape if inputs else output.shape[1:]  # who says what goes in may say how much at once
             if not all(isinstance(size, int) for size in sizes) or output.type not in _DTYPES:

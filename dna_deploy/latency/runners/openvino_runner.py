@@ -11,7 +11,7 @@ import numpy as np
 
 from dna_deploy.errors import DependencyError, UsageError
 from dna_deploy.latency.runners import time_on_host
-from dna_deploy.latency.runners.inputs import GivenInputs, input_values
+from dna_deploy.latency.runners.inputs import GivenInputs, check_is_fed, input_values
 from dna_deploy.plugins import suggest
 from dna_deploy.targets.target import Precision, Target
 
@@ -32,6 +32,7 @@ class OpenVinoSession:
             self.shapes[port.any_name] = values.shape
             self._request.get_tensor(port).shape = values.shape
             self._request.get_tensor(port).data[:] = values
+        check_is_fed(self.shapes)
 
     def run(self) -> None:
         self._request.infer()

@@ -15,7 +15,7 @@ import numpy as np
 
 from dna_deploy.errors import DependencyError, UsageError
 from dna_deploy.latency.runners.cuda import Cuda, Nvml
-from dna_deploy.latency.runners.inputs import GivenInputs, input_values
+from dna_deploy.latency.runners.inputs import GivenInputs, check_is_fed, input_values
 from dna_deploy.plugins import suggest
 from dna_deploy.targets.target import Target
 
@@ -60,6 +60,7 @@ class TensorRtSession:
             if is_input:
                 self.shapes[name] = values.shape
             self._context.set_tensor_address(name, cuda.allocate(values.tobytes()))
+        check_is_fed(self.shapes)
         self._enqueue()
         cuda.wait()
         self._launch = cuda.captured(self._enqueue) if cuda_graph else self._enqueue
