@@ -24,7 +24,6 @@ class Machine(Protocol):
 
     memory_bytes: dict[str, int]
     """Scratch memory of probes, where the runtime tells it."""
-
     waited_s: float
     """For moments in which nobody else slowed the processor down."""
 

@@ -19,8 +19,7 @@ class ProbeError(Exception):
 class Bench(Protocol):
     """What runs probes."""
 
-    waited_s: float
-    """For moments in which nobody else slowed the processor down."""
+    waited_s: float  # for moments in which nobody else slowed the processor down
 
     def visit(self, name: str) -> tuple[int, ...]:
         """Warms a probe up and times some runs, in nanoseconds. Raises `ProbeError`."""
