@@ -41,8 +41,9 @@ class TrainingPlan:
     processes: Processes = field(default_factory=Processes)
 
 
+@torch.enable_grad()
 def train(states: Sequence[TrainingState], plan: TrainingPlan, on_progress: OnProgress = silent) -> None:
-    """Takes the steps that are left. Several states are trained side by side, those that are behind first.
+    """Takes the steps that are left, inside `torch.no_grad`, too. Several states are trained side by side, the last ones first.
 
     Raises:
         DivergedError: a loss or a weight is no longer a number. The last good checkpoint stays.

@@ -153,6 +153,15 @@ def test_a_phase_changes_its_own_group_by_its_own_split_alone(tmp_path: Path) ->
         assert torch.equal(learnt[f"experts.{number}.weight"], expert.weight)
 
 
+def test_a_caller_that_wants_no_gradients_trains_all_the_same(tmp_path: Path) -> None:
+    plain, _ = run(tmp_path / "plain")
+    with torch.no_grad():
+        inside, _ = run(tmp_path / "inside")
+        assert not torch.is_grad_enabled()
+    for name, tensor in plain.module.state_dict().items():
+        assert torch.equal(inside.module.state_dict()[name], tensor), name
+
+
 def test_progress_tells_the_loss_of_every_phase(tmp_path: Path) -> None:
     heard: list[Progress] = []
     run(tmp_path, heard.append)
