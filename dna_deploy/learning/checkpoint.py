@@ -34,7 +34,8 @@ class Checkpoint:
 
     def save(self, step: int, module: nn.Module, optimisers: Sequence[Optimizer], **facts: Any) -> None:
         """Writes the state after ``step`` steps."""
-        tensors = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
+        state, owners = module.state_dict(keep_vars=True), _owners(module)
+        tensors = {f"module.{name}": tensor for name, tensor in state.items() if owners[name] == name}
         for prefix, optimiser in _named(optimisers):
             for number, state in optimiser.state_dict()["state"].items():
                 tensors |= {f"{prefix}{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
@@ -53,7 +54,8 @@ class Checkpoint:
             raise UsageError(
                 f"{self.path} was made from other settings, images or teacher", "give another folder, or remove it"
             )
-        module.load_state_dict(_below("module.", file.tensors))
+        tensors = _below("module.", file.tensors)
+        module.load_state_dict({name: tensors[owner] for name, owner in _owners(module).items() if owner in tensors})
         for prefix, optimiser in _named(optimisers):
             state: dict[int, dict[str, torch.Tensor]] = {}
             for name, tensor in _below(prefix, file.tensors).items():
@@ -61,6 +63,12 @@ class Checkpoint:
                 state.setdefault(int(number), {})[key] = _as_weights_lie(tensor)
             optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
         return dict(file.facts)
+
+
+def _owners(module: nn.Module) -> dict[str, str]:
+    """For every tensor of a module the first name that it has: layers may share some, which are saved once."""
+    first: dict[int, str] = {}
+    return {name: first.setdefault(id(tensor), name) for name, tensor in module.state_dict(keep_vars=True).items()}
 
 
 def _named(optimisers: Sequence[Optimizer]) -> list[tuple[str, Optimizer]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,22 +13,14 @@ from dna_deploy.progress import silent
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.model_card import MeasuredLatency, ModelCard, Parity
 from dna_deploy.records.search_outcome import SearchOutcome
-from dna_deploy.spaces.block import Block
 from dna_deploy.spaces.catalog import SPACES
-from dna_deploy.spaces.catalog.nats_size import NATS_SIZE
-from dna_deploy.spaces.shapes import FeatureMap
 from tests.data.made import coloured_folders
+from tests.spaces.chains import narrow_sizes
 
 pytestmark = pytest.mark.slow
 
 
-def _narrow(block: Block) -> Block:
-    """Widths of 8 and 16 alone."""
-    cells = (cell for cell in block.cells if max(*cell.inner, cell.width, 0) <= 16)
-    return replace(block, cells=tuple(cells))
-
-
-NARROW = replace(NATS_SIZE, name="narrow", input=FeatureMap(3, 16, 16), blocks=tuple(map(_narrow, NATS_SIZE.blocks)))
+NARROW = narrow_sizes(16)
 SETTINGS = settings_of(
     {
         "space": "narrow",

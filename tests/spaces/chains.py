@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dna_deploy.spaces.block import Block, Cell, FixedLayer
 from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.catalog.hytra import trellis
+from dna_deploy.spaces.catalog.nats_size import NATS_SIZE
 from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.operations import ClassifierHead, Conv, MBConv, Pointwise
 from dna_deploy.spaces.operations.heads import LinearHead
@@ -66,3 +69,12 @@ PHOTOS = ChainSpace(
     blocks=(Block(2, (Cell.uniform(8, 1, (MBConv(3, 1), MBConv(3, 3))),)),),
     usual_head=(FixedLayer(ClassifierHead(16), 3),),
 ).with_head()
+
+
+def narrow_sizes(most: int) -> ChainSpace:
+    """`nats-size` of small images, with widths of 8, 16, ... up to ``most`` alone."""
+
+    def narrowed(block: Block) -> Block:
+        return replace(block, cells=tuple(cell for cell in block.cells if max(*cell.inner, cell.width, 0) <= most))
+
+    return replace(NATS_SIZE, name="narrow", input=FeatureMap(3, 16, 16), blocks=tuple(map(narrowed, NATS_SIZE.blocks)))

@@ -1,7 +1,8 @@
 """A whole space as one network with shared weights: the one-shot supernet of SPOS (arXiv 1904.00420).
 
 It is the baseline that block-wise rating has to beat. A path is made of the very layers that a trained network has: there
-are no adaptors, so a layer behind a block of several widths exists once a width.
+are no adaptors, so a layer behind a block of several widths exists once a width, or, where widths share weights, is a part of
+the widest one.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import NamedTuple
 from torch import nn
 
 from dna_deploy.nets.layers import build_layer
+from dna_deploy.nets.supernets import slices
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.block import Trunk
 from dna_deploy.spaces.chain import HeadedSpace
@@ -27,17 +29,21 @@ class Route(NamedTuple):
 class OneShotSupernet(nn.Module):
     """Every layer that a network of the space can hold. Cells of one width share layers, as in the block supernets."""
 
-    def __init__(self, space: HeadedSpace, *, share_depths: bool) -> None:
+    def __init__(self, space: HeadedSpace, *, share_depths: bool, share_widths: bool = False) -> None:
         super().__init__()
         self.space = space
         self.plans = [space.index.trunks(index, share_depths=share_depths) for index in space.block_numbers]
         self.stem = nn.Sequential(*map(build_layer, space.stem_layers))
         self.choices = nn.ModuleDict()
+        self._alike: dict[tuple[int, int, str], list[nn.Module]] = {}  # by block, depth and operation
         for index, plan in enumerate(self.plans):
             for number, trunk in enumerate(plan):
                 self._add(index, number, trunk)
         heads = {str(input.channels): map(build_layer, space.head_layers(input)) for input in space.index.inputs[-1]}
         self.heads = nn.ModuleDict({channels: nn.Sequential(*layers) for channels, layers in heads.items()})
+        if share_widths:
+            for alike in (*self._alike.values(), [*self.heads.values()]):
+                slices.share_widths(alike)
 
     def path(self, architecture: Architecture) -> nn.Sequential:
         """One network of the space, its layers in a row: the supernet's own modules, not copies.
@@ -73,11 +79,14 @@ class OneShotSupernet(nn.Module):
         chain = self.space.index
         inputs = (input for input in chain.inputs[index] if chain.may_follow(index, trunk.cell, input))
         placed = [(*chain.place_trunk(index, trunk, x), *chain.place_ends(index, trunk, x)[1:]) for x in inputs]
+        ends = {stop - 1: self.space.blocks[index].cells[served].depth - 1 for stop, served in trunk.stops}
         for depth, behind in enumerate(zip(*placed, strict=True)):
             for layers in behind:
                 key = f"{_place(index, number, depth)}-from{layers[0].input.channels}"
                 if key not in self.choices:  # only the first layer of a block feels what is before it
                     self.choices[key] = nn.ModuleList(map(build_layer, layers))
+                    for layer, module in zip(layers, self.choices[key], strict=True):  # type: ignore[call-overload]
+                        self._alike.setdefault((index, ends.get(depth, depth), layer.operation.code), []).append(module)
 
 
 def _place(block: int, trunk: int, depth: int) -> str:

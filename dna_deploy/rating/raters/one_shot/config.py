@@ -8,7 +8,7 @@ from pydantic import Field
 
 from dna_deploy.data.augmentation import Augmentation
 from dna_deploy.rating.needs import Needs
-from dna_deploy.records.files import Part
+from dna_deploy.records.files import Part, equal_to
 
 
 class OneShotConfig(Part):
@@ -23,6 +23,9 @@ class OneShotConfig(Part):
     warm_up: float = Field(0.05, ge=0, lt=1, description="share of the steps in which the learning rate rises")
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="share of every label that all classes get")
     share_depths: bool = Field(True, description="cells of one width share layers, shallower ones stop early; else none do")
+    share_widths: bool = Field(
+        False, exclude_if=equal_to(False), description="a narrower layer has the first channels of a wider one; else its own"
+    )
     calibration_images: int = Field(
         512, ge=2, description="training images that give a path its batch statistics before it is rated"
     )

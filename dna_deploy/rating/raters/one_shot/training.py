@@ -109,5 +109,5 @@ def build_one_shot(work: OneShotWork) -> OneShotSupernet:
     """The untrained supernet, its weights drawn from the seed."""
     assert isinstance(work.space, HeadedSpace)
     with seeded(work.config.seed, METHOD):
-        supernet = OneShotSupernet(work.space, share_depths=work.config.share_depths)
+        supernet = OneShotSupernet(work.space, share_depths=work.config.share_depths, share_widths=work.config.share_widths)
     return supernet.to(memory_format=torch.channels_last)
