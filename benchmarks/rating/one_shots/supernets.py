@@ -59,7 +59,7 @@ class Bench:
         ground, kind = self.ground, kind or load_rater(method)  # type: ignore[assignment]
         settings = {"epochs": ground.epochs, "batch": ground.BATCH, "calibration_images": ground.scale.of(256, 16)}
         if ground.name == "nats-size":
-            settings["calibration_images"] = ground.scale.of(128, 16)
+            settings |= {"calibration_images": ground.scale.of(128, 16), "share_widths": True}
         settings |= {**(TINY if ground.scale.is_tiny else SETTINGS[ground.name]).get(method, {}), **changes}
         config = kind.config.model_validate({**settings, "seed": self.seed})  # type: ignore[union-attr]
         work = RatingWork.of(method, ground.space, None, ground.data, config, self.work, COMPUTE)
