@@ -79,6 +79,7 @@ def test_rank_check_puts_the_one_shot_rating_beside_the_block_rating(trained: di
         (("--method", "one-shot", "--label-smooting", "0"), "method 'one-shot' has no setting --label-smooting"),
         (("--method", "dna++", "--label-smoothing", "0"), "method 'dna++' has no setting --label-smoothing"),
         (("--method", "one-shot", "--warm-up"), "--warm-up has no value"),
+        (("--method", "one-shot", "--share-widths", "--warm-up", "0.1"), "--share-widths has no value"),
     ],
 )
 def test_rate_refuses_what_a_method_cannot_use(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:

@@ -93,8 +93,8 @@ class Further:
             flag, joined, value = rest.pop(0).partition("=")
             if not flag.startswith("--"):
                 raise UsageError(f"what is {flag!r}?", "further settings are written like --draws 2")
-            if not joined and not rest:
-                raise UsageError(f"{flag} has no value", f"write it like {flag} 2")
+            if not joined and (not rest or rest[0].startswith("--")):
+                raise UsageError(f"{flag} has no value", f"write it like {flag} 2, or {flag} true")
             values[f"{self.table}.{flag.removeprefix('--').replace('-', '_')}"] = value if joined else rest.pop(0)
         return values
 
