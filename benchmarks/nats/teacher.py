@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -16,6 +17,7 @@ from dna_deploy.learning.tensor_file import file_digest
 from dna_deploy.nets.batch_norm import estimate_statistics
 from dna_deploy.nets.teachers.cutting import cut_network
 from dna_deploy.nets.teachers.teacher import Teacher
+from dna_deploy.spaces.chain import ChainSpace
 
 CUTS = ("layer2", "layer3.1", "layer3")
 """Features of 16, 8 and 8 pixels."""
@@ -56,13 +58,13 @@ class ResNet(nn.Module):
         return scores
 
 
-def resnet_teacher(path: Path, data: ImageData) -> Teacher:
-    """The teacher in a file, its batch norms fitted to these images, which were JPEG files."""
+def resnet_teacher(path: Path, data: ImageData, space: ChainSpace = SPACE, cuts: Sequence[str] = CUTS) -> Teacher:
+    """The teacher in a file, cut for a space, its batch norms fitted to these images, which were JPEG files."""
     weights = load_file(path)
     network = ResNet(sum(name.startswith("layer1") and name.endswith("conv1.weight") for name in weights))
     network.load_state_dict(weights)
-    cut = cut_network(network, SPACE, CUTS)
+    cut = cut_network(network, space, cuts)
     cut.expect((data.normalisation.mean, data.normalisation.deviation), GIVEN_TO)
     some = Split(data.train.source, data.train.indices[:512])
     estimate_statistics(cut, (batch.inputs for batch in in_order(some, data, 128)))
-    return Teacher.freeze(path.stem, file_digest(path), cut, SPACE.input)
+    return Teacher.freeze(path.stem, file_digest(path), cut, space.input)
