@@ -25,7 +25,7 @@ ROOMS = {
     "export": 3_900,
     "latency": 3_420,
     "learning": 1_420,
-    "nets": 1_850,
+    "nets": 1_910,
     "pipeline": 2_840,
     "rating": 700,
     "records": 3_150,
