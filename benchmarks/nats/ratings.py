@@ -47,7 +47,7 @@ UNTRAINED = {"learning_rate": 1e-12}
 DNA = {"epochs": 1, "batch": 4, "settled_top": 0}
 POPULATION = {"epochs": 1, "batch": 16, "ensemble": 1, "rating_ensemble": 1, "settled_top": 0}
 BOSS = {"epochs": 1, "batch": 8, "ensemble": 2}
-SUPERNET = {"epochs": 1, "calibration_images": 256}
+SUPERNET = {"epochs": 8, "calibration_images": 128, "share_widths": True}
 RECIPES: dict[str, Recipe] = {
     "dna": Recipe("dna", DNA),
     "dna-second": Recipe("dna", DNA, has_second_stage=True),
@@ -62,10 +62,11 @@ RECIPES: dict[str, Recipe] = {
     "cream-top1": Recipe("cream-top1", SUPERNET),
     "genas": Recipe("genas", SUPERNET),
     "setn": Recipe("setn", SUPERNET | {"evaluator_every": 32}),
-    "ddpnas": Recipe("ddpnas", {"epochs": 3, "batch": 4, "calibration_images": 256, "sweeps": 1, "judged": 32}),
+    "ddpnas": Recipe("ddpnas", SUPERNET | {"epochs": 3, "batch": 4, "sweeps": 1, "judged": 32}),
 }
 """By the name that ratings are kept under; any other method is rated by its defaults. Layers have no choice here, so that one
-path through a trunk is all paths. DDPNAS trains 2,079 networks even with one sweep a round; fewer steps are too few."""
+path through a trunk is all paths. One-shot supernets share widths, since each layer is trained in one step of 64 otherwise.
+DDPNAS trains 2,079 networks even with one sweep a round; fewer steps are too few."""
 
 
 @dataclass(frozen=True)
