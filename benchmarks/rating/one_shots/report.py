@@ -17,13 +17,15 @@ HEAD = """<!-- made by: python -m benchmarks.rating.one_shots --show -->
 
 # What the papers of one-shot methods claim, checked in the small
 
-Each method trains a supernet for about as many images as SPOS (`one-shot`), with its defaults. *Orders* are Kendall's tau with
-the accuracy of networks that are trained alone: the 72 networks of list `c` on `fashion`, 100 drawn networks on `nats-size`
-with published accuracies; in brackets 95 % intervals over networks, in their mean where there are several seeds. *Checks* are
-differences, one a seed, in points where nothing else is said. "Shared" is with the method's own weights; "alone" is trained
-alone with one seed (`fashion`) or published (`nats-size`); "judged" is published, too, but on `fashion`, where training many
-networks alone takes hours, with the weights of SPOS of the next seed, whose order is above. Size is beside every order, since
-counting is the opponent. Seconds are those of the last process where a training was resumed.
+Each method trains a supernet for about as many images as SPOS (`one-shot`), with its defaults, but that widths share weights
+on `nats-size`. *Orders* are Kendall's tau with the accuracy of networks that are trained alone: the 72 networks of list `c` on
+`fashion`, 100 drawn networks on `nats-size` with published accuracies; in brackets 95 % intervals over networks, in their mean
+where there are several seeds. *Checks* are differences, one a seed, in points where nothing else is said. "Shared" is with the
+method's own weights; "alone" is trained alone with one seed (`fashion`) or published (`nats-size`); "judged" is published,
+too, but on `fashion`, where training many networks alone takes hours, with the weights of SPOS of the next seed, whose order
+is above. Size is beside every order, since counting is the opponent. Seconds are those of the last process where a training
+was resumed.
+
 
 """
 
