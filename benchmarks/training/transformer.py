@@ -97,7 +97,8 @@ def main() -> None:
     print(tabulate(lines, ("", "network", "M parameters", "ms", "seed", "test accuracy"), "github", disable_numparse=True))
     searched, drawn = (np.array([value for kind, *_, value in rows if kind == name]) for name in ("searched", "random"))
     error = float(np.hypot(np.std(searched, ddof=1) / len(searched) ** 0.5, np.std(drawn, ddof=1) / len(drawn) ** 0.5))
-    print(f"\nSearched minus random: {searched.mean() - drawn.mean():+.2f} points, standard error {error:.2f}.")
+    print(f"\nSearched minus random: {searched.mean() - drawn.mean():+.2f} points, standard error {error:.2f}.", end=" ")
+    print("Size is the opponent: see the parameters, and the network that has most of them.")
 
 
 def latencies(folder: Path) -> LatencyTable:
