@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from benchmarks.rating.one_shots import grounds
+from benchmarks.rating.one_shots import grounds, shifted
 from benchmarks.rating.one_shots.evolving import area
 from benchmarks.rating.one_shots.grounds import Ground, Scale
 from benchmarks.rating.one_shots.report import CLAIMS, report
@@ -72,6 +73,19 @@ def test_the_report_shows_the_checks_of_whatever_rows_are_there(tmp_path: Path) 
     assert "SETN" not in text.split("checks")[-1]
 
 
+def test_images_are_shifted_by_as_much_as_is_said() -> None:
+    images, rng = torch.zeros(64, 1, 28, 28, dtype=torch.uint8), torch.Generator().manual_seed(0)
+    images[:, :, 13:15, 13:15] = 200
+    middle = {tuple(image[0].nonzero().float().mean(0).tolist()) for image in shifted.moved(images, rng)}
+    assert middle == {(11.5, 13.5), (15.5, 13.5), (13.5, 11.5), (13.5, 15.5)}
+    bar = torch.zeros_like(images)
+    bar[:, :, 4:24, 13:15] = 200
+    ends = {float(torch.sign(image[0, :8].nonzero()[:, 1].float().mean() - 13.5)) for image in shifted.turned(bar, rng)}
+    assert ends == {-1.0, 1.0}
+    noise = shifted.noisy(torch.full((64, 1, 28, 28), 128, dtype=torch.uint8), rng).float()
+    assert float(noise.std()) == pytest.approx(shifted.NOISE, rel=0.02)
+
+
 def test_every_check_names_columns_that_some_row_has() -> None:
     """What a claim reads is written in the modules that make the rows."""
 
@@ -85,9 +99,8 @@ def test_every_check_names_columns_that_some_row_has() -> None:
     names: list[str] = []
     for _, _, difference in CLAIMS:
         difference(Asked())
-    written = "".join(
-        (Path(grounds.__file__).with_name(file)).read_text() for file in ("checks.py", "evolving.py", "supernets.py")
-    )
+    files = ("checks.py", "evolving.py", "shifted.py", "supernets.py")
+    written = "".join((Path(grounds.__file__).with_name(file)).read_text() for file in files)
     for name in set(names) - {*METHODS}:
         parts = [part for part in name.split(" ") if part not in {"1", "2", "3", "a", "third", "twelfth"}]
         assert all(part.strip(",") in written for part in parts), name
