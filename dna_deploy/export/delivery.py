@@ -154,10 +154,13 @@ def _leaving_out(name: str, refused: list[Refused], work: Path) -> Iterator[None
 
 @contextmanager
 def _in_our_words(name: str) -> Iterator[None]:
-    """What a converter raises has no common base: it becomes an error of ours, with the converter's own as its cause."""
+    """What a converter raises has no common base: it becomes an error of ours, with the converter's own as its cause.
+
+    A full disk or memory is no fault of the format, and stays what it is.
+    """
     try:
         yield
-    except DnaDeployError:
+    except (DnaDeployError, OSError, MemoryError):
         raise
     except ModuleNotFoundError as error:
         raise DependencyError(f"{name} needs the package {error.name!r}", install_hint(error.name or "")) from error

@@ -55,7 +55,7 @@ class Checkpoint:
                 f"{self.path} was made from other settings, images or teacher", "give another folder, or remove it"
             )
         tensors = _below("module.", file.tensors)
-        module.load_state_dict({name: tensors[owner] for name, owner in _owners(module).items() if owner in tensors})
+        module.load_state_dict(tensors | {name: tensors[owner] for name, owner in _owners(module).items() if owner in tensors})
         for prefix, optimiser in _named(optimisers):
             state: dict[int, dict[str, torch.Tensor]] = {}
             for name, tensor in _below(prefix, file.tensors).items():
