@@ -23,6 +23,7 @@ from dna_deploy.targets.target import Target
 
 _STEADY_GOVERNORS = ("performance", "unknown", "userspace")
 _QUIET = "stop other programs, or measure when the machine is idle, or with --steady"
+
 GradeLimits = tuple[float, float, float]
 HALVES: GradeLimits = (0.02, 0.04, 0.08)
 MEDIAN_HALVES: GradeLimits = (0.03, 0.06, 0.12)
@@ -137,8 +138,8 @@ def _few_rounds(rounds: int) -> Doubt | None:
 def _cut_short(rounds: int, plan: SamplingPlan) -> Doubt | None:
     if plan.budget_s is None or rounds >= plan.rounds:
         return None
-    text = f"the budget of {plan.budget_s:g} s was used up after {rounds} of {plan.rounds} rounds"
-    return Doubt(name="budget", message=text, advice="give it a larger --budget", grade="B")
+    message = f"the budget of {plan.budget_s:g} s was used up after {rounds} of {plan.rounds} rounds"
+    return Doubt(name="budget", message=message, advice="give it a larger --budget", grade="B")
 
 
 def _other_load(loads: Sequence[float], fingerprint: Fingerprint, target: Target) -> Doubt | None:

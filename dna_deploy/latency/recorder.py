@@ -24,6 +24,7 @@ class Machine(Protocol):
 
     memory_bytes: dict[str, int]
     """Scratch memory of probes, where the runtime tells it."""
+
     waited_s: float
     """For moments in which nobody else slowed the processor down."""
 
@@ -66,7 +67,7 @@ class Recorder:
     def rounds(self) -> int:
         """How many rounds it will be, as far as can be told."""
         finished = self._round
-        return self._plan.expected_rounds(finished, self.seconds, self._machine.waited_s) if finished > 0 else self._plan.rounds
+        return self._plan.expected_rounds(finished, self.seconds) if finished > 0 else self._plan.rounds
 
     @property
     def total(self) -> int:

@@ -19,8 +19,6 @@ class ProbeError(Exception):
 class Bench(Protocol):
     """What runs probes."""
 
-    waited_s: float  # for moments in which nobody else slowed the processor down
-
     def visit(self, name: str) -> tuple[int, ...]:
         """Warms a probe up and times some runs, in nanoseconds. Raises `ProbeError`."""
 
@@ -77,5 +75,5 @@ def sample(
             except ProbeError as error:
                 lost.add(name)
                 yield Visit(round, name, (), str(error))
-        if plan.is_over(round + 1, spent_s + clock() - begin, bench.waited_s):
+        if plan.is_over(round + 1, spent_s + clock() - begin):
             return

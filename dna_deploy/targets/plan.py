@@ -13,8 +13,6 @@ Statistic: TypeAlias = Literal["min", "p10", "p25", "p50"]
 
 MOST_TIMES = 32
 """How many times the rounds of a plan may be done to use its least time."""
-STEADY_ROUNDS, PATIENCE_S = 12, 120.0
-"""So many visits in steady moments are enough once so long was waited for them: little noise is left in these."""
 
 
 class SamplingPlan(BaseModel):
@@ -48,21 +46,14 @@ class SamplingPlan(BaseModel):
         description="throw visits away during which others slowed the processor down, and repeat them",
     )
 
-    def is_over(self, rounds: int, seconds: float, waited_s: float = 0.0) -> bool:
-        """Whether to stop after so many rounds and so much time: enough is done, or another round would not fit.
-
-        ``waited_s`` of this time nothing was measured, since others slowed the processor down.
-        """
+    def is_over(self, rounds: int, seconds: float) -> bool:
+        """Whether to stop after so many rounds and so much time: enough is done, or another round would not fit."""
         if self.budget_s is not None and rounds >= 2 and seconds * (1 + 1 / rounds) > self.budget_s:
-            return True
-        if waited_s >= PATIENCE_S and rounds >= STEADY_ROUNDS:
             return True
         return rounds >= self.rounds and (seconds >= self.least_s or rounds >= MOST_TIMES * self.rounds)
 
-    def expected_rounds(self, rounds: int, seconds: float, waited_s: float = 0.0) -> int:
+    def expected_rounds(self, rounds: int, seconds: float) -> int:
         """How many rounds it will be in all, judged by those that are done."""
         pace = seconds / max(1, rounds)
         needed = max(self.rounds, min(MOST_TIMES * self.rounds, math.ceil(self.least_s / pace) if pace > 0 else 0))
-        if waited_s > 0:
-            needed = min(needed, max(STEADY_ROUNDS, math.ceil(PATIENCE_S * rounds / waited_s)))
         return needed if self.budget_s is None or pace <= 0 else max(2, min(needed, math.floor(self.budget_s / pace)))

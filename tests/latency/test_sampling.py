@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-import pytest
-
 from dna_deploy.latency.sampling import ProbeError, Visit, order_of_round, sample
 from dna_deploy.latency.worker import warm_up
-from dna_deploy.targets.plan import MOST_TIMES, PATIENCE_S, STEADY_ROUNDS, SamplingPlan
+from dna_deploy.targets.plan import MOST_TIMES, SamplingPlan
 
 NAMES = ("a", "b", "c", "d", "e")
 
@@ -22,14 +20,13 @@ class FakeTime:
 
 
 class FakeBench:
-    def __init__(self, clock: FakeTime, cost: float = 1.0, broken: str = "", waiting: float = 0.0) -> None:
-        self.clock, self.cost, self.broken, self.waiting, self.waited_s = clock, cost, broken, waiting, 0.0
+    def __init__(self, clock: FakeTime, cost: float = 1.0, broken: str = "") -> None:
+        self.clock, self.cost, self.broken = clock, cost, broken
         self.order: list[str] = []
 
     def visit(self, name: str) -> tuple[int, ...]:
         self.order.append(name)
-        self.clock.now += self.cost + self.waiting
-        self.waited_s += self.waiting
+        self.clock.now += self.cost
         if name == self.broken:
             raise ProbeError("it broke")
         return (100, 101)
@@ -72,15 +69,6 @@ def test_small_models_get_more_rounds_until_the_least_time_is_used_but_not_witho
         clock = FakeTime()
         visits = list(sample(FakeBench(clock, cost), NAMES, SamplingPlan(rounds=10, least_s=100.0), clock))
         assert len(visits) == rounds * len(NAMES)
-
-
-@pytest.mark.parametrize(("waiting", "rounds"), [(0.0, 96), (0.2, 96), (0.5, 48), (0.75, 32), (60.0, STEADY_ROUNDS)])
-def test_fewer_rounds_will_do_where_steady_moments_are_rare(waiting: float, rounds: int) -> None:
-    plan, clock = SamplingPlan(steady=True), FakeTime()
-    bench = FakeBench(clock, waiting=waiting)
-    assert len(list(sample(bench, NAMES, plan, clock))) == rounds * len(NAMES)
-    assert plan.expected_rounds(10, 10.0, 10 * waiting * len(NAMES)) == rounds
-    assert (bench.waited_s >= PATIENCE_S) == (rounds < 96)
 
 
 def test_the_expected_rounds_are_those_that_will_be_done() -> None:
