@@ -116,6 +116,20 @@ def test_a_fault_of_our_own_is_no_format_that_was_left_out(tmp_path: Path, monke
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), MemoryError()])
+def test_a_full_disk_or_memory_is_no_fault_of_a_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr("onnxruntime.transformers.float16.convert_float_to_float16", fail)
+    with pytest.raises(type(error)):
+        deliver(Source(FASHION, tiny()), tmp_path / "out", formats=("onnx-fp16",))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
 def test_a_budget_is_promised_of_the_file_that_it_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(parity.LIMITS, "int8", Limits(relative_error=9.0, agreement=0.0, loss=1.0))  # of random weights
     weights = lively_weights(tmp_path / "w.safetensors", tiny())

@@ -81,6 +81,8 @@ def test_shared_weights_are_saved_once_and_resumed(tmp_path: Path) -> None:
     assert file.resume(other, [optimisers[1]])["step"] == 1
     for name, tensor in net.state_dict().items():
         assert torch.equal(other.state_dict()[name], tensor), name
+    with pytest.raises(RuntimeError, match="Unexpected key"):
+        file.resume(other.stem, [])
     narrow, path = {id(weight) for weight in other.parameters()}, other.path(architecture)
     assert {id(weight) for weight in path.parameters()} <= narrow
 
