@@ -2,14 +2,16 @@
 
 Who else uses a processor is not always to be seen: a virtual machine knows nothing of its neighbours, and two hardware threads
 share one core. Measured on such a host: runs of one network fall on two paces 1.4 apart, in spells of a tenth of a second to
-minutes. Where the work below went at its best pace right before and after a visit, the network did so within 1 to 3 %.
+minutes. The work must be like the networks': these multiply, and many processors lower their clock for wide multiplications
+first. Hashing, which does not, went 8 % slower before networks did (`python -m benchmarks.latency.pace`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
+
+import numpy as np
 
 from dna_deploy.errors import UnstableMeasurementError
 
@@ -34,7 +36,7 @@ class Pace:
         clock: Callable[[], int] = time.perf_counter_ns,
         watch_s: float = WATCH_S,
     ) -> None:
-        self._work, self._clock = work or hash_a_page, clock
+        self._work, self._clock = work or multiply, clock
         self._best_ns = self._took_ns()
         end = clock() + int(watch_s * 1e9)
         while clock() < end:
@@ -77,12 +79,11 @@ class Pace:
         return max(1, min(once() for _ in range(_LOOKS)))
 
 
-_PAGE = bytes(4096)
+_SIDE, _TIMES = 64, 8
+_FACTOR, _PRODUCT = (np.full((_SIDE, _SIDE), 1 / _SIDE, dtype=np.float32) for _ in range(2))
 
 
-def hash_a_page() -> None:
-    """Work for one core that needs next to no memory: about 40 microseconds."""
-    digest = hashlib.blake2b()
-    for _ in range(8):
-        digest.update(_PAGE)
-    digest.digest()
+def multiply() -> None:
+    """Work for one core and its nearest cache, as networks do: about 30 microseconds, too little for threads of a library."""
+    for _ in range(_TIMES):
+        np.matmul(_FACTOR, _FACTOR, out=_PRODUCT)

@@ -12,7 +12,7 @@ import pytest
 from dna_deploy.errors import UnstableMeasurementError
 from dna_deploy.latency.doubts import doubts_about_model
 from dna_deploy.latency.measure import measure_model
-from dna_deploy.latency.pace import PATIENCE_S, Pace, hash_a_page
+from dna_deploy.latency.pace import PATIENCE_S, Pace, multiply
 from dna_deploy.latency.worker import Worker
 from dna_deploy.records.model_card import Absent, MeasuredLatency
 from dna_deploy.records.profile_run import Conditions
@@ -65,7 +65,7 @@ def test_a_processor_that_is_never_steady_is_an_error() -> None:
 
 
 def test_real_work_takes_time_and_is_steady_at_some_moment() -> None:
-    pace = Pace(hash_a_page, watch_s=0.01)
+    pace = Pace(multiply, watch_s=0.01)
     assert any(pace.is_steady() for _ in range(10_000))
 
 
