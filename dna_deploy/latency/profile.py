@@ -10,7 +10,7 @@ from dna_deploy.errors import TableError, UnstableMeasurementError
 from dna_deploy.latency.isolation import IsolatedBench, bench_of
 from dna_deploy.latency.journal import Journal
 from dna_deploy.latency.recorder import Recorder
-from dna_deploy.latency.sampling import ProbeError, sample
+from dna_deploy.latency.sampling import Bench, ProbeError, sample
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.probe_kit import KitProbe, ProbeKit
 from dna_deploy.records.profile_run import ProfileRun
@@ -18,6 +18,9 @@ from dna_deploy.spaces.placed import PlacedLayer
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target import Target
 from dna_deploy.units import Duration
+
+LOOK_S = 0.2
+"""How long visits are looked at to tell how long a profile will take."""
 
 
 def profile_kit(
@@ -88,34 +91,49 @@ def estimate_profile(kit: ProbeKit, target: Target, plan: SamplingPlan, validati
     """
     if plan.budget_s is not None:
         return Duration(plan.budget_s)
-    (sentinel,) = kit.probes("sentinel")
-    with bench_of(kit, target, plan, (sentinel.file,)) as bench:
+    looked_at = kit.probes("empty", "sentinel")
+    with bench_of(kit, target, plan, tuple(probe.file for probe in looked_at)) as bench:
         try:
             return estimate(kit, validation_networks, plan, bench)
         except ProbeError as error:
             raise TableError(
-                f"{sentinel.key} cannot be run by {target.runtime}: {error}",
+                f"{looked_at[-1].key} cannot be run by {target.runtime}: {error}",
                 "see what this machine can run with: dna-deploy targets",
             ) from error
 
 
-def estimate(kit: ProbeKit, validation_networks: int, plan: SamplingPlan, bench: IsolatedBench) -> Duration:
-    """About how long a profile will take: one visit of one layer, scaled by multiply-accumulate operations.
+def estimate(
+    kit: ProbeKit,
+    validation_networks: int,
+    plan: SamplingPlan,
+    bench: Bench,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Duration:
+    """About how long a profile will take: what visits of nothing take, and of a layer, scaled by multiply-accumulates.
 
     Raises:
-        ProbeError: that layer cannot be run.
+        ProbeError: one of both cannot be run.
     """
-    (sentinel,) = kit.probes("sentinel")
-    bench.visit(sentinel.file)
-    begin = time.perf_counter()
-    bench.visit(sentinel.file)
-    visit = time.perf_counter() - begin
+    (empty,), (sentinel,) = kit.probes("empty"), kit.probes("sentinel")
+    visit_s = _visit_s(bench, empty.file, clock)
+    layer_s = max(0.0, _visit_s(bench, sentinel.file, clock) - visit_s)
     layers = [PlacedLayer.parse(probe.key).macs for probe in kit.probes("layer")]
     networks = len(kit.probes("calibration")) + min(validation_networks, len(kit.probes("validation")))
     # A whole network has each kind of layer several times; kits do not say how often, a sixth of all rows fits our spaces.
     macs = sum(layers) * (1 + networks / 6)
-    pace = visit * macs / max(1, PlacedLayer.parse(sentinel.key).macs)
-    return Duration(pace * plan.expected_rounds(1, pace))
+    count = len(chosen_probes(kit, validation_networks))
+    round_s = count * visit_s + layer_s * macs / max(1, PlacedLayer.parse(sentinel.key).macs)
+    return Duration(round_s * plan.expected_rounds(1, round_s))
+
+
+def _visit_s(bench: Bench, name: str, clock: Callable[[], float]) -> float:
+    """What a visit takes in the mean of `LOOK_S`, waiting for a steady processor included."""
+    bench.visit(name)  # loads it
+    count, begin = 0, clock()
+    while (spent := clock() - begin) < LOOK_S or not count:
+        bench.visit(name)
+        count += 1
+    return spent / count
 
 
 def _expectation(kit: ProbeKit, validation_networks: int, plan: SamplingPlan, bench: IsolatedBench) -> str:
