@@ -35,13 +35,26 @@ def fit_sums(sums_s: Sequence[float], latencies_s: Sequence[float]) -> tuple[flo
     return float(scale), float(offset)
 
 
-def calibrate_sums(quantile: Quantile, sums_s: Sequence[float], latencies_s: Sequence[float]) -> Calibration:
-    """The calibration of a quantile, with its leave-one-out errors and how sure the two numbers are."""
+def calibrate_sums(
+    quantile: Quantile,
+    sums_s: Sequence[float],
+    latencies_s: Sequence[float],
+    without: Sequence[Sequence[float]] | None = None,
+) -> Calibration:
+    """The calibration of a quantile, with its leave-one-out errors and how sure the two numbers are.
+
+    Args:
+        quantile: Which one the latencies are.
+        sums_s: Sums of rows, a network each.
+        latencies_s: What the networks took.
+        without: The sums once more for each network that is left out, where rows were chosen by the others alone.
+    """
     errors = []
     for left_out in range(len(sums_s)):
-        others = [index for index in range(len(sums_s)) if index != left_out]
-        scale, offset = fit_sums([sums_s[index] for index in others], [latencies_s[index] for index in others])
-        errors.append((offset + scale * sums_s[left_out]) / latencies_s[left_out] - 1)
+        sums = sums_s if without is None else without[left_out]
+        others = [index for index in range(len(sums)) if index != left_out]
+        scale, offset = fit_sums([sums[index] for index in others], [latencies_s[index] for index in others])
+        errors.append((offset + scale * sums[left_out]) / latencies_s[left_out] - 1)
     scale, offset = fit_sums(sums_s, latencies_s)
     order = sorted(range(len(sums_s)), key=lambda index: sums_s[index])
     return Calibration(

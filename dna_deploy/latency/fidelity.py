@@ -66,7 +66,7 @@ def validate(table: LatencyTable, run: ProfileRun, space: SearchSpace, quantile:
         architecture = space.parse(probe.key)
         layers = [layer.key for layer in space.place(architecture)]
         if timed.issuperset(layers):
-            raw = table.overhead_s + sum(table.row(layer) for layer in layers)
+            raw = table.overhead_s + sum(table.row(layer) + table.seam_s for layer in layers)
             networks.append((table.predict(space, architecture, quantile).seconds, raw, probe.samples))
     if not networks:
         raise TableError("the run holds no whole network to judge the table on", "use --validate 40")

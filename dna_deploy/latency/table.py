@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from dna_deploy.errors import TableError
 from dna_deploy.latency.calibrate import LEAST_NETWORKS, calibrate_sums
 from dna_deploy.latency.doubts import absent_layers, doubts_about
+from dna_deploy.latency.seams import WholeNetworks, fit_seam, taken_off
 from dna_deploy.latency.twins import as_one_device
 from dna_deploy.records.doubt import worst_grade
 from dna_deploy.records.latency_table import AbsentRow, Calibration, LatencyRow, LatencyTable, spread_rows
@@ -39,10 +42,12 @@ def table_from_runs(runs: Sequence[ProfileRun], space: SearchSpace | None = None
     last.check_networks(space, "profile it again")
     probes = _merged(runs)
     overhead = _only(probes, "empty").statistic(last.plan.statistic)
-    rows = tuple(_row(probe, overhead, last) for probe in probes if probe.role == "layer")
-    layers = {row.layer for row in rows}
+    alone = tuple(_row(probe, overhead, last) for probe in probes if probe.role == "layer")
+    layers = {row.layer for row in alone}
     quantiles = [name for name in LEAST_SAMPLES if name not in TAILS or not any(run.plan.steady for run in runs)]
-    calibrations = _calibrations(space, {row.layer: row.latency_s for row in rows}, probes, quantiles)
+    seam, calibrations = _calibrations(space, alone, probes, quantiles)
+    between = taken_off(np.array([row.latency_s for row in alone]), seam).tolist()
+    rows = tuple(row.model_copy(update={"latency_s": latency}) for row, latency in zip(alone, between, strict=True))
     doubts = (*doubts_about(runs, rows, calibrations), *doubts_of_twins)
     return LatencyTable(
         provenance=last.provenance,
@@ -55,6 +60,7 @@ def table_from_runs(runs: Sequence[ProfileRun], space: SearchSpace | None = None
         rows=rows,
         absent=tuple(AbsentRow(layer=key, reason=reason) for key, reason in absent_layers(runs, layers).items()),
         overhead_s=overhead,
+        seam_s=seam,
         calibrations=calibrations,
         grade=worst_grade(doubts),
         doubts=doubts,
@@ -116,18 +122,26 @@ def _row(probe: ProbeSamples, overhead: float, run: ProfileRun) -> LatencyRow:
 
 
 def _calibrations(
-    space: SearchSpace, latencies: dict[str, float], probes: Sequence[ProbeSamples], quantiles: Sequence[Quantile]
-) -> tuple[Calibration, ...]:
-    networks = []
+    space: SearchSpace, rows: Sequence[LatencyRow], probes: Sequence[ProbeSamples], quantiles: Sequence[Quantile]
+) -> tuple[float, tuple[Calibration, ...]]:
+    """What every layer costs alone, by whole networks, and what turns sums of the rest into their latencies."""
+    place_of = {row.layer: place for place, row in enumerate(rows)}
+    placed, timed = [], []
     for probe in probes:
         if probe.role == "calibration":
             layers = [layer.key for layer in space.place(space.parse(probe.key))]
-            if all(layer in latencies for layer in layers):
-                networks.append((sum(latencies[layer] for layer in layers), probe.samples))
-    if len(networks) < LEAST_NETWORKS:
-        return ()
-    return tuple(
-        calibrate_sums(quantile, [total for total, _ in networks], [samples.statistic(quantile) for _, samples in networks])
+            if all(layer in place_of for layer in layers):
+                placed.append(tuple(place_of[layer] for layer in layers))
+                timed.append(probe.samples)
+    if len(timed) < LEAST_NETWORKS:
+        return 0.0, ()
+    rows_s, medians = np.array([row.latency_s for row in rows]), tuple(samples.statistic("p50") for samples in timed)
+    networks = WholeNetworks(tuple(placed), rows_s, medians)
+    seam, seams_left_out = fit_seam(networks)
+    sums = networks.sums_s(seam)
+    without = [networks.sums_s(each) for each in seams_left_out]
+    return seam, tuple(
+        calibrate_sums(quantile, sums, [samples.statistic(quantile) for samples in timed], without)
         for quantile in quantiles
-        if all(samples.can_tell(quantile) for _, samples in networks)
+        if all(samples.can_tell(quantile) for samples in timed)
     )

@@ -117,6 +117,9 @@ class LatencyTable(HeadedRecord):
     rows: tuple[LatencyRow, ...]
     absent: tuple[AbsentRow, ...]
     overhead_s: float = Field(default=0.0, ge=0, description="what any run costs; already taken off every row")
+    seam_s: float = Field(
+        0.0, ge=0, exclude_if=operator.not_, description="what a layer costs alone and not between others; taken off as well"
+    )
     calibrations: tuple[Calibration, ...]
     grade: Grade
     doubts: tuple[Doubt, ...]
@@ -130,7 +133,7 @@ class LatencyTable(HeadedRecord):
     def pace_reference(self) -> PaceReference:
         """What the pace of this machine is told by, later, beside a model."""
         sentinels = self.sentinels or tuple(
-            Sentinel(layer=row.layer, statistic=self.statistic, latency_s=row.latency_s + self.overhead_s)
+            Sentinel(layer=row.layer, statistic=self.statistic, latency_s=row.latency_s + self.overhead_s + self.seam_s)
             for row in spread_rows(self.rows)
         )
         return PaceReference(table=self.digest, fingerprint=self.fingerprint, idle_s=self.idle_s, sentinels=sentinels)

@@ -23,7 +23,7 @@ ROOMS = {
     "contracts": 1_330,
     "data": 2_425,
     "export": 3_900,
-    "latency": 3_420,
+    "latency": 3_570,
     "learning": 1_420,
     "nets": 1_910,
     "pipeline": 2_840,

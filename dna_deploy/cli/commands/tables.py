@@ -99,7 +99,8 @@ def show(table: _Table, *, json: Json = False) -> None:
             "tables show", space=content.space, target=content.target.model_dump(),
             fingerprint=content.fingerprint.model_dump(),
             grade=content.grade, doubts=[doubt.model_dump() for doubt in content.doubts], statistic=content.statistic,
-            overhead_s=content.overhead_s, calibrations=[part.model_dump() for part in content.calibrations],
+            overhead_s=content.overhead_s, seam_s=content.seam_s,
+            calibrations=[part.model_dump() for part in content.calibrations],
             rows=[_row_values(row, content) for row in rows], absent=[row.model_dump() for row in content.absent],
             cliffs=[_oddity(part) for part in steep], dominated=[_oddity(part) for part in lesser],
         )  # fmt: skip
