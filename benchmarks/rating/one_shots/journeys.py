@@ -32,13 +32,12 @@ RATED: dict[str, tuple[str, ...]] = {
     "genas": ("--epochs", "1"),
     "angle": ("--epochs", "1"),
 }
+ALL = ("--keep", "100000000000")
 CHANGED: dict[str, tuple[str, ...]] = {
     "angle": ("shrink", "--epochs", "2", "--keep", "2000", "--rounds", "2", "--children", "20"),
     "ddpnas": ("shrink", "--epochs", "6", "--left", "4", "--sweeps", "1", "--judged", "32"),
     "nse": ("grow", "--epochs", "1", "--rounds", "1", "--networks", "6", "--judged", "32"),
-    "neas": (
-        "grow", "--epochs", "1", "--rounds", "1", "--children", "2", "--searched", "3", "--judged", "8", "--keep", "100000000000",
-    ),
+    "neas": ("grow", "--epochs", "1", "--rounds", "1", "--children", "2", "--searched", "3", "--judged", "8", *ALL),
 }  # fmt: skip
 BRANCHED = {"fashion": "catalogue", "nats-size": ""}
 """Where `nse` grows branches: a layer a slot, and no widths."""
@@ -84,21 +83,21 @@ class Journey:
             )
         return name
 
-    def deliver(self, what: str, space: str, name: str) -> str:
-        """Trains, exports and measures; what the file's promise came to."""
+    def deliver(self, what: str, space: str, name: str) -> bool:
+        """Trains, exports and measures; whether the file keeps its promise."""
         trained, model = f"trained-{name}", f"model-{name}"
         settings = ("--epochs", "1", "--images", "96", "--batch", "16", "-o", trained)
         self.run("train", what, "--space", space, *self.images, *settings)
         self.run("export", f"{trained}/trained-network.json", "-o", model, "--replace")
         measured = self.run("verify", f"{model}/model.onnx", "--latency", "1s", "--rounds", "8", "--accept-noise")
-        return "kept" if measured["is_kept"] else "missed"
+        return bool(measured["is_kept"])
 
-    def rated(self, method: str) -> str:
+    def rated(self, method: str) -> bool:
         """A method that rates networks, to its end."""
         found = self.search(self.space, self.table, self.rate(method, self.space, RATED[method]))
         return self.deliver(found, self.space, method)
 
-    def changed(self, method: str) -> str:
+    def changed(self, method: str) -> bool:
         """A method that changes its space, and what comes out of it rated by the baseline, to its end."""
         command, *settings = CHANGED[method]
         budget = ("--table", self.table, "--budget", "1s")
@@ -124,13 +123,14 @@ def walked(folder: Path, space: str, method: str, how: str, cifar: Path) -> tupl
     def row() -> dict[str, Any]:
         begun = time.monotonic()
         ended = journey.rated(method) if how == "rate" else journey.changed(method)
-        return {"promise": ended, "seconds": round(time.monotonic() - begun)}
+        return {"kept": int(ended), "seconds": round(time.monotonic() - begun)}
 
+    what = f"{'rate' if how == 'rate' else CHANGED[method][0]} --method {method}"
     try:
-        ended = kept_row(folder / "journeys.csv", f"{space} {how} {method}", row)
+        made = kept_row(folder / "journeys.csv", f"{space} {how} {method}", row)
     except RuntimeError as error:
-        ended = {"promise": str(error), "seconds": ""}
-    return (space, f"{'rate' if how == 'rate' else CHANGED[method][0]} --method {method}", *ended.values())
+        return space, what, str(error), ""
+    return space, what, "kept" if made["kept"] else "missed", made["seconds"]
 
 
 def main() -> None:
@@ -141,15 +141,13 @@ def main() -> None:
     asked = parser.parse_args()
     rows = []
     for space in asked.spaces:
-        for method in (*RATED, *CHANGED):
-            for how in ("rate", "change"):
-                if method not in (RATED if how == "rate" else CHANGED):
-                    continue
-                if method == "nse" and not (ground := BRANCHED.get(space, space)):
-                    print(f"left out: nse on {space}: widths are no branches", flush=True)
-                    continue
-                rows.append(walked(asked.folder, space if method != "nse" else ground, method, how, asked.cifar.resolve()))
-                print(*rows[-1], flush=True)
+        for how, method in [*(("rate", name) for name in RATED), *(("change", name) for name in CHANGED)]:
+            ground = BRANCHED.get(space, space) if method == "nse" else space
+            if not ground:
+                print(f"left out: nse on {space}: widths are no branches", flush=True)
+                continue
+            rows.append(walked(asked.folder, ground, method, how, asked.cifar.resolve()))
+            print(*rows[-1], flush=True)
     print(tabulate(rows, ("space", "method", "promise", "seconds"), "github"))
 
 
