@@ -15,7 +15,7 @@ from dna_deploy.records.pace import PaceReference
 from dna_deploy.records.preprocessing import Shown
 from dna_deploy.records.samples import Quantile
 from dna_deploy.records.search_outcome import SearchOutcome
-from dna_deploy.records.trained_network import TrainedNetwork
+from dna_deploy.records.trained_network import ImagePlace, TrainedNetwork
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.chain import HeadedSpace, as_headed
 from dna_deploy.targets.target import Precision
@@ -47,6 +47,8 @@ class Source:
     """Layers of the latency table that tell the pace of the machine, where there is a table."""
     baselines: tuple[Baseline, ...] = ()
     dataset: DatasetFacts | Absent = UNKNOWN_DATA
+    place: ImagePlace | None = None
+    """Where the images that it was trained on were read, if that is known."""
     seeds: Mapping[str, int] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
 
@@ -125,6 +127,7 @@ def source_of_trained(trained: TrainedNetwork, folder: Path) -> Source:
         deviation=trained.deviation,
         shown=trained.shown,
         dataset=DatasetFacts(name=trained.dataset, splits=trained.images, digest=trained.data_digest),
+        place=trained.place,
         seeds={"training": seed} if isinstance(seed := trained.recipe.get("seed"), int) else {},
         digests={**digests, "teacher": trained.teacher} if trained.teacher else digests,
     )

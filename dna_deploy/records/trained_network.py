@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from dna_deploy.records.files import Migration, Provenance, equal_to
+from dna_deploy.records.files import Migration, Part, Provenance, equal_to
 from dna_deploy.records.preprocessing import Shown
 from dna_deploy.records.score import Metrics, of_accuracy
 from dna_deploy.records.space_record import HeadedRecord, with_head
@@ -17,6 +17,13 @@ from dna_deploy.records.space_record import HeadedRecord, with_head
 def _of_version_2(body: dict[str, Any]) -> dict[str, Any]:
     """Version 1 knew one metric, accuracy."""
     return {**with_head(body), "validation": [of_accuracy(body["validation"])], "test": [of_accuracy(body["test"])]}
+
+
+class ImagePlace(Part):
+    """Where images were read."""
+
+    dataset: str = Field(description="a data set's name, or the path of a folder")
+    folder: str | None = Field(None, exclude_if=equal_to(None), description="where a data set with a name lies")
 
 
 class TrainedNetwork(HeadedRecord):
@@ -32,6 +39,9 @@ class TrainedNetwork(HeadedRecord):
     weights_digest: str
     dataset: str
     data_digest: str
+    place: ImagePlace | None = Field(
+        None, exclude_if=equal_to(None), description="where its images were; absent in older files"
+    )
     classes: tuple[str, ...]
     images: dict[str, int] = Field(description="images of each part of the data set")
     mean: tuple[float, ...] = Field(description="inputs are (byte / 255 - mean) / deviation, a number a channel")

@@ -6,6 +6,8 @@ import copy
 from dataclasses import dataclass
 from pathlib import Path
 
+from dna_deploy.data.catalog import folder_of
+from dna_deploy.data.config import DataConfig
 from dna_deploy.data.randomness import seeded
 from dna_deploy.data.splits import ImageData
 from dna_deploy.errors import TableError, UsageError
@@ -17,7 +19,7 @@ from dna_deploy.nets.teachers.teacher import Teacher
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import Provenance, digest_of
 from dna_deploy.records.score import Metrics
-from dna_deploy.records.trained_network import TrainedNetwork
+from dna_deploy.records.trained_network import ImagePlace, TrainedNetwork
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.chain import HeadedSpace
 from dna_deploy.spaces.heads import head_of
@@ -111,6 +113,7 @@ def _record(
         weights_digest=file_digest(folder / WEIGHTS),
         dataset=data.name,
         data_digest=data.digest,
+        place=_place(data.config),
         classes=data.classes,
         images=data.counts | ({"skipped": data.skipped} if data.skipped else {}),
         mean=data.normalisation.mean,
@@ -123,6 +126,13 @@ def _record(
         validation=best.metrics,
         test=test,
     )
+
+
+def _place(config: DataConfig) -> ImagePlace:
+    path, _ = folder_of(config.dataset, config.folder)
+    if path is not None:
+        return ImagePlace(dataset=str(path.resolve()))
+    return ImagePlace(dataset=config.dataset, folder=str(config.folder.resolve()) if config.folder else None)
 
 
 def check_classes(space: HeadedSpace, data: ImageData, task: Task) -> None:

@@ -29,9 +29,9 @@ from dna_deploy.records.files import write_atomically
 GROUNDS = ("fashion", "nats-size")
 METHODS = (
     "one-shot", "cream", "cream-top1", "setn", "angle", "chance", "genas", "ddpnas", "ddpnas-third", "neas", "neas-alike",
-    "nse", "nse-once",
+    "neas-matched", "nse", "nse-once",
 )  # fmt: skip
-ON_FASHION_ALONE = ("genas", "ddpnas-third", "nse", "nse-once")
+ON_FASHION_ALONE = ("genas", "ddpnas-third", "neas-matched", "nse", "nse-once")
 """Trained networks of `nats-size` are not published; DDPNAS has too few steps in a third of them; widths are no branches."""
 
 
@@ -103,6 +103,7 @@ def _row(
         "ddpnas-third": lambda: checks.pruned(bench, 1 / 3),
         "neas": lambda: evolving.neas(bench, 0.5),
         "neas-alike": lambda: evolving.neas(bench, 0),
+        "neas-matched": lambda: evolving.matched(bench),
         "nse": lambda: evolving.nse(bench, catalogue, evolving.ROUNDS),
         "nse-once": lambda: evolving.nse(bench, catalogue, 1),
     }

@@ -180,12 +180,21 @@ def _data(source: Source, dataset: str | None, reading: Reading) -> ImageData | 
     from dna_deploy.data.splits import load_data
     from dna_deploy.errors import UsageError
     from dna_deploy.records.model_card import Absent
+    from dna_deploy.records.trained_network import ImagePlace
 
-    name = dataset or (None if isinstance(source.dataset, Absent) else source.dataset.name)
-    if name is None:
+    if dataset:
+        place = ImagePlace(dataset=dataset)
+    elif source.place is not None:
+        place = source.place
+        if Path(place.dataset).is_absolute() and not Path(place.dataset).exists():
+            raise UsageError(f"the images that it was trained on left {place.dataset}", "say where they are: --dataset FOLDER")
+    elif isinstance(source.dataset, Absent):
         return None
+    else:  # a file of an older version knows the name alone
+        place = ImagePlace(dataset=source.dataset.name)
     read = {key: getattr(reading, key) for key in Reading.model_fields}
-    data = load_data(DataConfig(dataset=name, **read), source.space.input)
+    folder = Path(place.folder) if place.folder else None
+    data = load_data(DataConfig(dataset=place.dataset, folder=folder, **read), source.space.input)
     for line in (data.summary, *data.notices):
         note(line)
     known = len(source.labels) or source.space.out_channels
