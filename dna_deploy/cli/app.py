@@ -7,7 +7,9 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -83,6 +85,9 @@ def _root(
 
 
 _INTERRUPTED = 130
+_REFUSED: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+"""Arguments that typer refuses, whose own box of several lines says less than a line and a hint."""
+
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 """What libraries meet where nothing of ours writes; all the rest would be our mistake."""
 
@@ -100,7 +105,9 @@ def main() -> None:
     """Runs the command line and exits with the codes of `dna_deploy.errors`."""
     _prepare_streams()
     try:
-        app()
+        code = app(prog_name="dna-deploy", standalone_mode=False)
+    except _REFUSED as error:
+        sys.exit(_refuse(error))
     except DnaDeployError as error:
         sys.exit(_explain(error))
     except ModuleNotFoundError as error:
@@ -110,10 +117,6 @@ def main() -> None:
         sys.exit(
             _explain(DependencyError(f"this needs the package {package!r}, which is not installed", install_hint(package)))
         )
-    except SystemExit as stop:  # what typer makes of a KeyboardInterrupt, without a word
-        if stop.code == _INTERRUPTED:
-            complain("interrupted; what is finished is kept, the same command goes on")
-        raise
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
@@ -126,6 +129,26 @@ def main() -> None:
             raise
         place, words = error.filename or "a file", error.strerror or error
         sys.exit(_explain(UsageError(f"cannot write {place}: {words}", "free some space, or name another folder with TMPDIR")))
+
+    if code == _INTERRUPTED:
+        complain("interrupted; what is finished is kept, the same command goes on")
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refuse(error: Any) -> int:
+    """Says what typer refuses in a line and a hint, or shows the help where nothing was asked for."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        return int(error.exit_code)
+    context = getattr(error, "ctx", None)
+    help_page = f"see: {context.command_path if context else 'dna-deploy'} --help"
+    if (flag := getattr(error, "option_name", None)) and context:
+        known = [name for parameter in context.command.params for name in (*parameter.opts, *parameter.secondary_opts)]
+        near = get_close_matches(flag, known, 1, 0.75)
+        return _explain(UsageError(f"there is no flag {flag} here", f"did you mean {near[0]}?" if near else help_page))
+    message, _, meant = error.format_message().partition(". Did you mean ")
+    line = message[:1].lower() + message[1:].rstrip(".")
+    return _explain(UsageError(" ".join(line.split()), f"did you mean {meant}" if meant else help_page))
 
 
 def _explain(error: DnaDeployError) -> int:

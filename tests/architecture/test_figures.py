@@ -19,7 +19,7 @@ LIMITS = {
 
 ROOMS = {
     ".": 500,
-    "cli": 4_750,
+    "cli": 4_790,
     "contracts": 1_330,
     "data": 2_425,
     "export": 3_900,
@@ -28,7 +28,7 @@ ROOMS = {
     "nets": 1_910,
     "pipeline": 2_840,
     "rating": 700,
-    "records": 3_150,
+    "records": 3_165,
     "report": 3_230,
     "search": 3_150,
     "spaces": 1_850,

@@ -88,7 +88,7 @@ def test_a_result_that_cannot_be_written_is_one_line_and_a_closed_output_is_none
 def test_what_a_library_meets_where_there_is_no_room_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, words: str
 ) -> None:
-    def fail() -> None:
+    def fail(**how: object) -> None:
         raise error
 
     monkeypatch.setattr(app, "app", fail)
