@@ -44,7 +44,7 @@ class TableDifference:
 
 
 def difference(before: LatencyTable, after: LatencyTable) -> TableDifference:
-    """Compares two tables row by row.
+    """Compares two tables row by row, each layer as it was timed, alone.
 
     Raises:
         TableError: they are of different spaces or share no row.
@@ -58,7 +58,7 @@ def difference(before: LatencyTable, after: LatencyTable) -> TableDifference:
         if other is None:
             continue
         noise = 3 * float(np.hypot(row.standard_error_s, other.standard_error_s))
-        change = RowChange(row.layer, row.latency_s, other.latency_s, abs(other.latency_s - row.latency_s) > noise)
+        change = RowChange(row.layer, row.alone_s, other.alone_s, abs(other.alone_s - row.alone_s) > noise)
         rows.append(change)
         operation = row.placed.operation
         groups.setdefault(f"{kind_of(operation)} {operation.code}", []).append(change.change)

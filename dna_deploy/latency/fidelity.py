@@ -60,13 +60,13 @@ def validate(table: LatencyTable, run: ProfileRun, space: SearchSpace, quantile:
     Raises:
         TableError: no network was timed, or the table lacks rows of all of them.
     """
-    timed = {row.layer for row in table.rows}
+    alone = {row.layer: row.alone_s for row in table.rows}
     networks = []
     for probe in run.of("validation"):
         architecture = space.parse(probe.key)
         layers = [layer.key for layer in space.place(architecture)]
-        if timed.issuperset(layers):
-            raw = table.overhead_s + sum(table.row(layer) + table.seam_s for layer in layers)
+        if alone.keys() >= set(layers):
+            raw = table.overhead_s + sum(alone[layer] for layer in layers)
             networks.append((table.predict(space, architecture, quantile).seconds, raw, probe.samples))
     if not networks:
         raise TableError("the run holds no whole network to judge the table on", "use --validate 40")

@@ -24,7 +24,7 @@ LIMIT = 0.06
 
 @dataclass(frozen=True)
 class Recheck:
-    """Rows of a table and what they take now."""
+    """Rows of a table and what they take now, alone."""
 
     rows: tuple[tuple[LatencyRow, float], ...]
     machine: tuple[str, ...]
@@ -32,7 +32,7 @@ class Recheck:
 
     @property
     def median_change(self) -> float:
-        return float(np.median([now / row.latency_s - 1 for row, now in self.rows]))
+        return float(np.median([now / row.alone_s - 1 for row, now in self.rows]))
 
     @property
     def holds(self) -> bool:

@@ -47,8 +47,11 @@ def table_from_runs(runs: Sequence[ProfileRun], space: SearchSpace | None = None
     quantiles = [name for name in LEAST_SAMPLES if name not in TAILS or not any(run.plan.steady for run in runs)]
     seam, calibrations = _calibrations(space, alone, probes, quantiles)
     between = taken_off(np.array([row.latency_s for row in alone]), seam).tolist()
-    rows = tuple(row.model_copy(update={"latency_s": latency}) for row, latency in zip(alone, between, strict=True))
-    doubts = (*doubts_about(runs, rows, calibrations), *doubts_of_twins)
+    rows = tuple(
+        row.model_copy(update={"latency_s": latency, "seam_s": row.latency_s - latency})
+        for row, latency in zip(alone, between, strict=True)
+    )
+    doubts = (*doubts_about(runs, alone, calibrations), *doubts_of_twins)
     return LatencyTable(
         provenance=last.provenance,
         space=last.space,
@@ -60,7 +63,6 @@ def table_from_runs(runs: Sequence[ProfileRun], space: SearchSpace | None = None
         rows=rows,
         absent=tuple(AbsentRow(layer=key, reason=reason) for key, reason in absent_layers(runs, layers).items()),
         overhead_s=overhead,
-        seam_s=seam,
         calibrations=calibrations,
         grade=worst_grade(doubts),
         doubts=doubts,

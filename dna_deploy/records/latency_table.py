@@ -32,7 +32,8 @@ class LatencyRow(Part):
     """One layer: the statistic of its samples, its standard error, and how many samples there were."""
 
     layer: str = Field(description="PlacedLayer.key")
-    latency_s: float = Field(gt=0, description="the statistic of its samples, less the fixed overhead of a run")
+    latency_s: float = Field(gt=0, description="the statistic of its samples, less the fixed overhead of a run and ``seam_s``")
+    seam_s: float = Field(0.0, ge=0, exclude_if=operator.not_, description="what it costs alone and not between others")
     standard_error_s: float = Field(ge=0)
     samples: int = Field(gt=0)
     memory_bytes: int | None = Field(default=None, gt=0, description="scratch memory, where the runtime tells it")
@@ -41,6 +42,11 @@ class LatencyRow(Part):
     def placed(self) -> PlacedLayer:
         """The layer itself, with its parameters, MACs and activations."""
         return PlacedLayer.parse(self.layer)
+
+    @property
+    def alone_s(self) -> float:
+        """What it takes as a graph of its own, less the overhead."""
+        return self.latency_s + self.seam_s
 
 
 class AbsentRow(Part):
@@ -117,9 +123,6 @@ class LatencyTable(HeadedRecord):
     rows: tuple[LatencyRow, ...]
     absent: tuple[AbsentRow, ...]
     overhead_s: float = Field(default=0.0, ge=0, description="what any run costs; already taken off every row")
-    seam_s: float = Field(
-        0.0, ge=0, exclude_if=operator.not_, description="what a layer costs alone and not between others; taken off as well"
-    )
     calibrations: tuple[Calibration, ...]
     grade: Grade
     doubts: tuple[Doubt, ...]
@@ -130,10 +133,15 @@ class LatencyTable(HeadedRecord):
     )
 
     @property
+    def seam_s(self) -> float:
+        """What a layer costs alone and not between others, by whole networks: the most that was taken off a row."""
+        return max((row.seam_s for row in self.rows), default=0.0)
+
+    @property
     def pace_reference(self) -> PaceReference:
         """What the pace of this machine is told by, later, beside a model."""
         sentinels = self.sentinels or tuple(
-            Sentinel(layer=row.layer, statistic=self.statistic, latency_s=row.latency_s + self.overhead_s + self.seam_s)
+            Sentinel(layer=row.layer, statistic=self.statistic, latency_s=row.alone_s + self.overhead_s)
             for row in spread_rows(self.rows)
         )
         return PaceReference(table=self.digest, fingerprint=self.fingerprint, idle_s=self.idle_s, sentinels=sentinels)

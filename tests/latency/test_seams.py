@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dna_deploy.latency.calibrate import calibrate_sums, fit_sums
+from dna_deploy.latency.difference import difference
+from dna_deploy.latency.profile import profile_kit
+from dna_deploy.latency.recheck import recheck
 from dna_deploy.latency.seams import LEAST_NETWORKS, LEAST_SHARE, WholeNetworks, fit_seam, taken_off
+from dna_deploy.latency.table import table_from_runs
+from dna_deploy.records.latency_table import LatencyTable
+from dna_deploy.records.probe_kit import Role
+from dna_deploy.records.profile_run import ProbeSamples
+from dna_deploy.records.samples import Samples
+from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.heads import describe_head
+from dna_deploy.spaces.scaling import of_size
+from tests.latency.pretend import PLAN, TARGET, make_kit, offer_runtime
+from tests.records.made import small_run
 
 ROWS, SEAM_S = 50, 2e-6
 
@@ -83,3 +97,45 @@ def test_a_network_that_is_left_out_has_no_say_in_what_is_taken_off() -> None:
         scale, offset_s = fit_sums(mine, others.latencies_s)
         errors.append((offset_s + scale * networks.sums_s(left_out[out])[out]) / networks.latencies_s[out] - 1)
     assert sorted(fitted.errors) == pytest.approx(sorted(errors))
+
+
+@pytest.mark.slow
+def test_layers_are_compared_as_they_were_timed_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that lacks what it costs alone is neither drift nor another machine."""
+    offer_runtime(tmp_path, monkeypatch)
+    kit = make_kit()
+    table = table_from_runs([profile_kit(kit, TARGET, PLAN, tmp_path / "journal")])
+    parts = [{"latency_s": 0.7 * row.latency_s, "seam_s": 0.3 * row.latency_s} for row in table.rows]
+    rows = tuple(row.model_copy(update=part) for row, part in zip(table.rows, parts, strict=True))
+    between = table.model_copy(update={"rows": rows})
+    assert abs(difference(table, between).median_change) < 1e-6
+    assert recheck(between, kit, plan=PLAN).holds
+    assert between.seam_s == pytest.approx(0.3 * max(row.latency_s for row in table.rows))
+
+
+def test_a_table_takes_off_what_its_own_networks_say() -> None:
+    """The samples of a run say that each of its layers takes 2 us more alone."""
+    space = find_chain("fashion").with_head()
+    rng = random.Random(0)
+    between = {layer.key: rng.uniform(3e-6, 60e-6) for layer in space.rows()}
+
+    def probe(role: Role, key: str, seconds: float) -> ProbeSamples:
+        return ProbeSamples(role=role, key=key, samples=Samples(visits_ns=((round(seconds * 1e9),) * 2,) * 8))
+
+    networks = [of_size(space, share, lambda: rng.uniform(-0.1, 0.1)) for share in np.linspace(0, 1, 10).tolist()]
+    probes = (
+        probe("empty", "empty", 3e-6),
+        probe("sentinel", "sentinel", 3e-6),
+        *(probe("layer", key, cost + SEAM_S + 3e-6) for key, cost in between.items()),
+        *(probe("calibration", str(each), 8e-6 + sum(between[layer.key] for layer in space.place(each))) for each in networks),
+    )
+    named = {"space": space.name, "space_digest": space.digest, "head": describe_head(space.head)}
+    run = small_run().model_copy(update={**named, "probes": probes, "absent": ()})
+    table = table_from_runs([run], space)
+    assert table.seam_s == pytest.approx(SEAM_S, rel=0.2)
+    for row in table.rows:
+        assert row.alone_s == pytest.approx(between[row.layer] + SEAM_S, rel=1e-3)
+    unseen = space.sample(rng)
+    truth = 8e-6 + sum(between[layer.key] for layer in space.place(unseen))
+    assert table.predict(space, unseen).seconds == pytest.approx(truth, rel=0.02)
+    assert LatencyTable.model_validate_json(table.model_dump_json()).rows == table.rows

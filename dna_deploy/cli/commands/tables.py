@@ -186,11 +186,11 @@ def _show_recheck(result: Recheck, *, json: bool) -> None:
     from dna_deploy.units import Duration
 
     if json:
-        rows = [{"layer": row.layer, "before_s": row.latency_s, "now_s": now} for row, now in result.rows]
+        rows = [{"layer": row.layer, "before_s": row.alone_s, "now_s": now} for row, now in result.rows]
         print_json("tables recheck", holds=result.holds, median_change=result.median_change, limit=LIMIT,
                    machine=result.machine, rows=rows)  # fmt: skip
     else:
-        times = [(row.placed, row.latency_s, now) for row, now in result.rows]
+        times = [(row.placed, row.alone_s, now) for row, now in result.rows]
         cells = [(placed, Duration(before), Duration(now), f"{now / before - 1:+.1%}") for placed, before, now in times]
         print_result(aligned(cells, ("layer", "in the table", "now", "change")))
         print_result(f"median change {result.median_change:+.1%}: the table {'holds' if result.holds else 'does not hold'}")
