@@ -23,6 +23,7 @@ TINY = settings_of(
         "space": "ghost",
         "target": "reference",
         "folder": "run",
+        "latency": "1s",  # which any network keeps, however busy the machine is
         "profile": {"rounds": 8, "validation_networks": 1},
         "data": {
             "teacher_images": 200,
