@@ -3,7 +3,7 @@
     python -m benchmarks.rating.one_shots.journeys CIFAR --folder FOLDER  (half an hour; stops and goes on at any time)
 
 Grounds: `fashion` on its own grey images, `nats-size` and `catalogue-colour` on CIFAR-10, a folder of shards or of classes.
-What is rated or shrunk is searched, trained, exported and verified by the command line alone; a failure says its last line.
+What is rated or shrunk is searched, trained, exported and verified by the command line alone; a failure says its error.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ class Journey:
         folder.mkdir(parents=True, exist_ok=True)
 
     def run(self, *arguments: str) -> dict[str, Any]:
-        """What a command said as JSON. Raises `RuntimeError` with its last line."""
+        """What a command said as JSON. Raises `RuntimeError` with its error."""
         command = [sys.executable, "-m", "dna_deploy.cli.app", *arguments, "--json"]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
         if done.returncode:
-            said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-            raise RuntimeError(f"{arguments[0]} ended with {done.returncode}: {said[-1] if said else ''}")
+            said = [line for line in done.stderr.splitlines() if line.startswith("error: ")] or done.stderr.splitlines()[-1:]
+            raise RuntimeError(f"{arguments[0]} ended with {done.returncode}: {' '.join(said)}")
         return dict(json.loads(done.stdout))
 
     @property
