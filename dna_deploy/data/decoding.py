@@ -18,7 +18,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from dna_deploy.data.config import MOST_MEGAPIXELS
-from dna_deploy.data.rendering import NEGATIVE, Mode, Rendering, as_mode, is_deep, upright
+from dna_deploy.data.rendering import DIM, NEGATIVE, Mode, Rendering, as_mode, is_deep, upright
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.shapes import FeatureMap
 
@@ -37,7 +37,8 @@ UNREADABLE = (
 )  # fmt: skip
 """What Pillow raises about files that are damaged."""
 
-_COLOURS, _DARK = frozenset({"RGB", "RGBA", "LA"}), 16
+_COLOURS = frozenset({"RGB", "RGBA", "LA"})
+_DARK, _DIM = 16, 64  # of 256: what 12 and 14 bits reach
 _PHOTOMETRIC = 262  # the TIFF tag, 0 where the lowest value is white
 _MODES: dict[int, Mode] = {1: "L", 3: "RGB"}
 _LIMIT_LOCK, _LARGE_LOCK = threading.Lock(), threading.Lock()
@@ -91,8 +92,11 @@ def opened(content: bytes, most_megapixels: float = MOST_MEGAPIXELS, *, is_reduc
         is_wide = image.mode in _COLOURS and any("16" in str(tile[3]) for tile in getattr(image, "tile", ()))
         with _LARGE_LOCK if image.width * image.height > LARGE_PIXELS else nullcontext():
             image.load()
-            if is_wide and _highest(image) < _DARK:  # Pillow keeps the upper 8 bits, and nothing is in them
+            highest = _highest(image) if is_wide else 255
+            if highest < _DARK:  # Pillow keeps the upper 8 bits, and nothing is in them
                 raise ValueError("has 16 bits a channel and uses the lowest of them only; store it with 8 bits a channel")
+            if highest < _DIM:
+                image.info[DIM] = True
             if is_deep(image) and getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0:
                 image.info[NEGATIVE] = True
             yield image

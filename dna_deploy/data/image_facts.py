@@ -16,14 +16,15 @@ from dna_deploy.data.decoding import UNREADABLE, opened, reason
 from dna_deploy.data.file_tree import NOWHERE
 from dna_deploy.data.image_memory import ImageFacts, ImageMemory
 from dna_deploy.data.listing import Sample
-from dna_deploy.data.rendering import NEGATIVE, Rendering, as_mode, deep_values, is_deep, is_transparent, turn_of
+from dna_deploy.data.rendering import DIM, NEGATIVE, Rendering, as_mode, deep_values, is_deep, is_transparent, turn_of
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.cache import cache_folder
 from dna_deploy.targets.machine import usable_processors
 from dna_deploy.texts import LOOKED_AT, mistaken
 
 TURNED, TRANSPARENT, INTEGERS, FLOATS, PLAIN, SEVERAL = "turned", "transparent", "integers", "floats", "plain", "several"
-"""Remarks: an orientation other than upright, transparency, deep values, one that shows (nearly) nothing, many frames."""
+"""Remarks: an orientation other than upright, transparency, deep values, one that shows (nearly) nothing, many frames.
+Further ones, of the file itself, come from `rendering`."""
 
 _CHUNK = 1024
 _DIGEST_DIGITS = 32
@@ -67,7 +68,7 @@ def _read(samples: Sequence[Sample], most_megapixels: float, index: int) -> Imag
     digest = hashlib.sha256(content).hexdigest()[:_DIGEST_DIGITS]
     try:
         with opened(content, most_megapixels, is_reduced=True) as image:
-            remarks = [TURNED] * (turn_of(image) != 1) + [TRANSPARENT] * is_transparent(image)
+            remarks = [TURNED] * (turn_of(image) != 1) + [TRANSPARENT] * is_transparent(image) + [DIM] * (DIM in image.info)
             lowest = highest = 0.0
             if is_deep(image):
                 values = deep_values(image)

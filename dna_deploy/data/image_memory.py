@@ -24,8 +24,9 @@ from dna_deploy.data.listing import Sample
 from dna_deploy.errors import UsageError
 from dna_deploy.records.files import write_atomically
 
-_VERSION = f"2, Pillow {PIL.__version__}{', HEIC' * READS_HEIC}"
-_SETTLED_NS = 2_000_000_000
+_VERSION = f"3, Pillow {PIL.__version__}{', HEIC' * READS_HEIC}"
+SETTLED_NS = 2_000_000_000
+"""Files that are younger are not remembered."""
 
 
 class ImageFacts(NamedTuple):
@@ -75,7 +76,7 @@ class ImageMemory:
         rows = [
             (sample, fact)
             for sample, fact in zip(samples, facts, strict=True)
-            if fact is not None and fact.is_lasting and now - max(sample.stamp[1:3]) > _SETTLED_NS
+            if fact is not None and fact.is_lasting and now - max(sample.stamp[1:3]) > SETTLED_NS
         ]
         details = {place: fact[1:5] for place, (_, fact) in enumerate(rows) if fact.problem or fact.remarks}
         about = json.dumps({"version": _VERSION, "details": details}).encode()

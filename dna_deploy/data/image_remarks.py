@@ -12,7 +12,7 @@ from dna_deploy.data.file_names import ending_of, readable
 from dna_deploy.data.file_tree import enumerated
 from dna_deploy.data.image_facts import FLOATS, INTEGERS, PLAIN, SEVERAL, TRANSPARENT, TURNED
 from dna_deploy.data.image_memory import ImageFacts
-from dna_deploy.data.rendering import NEGATIVE, Rendering
+from dna_deploy.data.rendering import DIM, NEGATIVE, Rendering
 from dna_deploy.data.survey import Survey
 from dna_deploy.errors import UsageError
 from dna_deploy.records.cache import cache_folder, cache_notice
@@ -58,6 +58,7 @@ def remarks_on(
         FLOATS: f"images of fractions, {_span(rendering.floats)}",
         NEGATIVE: "deep images whose lowest value is white",
         SEVERAL: "images of several frames or pages, of which the first is shown",
+        DIM: "doubt: colour images of 16 bits a channel that use 14 at most, and so are dark; store 8 bits a channel",
         PLAIN: "doubt: images that are nearly black, white or of one colour throughout",
     }
     lines = [_line(text, [name for name, fact in unusual.items() if kind in fact.remarks]) for kind, text in remarks.items()]

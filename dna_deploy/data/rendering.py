@@ -20,6 +20,9 @@ FULL_SCALES = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)
 NEGATIVE = "negative"
 """A mark in what is known of a deep image whose lowest value is white. Pillow turns only bytes round."""
 
+DIM = "dim"
+"""A mark in that of a colour image of 16 bits a channel that leaves the upper two empty. Pillow keeps the upper eight alone."""
+
 _ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
 
 

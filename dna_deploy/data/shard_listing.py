@@ -1,9 +1,9 @@
 """WebDataset shards: tar archives in which ``KEY.jpg`` and ``KEY.cls`` are an image and the number of its class.
 
-The archives are indexed once and then read at any place, so that the fixed splits hold for them as for folders of classes;
-streaming, which the package ``webdataset`` does, could not hold out the same images for good. A shard belongs to the part
-that its name or its folder speaks of (``val-0000.tar``, ``valid.tar``, ``test/7.tar``). ``classes.txt``, a name a line,
-names the classes; without it their numbers do.
+The archives are indexed once, which is remembered, and then read at any place, so that the fixed splits hold for them as
+for folders of classes; streaming, which the package ``webdataset`` does, could not hold out the same images for good. A
+shard belongs to the part that its name or its folder speaks of (``val-0000.tar``, ``valid.tar``, ``test/7.tar``).
+``classes.txt``, a name a line, names the classes; without it their numbers do.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from dna_deploy.data.file_names import IMAGE_ENDINGS, SplitName, class_name, ending_of, is_leftover, part_of, readable
 from dna_deploy.data.file_tree import LEFTOVER, LeftOut, Tree, TreeFile, enumerated
 from dna_deploy.data.listing import CLASSES_FILE, GROUPS_FILE, Listing, Sample, read_groups, read_lines
+from dna_deploy.data.shard_memory import ShardIndex, ShardMemory
 from dna_deploy.errors import UsageError
 
 LAYOUT = "the layout is train-0000.tar, val-0000.tar, ... with KEY.jpg and KEY.cls in them"
@@ -32,7 +33,11 @@ def list_shards(tree: Tree, left_out: LeftOut) -> Listing:
         UsageError: shards that are damaged or belong to no part, images without a class, or too few classes.
     """
     shards = _by_part(tree, left_out)
-    numbered = {part: [s for file in files for s in _samples(tree.root, file, left_out)] for part, files in shards.items()}
+    memory = ShardMemory(tree.root)
+    numbered = {
+        part: [s for file in files for s in _index(tree.root, file, memory, left_out)] for part, files in shards.items()
+    }
+    memory.save()
     numbers = {int(sample.label) for samples in numbered.values() for sample in samples}
     names, notices = _names(tree.root, numbers)
     labels = {number: names[number] for number in sorted({int(sample.label) for sample in numbered["train"]})}
@@ -65,6 +70,18 @@ def _by_part(tree: Tree, left_out: LeftOut) -> dict[SplitName, list[TreeFile]]:
         named, nameless = parts["train"][0].name, unnamed[0].name
         raise UsageError(f"{tree.root} has {readable(named)} for training; what is {readable(nameless)} for?", LAYOUT)
     return {"train": unnamed, **{part: files for part, files in parts.items() if part}}
+
+
+def _index(root: Path, shard: TreeFile, memory: ShardMemory, left_out: LeftOut) -> list[Sample]:
+    """The images of one archive under the numbers of their classes, read or remembered."""
+    index = memory.recall(shard)
+    if index is None:
+        own = LeftOut()
+        index = ShardIndex(_samples(root, shard, own), own.names)
+    memory.keep(shard, index)
+    for reason, names in index.left_out.items():
+        left_out.add(reason, *names)
+    return index.samples
 
 
 def _samples(root: Path, shard: TreeFile, left_out: LeftOut) -> list[Sample]:

@@ -21,7 +21,7 @@ ROOMS = {
     ".": 500,
     "cli": 4_790,
     "contracts": 1_330,
-    "data": 2_425,
+    "data": 2_520,
     "export": 3_900,
     "latency": 3_570,
     "learning": 1_420,

@@ -32,7 +32,7 @@ SKIP = Reading(skip_broken=True)
 @pytest.fixture
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two classes of twelve, whose facts are remembered however young the files are."""
-    monkeypatch.setattr(image_memory, "_SETTLED_NS", 0)
+    monkeypatch.setattr(image_memory, "SETTLED_NS", 0)
     return class_folders(tmp_path / "photos", "cat", "dog")
 
 
@@ -89,7 +89,7 @@ def test_images_that_were_exchanged_are_other_data_and_the_same_elsewhere_are_th
 def test_a_file_that_changed_a_moment_ago_is_not_remembered(
     photos: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path
 ) -> None:
-    monkeypatch.setattr(image_memory, "_SETTLED_NS", 3600 * 10**9)
+    monkeypatch.setattr(image_memory, "SETTLED_NS", 3600 * 10**9)
     load(photos)
     counted = reads(monkeypatch)
     load(photos)
@@ -220,6 +220,8 @@ def test_what_is_unusual_is_said_once_with_how_many(photos: Path) -> None:
         "deep.tif": pictures.deep(np.uint16, 4095),
         "black.png": pictures.encoded(np.zeros((40, 40, 3), np.uint8)),
         "float.tif": pictures.deep(np.float32, 0.9),
+        "dim.png": pictures.sixteen_bit_colour(16383),
+        "wide.png": pictures.sixteen_bit_colour(16384),
         "copy.png": (photos / "dog" / "5.png").read_bytes(),
     }.items():
         (photos / "cat" / name).write_bytes(content)
@@ -228,7 +230,9 @@ def test_what_is_unusual_is_said_once_with_how_many(photos: Path) -> None:
     assert "transparent images, shown before white: 1 (cat/icon.png)" in words
     assert "images deeper than 8 bits, from 0 (black) to 4095 (white): 1 (cat/deep.tif)" in words
     assert "images of fractions, from 0 (black) to 1 (white): 1 (cat/float.tif)" in words
-    assert "doubt: images that are nearly black, white or of one colour throughout: 2 (cat/black.png, cat/icon.png)" in words
+    assert "that use 14 at most, and so are dark; store 8 bits a channel: 1 (cat/dim.png)" in words
+    plain = "cat/black.png, cat/dim.png, cat/icon.png, ..."
+    assert f"doubt: images that are nearly black, white or of one colour throughout: 4 ({plain})" in words
 
 
 @pytest.mark.parametrize(("kind", "frames"), [("GIF", 3), ("TIFF", 3), ("PNG", 3), ("WEBP", 3), ("MPO", 2), ("GIF", 1)])

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from dna_deploy.data import shard_listing, shard_memory
 from dna_deploy.data.catalog import load_dataset
+from dna_deploy.data.file_tree import LeftOut, TreeFile
+from dna_deploy.data.listing import Sample
 from dna_deploy.data.survey import survey
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.shapes import FeatureMap
@@ -175,3 +178,62 @@ def test_every_tenth_image_is_of_every_class_where_shards_deal_them_out_in_turn(
     shard(tmp_path / "photos.tar", [number % turns for number in range(200)])
     tested = Counter(sample.label for sample in survey(tmp_path).test)
     assert tested == {str(label): 20 // turns for label in range(turns)}
+
+
+@pytest.fixture
+def opened_shards(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The archives that are gone through from here on; those of this moment are remembered as well."""
+    opened: list[str] = []
+    monkeypatch.setattr(shard_memory, "SETTLED_NS", -(10**12))
+    read = shard_listing._members
+
+    def counted(root: Path, file: TreeFile, left_out: LeftOut) -> list[Sample]:
+        opened.append(file.name)
+        return read(root, file, left_out)
+
+    monkeypatch.setattr(shard_listing, "_members", counted)
+    return opened
+
+
+def test_shards_that_were_not_touched_are_not_gone_through_again(tmp_path: Path, opened_shards: list[str]) -> None:
+    for name in ("train-0.tar", "train-1.tar", "val-0.tar"):
+        shard(tmp_path / name, [0, 1, 2, 0])
+    tar_of(
+        tmp_path / "train-2.tar", {"0.jpg": noise(1), "0.cls": b"1", "0.mp3": b"x", "\udcff.png": noise(2), "\udcff.cls": b"2"}
+    )
+    first = survey(tmp_path)
+    assert opened_shards == ["train-0.tar", "train-1.tar", "train-2.tar", "val-0.tar"]
+    assert survey(tmp_path) == first
+    assert len(opened_shards) == 4
+    shard(tmp_path / "train-1.tar", [2, 1, 0, 0])
+    assert survey(tmp_path) != first
+    assert opened_shards[4:] == ["train-1.tar"]
+    (tmp_path / "train-0.tar").unlink()
+    (tmp_path / "train-2.tar").rename(tmp_path / "train-3.tar")
+    names = {sample.name.partition(":")[0] for sample in survey(tmp_path).training}
+    assert names == {"train-1.tar", "train-3.tar"}
+    assert "left out files that are no images: 1 (train-3.tar:0.mp3)" in survey(tmp_path).notices
+    assert opened_shards[5:] == ["train-3.tar"]
+
+
+def test_a_shard_that_changed_a_moment_ago_is_gone_through_again(tmp_path: Path, opened_shards: list[str], own_cache: Path,
+    monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setattr(shard_memory, "SETTLED_NS", 3600 * 10**9)
+    shard(tmp_path / "photos.tar", [0, 1])
+    assert survey(tmp_path) == survey(tmp_path)
+    assert len(opened_shards) == 2
+    assert not list(own_cache.rglob("*-shards.json"))
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"{", b"[]", b'{"version": 1, "shards": [[1]]}', b'{"version": 1, "shards": {"a": 2}}']
+)
+def test_damaged_indices_of_shards_are_made_again(
+    tmp_path: Path, opened_shards: list[str], own_cache: Path, damage: bytes
+) -> None:
+    shard(tmp_path / "photos.tar", [0, 1])
+    first = survey(tmp_path)
+    (memory,) = own_cache.rglob("*-shards.json")
+    memory.write_bytes(damage)
+    assert survey(tmp_path) == first == survey(tmp_path)
+    assert len(opened_shards) == 2
