@@ -39,6 +39,8 @@ CHANGED: dict[str, tuple[str, ...]] = {
     "nse": ("grow", "--epochs", "1", "--rounds", "1", "--networks", "6", "--judged", "32"),
     "neas": ("grow", "--epochs", "1", "--rounds", "1", "--children", "2", "--searched", "3", "--judged", "8", *ALL),
 }  # fmt: skip
+MORE: dict[tuple[str, str], tuple[str, ...]] = {("nats-size", "ddpnas"): ("--batch", "2", "--epochs", "44")}
+"""What a space needs besides: DDPNAS has 2,070 networks of `nats-size` to train, each once."""
 BRANCHED = {"fashion": "catalogue", "nats-size": ""}
 """Where `nse` grows branches: a layer a slot, and no widths."""
 
@@ -99,7 +101,7 @@ class Journey:
 
     def changed(self, method: str) -> bool:
         """A method that changes its space, and what comes out of it rated by the baseline, to its end."""
-        command, *settings = CHANGED[method]
+        command, *settings = *CHANGED[method], *MORE.get((self.space, method), ())
         budget = ("--table", self.table, "--budget", "1s")
         out = f"{method}.space.json"
         made = self.run(
