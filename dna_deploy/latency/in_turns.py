@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dna_deploy.errors import TableError, UnstableMeasurementError
-from dna_deploy.latency.isolation import IsolatedBench
+from dna_deploy.latency.isolation import CANNOT_RUN, IsolatedBench
 from dna_deploy.latency.sampling import sample
 from dna_deploy.progress import OnProgress, Progress, silent
 from dna_deploy.records.samples import Samples
@@ -28,7 +28,7 @@ def time_in_turns(
     with IsolatedBench(target, plan, files) as bench:
         for visit in sample(bench, tuple(files), plan, time.monotonic):
             if visit.failure:
-                raise TableError(f"{files[visit.name]} cannot be run by {target.runtime}: {visit.failure}")
+                raise TableError(f"{files[visit.name]} cannot be run by {target.runtime}: {visit.failure}", CANNOT_RUN)
             if visit.is_possible:
                 visits[visit.name].append(visit.samples_ns)
             on_progress(Progress("timing whole networks", visit.round + 1, plan.rounds))

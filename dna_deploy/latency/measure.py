@@ -11,7 +11,7 @@ from pathlib import Path
 from dna_deploy.errors import TableError, UnstableMeasurementError, UsageError
 from dna_deploy.latency.beside import PREFIX, Sentinels, pace_of, why_no_pace
 from dna_deploy.latency.doubts import doubts_about_model
-from dna_deploy.latency.isolation import IsolatedBench, temporary_folder
+from dna_deploy.latency.isolation import CANNOT_RUN, IsolatedBench, temporary_folder
 from dna_deploy.latency.runners.inputs import GivenInput
 from dna_deploy.latency.sampling import sample
 from dna_deploy.latency.surroundings import Heat, OtherLoad, QuotaStops
@@ -117,7 +117,7 @@ def _time(
             for visit in sample(bench, tuple(models), plan, time.monotonic):
                 if visit.name == path.name:
                     if visit.failure:
-                        raise TableError(f"{path} cannot be run by {target.runtime}: {visit.failure}")
+                        raise TableError(f"{path} cannot be run by {target.runtime}: {visit.failure}", CANNOT_RUN)
                     if not visits[path.name]:
                         check_inputs(path.name, bench.shapes[path.name], target, inputs)
                 if visit.samples_ns and visit.is_possible:

@@ -70,8 +70,13 @@ def profile_space(
     journal = runs / f".{space.name}.journal"
     run = profile_kit(kit, target, file.plan, journal, validation_networks=validation_networks, on_progress=on_progress)
     run_path = keep_run(run, folders)
-    journal.unlink(missing_ok=True)
-    return keep_table([run], run_path, space, folders, accept_noise=accept_noise)
+    try:
+        profiled = keep_table([run], run_path, space, folders, accept_noise=accept_noise)
+    except (TableError, UnstableMeasurementError):
+        journal.unlink(missing_ok=True)  # what was too noisy is to be measured again
+        raise
+    journal.unlink(missing_ok=True)  # not before: a kill before the table is there costs no measurement
+    return profiled
 
 
 def profile_space_remotely(

@@ -23,7 +23,7 @@ ROOMS = {
     "contracts": 1_330,
     "data": 2_520,
     "export": 3_900,
-    "latency": 3_570,
+    "latency": 3_580,
     "learning": 1_420,
     "nets": 1_910,
     "pipeline": 2_840,

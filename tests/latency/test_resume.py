@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from dna_deploy.errors import UnstableMeasurementError, UsageError
+from dna_deploy.latency import workshop
 from dna_deploy.latency.journal import Journal
 from dna_deploy.latency.profile import profile_kit
 from dna_deploy.latency.sampling import Visit
@@ -105,6 +106,38 @@ def test_waiting_in_vain_for_a_steady_processor_loses_nothing(tmp_path: Path) ->
         profile_space(kit, space, file, folders, on_progress=wait_in_vain)
     profile_space(kit, space, file, folders, accept_noise=True, on_progress=lambda progress: dones.append(progress.done))
     assert dones[0] == 300
+
+
+def test_a_stop_between_the_last_visit_and_the_table_costs_no_visit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kit, space = make_kit(), find_chain("fashion").with_head()
+    file, folders = TargetFile(target=TARGET, plan=PLAN), Folders(tmp_path / "profiles", tmp_path / "tables")
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(workshop, "stable_table", stop)
+        profile_space(kit, space, file, folders, accept_noise=True)
+    dones: list[Progress] = []
+    profiled = profile_space(kit, space, file, folders, accept_noise=True, on_progress=dones.append)
+    assert [progress.done == progress.total for progress in dones] == [True]
+    assert {len(probe.samples.visits_ns) for probe in profiled.run.probes} == {PLAN.rounds}
+    assert not list((tmp_path / "profiles").rglob("*.journal"))
+
+
+def test_what_was_too_noisy_is_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kit, space = make_kit(), find_chain("fashion").with_head()
+    file, folders = TargetFile(target=TARGET, plan=PLAN), Folders(tmp_path / "profiles", tmp_path / "tables")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise UnstableMeasurementError("the measurement has grade D")
+
+    with monkeypatch.context() as patch, pytest.raises(UnstableMeasurementError, match="grade D"):
+        patch.setattr(workshop, "stable_table", refuse)
+        profile_space(kit, space, file, folders)
+    dones: list[int] = []
+    profile_space(kit, space, file, folders, accept_noise=True, on_progress=lambda progress: dones.append(progress.done))
+    assert dones[0] == 0
 
 
 @pytest.mark.slow
