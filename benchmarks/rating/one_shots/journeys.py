@@ -39,8 +39,11 @@ CHANGED: dict[str, tuple[str, ...]] = {
     "nse": ("grow", "--epochs", "1", "--rounds", "1", "--networks", "6", "--judged", "32"),
     "neas": ("grow", "--epochs", "1", "--rounds", "1", "--children", "2", "--searched", "3", "--judged", "8", *ALL),
 }  # fmt: skip
-MORE: dict[tuple[str, str], tuple[str, ...]] = {("nats-size", "ddpnas"): ("--batch", "2", "--epochs", "44")}
-"""What a space needs besides: DDPNAS has 2,070 networks of `nats-size` to train, each once."""
+MORE: dict[tuple[str, str], tuple[str, ...]] = {
+    ("nats-size", "ddpnas"): ("--batch", "2", "--epochs", "44"),
+    ("catalogue-colour", "ddpnas"): ("--epochs", "9"),
+}
+"""What a space needs besides: DDPNAS has 2,070 networks of `nats-size` to train, each once, and 95 of `catalogue-colour`."""
 BRANCHED = {"fashion": "catalogue", "nats-size": ""}
 """Where `nse` grows branches: a layer a slot, and no widths."""
 
