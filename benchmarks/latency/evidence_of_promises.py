@@ -1,7 +1,7 @@
 """What promises are worth on this machine: fresh demos that end kept, and intervals that cover unseen networks of every size.
 
     python -m benchmarks.latency.evidence_of_promises demos --folder demos --count 10   (two to three hours on two cores)
-    python -m benchmarks.latency.evidence_of_promises coverage fashion --each 12  (about five minutes)
+    python -m benchmarks.latency.evidence_of_promises coverage fashion --each 12  (about three minutes)
 
 ``demos`` walks the demo into a folder of its own each time and prints what its card says, and by how much the journey's own
 estimates of what was left were off; benchmarks/results/promise_demos.csv keeps a row a demo. ``coverage`` makes a table and
@@ -26,6 +26,7 @@ from tabulate import tabulate
 
 from benchmarks.rows import add_rows, read_rows
 from dna_deploy.export.kits.kit import KitPlan, choose_networks, kit_of_layers
+from dna_deploy.latency.fidelity import Fidelity
 from dna_deploy.latency.profile import profile_kit
 from dna_deploy.latency.table import table_from_runs
 from dna_deploy.records.model_card import Absent, ModelCard
@@ -121,14 +122,22 @@ def coverage(space: HeadedSpace, plan: SamplingPlan, each: int, seed: int, journ
     rows = []
     for name, networks in sizes.items():
         samples = [timed[str(network)] for network in networks]
-        predicted = np.array([table.predict(space, network).seconds for network in networks])
-        widths = np.array([CONFIDENCE_95 * table.error_of(space, network) for network in networks])
-        errors = predicted / np.array([each.statistic("p50") for each in samples]) - 1
-        first, second = (np.array([each.halves()[side].statistic("p50") for each in samples]) for side in (0, 1))
-        off, again = np.mean(np.abs(errors)), np.mean(np.abs(second / first - 1))
-        row = {"size": name, "networks": str(len(networks)), "covered by 95 %": f"{np.mean(np.abs(errors) <= widths):.0%}"}
-        row |= {"interval": f"± {np.mean(widths):.1%}", "table off": f"{off:.1%}", "measured twice": f"{again:.1%}"}
-        rows.append(row)
+        predicted = [table.predict(space, network).seconds for network in networks]
+        widths = [CONFIDENCE_95 * table.error_of(space, network) for network in networks]
+        measured, first, second = (
+            [part.statistic("p50") for part in parts]
+            for parts in (samples, *zip(*(each.halves() for each in samples), strict=True))
+        )
+        rows.append(
+            {
+                "size": name,
+                "networks": str(len(networks)),
+                "covered by 95 %": f"{np.mean(np.abs(np.divide(predicted, measured) - 1) <= widths):.0%}",
+                "interval": f"± {np.mean(widths):.1%}",
+                "table off": f"{Fidelity.of(predicted, measured).mean_absolute_error:.1%}",
+                "measured twice": f"{Fidelity.of(first, second).mean_absolute_error:.1%}",
+            }
+        )
     fitted = table.calibration("p50")
     offset = f"{'-' if fitted.offset_s < 0 else ''}{Duration(abs(fitted.offset_s))}"
     return rows, f"{plan.rounds} rounds, grade {table.grade}; scale {fitted.scale:.3f}, offset {offset}"

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from dna_deploy.data.config import MOST_MEGAPIXELS
-from dna_deploy.data.rendering import DIM, NEGATIVE, Mode, Rendering, as_mode, is_deep, upright
+from dna_deploy.data.rendering import DIM, NEGATIVE, Mode, Rendering, as_mode, is_deep, is_transparent, upright
 from dna_deploy.errors import UsageError
 from dna_deploy.spaces.shapes import FeatureMap
 
@@ -103,7 +103,9 @@ def opened(content: bytes, most_megapixels: float = MOST_MEGAPIXELS, *, is_reduc
 
 
 def _highest(image: Image.Image) -> int:
-    return max(int(band.getextrema()[1]) for band in image.split() if band.mode == "L")  # type: ignore[arg-type]
+    """Of all channels; an alpha that hides nothing, and so is always full, says nothing of the colours."""
+    bands = (image if is_transparent(image) else image.convert("RGB")).split()
+    return max(int(band.getextrema()[1]) for band in bands)  # type: ignore[arg-type]
 
 
 def reason(error: Exception) -> str:

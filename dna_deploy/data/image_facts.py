@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,17 +13,15 @@ from PIL import UnidentifiedImageError
 
 from dna_deploy.data.decoding import UNREADABLE, opened, reason
 from dna_deploy.data.file_tree import NOWHERE
-from dna_deploy.data.image_memory import ImageFacts, ImageMemory
+from dna_deploy.data.image_memory import ImageFacts, ImageMemory, memory_file
 from dna_deploy.data.listing import Sample
 from dna_deploy.data.rendering import DIM, NEGATIVE, Rendering, as_mode, deep_values, is_deep, is_transparent, turn_of
 from dna_deploy.progress import OnProgress, Progress, silent
-from dna_deploy.records.cache import cache_folder
 from dna_deploy.targets.machine import usable_processors
 from dna_deploy.texts import LOOKED_AT, mistaken
 
 TURNED, TRANSPARENT, INTEGERS, FLOATS, PLAIN, SEVERAL = "turned", "transparent", "integers", "floats", "plain", "several"
-"""Remarks: an orientation other than upright, transparency, deep values, one that shows (nearly) nothing, many frames.
-Further ones, of the file itself, come from `rendering`."""
+"""Remarks: an orientation other than upright, transparency, deep values, one that shows (nearly) nothing, many frames."""
 
 _CHUNK = 1024
 _DIGEST_DIGITS = 32
@@ -36,7 +33,7 @@ def image_facts(
     root: Path, samples: Sequence[Sample], most_megapixels: float, on_progress: OnProgress = silent
 ) -> list[ImageFacts]:
     """The facts of all images, in their order; those that were not touched since they were read are not read again."""
-    memory = ImageMemory(cache_folder("images") / f"{_name_of(root, most_megapixels)}.npz")
+    memory = ImageMemory(memory_file(root, f"{most_megapixels:g}").with_suffix(".npz"))  # by the limit: others are too large
     facts = memory.recall(samples)
     unread = [index for index, fact in enumerate(facts) if fact is None]
     saved = time.monotonic()
@@ -50,11 +47,6 @@ def image_facts(
                 memory.save(samples, facts)
                 saved = time.monotonic()
     return [fact for fact in facts if fact is not None]
-
-
-def _name_of(root: Path, most_megapixels: float) -> str:
-    """Names what facts follow from besides the bytes: under another limit other images are too large."""
-    return hashlib.sha256(os.fsencode(f"{os.path.realpath(root)} {most_megapixels:g}")).hexdigest()[:24]
 
 
 def _read(samples: Sequence[Sample], most_megapixels: float, index: int) -> ImageFacts:

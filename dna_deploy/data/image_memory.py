@@ -6,8 +6,10 @@ moments is not remembered: a second change within the clock's resolution would g
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
+import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,13 +22,25 @@ import numpy.typing as npt
 import PIL
 
 from dna_deploy.data.decoding import READS_HEIC
+from dna_deploy.data.file_tree import Stamp
 from dna_deploy.data.listing import Sample
 from dna_deploy.errors import UsageError
+from dna_deploy.records.cache import cache_folder
 from dna_deploy.records.files import write_atomically
 
 _VERSION = f"3, Pillow {PIL.__version__}{', HEIC' * READS_HEIC}"
 SETTLED_NS = 2_000_000_000
-"""Files that are younger are not remembered."""
+
+
+def memory_file(root: Path, *besides: object) -> Path:
+    """Where something about a folder of images is remembered; ``besides`` is what it follows from besides the bytes."""
+    name = " ".join([os.path.realpath(root), *map(str, besides)])
+    return cache_folder("images") / hashlib.sha256(os.fsencode(name)).hexdigest()[:24]
+
+
+def is_settled(stamp: Stamp) -> bool:
+    """Whether a file is old enough to be remembered by its stamp."""
+    return time.time_ns() - max(stamp[1:3]) > SETTLED_NS
 
 
 class ImageFacts(NamedTuple):
@@ -72,11 +86,10 @@ class ImageMemory:
 
     def save(self, samples: Sequence[Sample], facts: Sequence[ImageFacts | None]) -> None:
         """Remembers images instead of what was remembered. A disk that is full costs a reading next time."""
-        now = time.time_ns()
         rows = [
             (sample, fact)
             for sample, fact in zip(samples, facts, strict=True)
-            if fact is not None and fact.is_lasting and now - max(sample.stamp[1:3]) > SETTLED_NS
+            if fact is not None and fact.is_lasting and is_settled(sample.stamp)
         ]
         details = {place: fact[1:5] for place, (_, fact) in enumerate(rows) if fact.problem or fact.remarks}
         about = json.dumps({"version": _VERSION, "details": details}).encode()

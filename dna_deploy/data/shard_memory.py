@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from dna_deploy.data.file_tree import TreeFile
-from dna_deploy.data.image_memory import SETTLED_NS
+from dna_deploy.data.image_memory import is_settled, memory_file
 from dna_deploy.data.listing import Sample
 from dna_deploy.errors import UsageError
-from dna_deploy.records.cache import cache_folder
 from dna_deploy.records.files import write_atomically
 
 _VERSION = 1
+"""Of the rule by which members become images, too: where `shard_listing` reads archives otherwise, this goes up."""
 
 
 class ShardIndex(NamedTuple):
@@ -32,8 +29,7 @@ class ShardMemory:
     """The indices of a folder's shards, as a file in the cache. A shard is the one of before while its stamp is the same."""
 
     def __init__(self, root: Path) -> None:
-        name = hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()[:24]
-        self._path = cache_folder("images") / f"{name}-shards.json"
+        self._path = memory_file(root, "shards").with_suffix(".json")
         self._remembered: dict[TreeFile, ShardIndex] = {}
         self._kept: dict[TreeFile, ShardIndex] = {}
         with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):  # damaged: made again
@@ -50,7 +46,7 @@ class ShardMemory:
 
     def keep(self, shard: TreeFile, index: ShardIndex) -> None:
         """Remembers a shard, unless it changed just now: a second change within the clock's resolution would go unseen."""
-        if time.time_ns() - max(shard.stamp[1:3]) > SETTLED_NS:
+        if is_settled(shard.stamp):
             self._kept[shard] = index
 
     def save(self) -> None:

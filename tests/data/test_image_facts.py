@@ -221,6 +221,7 @@ def test_what_is_unusual_is_said_once_with_how_many(photos: Path) -> None:
         "black.png": pictures.encoded(np.zeros((40, 40, 3), np.uint8)),
         "float.tif": pictures.deep(np.float32, 0.9),
         "dim.png": pictures.sixteen_bit_colour(16383),
+        "dim alpha.png": pictures.sixteen_bit_colour(16383, alpha=65535),
         "wide.png": pictures.sixteen_bit_colour(16384),
         "copy.png": (photos / "dog" / "5.png").read_bytes(),
     }.items():
@@ -230,9 +231,9 @@ def test_what_is_unusual_is_said_once_with_how_many(photos: Path) -> None:
     assert "transparent images, shown before white: 1 (cat/icon.png)" in words
     assert "images deeper than 8 bits, from 0 (black) to 4095 (white): 1 (cat/deep.tif)" in words
     assert "images of fractions, from 0 (black) to 1 (white): 1 (cat/float.tif)" in words
-    assert "that use 14 at most, and so are dark; store 8 bits a channel: 1 (cat/dim.png)" in words
-    plain = "cat/black.png, cat/dim.png, cat/icon.png, ..."
-    assert f"doubt: images that are nearly black, white or of one colour throughout: 4 ({plain})" in words
+    assert "that use 14 at most, and so are dark; store 8 bits a channel: 2 (cat/dim alpha.png, cat/dim.png)" in words
+    plain = "cat/black.png, cat/dim alpha.png, cat/dim.png, ..."
+    assert f"doubt: images that are nearly black, white or of one colour throughout: 5 ({plain})" in words
 
 
 @pytest.mark.parametrize(("kind", "frames"), [("GIF", 3), ("TIFF", 3), ("PNG", 3), ("WEBP", 3), ("MPO", 2), ("GIF", 1)])

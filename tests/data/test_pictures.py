@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import warnings
 from dataclasses import dataclass
@@ -88,9 +89,13 @@ def test_values_that_are_no_numbers_are_refused_by_name() -> None:
 
 def test_colours_of_sixteen_bits_are_read_or_refused_but_never_black() -> None:
     assert abs(pixels(pictures.sixteen_bit_colour(32768)).mean() - 128) <= 1
-    for value in (255, 1023, 4095):
+    for value, alpha in itertools.product((255, 1023, 4095), (None, 65535)):
         with pytest.raises(UsageError, match="has 16 bits a channel and uses the lowest of them only"):
-            pixels(pictures.sixteen_bit_colour(value))
+            pixels(pictures.sixteen_bit_colour(value, alpha))
+
+
+def test_a_black_shape_of_sixteen_bits_that_its_alpha_draws_is_read() -> None:
+    assert abs(pixels(pictures.sixteen_bit_colour(0, alpha=32768)).mean() - 127) <= 1
 
 
 def test_lab_images_have_their_colours() -> None:

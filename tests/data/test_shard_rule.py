@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from dna_deploy.data import shard_listing, shard_memory
+from dna_deploy.data import image_memory, shard_listing
 from dna_deploy.data.catalog import load_dataset
 from dna_deploy.data.file_tree import LeftOut, TreeFile
 from dna_deploy.data.listing import Sample
@@ -184,7 +184,7 @@ def test_every_tenth_image_is_of_every_class_where_shards_deal_them_out_in_turn(
 def opened_shards(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The archives that are gone through from here on; those of this moment are remembered as well."""
     opened: list[str] = []
-    monkeypatch.setattr(shard_memory, "SETTLED_NS", -(10**12))
+    monkeypatch.setattr(image_memory, "SETTLED_NS", -(10**12))
     read = shard_listing._members
 
     def counted(root: Path, file: TreeFile, left_out: LeftOut) -> list[Sample]:
@@ -218,11 +218,11 @@ def test_shards_that_were_not_touched_are_not_gone_through_again(tmp_path: Path,
 
 def test_a_shard_that_changed_a_moment_ago_is_gone_through_again(tmp_path: Path, opened_shards: list[str], own_cache: Path,
     monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
-    monkeypatch.setattr(shard_memory, "SETTLED_NS", 3600 * 10**9)
+    monkeypatch.setattr(image_memory, "SETTLED_NS", 3600 * 10**9)
     shard(tmp_path / "photos.tar", [0, 1])
     assert survey(tmp_path) == survey(tmp_path)
     assert len(opened_shards) == 2
-    assert not list(own_cache.rglob("*-shards.json"))
+    assert not list(own_cache.rglob("*.json"))
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_damaged_indices_of_shards_are_made_again(
 ) -> None:
     shard(tmp_path / "photos.tar", [0, 1])
     first = survey(tmp_path)
-    (memory,) = own_cache.rglob("*-shards.json")
+    (memory,) = own_cache.rglob("*.json")
     memory.write_bytes(damage)
     assert survey(tmp_path) == first == survey(tmp_path)
     assert len(opened_shards) == 2

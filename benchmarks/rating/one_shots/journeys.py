@@ -1,6 +1,6 @@
 """Every one-shot method by name through the whole journey, with next to no training: that all of it runs, and what it takes.
 
-    python -m benchmarks.rating.one_shots.journeys CIFAR --folder FOLDER  (half an hour; stops and goes on at any time)
+    python -m benchmarks.rating.one_shots.journeys CIFAR --folder FOLDER  (two hours; stops and goes on at any time)
 
 Grounds: `fashion` on its own grey images, `nats-size` and `catalogue-colour` on CIFAR-10, a folder of shards or of classes.
 What is rated or shrunk is searched, trained, exported and verified by the command line alone; a failure says its error.

@@ -70,13 +70,14 @@ def white_is_lowest(tiff: bytes) -> bytes:
     return tiff.replace(tag + b"\1", tag + b"\0")
 
 
-def sixteen_bit_colour(value: int) -> bytes:
-    """A PNG of 16 bits a channel, which Pillow does not write."""
-    rows = b"".join(b"\0" + struct.pack(">H", value) * 3 * 40 for _ in range(40))
+def sixteen_bit_colour(value: int, alpha: int | None = None) -> bytes:
+    """A PNG of 16 bits a channel, which Pillow does not write; with an alpha channel, or none."""
+    pixel = struct.pack(">H", value) * 3 + (b"" if alpha is None else struct.pack(">H", alpha))
+    rows = b"".join(b"\0" + pixel * 40 for _ in range(40))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
         for name, body in (
-            (b"IHDR", struct.pack(">IIBBBBB", 40, 40, 16, 2, 0, 0, 0)),
+            (b"IHDR", struct.pack(">IIBBBBB", 40, 40, 16, 2 if alpha is None else 6, 0, 0, 0)),
             (b"IDAT", zlib.compress(rows)),
             (b"IEND", b""),
         )
