@@ -25,13 +25,15 @@ def time_in_turns(
         UnstableMeasurementError: the clock of this machine cannot be used.
     """
     visits: dict[str, list[tuple[int, ...]]] = {name: [] for name in files}
+    begin = time.monotonic()
     with IsolatedBench(target, plan, files) as bench:
         for visit in sample(bench, tuple(files), plan, time.monotonic):
             if visit.failure:
                 raise TableError(f"{files[visit.name]} cannot be run by {target.runtime}: {visit.failure}", CANNOT_RUN)
             if visit.is_possible:
                 visits[visit.name].append(visit.samples_ns)
-            on_progress(Progress("timing whole networks", visit.round + 1, plan.rounds))
+            rounds = visit.round + 1
+            on_progress(Progress("timing whole networks", rounds, plan.expected_rounds(rounds, time.monotonic() - begin)))
     if not all(visits.values()):
         raise UnstableMeasurementError("the clock of this machine stands still or jumps", "choose another clock source")
     return {name: Samples(visits_ns=tuple(seen)) for name, seen in visits.items()}

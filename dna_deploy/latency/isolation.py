@@ -28,7 +28,6 @@ from dna_deploy.targets.target import Target
 from dna_deploy.targets.target_file import check_target
 
 CANNOT_RUN = "give a model that it can load; what runs on this machine says: dna-deploy targets"
-"""The way out where a runtime refuses a file."""
 
 _START_TIMEOUT_S = 120.0
 

@@ -29,8 +29,7 @@ _IMAGE_SIZES = 4
 """Batch, channels, height and width; other inputs may begin with anything."""
 
 LEAST_S = 2.0
-"""One small model needs no longer, where its plan asks for a least time: all the rounds of it may pass in a tenth of a second,
-which is too short to be typical."""
+"""One small model needs no longer where its plan asks for a least time, without which all rounds may pass in a tenth of one."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,8 @@ def _time(
                     visits[visit.name].append(visit.samples_ns)
                 else:
                     stalled += not visit.failure
-                on_progress(Progress("measuring", visit.round + 1, plan.rounds))
+                rounds = visit.round + 1
+                on_progress(Progress("measuring", rounds, plan.expected_rounds(rounds, time.monotonic() - begin)))
             seconds = time.monotonic() - begin
             conditions = Conditions(
                 other_load=(load.look(),),

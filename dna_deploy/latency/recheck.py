@@ -61,6 +61,7 @@ def recheck(
     (empty,) = kit.probes("empty")
     names = (empty.file, *(files[row.layer] for row in rows))
     visits: dict[str, list[tuple[int, ...]]] = {name: [] for name in names}
+    begin = time.monotonic()
     with bench_of(kit, table.target, plan, names) as bench:
         machine = table.fingerprint.differences(bench.fingerprint)
         if machine and not any_machine:
@@ -70,7 +71,8 @@ def recheck(
                 raise TableError(f"{visit.name} cannot be timed any more: {visit.failure}")
             if visit.is_possible:
                 visits[visit.name].append(visit.samples_ns)
-            on_progress(Progress("timing again", visit.round + 1, plan.rounds))
+            rounds = visit.round + 1
+            on_progress(Progress("timing again", rounds, plan.expected_rounds(rounds, time.monotonic() - begin)))
     if not all(visits.values()):
         raise UnstableMeasurementError("the clock of this machine stands still or jumps", "choose another clock source")
     seconds = {name: Samples(visits_ns=tuple(seen)).statistic(table.statistic) for name, seen in visits.items()}

@@ -69,9 +69,8 @@ def profile_space(
     runs = folders.runs_of(target.name)
     journal = runs / f".{space.name}.journal"
     run = profile_kit(kit, target, file.plan, journal, validation_networks=validation_networks, on_progress=on_progress)
-    run_path = keep_run(run, folders)
     try:
-        profiled = keep_table([run], run_path, space, folders, accept_noise=accept_noise)
+        profiled = keep_table([run], keep_run(run, folders), space, folders, accept_noise=accept_noise)
     except (TableError, UnstableMeasurementError):
         journal.unlink(missing_ok=True)  # what was too noisy is to be measured again
         raise

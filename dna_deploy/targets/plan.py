@@ -53,7 +53,9 @@ class SamplingPlan(BaseModel):
         return rounds >= self.rounds and (seconds >= self.least_s or rounds >= MOST_TIMES * self.rounds)
 
     def expected_rounds(self, rounds: int, seconds: float) -> int:
-        """How many rounds it will be in all, judged by those that are done."""
+        """How many rounds it will be in all, judged by those that are done, and never fewer than they."""
         pace = seconds / max(1, rounds)
         needed = max(self.rounds, min(MOST_TIMES * self.rounds, math.ceil(self.least_s / pace) if pace > 0 else 0))
-        return needed if self.budget_s is None or pace <= 0 else max(2, min(needed, math.floor(self.budget_s / pace)))
+        if self.budget_s is not None and pace > 0:
+            needed = max(2, min(needed, math.floor(self.budget_s / pace)))
+        return max(rounds, needed)

@@ -14,6 +14,7 @@ from dna_deploy.latency.doubts import doubts_about_model
 from dna_deploy.latency.measure import measure_model
 from dna_deploy.latency.pace import PATIENCE_S, Pace, multiply
 from dna_deploy.latency.worker import Worker
+from dna_deploy.progress import Progress
 from dna_deploy.records.model_card import Absent, MeasuredLatency
 from dna_deploy.records.profile_run import Conditions
 from dna_deploy.records.samples import TAILS, Samples
@@ -139,3 +140,12 @@ def test_a_rest_comes_before_every_timed_run_and_is_said(model: Path) -> None:
     measured = measure_model(model, TARGET, PLAN.model_copy(update={"idle_s": 0.001}))
     assert MeasuredLatency.of(measured, "p50").rhythm == "each run after a rest of 1 ms, every moment counted"
     assert "idle_s" not in SamplingPlan().model_dump()
+
+
+def test_a_small_model_that_gets_further_rounds_is_told_as_a_part_of_all_of_them(model: Path) -> None:
+    told: list[Progress] = []
+    plan = PLAN.model_copy(update={"rounds": 2, "least_s": 30.0})
+    measured = measure_model(model, TARGET, plan, told.append)
+    assert measured.samples.count > 2 * plan.runs
+    assert all(progress.done <= progress.total for progress in told)
+    assert told[-1].total - told[-1].done <= 1  # the last look at the clock comes after the last word

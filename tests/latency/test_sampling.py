@@ -76,6 +76,7 @@ def test_the_expected_rounds_are_those_that_will_be_done() -> None:
     assert SamplingPlan(rounds=10, least_s=100.0).expected_rounds(2, 8.0) == 25
     assert SamplingPlan(rounds=10, least_s=100.0, budget_s=40.0).expected_rounds(2, 8.0) == 10
     assert SamplingPlan(rounds=10, budget_s=1.0).expected_rounds(2, 8.0) == 2
+    assert SamplingPlan(rounds=10, least_s=100.0).expected_rounds(30, 101.0) == 30  # more than were asked for, and then it ends
 
 
 def test_time_spent_before_an_interruption_counts_against_the_budget() -> None:
