@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from dna_deploy.pipeline.runner import JourneyEvent, StageEvent
@@ -24,25 +24,23 @@ _ENOUGH = 0.05
 class _Step:
     """The step at work: where it was when it was first heard of, and where it is."""
 
-    name: str
-    since: float
-    first: int
-    done: int
-    total: int
+    name: str = ""
+    since: float = 0.0
+    first: int = 0
+    done: int = 0
+    total: int = 0
 
     def left_s(self, now: float) -> float:
         """How long it needs at its own speed, once it has one."""
         passed = self.done - self.first
-        if passed <= 0 or passed < _ENOUGH * self.total:
-            return 0.0
-        return (now - self.since) * (self.total - self.done) / passed
+        return (now - self.since) * (self.total - self.done) / passed if passed > _ENOUGH * self.total else 0.0
 
 
 class TimeLeft:
     """Hears what `run_stages` tells, and knows what is left.
 
-    A stage to come takes its estimate times the pace so far: what finished stages took over what they were thought to take.
-    The stage at work takes at least as long as its step does at its own speed.
+    A stage to come takes its estimate times the pace so far: what stages took over what they were thought to take. The one
+    at work takes at least as long as its step does at its own speed, which counts as soon as it is more than was thought.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -50,7 +48,7 @@ class TimeLeft:
         self._due: Mapping[str, float] = MappingProxyType({})
         self._since = clock()
         self._now: str | None = None
-        self._step: _Step | None = None
+        self._step = _Step()
         self._thought_s = self._took_s = _TRUST_S
 
     def __call__(self, event: JourneyEvent) -> None:
@@ -76,17 +74,20 @@ class TimeLeft:
     @property
     def pace(self) -> float:
         """How long a second of the estimates really takes."""
-        return self._took_s / self._thought_s
+        thought_s = self._due.get(self._now or "", 0.0)
+        now = self._clock()
+        takes_s = min(now - self._since + self._step.left_s(now), thought_s * _MOST)
+        if takes_s <= thought_s:
+            return self._took_s / self._thought_s
+        return (self._took_s + takes_s) / (self._thought_s + thought_s)
 
     def _of_stage(self) -> float:
         now = self._clock()
-        if self._now is None:
-            return self._step.left_s(now) if self._step else 0.0
-        thought = self._due.get(self._now, 0.0) * self.pace - (now - self._since)
-        return max(0.0, thought, self._step.left_s(now) if self._step else 0.0)
+        thought_s = self._due.get(self._now or "", 0.0) * self.pace
+        return max(0.0, thought_s - (now - self._since), self._step.left_s(now))
 
     def _hear_stage(self, event: StageEvent) -> None:
-        name, self._step = event.stage.name, None
+        name, self._step = event.stage.name, _Step()
         rest = {other: estimate_s for other, estimate_s in self._due.items() if other != name}
         if event.kind == "started":
             self._now, self._since = name, self._clock()
@@ -102,10 +103,8 @@ class TimeLeft:
         self._took_s += min(max(took_s, thought_s / _MOST), thought_s * _MOST)
 
     def _hear_step(self, heard: Progress) -> None:
-        if self._step is None or self._step.name != heard.step:
-            self._step = _Step(heard.step, self._clock(), heard.done, heard.done, heard.total)
-        else:
-            self._step = _Step(heard.step, self._step.since, self._step.first, heard.done, heard.total)
+        known = self._step if self._step.name == heard.step else _Step(heard.step, self._clock(), heard.done)
+        self._step = replace(known, done=heard.done, total=heard.total)
 
 
 def in_words(seconds: float) -> str:

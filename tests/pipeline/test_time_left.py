@@ -57,7 +57,7 @@ def test_the_stage_at_work_uses_up_its_estimate_and_never_owes_time(clock: Clock
     left(StageEvent(PROFILE, "started", ""))
     clock.now += 20
     assert left.seconds == 160
-    clock.now += 100
+    clock.now += 10
     assert left.seconds == 150
 
 
@@ -69,20 +69,31 @@ def test_a_stage_that_took_twice_as_long_makes_the_rest_longer_but_less_than_twi
     assert left.pace == 1.5
 
 
-def test_a_step_that_is_slower_than_thought_is_believed(clock: Clock, left: TimeLeft) -> None:
+def test_a_step_that_is_slower_than_thought_is_believed_and_makes_the_rest_longer(clock: Clock, left: TimeLeft) -> None:
     left(StageEvent(PROFILE, "started", ""))
     left(Progress("measuring", 0, 100))
-    clock.now += 20
+    clock.now += 6
     left(Progress("measuring", 10, 100))
-    assert left.seconds == pytest.approx(150 + 20 * 90 / 10)
+    assert left.pace == pytest.approx((30 + 60) / (30 + 30))
+    assert left.seconds == pytest.approx(150 * left.pace + 54)
+
+
+def test_a_stage_that_goes_on_beyond_its_estimate_makes_the_rest_longer_and_less_than_a_finished_one(
+    clock: Clock, left: TimeLeft
+) -> None:
+    left(StageEvent(PROFILE, "started", ""))
+    clock.now += 45
+    assert left.pace == pytest.approx((30 + 45) / (30 + 30))
+    clock.now += 10_000
+    assert left.pace == pytest.approx((30 + 3 * 30) / (30 + 30))
 
 
 def test_a_step_that_was_resumed_is_judged_by_what_it_did_since(clock: Clock, left: TimeLeft) -> None:
     left(StageEvent(PROFILE, "started", ""))
     left(Progress("measuring", 80, 100))
-    clock.now += 40
+    clock.now += 10
     left(Progress("measuring", 90, 100))
-    assert left.seconds == pytest.approx(150 + 40)
+    assert left.seconds == pytest.approx(150 + 20)  # 20 s are left of 30 s; at the step's own speed it is 10 s
 
 
 def test_the_first_moments_of_a_step_say_nothing(clock: Clock, left: TimeLeft) -> None:
@@ -116,9 +127,9 @@ def test_estimates_are_within_a_factor_of_two_of_what_mbconv_was_measured_to_cos
     assert 1 / 2 <= rating_s(1, space) / (image_s / cores) <= 2
 
 
-def test_a_step_without_stages_says_what_is_left_of_it() -> None:
-    clock = iter((0.0, 0.0, 10.0, 20.0, 20.0))
-    left = TimeLeft(lambda: next(clock))
+def test_a_step_without_stages_says_what_is_left_of_it(clock: Clock) -> None:
+    left = TimeLeft(clock)
     left(Progress("share of blocks", 0, 100))
+    clock.now += 10
     left(Progress("share of blocks", 25, 100))
     assert left.seconds == pytest.approx(30)

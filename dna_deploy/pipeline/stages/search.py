@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from dna_deploy.search import Constraint
     from dna_deploy.spaces.chain import HeadedSpace
 
-EXACT_S = 30
-"""What an exact search takes at most, about."""
+ROUND_S = 30
+"""What an exact search takes at most, about; or what it takes to measure the network that it found."""
 
 
 class Goal(Protocol):
@@ -136,10 +136,10 @@ class Search:
 
     @property
     def estimate_s(self) -> float:
-        images = self.images.config.rating_images or 2_000
-        sets = getattr(self.rate.config, "supernet_sets", 1)
+        images = getattr(self.rate.config, "supernet_sets", 1) * (self.images.config.rating_images or 2_000)
         compared = self.compared if self.compared > 1 else 0
-        return EXACT_S + seconds_for(sets * compared * images, WHOLE_NETWORKS, self.images.space)
+        rounds = 2 if getattr(self.goal, "kept", False) else 1  # a promise is found broken once, about
+        return rounds * (ROUND_S + seconds_for(compared * images, WHOLE_NETWORKS, self.images.space))
 
     def inputs(self) -> Inputs:
         return {
