@@ -12,12 +12,13 @@ five times, and whole networks. The judged networks are drawn by ``--seed`` and 
 * repeat a layer five times and subtract: Puzzletron (it repeats ten times)
 * interpolation over MACs between three whole networks: Model-Optimizer's hidden latency
 * linear regression on the choices of N whole networks: HAT-type predictors (ridge, the best of four strengths)
-* this tool: layers, low quantile, fixed overhead apart, calibrated on ten whole networks
+* this tool: layers, low quantile, fixed overhead apart, corrected by whole networks: five, ten as for large, forty as for small
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -31,6 +32,7 @@ from tabulate import tabulate
 from dna_deploy.export.formats.graph_parts import GraphParts
 from dna_deploy.export.kits.kit import KitPlan
 from dna_deploy.export.kits.kit_cache import cached_kit
+from dna_deploy.latency.between import WholeNetworks, rows_between
 from dna_deploy.latency.calibrate import fit_sums
 from dna_deploy.latency.fidelity import Fidelity
 from dna_deploy.latency.isolation import IsolatedBench
@@ -44,7 +46,7 @@ from dna_deploy.spaces.placed import PlacedLayer, in_a_row
 from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import default_target
 
-CALIBRATION, JUDGED, REGRESSION, REPEATS = 10, 40, 40, 5
+CALIBRATION, JUDGED, REPEATS = 40, 40, 5
 Predict = Callable[[Architecture], float]
 
 
@@ -131,8 +133,7 @@ class Evidence:
         (empty,) = kit.probes("empty")
         self.empty = samples[empty.file]
         self.fitted = [(space.parse(probe.key), samples[probe.file]) for probe in kit.probes("calibration")]
-        judged = [(space.parse(probe.key), samples[probe.file]) for probe in kit.probes("validation")]
-        self.judged, self.spare = judged[:JUDGED], judged[JUDGED:]
+        self.judged = [(space.parse(probe.key), samples[probe.file]) for probe in kit.probes("validation")]
 
     def layers(self, architecture: Architecture) -> list[str]:
         return [layer.key for layer in self.space.place(architecture)]
@@ -176,7 +177,7 @@ def interpolation_over_macs(of: Evidence) -> Predict:
 
 def regression(of: Evidence, networks: int) -> Predict:
     places = {key: number for number, key in enumerate(of.files)}
-    train = (of.fitted + of.spare)[:networks]
+    train = random.Random(0).sample(of.fitted, networks)
 
     def counts(architectures: Sequence[Architecture]) -> np.ndarray:
         found = np.zeros((len(architectures), len(places) + 1))
@@ -203,12 +204,15 @@ def regression(of: Evidence, networks: int) -> Predict:
 
 def ours(of: Evidence, networks: int) -> Predict:
     overhead = of.empty.statistic("p25")
-    row = {key: of.samples[file].statistic("p25") - overhead for key, file in of.files.items()}
+    rows = np.array([max(of.samples[file].statistic("p25") - overhead, 1e-9) for file in of.files.values()])
+    place_of = {key: place for place, key in enumerate(of.files)}
     step = (len(of.fitted) - 1) / max(1, networks - 1)
     chosen = [of.fitted[round(number * step)] for number in range(networks)]
-    sums = [sum(row[layer] for layer in of.layers(architecture)) for architecture, _ in chosen]
-    scale, offset = fit_sums(sums, [median(seen) for _, seen in chosen])
-    return lambda architecture: offset + scale * sum(row[layer] for layer in of.layers(architecture))
+    placed = tuple(tuple(place_of[layer] for layer in of.layers(architecture)) for architecture, _ in chosen)
+    known = WholeNetworks(placed, rows, tuple(median(seen) for _, seen in chosen))
+    between = rows_between(known)
+    scale, offset = fit_sums(known.sums_s(between), known.latencies_s)
+    return lambda architecture: offset + scale * sum(between[place_of[layer]] for layer in of.layers(architecture))
 
 
 def main() -> None:
@@ -220,7 +224,7 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=None, help="seconds")
     arguments = parser.parse_args()
     space = find_chain(arguments.space).with_head()
-    kit = cached_kit(space, KitPlan(arguments.seed, CALIBRATION, JUDGED + REGRESSION - CALIBRATION))
+    kit = cached_kit(space, KitPlan(arguments.seed, CALIBRATION, JUDGED))
     plan = SamplingPlan(rounds=arguments.rounds, least_s=arguments.least, budget_s=arguments.budget)
     with tempfile.TemporaryDirectory() as folder:
         models = build(space, kit, Path(folder))
@@ -231,9 +235,8 @@ def main() -> None:
         "layers alone, median": layer_sum(of, median),
         f"layer repeated {REPEATS} times, difference": repeat_and_subtract(of),
         "interpolation over MACs, 3 networks": interpolation_over_macs(of),
-        **{f"regression on {count} networks": regression(of, count) for count in (20, REGRESSION)},
-        "ours, calibrated on 5 networks": ours(of, 5),
-        "ours, calibrated on 10 networks": ours(of, CALIBRATION),
+        **{f"regression on {count} networks": regression(of, count) for count in (20, CALIBRATION)},
+        **{f"ours, calibrated on {count} networks": ours(of, count) for count in (5, 10, CALIBRATION)},
     }
     truth = [median(seen) for _, seen in of.judged]
     found = {name: Fidelity.of([predict(network) for network, _ in of.judged], truth) for name, predict in recipes.items()}

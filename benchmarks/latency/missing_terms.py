@@ -2,9 +2,9 @@
 
     python -m benchmarks.latency.missing_terms latency_tables/fashion.cpu-1thread.json
 
-Every whole network of the table's runs is used: ten, twenty-five or sixty of them, drawn again and again, are fitted, the rest
-is predicted; below stands how much the two halves of each network's own samples differ. The last line lets every row be off by
-about a tenth, as whole networks tell (ridge regression on its share of each network).
+Every whole network of the table's runs is used: ten to sixty of them, drawn again and again, are fitted, the rest is
+predicted; below stands how much the two halves of each network's own samples differ. The last line is what tables do: rows
+are corrected by what whole networks tell of them.
 
     dna-deploy profile --space fashion --validate 120           (makes a table whose runs hold enough of them)
 """
@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tabulate import tabulate
 
+from dna_deploy.latency.between import WholeNetworks, rows_between
+from dna_deploy.latency.calibrate import fit_sums
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.records.profile_run import ProfileRun
 
@@ -29,9 +31,7 @@ TERMS = {
     "+ its square": (0, 4),
     "+ seams, weights, square": (0, 2, 3, 4),
 }
-FITTED, TRIES = (10, 25, 60), 200
-ROW_DEVIATION, NETWORK_DEVIATION = 0.1, 0.01
-"""How far rows and networks may be off, as shares: what the ridge regression takes for granted."""
+FITTED, TRIES = (10, 20, 40, 60), 50
 
 
 def off(features: NDArray[np.float64], taken: NDArray[np.float64], terms: tuple[int, ...], fitted: int) -> float:
@@ -46,16 +46,23 @@ def off(features: NDArray[np.float64], taken: NDArray[np.float64], terms: tuple[
     return float(np.mean(errors))
 
 
-def off_with_rows(shares: NDArray[np.float64], taken: NDArray[np.float64], fitted: int) -> float:
-    """The same, where every row may be off by some: ``shares[n, r]`` is what row r adds to network n, in seconds."""
+def off_corrected(networks: WholeNetworks, fitted: int) -> float:
+    """The same with rows that whole networks have corrected, as tables have them."""
     rng, errors = np.random.default_rng(0), []
-    columns = np.column_stack([np.full(len(taken), taken.mean()), shares.sum(axis=1), shares * ROW_DEVIATION]) / taken[:, None]
-    penalty = np.diag([0.0, 0.0, *(NETWORK_DEVIATION**2 for _ in range(shares.shape[1]))])
     for _ in range(TRIES):
-        order = rng.permutation(len(taken))
-        known, left = columns[order[:fitted]], columns[order[fitted:]]
-        weights = np.linalg.solve(known.T @ known + penalty, known.T @ np.ones(fitted))
-        errors.append(np.abs(left @ weights - 1).mean())
+        order = rng.permutation(len(networks)).tolist()
+        known, left = (
+            WholeNetworks(
+                tuple(networks.layers[place] for place in places),
+                networks.rows_s,
+                tuple(networks.latencies_s[place] for place in places),
+            )
+            for places in (order[:fitted], order[fitted:])
+        )
+        rows_s = rows_between(known)
+        scale, offset_s = fit_sums(known.sums_s(rows_s), known.latencies_s)
+        predicted = offset_s + scale * np.array(left.sums_s(rows_s))
+        errors.append(np.abs(predicted / np.array(left.latencies_s) - 1).mean())
     return float(np.mean(errors))
 
 
@@ -68,15 +75,12 @@ def main() -> None:
     records = map(ProfileRun.read, (asked.profiles / table.target.name / "runs").glob("*.json"))
     run = {record.digest: record for record in records}[table.runs[-1]]
     space = table.find_networks()
-    features, taken, twice = [], [], []
-    place_of = {row.layer: place for place, row in enumerate(table.rows)}
-    probes = run.of("calibration", "validation")
-    shares = np.zeros((len(probes), len(place_of)))
-    for number, probe in enumerate(probes):
+    features, taken, twice, placed = [], [], [], []
+    place_of, rows_s = {row.layer: place for place, row in enumerate(table.rows)}, np.array([row.alone_s for row in table.rows])
+    for probe in run.of("calibration", "validation"):
         layers = space.place(space.parse(probe.key))
-        for layer in layers:
-            shares[number, place_of[layer.key]] += table.row(layer.key)
-        total, weights = shares[number].sum(), sum(layer.deployed_parameters for layer in layers)
+        placed.append(tuple(place_of[layer.key] for layer in layers))
+        total, weights = rows_s[list(placed[-1])].sum(), sum(layer.deployed_parameters for layer in layers)
         seams = sum(layer.input.elements + layer.output.elements for layer in layers)
         features.append((total, len(layers), 4 * weights, seams, total**2))
         first, second = (half.statistic("p50") for half in probe.samples.halves())
@@ -85,7 +89,8 @@ def main() -> None:
     values, times = np.array(features, dtype=float), np.array(taken)
     counts = [count for count in FITTED if count < len(times)]
     rows = [(name, *(f"{off(values, times, terms, count):.2%}" for count in counts)) for name, terms in TERMS.items()]
-    rows.append(("every row off by some", *(f"{off_with_rows(shares, times, count):.2%}" for count in counts)))
+    networks = WholeNetworks(tuple(placed), rows_s, tuple(taken))
+    rows.append(("rows corrected by networks", *(f"{off_corrected(networks, count):.2%}" for count in counts)))
     print(tabulate(rows, ("terms", *(f"fitted on {count}" for count in counts)), disable_numparse=True))
     least, most = times.min() * 1e6, times.max() * 1e6
     print(f"\nthe two halves of {len(times)} networks, {least:.0f} to {most:.0f} us: {np.mean(twice):.2%}")

@@ -146,7 +146,7 @@ OUTPUTS: Mapping[str, Mapping[str, str]] = {
         "doubts": "array: what speaks against it",
         "statistic": "string: which statistic of the samples a row holds",
         "overhead_s": "number: what any run costs",
-        "seam_s": "number: what a layer costs alone and not in a network; as the overhead, taken off every row",
+        "seam_s": "number: what a layer costs alone and not in a network, in the middle of all; taken off its row",
         "calibrations": "array: one object a quantile",
         "rows": "array: the rows, the dearest first, with `parameters`, `macs`, `weight_bytes`, `peak_activation_bytes`",
         "absent": "array: layers that could not be timed",

@@ -55,6 +55,7 @@ def calibrate_sums(
         others = [index for index in range(len(sums)) if index != left_out]
         scale, offset = fit_sums([sums[index] for index in others], [latencies_s[index] for index in others])
         errors.append((offset + scale * sums[left_out]) / latencies_s[left_out] - 1)
+    relative_error = math.sqrt(sum(error**2 for error in errors) / len(errors))
     scale, offset = fit_sums(sums_s, latencies_s)
     order = sorted(range(len(sums_s)), key=lambda index: sums_s[index])
     return Calibration(
@@ -62,10 +63,10 @@ def calibrate_sums(
         scale=scale,
         offset_s=offset,
         networks=len(sums_s),
-        relative_error=math.sqrt(sum(error**2 for error in errors) / len(errors)),
+        relative_error=relative_error,
         sums_s=tuple(sums_s[index] for index in order),
         errors=tuple(errors[index] for index in order),
-        covariance=_covariance(sums_s, latencies_s, scale, offset),
+        covariance=_covariance(np.asarray(sums_s), np.asarray(latencies_s), relative_error),
         # Few networks tell their own spread badly: Student's t, at the confidence of 95 % that is mostly asked.
         inflation=float(stdtrit(max(1, len(sums_s) - 2), 0.975)) / _NORMAL_975,
     )
@@ -75,13 +76,11 @@ def _design(sums: NDArray[np.float64], latencies: NDArray[np.float64]) -> NDArra
     return np.stack([sums / latencies, 1 / latencies], axis=1)
 
 
-def _covariance(
-    sums_s: Sequence[float], latencies_s: Sequence[float], scale: float, offset: float
-) -> tuple[float, float, float]:
-    """Of scale and offset: the variance of the first, what they have in common, the variance of the second."""
-    sums, latencies = np.asarray(sums_s), np.asarray(latencies_s)
+def _covariance(sums: NDArray[np.float64], latencies: NDArray[np.float64], relative_error: float) -> tuple[float, float, float]:
+    """Of scale and offset: the variance of the first, what they have in common, the variance of the second.
+
+    Networks that were fitted are off by too little where rows were fitted on them too; those left out say how much it is.
+    """
     design = _design(sums, latencies)
-    residuals = design @ np.array([scale, offset]) - 1
-    spread = float(residuals @ residuals) / max(1, len(sums) - 2)
-    matrix = spread * np.linalg.pinv(design.T @ design)
+    matrix = relative_error**2 * np.linalg.pinv(design.T @ design)
     return float(matrix[0, 0]), float(matrix[0, 1]), float(matrix[1, 1])

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from dna_deploy.errors import TableError
+from dna_deploy.latency.between import WholeNetworks, rows_between
 from dna_deploy.latency.calibrate import LEAST_NETWORKS, calibrate_sums
 from dna_deploy.latency.doubts import absent_layers, doubts_about
-from dna_deploy.latency.seams import WholeNetworks, fit_seam, taken_off
 from dna_deploy.latency.twins import as_one_device
 from dna_deploy.records.doubt import worst_grade
 from dna_deploy.records.latency_table import AbsentRow, Calibration, LatencyRow, LatencyTable, spread_rows
@@ -45,8 +45,7 @@ def table_from_runs(runs: Sequence[ProfileRun], space: SearchSpace | None = None
     alone = tuple(_row(probe, overhead, last) for probe in probes if probe.role == "layer")
     layers = {row.layer for row in alone}
     quantiles = [name for name in LEAST_SAMPLES if name not in TAILS or not any(run.plan.steady for run in runs)]
-    seam, calibrations = _calibrations(space, alone, probes, quantiles)
-    between = taken_off(np.array([row.latency_s for row in alone]), seam).tolist()
+    between, calibrations = _calibrations(space, alone, probes, quantiles)
     rows = tuple(
         row.model_copy(update={"latency_s": latency, "seam_s": row.latency_s - latency})
         for row, latency in zip(alone, between, strict=True)
@@ -125,8 +124,8 @@ def _row(probe: ProbeSamples, overhead: float, run: ProfileRun) -> LatencyRow:
 
 def _calibrations(
     space: SearchSpace, rows: Sequence[LatencyRow], probes: Sequence[ProbeSamples], quantiles: Sequence[Quantile]
-) -> tuple[float, tuple[Calibration, ...]]:
-    """What every layer costs alone, by whole networks, and what turns sums of the rest into their latencies."""
+) -> tuple[Sequence[float], tuple[Calibration, ...]]:
+    """What every row takes between others, by whole networks, and what turns sums of that into their latencies."""
     place_of = {row.layer: place for place, row in enumerate(rows)}
     placed, timed = [], []
     for probe in probes:
@@ -135,15 +134,14 @@ def _calibrations(
             if all(layer in place_of for layer in layers):
                 placed.append(tuple(place_of[layer] for layer in layers))
                 timed.append(probe.samples)
+    rows_s = np.array([row.latency_s for row in rows])
     if len(timed) < LEAST_NETWORKS:
-        return 0.0, ()
-    rows_s, medians = np.array([row.latency_s for row in rows]), tuple(samples.statistic("p50") for samples in timed)
-    networks = WholeNetworks(tuple(placed), rows_s, medians)
-    seam, seams_left_out = fit_seam(networks)
-    sums = networks.sums_s(seam)
-    without = [networks.sums_s(each) for each in seams_left_out]
-    return seam, tuple(
-        calibrate_sums(quantile, sums, [samples.statistic(quantile) for samples in timed], without)
+        return rows_s.tolist(), ()
+    networks = WholeNetworks(tuple(placed), rows_s, tuple(samples.statistic("p50") for samples in timed))
+    between = rows_between(networks)
+    without = [networks.sums_s(rows_between(networks.without(network))) for network in range(len(networks))]
+    return between.tolist(), tuple(
+        calibrate_sums(quantile, networks.sums_s(between), [samples.statistic(quantile) for samples in timed], without)
         for quantile in quantiles
         if all(samples.can_tell(quantile) for samples in timed)
     )

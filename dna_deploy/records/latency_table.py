@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import statistics
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
@@ -33,7 +34,9 @@ class LatencyRow(Part):
 
     layer: str = Field(description="PlacedLayer.key")
     latency_s: float = Field(gt=0, description="the statistic of its samples, less the fixed overhead of a run and ``seam_s``")
-    seam_s: float = Field(0.0, ge=0, exclude_if=operator.not_, description="what it costs alone and not between others")
+    seam_s: float = Field(
+        0.0, exclude_if=operator.not_, description="what it costs alone and not between others; less than 0: more between"
+    )
     standard_error_s: float = Field(ge=0)
     samples: int = Field(gt=0)
     memory_bytes: int | None = Field(default=None, gt=0, description="scratch memory, where the runtime tells it")
@@ -134,8 +137,8 @@ class LatencyTable(HeadedRecord):
 
     @property
     def seam_s(self) -> float:
-        """What a layer costs alone and not between others, by whole networks: the most that was taken off a row."""
-        return max((row.seam_s for row in self.rows), default=0.0)
+        """What a layer costs alone and not between others, by whole networks: the middle of all rows."""
+        return statistics.median(row.seam_s for row in self.rows) if self.rows else 0.0
 
     @property
     def pace_reference(self) -> PaceReference:

@@ -126,7 +126,7 @@ def test_with_equal_weights_a_chained_network_computes_what_the_exported_one_doe
 def test_a_kit_holds_every_row_no_weights_and_little_else(kit: ProbeKit, tmp_path: Path) -> None:
     kit.write(tmp_path / "f.kit")
     assert [probe.key for probe in kit.probes("layer")] == [layer.key for layer in FASHION.rows()]
-    assert Counter(probe.role for probe in kit.manifest.probes)["calibration"] == 10
+    assert Counter(probe.role for probe in kit.manifest.probes)["calibration"] == 40
     assert (tmp_path / "f.kit").stat().st_size < 150_000
     for probe in kit.manifest.probes:
         graph = graph_of(kit, probe.file)

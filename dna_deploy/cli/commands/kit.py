@@ -26,7 +26,9 @@ def kit(
     *,
     settings: Annotated[Settings, SPACE, Knobs("Options", Knob("seed", help="Draws whole networks and random weights")), MODEL],
     output: Annotated[Path, typer.Option("--out", "--output", "-o", help="The kit to write, such as mbconv.kit.")],
-    calibration: Annotated[int, typer.Option(help="Whole networks to fit the table on.", min=3)] = 10,
+    calibration: Annotated[
+        int | None, typer.Option(help="Whole networks to fit the table on.", show_default="10, or 40 if they are small", min=3)
+    ] = None,
     validation: Annotated[int, typer.Option(help="Whole networks to judge the table on.", min=0)] = 40,
     batch: Annotated[int, typer.Option(help="Images at once.", min=1)] = 1,
     precision: Annotated[str, typer.Option(help="fp32, fp16 or int8.")] = "fp32",

@@ -36,14 +36,20 @@ _AT_ONCE = 32
 """Layers an export: enough to share its fixed cost of seconds, few enough to show progress."""
 
 
+_SMALL_MACS = 30e6
+"""Of a network in the middle. Below, what layers cost alone and not between others is much of it, and networks are quick."""
+
+_FITTED_ON, _FITTED_ON_SMALL = 10, 40
+
+
 @dataclass(frozen=True)
 class KitPlan:
     """What a kit holds."""
 
     seed: int = 0
     """Draws the whole networks and the random weights."""
-    calibration_networks: int = 10
-    """Whole networks that a table is fitted on."""
+    calibration_networks: int | None = None
+    """Whole networks that a table is fitted on; None: as many as the space needs."""
     validation_networks: int = 40
     """Whole networks that no table may see; drawn uniformly."""
     batch: int = 1
@@ -56,6 +62,13 @@ def make_kit(space: SearchSpace, plan: KitPlan | None = None, on_progress: OnPro
     plan = plan or KitPlan()
     chosen = choose_networks(space, plan.seed, plan.calibration_networks, plan.validation_networks)
     return kit_of_layers(space, space.rows(), plan, chosen, on_progress)
+
+
+def networks_to_fit_on(space: SearchSpace) -> int:
+    """How many whole networks a table of the space needs."""
+    rng = random.Random(0)
+    costs = sorted(sum(layer.macs for layer in space.place(space.sample(rng))) for _ in range(9))
+    return _FITTED_ON_SMALL if costs[4] < _SMALL_MACS else _FITTED_ON
 
 
 def kit_of_layers(
@@ -88,10 +101,10 @@ def sentinel_kit(space: SearchSpace, reference: PaceReference, batch: int, preci
 
 
 def choose_networks(
-    space: SearchSpace, seed: int, calibration: int, validation: int
+    space: SearchSpace, seed: int, calibration: int | None, validation: int
 ) -> tuple[tuple[Role, tuple[Architecture, ...]], ...]:
     """Different networks of the space: uniform ones to judge on, and ones from the smallest to the largest to fit on."""
-    rng = random.Random(seed)
+    rng, calibration = random.Random(seed), networks_to_fit_on(space) if calibration is None else calibration
     count, drawn = validation + max(20 * calibration, 1), dict[Architecture, None]()
     most = min(count, space.size() or count)
     for _ in range(_DRAWS_EACH * count):

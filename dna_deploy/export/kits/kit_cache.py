@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import onnx
@@ -10,7 +10,7 @@ import torch
 
 from dna_deploy import __version__
 from dna_deploy.errors import TableError, UsageError
-from dna_deploy.export.kits.kit import KitPlan, make_kit
+from dna_deploy.export.kits.kit import KitPlan, make_kit, networks_to_fit_on
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.cache import cache_folder, cache_places
 from dna_deploy.records.files import digest_of
@@ -36,7 +36,9 @@ def cached_kit(
     if space.name.startswith(OWN_PREFIX):
         return _own_kit(space.name)
     plan, size = plan or KitPlan(), space.size()
-    choice = _OF_FEW if size and size < plan.calibration_networks + plan.validation_networks else _CHOICE
+    fitted = networks_to_fit_on(space) if plan.calibration_networks is None else plan.calibration_networks
+    plan = replace(plan, calibration_networks=fitted)
+    choice = _OF_FEW if size and size < fitted + plan.validation_networks else _CHOICE
     settings = (choice, identity_of(space), *astuple(plan))
     versions = (__version__, KitManifest.SCHEMA_VERSION, torch.__version__, onnx.__version__)
     name = digest_of(repr((settings, versions)).encode()).partition(":")[2][:24]

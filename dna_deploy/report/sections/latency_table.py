@@ -73,7 +73,7 @@ def _measured(table: LatencyTable) -> tuple[tuple[str, str], ...]:
         ("layers", f"{len(table.rows)} measured, {len(table.absent)} absent"),
         ("statistic", f"{table.statistic} of the samples of a layer"),
         ("fixed overhead of a run", f"{time_text(table.overhead_s)}, taken off every row"),
-        ("a layer alone, not in a network", f"{time_text(table.seam_s)}, taken off every row"),
+        ("a layer alone, not in a network", f"{time_text(table.seam_s)} in the middle, taken off its row"),
     ]
     if errors:
         facts.append(
