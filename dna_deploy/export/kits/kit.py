@@ -29,6 +29,9 @@ from dna_deploy.targets.target import Precision
 _WOBBLE = 0.4
 """How far choices of one network are from its size, as a share of all that there are."""
 
+_POOL = 200
+"""Networks at least that those to fit on are chosen from, drawn uniformly, and as many of all sizes."""
+
 _DRAWS_EACH = 100
 """Draws for each network: some spaces cannot count themselves, or hardly ever draw some of their networks."""
 
@@ -105,7 +108,8 @@ def choose_networks(
 ) -> tuple[tuple[Role, tuple[Architecture, ...]], ...]:
     """Different networks of the space: uniform ones to judge on, and ones from the smallest to the largest to fit on."""
     rng, calibration = random.Random(seed), networks_to_fit_on(space) if calibration is None else calibration
-    count, drawn = validation + max(20 * calibration, 1), dict[Architecture, None]()
+    pool_size = max(_POOL, 4 * calibration) if calibration else 0
+    count, drawn = max(validation + pool_size, 1), dict[Architecture, None]()
     most = min(count, space.size() or count)
     for _ in range(_DRAWS_EACH * count):
         if len(drawn) == most:
@@ -113,7 +117,7 @@ def choose_networks(
         drawn.setdefault(space.sample(rng))
     validation = min(validation, max(0, len(drawn) - calibration))  # of a small space, some have to be left to fit on
     unseen, pool = tuple(drawn)[:validation], tuple(drawn)[validation:]
-    pool += tuple(one for one in _from_smallest_to_largest(space, rng, 20 * calibration) if one not in unseen)
+    pool += tuple(one for one in _from_smallest_to_largest(space, rng, pool_size) if one not in unseen)
     fitted = _evenly_over_cost(space, tuple(dict.fromkeys(pool)), calibration)
     return (("calibration", fitted), ("validation", unseen))
 
