@@ -1,6 +1,6 @@
 """Does the rule of DDPNAS keep what is good? Nothing is trained: networks are judged by their published accuracy and noise.
 
-    python -m benchmarks.nats.pruning --truth NATS [--seeds 10]
+    python -m benchmarks.nats.pruning --truth NATS [--seeds 30]
 
 Writes benchmarks/results/nats_pruning.md: what is left at two options a slot, beside as many by chance and the whole space.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import binomtest
 from tabulate import tabulate
 
 from benchmarks.nats.truth import SPACE, Truth
@@ -35,7 +36,8 @@ HEAD = """# DDPNAS's rule on published accuracies
 
 Nothing is trained: a network of `nats-size` is judged by the accuracy that others published, and Gaussian noise in points. Each
 row is the mean over seeds, with its standard deviation, of the {left} options a slot (eight networks) that are left. A rule
-that knew MACs alone would leave the largest, so that these stand beside it. Made by `python -m benchmarks.nats.pruning`.
+that knew MACs alone would leave the largest, so that these stand beside it. In brackets are one-sided sign tests over seeds.
+Made by `python -m benchmarks.nats.pruning`.
 
 """
 
@@ -44,17 +46,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--truth", type=Path, required=True, help="folder of size_cifar10.csv and size_bossnas_ratings.csv")
     parser.add_argument("--latencies", type=Path, default=HERE / "latencies.json", help="a latency table of nats-size")
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=30)
     chosen = parser.parse_args()
     truth = Truth.read(chosen.truth, LatencyTable.read(chosen.latencies))
     macs = truth.costs[0]
     largest = np.argsort(-macs)[: LEFT ** len(SPACE.block_numbers)]
-    rows = [_row("the whole space", truth, [np.arange(len(macs))]), _row("the largest by MACs", truth, [largest])]
-    rows.append(_row("by chance", truth, [by_chance(truth, seed) for seed in range(chosen.seeds)]))
+    everything, chance = [np.arange(len(macs))], [by_chance(truth, seed) for seed in range(chosen.seeds)]
+    rows = [
+        (*_row("the whole space", truth, everything), "", ""),
+        (*_row("the largest by MACs", truth, [largest]), "", ""),
+        (*_row("by chance", truth, chance), _wins(truth, chance, everything * chosen.seeds), ""),
+    ]
     for noise in NOISES:
         left = [by_accuracy(truth, noise, seed) for seed in range(chosen.seeds)]
-        rows.append(_row(f"by the rule, noise of {noise:g} points", truth, left))
-    headers = ("what is left", "accuracy, %", "deviation over seeds", "MACs, M")
+        wins = _wins(truth, left, everything * chosen.seeds), _wins(truth, left, chance)
+        rows.append((*_row(f"by the rule, noise of {noise:g} points", truth, left), *wins))
+    headers = ("what is left", "accuracy, %", "deviation over seeds", "MACs, M", "above the space", "above chance")
     text = (
         HEAD.format(left=LEFT)
         + tabulate(rows, headers, tablefmt="github", disable_numparse=True)
@@ -68,6 +75,13 @@ def _row(name: str, truth: Truth, left: list[Positions]) -> tuple[str, str, str,
     means = np.array([truth.accuracy[some].mean() for some in left])
     macs = np.mean([truth.costs[0][some].mean() for some in left])
     return name, f"{means.mean():.2f}", f"{means.std(ddof=1):.2f}" if len(means) > 1 else "-", f"{macs / 1e6:.1f}"
+
+
+def _wins(truth: Truth, left: list[Positions], others: list[Positions]) -> str:
+    """In how many seeds what is left is better in the mean than the others, and the one-sided sign test of that."""
+    wins = sum(truth.accuracy[some].mean() > truth.accuracy[other].mean() for some, other in zip(left, others, strict=True))
+    chance = binomtest(int(wins), len(left), alternative="greater").pvalue
+    return f"{wins} of {len(left)} (p = {chance:.1g})"
 
 
 def by_accuracy(truth: Truth, noise: float, seed: int) -> Positions:

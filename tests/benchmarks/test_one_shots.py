@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from benchmarks.rating.one_shots import grounds, shifted
+from benchmarks.rating.one_shots.branches import branched, branches_of, drawn, plain_codes, summed
 from benchmarks.rating.one_shots.evolving import area
 from benchmarks.rating.one_shots.grounds import Ground, Scale
 from benchmarks.rating.one_shots.report import CLAIMS, report
@@ -18,6 +20,8 @@ from benchmarks.rating.one_shots.supernets import orders, regret
 from benchmarks.rows import add_rows
 from dna_deploy.records.latency_table import LatencyTable
 from dna_deploy.spaces.catalog import find_chain
+from dna_deploy.spaces.options import with_branches
+from tests.search.instances import random_table
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +108,18 @@ def test_every_check_names_columns_that_some_row_has() -> None:
     for name in set(names) - {*METHODS}:
         parts = [part for part in name.split(" ") if part not in {"1", "2", "3", "a", "third", "twelfth"}]
         assert all(part.strip(",") in written for part in parts), name
+
+
+def test_networks_of_branches_are_predicted_by_the_sum_of_their_operations() -> None:
+    rng = random.Random(0)
+    space = branched(find_chain("catalogue").with_head(), rng)
+    plain = with_branches(space, [[(code,) for code in codes] for codes in plain_codes(space)])
+    table = random_table(plain, rng)
+    for network in drawn(plain, 3, rng, has_branches=False):
+        assert summed(table, plain, network) == pytest.approx(table.predict(plain, network).seconds)
+    scale = table.calibration("p50").scale
+    for network in drawn(space, 3, rng, has_branches=True):
+        assert branches_of(space, network) > 0
+        singles = [layer for layer in space.place(network) if not hasattr(layer.operation, "operations")]
+        known = table.calibration("p50").offset_s + scale * sum(table.row(layer.key) for layer in singles)
+        assert summed(table, space, network) > known
