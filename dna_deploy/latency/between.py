@@ -3,8 +3,8 @@
 A layer that is timed alone pays at both ends of its graph, such as for turning the memory layout of maps, for what a network
 pays at its own ends; and caches and neighbours make some layers dearer and others cheaper. So rows are a prior, whole networks
 are the evidence, and the corrected rows are the mean of the posterior (Bayesian linear regression; Rasmussen and Williams,
-Gaussian Processes for Machine Learning, 2006, chapter 2). How sure each is was chosen on tables of `fashion`, `catalogue` and
-`mbconv@128` of one processor: `python -m benchmarks.latency.missing_terms`.
+Gaussian Processes for Machine Learning, 2006, chapter 2). How sure each is was chosen on two tables of `fashion`, one of
+`catalogue` and one of `mbconv@128`, all of one processor; what it gains on a table: `benchmarks/latency/missing_terms.py`.
 """
 
 from __future__ import annotations

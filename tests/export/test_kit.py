@@ -17,7 +17,7 @@ from onnx import numpy_helper
 
 from dna_deploy.export.formats.graph_parts import GraphParts, WeightSpace
 from dna_deploy.export.formats.onnx_graph import draw_shifts, export_onnx, export_side_by_side
-from dna_deploy.export.kits.kit import KitPlan, choose_networks, make_kit
+from dna_deploy.export.kits.kit import KitPlan, choose_networks, make_kit, networks_to_fit_on
 from dna_deploy.export.kits.kit_cache import cached_kit
 from dna_deploy.nets.layers import build_layer
 from dna_deploy.nets.network import Network
@@ -25,11 +25,13 @@ from dna_deploy.records.probe_kit import WEIGHTS_FILE, ProbeKit
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.chain import ChainSpace
+from dna_deploy.spaces.options import layers_of, with_branches
 from dna_deploy.spaces.placed import in_a_row
 from tests.spaces.chains import TOY as SPACE
 
 pytestmark = pytest.mark.slow
 
+CATALOGUE = find_chain("catalogue").with_head()
 FASHION = find_chain("fashion").with_head()
 
 
@@ -154,6 +156,18 @@ def test_judged_networks_are_uniform_and_never_fitted_on() -> None:
     costs = [sum(layer.macs for layer in FASHION.place(architecture)) for architecture in fitted]
     assert costs == sorted(costs)
     assert costs[-1] > 2 * costs[0]
+
+
+def test_spaces_of_small_networks_are_fitted_on_more_and_small_spaces_leave_some_to_judge() -> None:
+    assert [networks_to_fit_on(find_chain(name).with_head()) for name in ("fashion", "mbconv")] == [40, 10]
+    options = [
+        [(operation.operation.code,) for operation in layer][: 2 if place < 5 else 1]
+        for place, layer in enumerate(layers_of(CATALOGUE))
+    ]
+    few = with_branches(CATALOGUE, options)
+    assert few.size() == 32
+    (_, fitted), (_, judged) = choose_networks(few, seed=0, calibration=None, validation=40)
+    assert (len(fitted), len(judged)) == (16, 16)
 
 
 def test_half_precision_halves_everything() -> None:

@@ -2,8 +2,8 @@
 
     python -m benchmarks.rating.one_shots.branches catalogue                  (about three minutes on one core)
 
-A table is made of layers of one branch and whole networks of those. In the same rounds networks are timed that have one to
-three branches in every layer, as `dna-deploy grow --method nse` draws them; the table sees none of them.
+A table is made of layers of one branch and whole networks of those. In the same rounds networks are timed some of whose layers
+have two or three branches, as networks of `dna-deploy grow --method nse` have; the table is fitted on none of them.
 """
 
 from __future__ import annotations

@@ -38,11 +38,11 @@ _DRAWS_EACH = 100
 _AT_ONCE = 32
 """Layers an export: enough to share its fixed cost of seconds, few enough to show progress."""
 
-
 _SMALL_MACS = 30e6
 """Of a network in the middle. Below, what layers cost alone and not between others is much of it, and networks are quick."""
 
 _FITTED_ON, _FITTED_ON_SMALL = 10, 40
+"""Networks: of a space of large ones, and of small ones."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,6 @@ def make_kit(space: SearchSpace, plan: KitPlan | None = None, on_progress: OnPro
     plan = plan or KitPlan()
     chosen = choose_networks(space, plan.seed, plan.calibration_networks, plan.validation_networks)
     return kit_of_layers(space, space.rows(), plan, chosen, on_progress)
-
-
-def networks_to_fit_on(space: SearchSpace) -> int:
-    """How many whole networks a table of the space needs."""
-    rng = random.Random(0)
-    costs = sorted(sum(layer.macs for layer in space.place(space.sample(rng))) for _ in range(9))
-    return _FITTED_ON_SMALL if costs[4] < _SMALL_MACS else _FITTED_ON
 
 
 def kit_of_layers(
@@ -101,6 +94,15 @@ def sentinel_kit(space: SearchSpace, reference: PaceReference, batch: int, preci
     """The sentinels of a table as models to run, as its own kit had them."""
     layers = [PlacedLayer.parse(sentinel.layer) for sentinel in reference.sentinels]
     return kit_of_layers(space, layers, KitPlan(batch=batch, precision=precision))
+
+
+def networks_to_fit_on(space: SearchSpace) -> int:
+    """How many whole networks a table of the space needs; of a small space half are left to judge it on."""
+    rng = random.Random(0)
+    costs = sorted(sum(layer.macs for layer in space.place(space.sample(rng))) for _ in range(9))
+    if costs[len(costs) // 2] >= _SMALL_MACS:
+        return _FITTED_ON
+    return max(_FITTED_ON, min(_FITTED_ON_SMALL, (space.size() or 2 * _FITTED_ON_SMALL) // 2))
 
 
 def choose_networks(
