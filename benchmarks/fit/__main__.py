@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.fit.bench import Bench
+from benchmarks.fit.bench import FIT, ORDER, Bench
 from benchmarks.fit.cases import CASES, Case, Sources
 from benchmarks.fit.table import page
 from benchmarks.rows import read_rows
@@ -59,11 +59,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of fine-tuning, and of what is random")
     parser.add_argument("--epochs", type=int, nargs="+", help="of fine-tuning")
     parser.add_argument("--shares", type=float, nargs="+", help="of the original's time")
+    parser.add_argument(
+        "--networks", nargs="+", choices=(FIT, *ORDER), default=(FIT, *ORDER), metavar="NAME", help="these alone"
+    )
     options = parser.parse_args()
     case, rows = case_of(options), options.results / f"fit_{options.case}.csv"
     if not options.print:
         bench = bench_of(options, case, rows)
-        for name, share, seed, make in bench.networks(options.seeds):
+        for name, share, seed, make in bench.networks(options.seeds, options.networks):
             bench.judge(name, share, seed, make)
     print(page(options.case, case, read_rows(rows)))
 

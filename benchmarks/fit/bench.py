@@ -47,6 +47,8 @@ ORDER = ("greedy drop", "all skips, uniform width", "uniform width", f"uniform w
 Made = tuple[nn.Module, float, str]
 """A network, its seconds, and what was changed in it."""
 
+Wanted = tuple[str, float, int, Callable[[], Made]]
+
 
 def say(*words: object) -> None:
     """On the error stream, with the time of day: the table alone is printed."""
@@ -159,11 +161,11 @@ class Bench:
                 "seconds to tune": f"{time.monotonic() - begin:.0f}", "changes": changes,
             }])  # fmt: skip
 
-    def networks(self, seeds: Sequence[int]) -> Iterator[tuple[str, float, int, Callable[[], Made]]]:
+    def networks(self, seeds: Sequence[int], names: Sequence[str] = (FIT, *ORDER)) -> Iterator[Wanted]:
         """Name, share of the time, seed, and what makes the network; those that matter most come first."""
         for seed in seeds:
             for share in self.shares:
-                for name in (FIT, *ORDER):
+                for name in names:
                     yield name, share, seed, lambda name=name, share=share, seed=seed: self._of(name, share, seed)
                 if share == self.shares[0]:
                     yield ORIGINAL, 1.0, seed, lambda: self._whole(self.own)
