@@ -6,7 +6,8 @@
 ``demos`` walks the demo into a folder of its own each time and prints what its card says, and by how much the journey's own
 estimates of what was left were off; benchmarks/results/promise_demos.csv keeps a row a demo. ``coverage`` makes a table and
 measures, in the same rounds, networks that it does not see, from the smallest of the space to the largest; it counts those
-within the 95 % interval of their prediction, and says how far off predictions are beside measuring twice.
+within the 95 % interval of their prediction, and says how far off predictions are beside measuring twice: the halves of each
+network's visits in one session, and the same network in two sessions, whose memory lies elsewhere.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,6 +32,7 @@ from dna_deploy.latency.fidelity import Fidelity
 from dna_deploy.latency.profile import profile_kit
 from dna_deploy.latency.table import table_from_runs
 from dna_deploy.records.model_card import Absent, ModelCard
+from dna_deploy.records.probe_kit import ProbeKit
 from dna_deploy.spaces.architecture import Architecture
 from dna_deploy.spaces.catalog import find_chain
 from dna_deploy.spaces.chain import HeadedSpace
@@ -39,7 +42,7 @@ from dna_deploy.targets.target_file import default_target
 from dna_deploy.units import Duration
 
 SIZES = {"smallest": (0.0, 0.15), "middle": (0.4, 0.6), "largest": (0.85, 1.0)}
-CONFIDENCE_95, CLASSES = 1.96, 10
+CONFIDENCE_95, CLASSES, COPY, DRAWS_EACH = 1.96, 10, " again", 20
 DEMOS = Path(__file__).parents[1] / "results" / "promise_demos.csv"
 STARTS = re.compile(r"\(\d+ of \d+; .*about ([\d.]+) (ms|s|min|h) left\)")
 SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
@@ -99,13 +102,24 @@ def estimates(said: list[tuple[float, str]]) -> str:
     return f"{np.median(ratios):.2f} ({within} of {len(ratios)})" if ratios else ""
 
 
-def unseen(space: HeadedSpace, each: int, seed: int) -> dict[str, list[Architecture]]:
-    """Networks of every size, drawn by a seed that no kit uses."""
+def unseen(space: HeadedSpace, each: int, seed: int, seen: Collection[Architecture]) -> dict[str, list[Architecture]]:
+    """Different networks of every size, drawn by a seed that no kit uses; fewer where there are no more."""
     rng = random.Random(f"unseen {seed}")
-    return {
-        name: [of_size(space, rng.uniform(*part), lambda: rng.uniform(-0.1, 0.1)) for _ in range(each)]
+    drawn = {
+        name: [of_size(space, rng.uniform(*part), lambda: rng.uniform(-0.1, 0.1)) for _ in range(DRAWS_EACH * each)]
         for name, part in SIZES.items()
     }
+    return {name: [one for one in dict.fromkeys(networks) if one not in seen][:each] for name, networks in drawn.items()}
+
+
+def with_copies(kit: ProbeKit) -> ProbeKit:
+    """The same, and every validation network once more, which gets a session of its own."""
+    copies = {
+        probe.model_copy(update={"key": f"{probe.key}{COPY}", "file": probe.file.replace("-", "-1")}): kit.graphs[probe.file]
+        for probe in kit.probes("validation")
+    }
+    manifest = kit.manifest.model_copy(update={"probes": (*kit.manifest.probes, *copies)})
+    return ProbeKit(manifest, {**kit.graphs, **{probe.file: content for probe, content in copies.items()}})
 
 
 def coverage(space: HeadedSpace, plan: SamplingPlan, each: int, seed: int, journal: Path) -> tuple[list[dict[str, str]], str]:
@@ -113,20 +127,21 @@ def coverage(space: HeadedSpace, plan: SamplingPlan, each: int, seed: int, journ
 
     Networks are timed in the rounds of the table, whose pace its intervals speak of; the table sees calibration networks alone.
     """
-    kit_plan, sizes = KitPlan(), unseen(space, each, seed)
+    kit_plan = KitPlan()
     (calibration, _) = choose_networks(space, kit_plan.seed, kit_plan.calibration_networks, 0)
-    judged = tuple(dict.fromkeys(network for networks in sizes.values() for network in networks))
-    kit = kit_of_layers(space, space.rows(), kit_plan, (calibration, ("validation", judged)))
-    run = profile_kit(kit, default_target(), plan, journal, validation_networks=len(judged))
+    sizes = unseen(space, each, seed, calibration[1])
+    judged = tuple(network for networks in sizes.values() for network in networks)
+    kit = with_copies(kit_of_layers(space, space.rows(), kit_plan, (calibration, ("validation", judged))))
+    run = profile_kit(kit, default_target(), plan, journal, validation_networks=2 * len(judged))
     table, timed = table_from_runs([run], space), {probe.key: probe.samples for probe in run.of("validation")}
     rows = []
     for name, networks in sizes.items():
-        samples = [timed[str(network)] for network in networks]
+        samples, others = ([timed[f"{network}{copy}"] for network in networks] for copy in ("", COPY))
         predicted = [table.predict(space, network).seconds for network in networks]
         widths = [CONFIDENCE_95 * table.error_of(space, network) for network in networks]
-        measured, first, second = (
+        measured, elsewhere, first, second = (
             [part.statistic("p50") for part in parts]
-            for parts in (samples, *zip(*(each.halves() for each in samples), strict=True))
+            for parts in (samples, others, *zip(*(each.halves() for each in samples), strict=True))
         )
         rows.append(
             {
@@ -136,6 +151,7 @@ def coverage(space: HeadedSpace, plan: SamplingPlan, each: int, seed: int, journ
                 "interval": f"± {np.mean(widths):.1%}",
                 "table off": f"{Fidelity.of(predicted, measured).mean_absolute_error:.1%}",
                 "measured twice": f"{Fidelity.of(first, second).mean_absolute_error:.1%}",
+                "in two sessions": f"{Fidelity.of(elsewhere, measured).mean_absolute_error:.1%}",
             }
         )
     fitted = table.calibration("p50")
@@ -148,7 +164,7 @@ def main() -> None:
     parser.add_argument("what", choices=("demos", "coverage"))
     parser.add_argument("space", nargs="?", default="fashion")
     parser.add_argument("--count", type=int, default=10)
-    parser.add_argument("--folder", type=Path, help="where demos are kept, so that a kill loses none")
+    parser.add_argument("--folder", type=Path, help="where demos, or visits, are kept, so that a kill loses none")
     parser.add_argument("--each", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=200)
@@ -163,7 +179,7 @@ def main() -> None:
         bare = find_chain(asked.space)
         plan = SamplingPlan(rounds=asked.rounds, steady=asked.steady)
         space = bare.with_head(bare.head_for(CLASSES))
-        rows, about = coverage(space, plan, asked.each, asked.seed, Path(name) / "journal")
+        rows, about = coverage(space, plan, asked.each, asked.seed, (asked.folder or Path(name)) / "journal")
         print(tabulate(rows, "keys", disable_numparse=True))
         print(f"\n{about}")
 

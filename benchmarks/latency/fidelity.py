@@ -12,7 +12,7 @@ five times, and whole networks. The judged networks are drawn by ``--seed`` and 
 * repeat a layer five times and subtract: Puzzletron (it repeats ten times)
 * interpolation over MACs between three whole networks: Model-Optimizer's hidden latency
 * linear regression on the choices of N whole networks: HAT-type predictors (ridge, the best of four strengths)
-* this tool: layers, low quantile, fixed overhead apart, corrected by whole networks: five, ten as for large, forty as for small
+* this tool: layers, low quantile, fixed overhead apart, corrected by whole networks: five, ten, forty (80 for small)
 """
 
 from __future__ import annotations

@@ -128,8 +128,8 @@ def test_with_equal_weights_a_chained_network_computes_what_the_exported_one_doe
 def test_a_kit_holds_every_row_no_weights_and_little_else(kit: ProbeKit, tmp_path: Path) -> None:
     kit.write(tmp_path / "f.kit")
     assert [probe.key for probe in kit.probes("layer")] == [layer.key for layer in FASHION.rows()]
-    assert Counter(probe.role for probe in kit.manifest.probes)["calibration"] == 40
-    assert (tmp_path / "f.kit").stat().st_size < 150_000
+    assert Counter(probe.role for probe in kit.manifest.probes)["calibration"] == 80
+    assert (tmp_path / "f.kit").stat().st_size < 170_000
     for probe in kit.manifest.probes:
         graph = graph_of(kit, probe.file)
         assert [value.name for value in graph.input] == ["input"]
@@ -159,7 +159,7 @@ def test_judged_networks_are_uniform_and_never_fitted_on() -> None:
 
 
 def test_spaces_of_small_networks_are_fitted_on_more_and_small_spaces_leave_some_to_judge() -> None:
-    assert [networks_to_fit_on(find_chain(name).with_head()) for name in ("fashion", "mbconv")] == [40, 10]
+    assert [networks_to_fit_on(find_chain(name).with_head()) for name in ("fashion", "mbconv")] == [80, 10]
     options = [
         [(operation.operation.code,) for operation in layer][: 2 if place < 5 else 1]
         for place, layer in enumerate(layers_of(CATALOGUE))

@@ -41,7 +41,7 @@ _AT_ONCE = 32
 _SMALL_MACS = 30e6
 """Of a network in the middle. Below, what layers cost alone and not between others is much of it, and networks are quick."""
 
-_FITTED_ON, _FITTED_ON_SMALL = 10, 40
+_FITTED_ON, _FITTED_ON_SMALL = 10, 80
 """Networks: of a space of large ones, and of small ones."""
 
 
