@@ -61,18 +61,19 @@ class ModuleContract(OperationContract):
     def test_the_exported_module_computes_the_same(self) -> None:
         import torch
 
-        from dna_deploy.export.formats.onnx_graph import export_onnx
-        from dna_deploy.export.runtimes.onnx_runtime import run_once
+        from dna_deploy.export.formats.onnx_graph import export_side_by_side
+        from dna_deploy.export.runtimes.onnx_runtime import run_all
 
-        for layer, module in self._built():
-            tensors = self._tensors()
-            with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
-                path = Path(folder) / "module.onnx"
-                path.write_bytes(export_onnx(module, layer.inputs, _BATCH).SerializeToString())
-                judged = torch.from_numpy(run_once(path, *(tensor.numpy() for tensor in tensors)))
+        layers, modules = zip(*self._built(), strict=True)
+        tensors = self._tensors()
+        with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
+            path, copies = Path(folder) / "modules.onnx", copy.deepcopy(modules)
+            path.write_bytes(export_side_by_side(copies, [layer.inputs for layer in layers], _BATCH).SerializeToString())
+            outputs = run_all(path, *(tensor.numpy() for _ in layers for tensor in tensors))
+            for layer, module, judged in zip(layers, modules, outputs, strict=True):
                 expected = module(*tensors)
-            error = float((judged - expected).abs().max() / expected.abs().max())
-            assert error < 1e-3, f"{layer}: ONNX Runtime is {error:.1e} off, relative to the largest value"
+                error = float((torch.from_numpy(judged) - expected).abs().max() / expected.abs().max())
+                assert error < 1e-3, f"{layer}: ONNX Runtime is {error:.1e} off, relative to the largest value"
 
     def _built(self) -> list[tuple[PlacedLayer, nn.Module]]:
         import torch

@@ -39,9 +39,14 @@ def judge(path: Path) -> Judge:
 
 def run_once(path: Path, *values: Array) -> Array:
     """The output of an ONNX file for a value an input, in the order of its inputs."""
+    return run_all(path, *values)[0]
+
+
+def run_all(path: Path, *values: Array) -> list[Array]:
+    """All outputs of an ONNX file, in their order, for a value an input."""
     session = _open(path)
     names = (input.name for input in session.get_inputs())
-    return np.asarray(session.run(None, dict(zip(names, values, strict=True)))[0])
+    return list(map(np.asarray, session.run(None, dict(zip(names, values, strict=True)))))
 
 
 def read_notes(path: Path) -> dict[str, str]:
