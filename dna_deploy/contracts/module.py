@@ -62,14 +62,14 @@ class ModuleContract(OperationContract):
         import torch
 
         from dna_deploy.export.formats.onnx_graph import export_side_by_side
-        from dna_deploy.export.runtimes.onnx_runtime import run_all
+        from dna_deploy.export.runtimes.onnx_runtime import run_once
 
         layers, modules = zip(*self._built(), strict=True)
         tensors = self._tensors()
         with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
             path, copies = Path(folder) / "modules.onnx", copy.deepcopy(modules)
             path.write_bytes(export_side_by_side(copies, [layer.inputs for layer in layers], _BATCH).SerializeToString())
-            outputs = run_all(path, *(tensor.numpy() for _ in layers for tensor in tensors))
+            outputs = run_once(path, *(tensor.numpy() for _ in layers for tensor in tensors))
             for layer, module, judged in zip(layers, modules, outputs, strict=True):
                 expected = module(*tensors)
                 error = float((torch.from_numpy(judged) - expected).abs().max() / expected.abs().max())

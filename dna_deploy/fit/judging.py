@@ -45,6 +45,10 @@ class Rated:
     error: Mean
 
 
+_KEPT_BYTES = 2**30
+"""Of what units of the original receive: what is fitted to asks for it again and again."""
+
+
 class _ReachedError(Exception):
     """The network ran as far as was wanted."""
 
@@ -61,6 +65,12 @@ class Judge:
             gathering: Others, to see on what a change does to batch norms; none: these stay as they are.
         """
         self.network, self.batches, self.gathering = network, batches, gathering
+        self._inputs: dict[str, list[torch.Tensor]] = {}
+
+    @cached_property
+    def fitter(self) -> Judge:
+        """Of the same network on the images to gather on, which are fitted to as well."""
+        return Judge(self.network, self.gathering)
 
     @cached_property
     def answers(self) -> list[torch.Tensor]:
@@ -93,6 +103,15 @@ class Judge:
         finally:
             handle.remove()
         return reached
+
+    def kept_inputs(self, path: str) -> list[torch.Tensor]:
+        """The same of the judge's own images, which is kept as long as there is room; not to be changed."""
+        if path in self._inputs:
+            return self._inputs[path]
+        inputs = self.inputs(path)
+        if sum(x.nbytes for tensors in (inputs, *self._inputs.values()) for x in tensors) <= _KEPT_BYTES:
+            self._inputs[path] = inputs
+        return inputs
 
     @torch.no_grad()
     def rate(self, path: str, candidates: Sequence[Candidate]) -> Iterator[Rated]:

@@ -18,20 +18,19 @@ from torch import nn
 from dna_deploy.fit.activations import Unactivated
 from dna_deploy.fit.judging import Judge, Mean
 from dna_deploy.fit.repair import refit, widest_line
-from dna_deploy.fit.replacing import UnitNetwork
 from dna_deploy.fit.settling import settled
 from dna_deploy.fit.unit import Unit
 
 
 @torch.no_grad()
-def mended(original: UnitNetwork, modules: Mapping[str, nn.Module], batches: Sequence[torch.Tensor]) -> nn.Module:
+def mended(teacher: Judge, modules: Mapping[str, nn.Module]) -> nn.Module:
     """The original with modules in the places of units, refitted one after the other; other batch norms stay.
 
     Args:
-        original: In inference mode; stays as it is.
+        teacher: The original, in inference mode, on the images to fit to; stays as it is.
         modules: By path of what is changed, `nn.Identity` where a unit is left out; copied.
-        batches: Images ``(images, channels, height, width)`` to fit to.
     """
+    original = teacher.network
     left_out = {path for path, module in modules.items() if isinstance(module, nn.Identity)}
     ends = {
         unit.path: _last_left_out(original.units[number + 1 :], unit, left_out) for number, unit in enumerate(original.units)
@@ -40,7 +39,7 @@ def mended(original: UnitNetwork, modules: Mapping[str, nn.Module], batches: Seq
     fitted |= {path: original.module(path) for path, end in ends.items() if end and path not in modules}
     fitted = {unit.path: copy.deepcopy(fitted[unit.path]) for unit in original.units if unit.path in fitted}
     network = original.replaced({**modules, **fitted}).eval()
-    teacher, student = Judge(original, batches), Judge(original.on(network), batches)
+    student = Judge(original.on(network), teacher.batches)
     for path, module in fitted.items():
         _refit_to(module, student.inputs(path), teacher, ends[path] or path)
     return network
@@ -66,7 +65,7 @@ def deployed(judge: Judge, modules: Mapping[str, nn.Module], *, mends: bool) -> 
     """
     ways = [(settled(judge.network, modules, batches), False) for batches in ((), judge.gathering)]
     if mends and modules and judge.gathering:
-        ways.append((mended(judge.network, modules, judge.gathering), True))
+        ways.append((mended(judge.fitter, modules), True))
     judged = [Deployed(network, judge.divergence(judge.answers_of(network)), is_mended) for network, is_mended in ways]
     return min(judged, key=lambda each: each.joint.value)
 
@@ -83,7 +82,7 @@ def _last_left_out(behind: Sequence[Unit], unit: Unit, left_out: set[str]) -> st
 
 def _refit_to(module: nn.Module, inputs: Sequence[torch.Tensor], teacher: Judge, path: str) -> None:
     """Refits the last map of a module in place, where it has one, to what a unit of the original emits."""
-    unit, received = teacher.network.module(path), teacher.inputs(path)
+    unit, received = teacher.network.module(path), teacher.kept_inputs(path)
     name = widest_line(module, inputs[0][:2])
     if name is None:
         return

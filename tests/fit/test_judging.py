@@ -92,7 +92,7 @@ def test_depths_of_a_stage_are_nested_and_rated_together(judge: Judge) -> None:
     for depth in depths:
         without = {path: nn.Identity() for path in depth.skipped}
         networks = [settled(judge.network, without, batches) for batches in ((), judge.gathering)]
-        networks.append(mended(judge.network, without, judge.gathering))
+        networks.append(mended(judge.fitter, without))
         off.append([judge.divergence(judge.answers_of(network)).value for network in networks])
         assert depth.divergence.value == min(off[-1])
     assert any(len(set(each)) == 3 for each in off)

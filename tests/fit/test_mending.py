@@ -74,7 +74,7 @@ def test_a_linear_unit_that_is_left_out_is_taken_over_by_the_one_before_it() -> 
     before = {name: tensor.clone() for name, tensor in network.network.state_dict().items()}
     without = {"units.1": nn.Identity()}
     judge = Judge(network, [torch.randn(16, *INPUT.sizes)])
-    wrong, right = network.replaced(without).eval(), mended(network, without, images)
+    wrong, right = network.replaced(without).eval(), mended(Judge(network, images), without)
     assert judge.divergence(judge.answers_of(right)).value < 1e-3 * judge.divergence(judge.answers_of(wrong)).value
     for name, tensor in network.network.state_dict().items():
         assert torch.equal(tensor, before[name])
@@ -91,5 +91,17 @@ def test_a_unit_makes_good_for_those_that_are_left_out_behind_it() -> None:
         features = Judge(network.on(module), judge.batches).inputs("layer2.0")[0]
         return float(F.mse_loss(features, judge.inputs("layer2.0")[0]))
 
-    better = mended(network, without, images)
+    better = mended(Judge(network, images), without)
     assert error(better) < 0.7 * min(error(settled(network, without, batches)) for batches in ([], images))
+
+
+def test_what_units_of_the_original_receive_is_kept_and_no_fit_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = Judge(find_units(TinyResNet(), INPUT).network, [], list(torch.randn(32, *INPUT.sizes).split(16)))
+    without = {path: nn.Identity() for path in ("layer1.1", "layer1.2")}
+    first, second = (mended(judge.fitter, without).state_dict() for _ in range(2))
+    assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
+    inputs = judge.fitter.kept_inputs("layer1.0")
+    assert inputs is judge.fitter.kept_inputs("layer1.0")
+    assert all(map(torch.equal, inputs, judge.fitter.inputs("layer1.0")))
+    monkeypatch.setattr("dna_deploy.fit.judging._KEPT_BYTES", 0)
+    assert judge.fitter.kept_inputs("layer2.0") is not judge.fitter.kept_inputs("layer2.0")

@@ -235,7 +235,9 @@ def test_an_ensemble_is_a_space_of_one_network_with_one_averaged_answer(
     graph = export_onnx(built, space.inputs, 3)
     path.write_bytes(graph.SerializeToString())
     assert len(graph.graph.output) == 1
-    torch.testing.assert_close(torch.from_numpy(run_once(path, images.numpy())), built(images).detach(), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(
+        torch.from_numpy(run_once(path, images.numpy())[0]), built(images).detach(), rtol=1e-3, atol=1e-4
+    )
     ones, twos = (base.with_head().sections(base.parse(line)) for line in lines)
     shared = sum(layer.macs for layer in (*ones.stem, *ones.blocks[0]))
     apart = sum(layer.macs for each in (ones, twos) for block in each.blocks[1:] for layer in block)

@@ -37,13 +37,8 @@ def judge(path: Path) -> Judge:
     return in_batches(scores, input.shape[0] if isinstance(input.shape[0], int) else None)
 
 
-def run_once(path: Path, *values: Array) -> Array:
-    """The output of an ONNX file for a value an input, in the order of its inputs."""
-    return run_all(path, *values)[0]
-
-
-def run_all(path: Path, *values: Array) -> list[Array]:
-    """All outputs of an ONNX file, in their order, for a value an input."""
+def run_once(path: Path, *values: Array) -> list[Array]:
+    """The outputs of an ONNX file, in their order, for a value an input."""
     session = _open(path)
     names = (input.name for input in session.get_inputs())
     return list(map(np.asarray, session.run(None, dict(zip(names, values, strict=True)))))
