@@ -84,10 +84,18 @@ class Judge:
         return [network(images.clone()) for images in self.batches]
 
     @torch.no_grad()
-    def inputs(self, path: str, batches: Sequence[torch.Tensor] | None = None) -> list[torch.Tensor]:
-        """What a unit receives, batch by batch, also for other images; the network runs no further than there."""
+    def inputs(
+        self, path: str, batches: Sequence[torch.Tensor] | None = None, run: nn.Module | None = None
+    ) -> list[torch.Tensor]:
+        """What a unit receives, batch by batch; the network runs no further than there.
+
+        Args:
+            path: Of the unit.
+            batches: Other images than the judge's.
+            run: The network from somewhere on, which takes what stands there instead of images.
+        """
         reached: list[torch.Tensor] = []
-        call = self.network.call(path)
+        call, run = self.network.call(path), run or self.network.network
 
         def keep(_module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
             reached.append(call.tensor_of(args, kwargs).clone())
@@ -97,7 +105,7 @@ class Judge:
         try:
             for images in self.batches if batches is None else batches:
                 try:
-                    self.network.network(images.clone())
+                    run(images.clone())
                 except _ReachedError:
                     continue
         finally:
