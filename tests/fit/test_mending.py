@@ -105,3 +105,38 @@ def test_what_units_of_the_original_receive_is_kept_and_no_fit_changes_it(monkey
     assert all(map(torch.equal, inputs, judge.fitter.inputs("layer1.0")))
     monkeypatch.setattr("dna_deploy.fit.judging._KEPT_BYTES", 0)
     assert judge.fitter.kept_inputs("layer2.0") is not judge.fitter.kept_inputs("layer2.0")
+
+
+class _Around(nn.Module):
+    """Two units in a row, around which what the first receives is led on as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.units = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(8, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 1)) for _ in range(3)
+        )
+        self.head = nn.Linear(8, 4)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = self.stem(images)
+        first = self.units[0](x)
+        second = self.units[1](first + x)
+        scores: torch.Tensor = self.head(self.units[2](second + x).mean((2, 3)))
+        return scores
+
+
+@pytest.mark.parametrize("model", [TinyResNet, _Around])
+def test_walking_on_from_a_fitted_unit_gives_what_running_up_to_the_next_gives(
+    model: type[nn.Module], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = find_units(model(), INPUT).network
+    teacher = Judge(network, list(torch.randn(64, *INPUT.sizes).split(32)))
+    changed = {}
+    for unit in network.units:
+        changed[unit.path] = network.module(unit.path)
+        for weight in changed[unit.path].parameters():
+            weight.data.mul_(0.8)
+    walked = mended(teacher, changed)
+    monkeypatch.setattr("dna_deploy.fit.mending._Walk.inputs", lambda self, path: self._student.inputs(path))
+    torch.testing.assert_close(mended(teacher, changed).state_dict(), walked.state_dict(), rtol=1e-3, atol=1e-4)
