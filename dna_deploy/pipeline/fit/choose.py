@@ -81,36 +81,37 @@ class Chosen:
         return said if self.proposal.source == SEARCH else f"{said}; the best of them is {self.proposal.source}"
 
 
-def fill(prepared: Prepared, budget_s: float, stopwatch: Stopwatch, choose_within: Choose) -> Fitted:
+def fill(prepared: Prepared, budget_s: float, stopwatch: Stopwatch, choose_within: Choose, factor: float = 1.0) -> Fitted:
     """Chooses, measures, and chooses again with what was learnt, until the budget is kept and used.
+
+    Args:
+        prepared: With the table that predicts.
+        budget_s: What the network may take, in seconds.
+        stopwatch: What measures.
+        choose_within: The best within what may be predicted.
+        factor: By which networks of about that size take longer than predicted, as far as is known.
 
     Raises:
         InfeasibleError: nothing keeps the budget.
     """
-    space, factor, seen = prepared.space, 1.0, list[Choice]()
-    kept = fitted = None
+    space, timed = prepared.space, list[tuple[float, Choice]]()
     for _ in range(_ROUNDS):
         try:
             choice = choose_within(budget_s / factor)
         except InfeasibleError:
-            if fitted is None:
+            if not timed:
                 raise
             break
-        if choice in seen:
+        if any(choice == other for _, other in timed):
             break
-        seen.append(choice)
-        deployed = prepared.deployed(choice)
-        seconds = stopwatch.time(deployed.network)
-        fitted = Fitted(choice, deployed.network, deployed.is_mended, space.predicted_s(choice), seconds)
-        factor = fitted.measured_s / fitted.predicted_s
-        is_kept = fitted.measured_s <= budget_s * (1 + _SLACK)
-        if is_kept and (kept is None or fitted.measured_s > kept.measured_s):
-            kept = fitted
-        if is_kept and fitted.measured_s >= budget_s * (1 - _UNUSED):
+        timed.append((stopwatch.time(space.assembled(choice)), choice))
+        factor = timed[-1][0] / space.predicted_s(choice)
+        if budget_s * (1 - _UNUSED) <= timed[-1][0] <= budget_s * (1 + _SLACK):
             break
-    last = kept or fitted
-    assert last is not None
-    return last
+    kept = [(seconds, choice) for seconds, choice in timed if seconds <= budget_s * (1 + _SLACK)]
+    _, choice = max(kept or timed[-1:], key=lambda each: each[0])
+    made = prepared.deployed(choice)
+    return Fitted(choice, made.network, made.is_mended, space.predicted_s(choice), stopwatch.time(made.network))
 
 
 @dataclass
@@ -168,8 +169,13 @@ def choose(
     Raises:
         InfeasibleError: nothing keeps the budget.
     """
-    joint = JointChoice(prepared, top, on_progress)
-    fitted = fill(prepared, budget_s, stopwatch, joint)
+    joint, space = JointChoice(prepared, top, on_progress), prepared.space
+    first, _ = space.best(budget_s, 1)[0]  # to judge dozens of networks takes minutes, to measure one a moment
+    factor = stopwatch.time(space.assembled(first)) / space.predicted_s(first)
+    try:
+        fitted = fill(prepared, budget_s, stopwatch, joint, factor)
+    except InfeasibleError:
+        fitted = fill(prepared, budget_s, stopwatch, joint)
     proposals = list(joint.judged.values())
     sums, wholes = (np.array(values) for values in zip(*((each.rating, each.joint.value) for each in proposals), strict=True))
     order = tau(sums, wholes) if len(proposals) > 1 else 1.0
