@@ -9,6 +9,25 @@ from torch import nn
 
 from dna_deploy.fit.replacing import UnitNetwork
 
+ROOM_BYTES = 2**30
+"""For features that are asked for again and again."""
+
+
+class FeatureMemory:
+    """Features of units by path, batch by batch, as many as there is room for; not to be changed."""
+
+    def __init__(self) -> None:
+        self._features: dict[str, list[torch.Tensor]] = {}
+
+    def read(self, path: str) -> list[torch.Tensor] | None:
+        """Those of a unit, if there are any."""
+        return self._features.get(path)
+
+    def add(self, path: str, features: list[torch.Tensor]) -> None:
+        """Of another unit; forgotten at once where there is no room."""
+        if sum(x.nbytes for batches in (features, *self._features.values()) for x in batches) <= ROOM_BYTES:
+            self._features[path] = features
+
 
 @dataclass(frozen=True)
 class UnitFeatures:

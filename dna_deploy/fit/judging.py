@@ -17,8 +17,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from dna_deploy.fit.candidates import Candidate
+from dna_deploy.fit.features import FeatureMemory
 from dna_deploy.fit.replacing import UnitNetwork
-from dna_deploy.fit.settling import Tail, settled
+from dna_deploy.fit.settling import Reference, Tail, settled
 from dna_deploy.nets.batch_norm import batch_statistics
 
 
@@ -45,10 +46,6 @@ class Rated:
     error: Mean
 
 
-_KEPT_BYTES = 2**30
-"""Of what units of the original receive: what is fitted to asks for it again and again."""
-
-
 class _ReachedError(Exception):
     """The network ran as far as was wanted."""
 
@@ -65,12 +62,17 @@ class Judge:
             gathering: Others, to see on what a change does to batch norms; none: these stay as they are.
         """
         self.network, self.batches, self.gathering = network, batches, gathering
-        self._inputs: dict[str, list[torch.Tensor]] = {}
+        self._memory = FeatureMemory()
 
     @cached_property
     def fitter(self) -> Judge:
         """Of the same network on the images to gather on, which are fitted to as well."""
         return Judge(self.network, self.gathering)
+
+    @cached_property
+    def reference(self) -> Reference | None:
+        """What batch norms follow, if they do."""
+        return Reference(self.network, self.gathering) if self.gathering else None
 
     @cached_property
     def answers(self) -> list[torch.Tensor]:
@@ -112,13 +114,12 @@ class Judge:
             handle.remove()
         return reached
 
-    def kept_inputs(self, path: str) -> list[torch.Tensor]:
-        """The same of the judge's own images, which is kept as long as there is room; not to be changed."""
-        if path in self._inputs:
-            return self._inputs[path]
-        inputs = self.inputs(path)
-        if sum(x.nbytes for tensors in (inputs, *self._inputs.values()) for x in tensors) <= _KEPT_BYTES:
-            self._inputs[path] = inputs
+    def remembered_inputs(self, path: str) -> list[torch.Tensor]:
+        """The same of the judge's own images, and the same tensors again and again, as long as there is room."""
+        inputs = self._memory.read(path)
+        if inputs is None:
+            inputs = self.inputs(path)
+            self._memory.add(path, inputs)
         return inputs
 
     @torch.no_grad()
@@ -141,7 +142,7 @@ class Judge:
                     tail.settle(tail.met_behind(candidate.module, gathering), moments)
                     answers.append([tail(output) for output in outputs])
             else:
-                ways = (self.gathering, ()) if self.gathering else ((),)
+                ways = (self.reference, None) if self.reference else (None,)
                 answers = [self.answers_of(settled(self.network, {path: candidate.module}, way)) for way in ways]
             errors = [relative_error(output, target, spread) for output, target in zip(outputs, expected, strict=True)]
             nearest = min(map(self.divergence, answers), key=lambda mean: mean.value)

@@ -95,7 +95,7 @@ def deployed(judge: Judge, modules: Mapping[str, nn.Module], *, mends: bool) -> 
         modules: By path of what is changed.
         mends: Whether refitting it as a whole is one of the ways, besides batch norms as they were, and moved.
     """
-    ways = [(settled(judge.network, modules, batches), False) for batches in ((), judge.gathering)]
+    ways = [(settled(judge.network, modules, reference), False) for reference in dict.fromkeys((None, judge.reference))]
     if mends and modules and judge.gathering:
         ways.append((mended(judge.fitter, modules), True))
     judged = [Deployed(network, judge.divergence(judge.answers_of(network)), is_mended) for network, is_mended in ways]
@@ -114,7 +114,7 @@ def _last_left_out(behind: Sequence[Unit], unit: Unit, left_out: set[str]) -> st
 
 def _refit_to(module: nn.Module, inputs: Sequence[torch.Tensor], teacher: Judge, path: str) -> None:
     """Refits the last map of a module in place, where it has one, to what a unit of the original emits."""
-    unit, received = teacher.network.module(path), teacher.kept_inputs(path)
+    unit, received = teacher.network.module(path), teacher.remembered_inputs(path)
     name = widest_line(module, inputs[0][:2])
     if name is None:
         return

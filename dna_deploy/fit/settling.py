@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import TypeAlias
 
 import torch
@@ -17,50 +18,70 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from dna_deploy.fit.channels import hooked
-from dna_deploy.fit.features import UnitFeatures
+from dna_deploy.fit.features import FeatureMemory, UnitFeatures
 from dna_deploy.fit.replacing import UnitNetwork
-from dna_deploy.nets.batch_norm import estimate_statistics
+from dna_deploy.nets.batch_norm import batch_statistics, estimate_statistics
 
 Moments: TypeAlias = tuple[torch.Tensor, torch.Tensor]
 """Mean and variance of every channel."""
 
 
+class Reference:
+    """What batch norms of the original meet, and its units receive, where each norm normalises by its batch."""
+
+    def __init__(self, original: UnitNetwork, batches: Sequence[torch.Tensor]) -> None:
+        """Of a copy, on images ``(images, channels, height, width)``."""
+        self.original, self.batches = original.on(copy.deepcopy(original.network)), batches
+        self._memory = FeatureMemory()
+
+    @cached_property
+    def moments(self) -> dict[str, Moments]:
+        """Of what each norm meets, by name."""
+        network = self.original.network
+        names = [name for name, part in network.named_modules() if _has_moments(part)]
+        return dict(zip(names, met(network, _norms_of(network, names), self.batches), strict=True))
+
+    @torch.no_grad()
+    def received(self, paths: Iterable[str]) -> dict[str, list[torch.Tensor]]:
+        """By units, batch by batch."""
+        remembered = {path: self._memory.read(path) for path in paths}
+        received = {path: features for path, features in remembered.items() if features is not None}
+        missing = tuple(path for path in remembered if path not in received)
+        if missing:
+            features = UnitFeatures(self.original, missing)
+            with batch_statistics(self.original.network):
+                runs = [features(images) for images in self.batches]
+            received |= {path: [run[path][0] for run in runs] for path in missing}
+        for path in missing:
+            self._memory.add(path, received[path])
+        return received
+
+
 @torch.no_grad()
-def settled(original: UnitNetwork, modules: Mapping[str, nn.Module], batches: Sequence[torch.Tensor]) -> nn.Module:
+def settled(original: UnitNetwork, modules: Mapping[str, nn.Module], reference: Reference | None) -> nn.Module:
     """The original with copies of modules in the places of units, as it is deployed.
 
     Args:
         original: In inference mode; stays as it is.
         modules: By path; their statistics are those for what the unit receives in the original.
-        batches: Images ``(images, channels, height, width)``; none: statistics stay.
+        reference: The original on the images that tell how norms follow; none: statistics stay.
     """
     copies = {path: copy.deepcopy(module) for path, module in modules.items()}
     network = original.replaced(copies).eval()
-    if not batches:
+    if reference is None:
         return network
-    beside = _Beside(original, modules)
     inside = {part for path in modules for unit in original.parts(path) for part in unit.modules()}
     names = [name for name, part in original.network.named_modules() if _has_moments(part) and part not in inside]
     norms = [*_norms_of(network, names), *(norm for module in copies.values() for norm in norms_in(module))]
-    others = [*_norms_of(beside.original, names), *(norm for module in beside.aside for norm in norms_in(module))]
-    if norms:
-        unchanged = [norm for norm in norms_in(beside.original) if norm not in others]  # they normalise by the batch as well
-        _move(norms, _moments(norms), met(network, norms, batches), met(beside, [*others, *unchanged], batches)[: len(others)])
+    if not norms:
+        return network
+    before = [reference.moments[name] for name in names]
+    changed = {path: module for path, module in copies.items() if norms_in(module)}
+    received = reference.received(changed)
+    for path, module in changed.items():
+        before += met(module, norms_in(module), received[path])
+    _move(norms, _moments(norms), met(network, norms, reference.batches), before)
     return network
-
-
-class _Beside(nn.Module):
-    """The original, and modules beside its units that receive what these receive."""
-
-    def __init__(self, original: UnitNetwork, modules: Mapping[str, nn.Module]) -> None:
-        super().__init__()
-        self.original = copy.deepcopy(original.network)
-        self.aside = nn.ModuleList(copy.deepcopy(module) for module in modules.values())
-        self._features = UnitFeatures(original.on(self.original), tuple(modules))
-
-    def forward(self, images: torch.Tensor) -> None:
-        for module, (received, _) in zip(self.aside, self._features(images).values(), strict=True):
-            module(received)
 
 
 class Tail(nn.Module):

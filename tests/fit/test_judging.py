@@ -14,7 +14,7 @@ from dna_deploy.fit.candidates import Candidate
 from dna_deploy.fit.depth import rate_depths
 from dna_deploy.fit.judging import Judge, Mean
 from dna_deploy.fit.mending import mended
-from dna_deploy.fit.settling import settled
+from dna_deploy.fit.settling import Reference, settled
 from dna_deploy.fit.units import find_units
 from dna_deploy.spaces.shapes import FeatureMap
 from tests.fit.made import TinyResNet
@@ -58,7 +58,7 @@ def test_a_candidate_is_rated_with_the_batch_norms_that_it_is_deployed_with(
     narrow = nn.Sequential(nn.Conv2d(8, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU()).eval()
     before = {name: tensor.clone() for part in (narrow, original) for name, tensor in part.state_dict().items()}
     kept, rated = deployed.rate(path, [Candidate("keep", deployed.network.module(path)), Candidate("other", narrow)])
-    ways = [settled(judge.network, {path: narrow}, batches) for batches in ([], gathering)]
+    ways = [settled(judge.network, {path: narrow}, reference) for reference in (None, Reference(judge.network, gathering))]
     stays, follows = (deployed.divergence(deployed.answers_of(network)).value for network in ways)
     assert rated.divergence.value == pytest.approx(min(stays, follows), rel=1e-3)
     assert stays != pytest.approx(follows, rel=1e-2)
@@ -91,7 +91,7 @@ def test_depths_of_a_stage_are_nested_and_rated_together(judge: Judge) -> None:
     off = []
     for depth in depths:
         without = {path: nn.Identity() for path in depth.skipped}
-        networks = [settled(judge.network, without, batches) for batches in ((), judge.gathering)]
+        networks = [settled(judge.network, without, reference) for reference in (None, judge.reference)]
         networks.append(mended(judge.fitter, without))
         off.append([judge.divergence(judge.answers_of(network)).value for network in networks])
         assert depth.divergence.value == min(off[-1])

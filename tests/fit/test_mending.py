@@ -92,7 +92,7 @@ def test_a_unit_makes_good_for_those_that_are_left_out_behind_it() -> None:
         return float(F.mse_loss(features, judge.inputs("layer2.0")[0]))
 
     better = mended(Judge(network, images), without)
-    assert error(better) < 0.7 * min(error(settled(network, without, batches)) for batches in ([], images))
+    assert error(better) < 0.7 * min(error(settled(network, without, reference)) for reference in (None, judge.reference))
 
 
 def test_what_units_of_the_original_receive_is_kept_and_no_fit_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,11 +100,11 @@ def test_what_units_of_the_original_receive_is_kept_and_no_fit_changes_it(monkey
     without = {path: nn.Identity() for path in ("layer1.1", "layer1.2")}
     first, second = (mended(judge.fitter, without).state_dict() for _ in range(2))
     assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
-    inputs = judge.fitter.kept_inputs("layer1.0")
-    assert inputs is judge.fitter.kept_inputs("layer1.0")
+    inputs = judge.fitter.remembered_inputs("layer1.0")
+    assert inputs is judge.fitter.remembered_inputs("layer1.0")
     assert all(map(torch.equal, inputs, judge.fitter.inputs("layer1.0")))
-    monkeypatch.setattr("dna_deploy.fit.judging._KEPT_BYTES", 0)
-    assert judge.fitter.kept_inputs("layer2.0") is not judge.fitter.kept_inputs("layer2.0")
+    monkeypatch.setattr("dna_deploy.fit.features.ROOM_BYTES", 0)
+    assert judge.fitter.remembered_inputs("layer2.0") is not judge.fitter.remembered_inputs("layer2.0")
 
 
 class _Around(nn.Module):

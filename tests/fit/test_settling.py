@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from dna_deploy.fit.settling import settled
+from dna_deploy.fit.settling import Reference, settled
 from dna_deploy.fit.units import find_units
 from dna_deploy.nets.batch_norm import estimate_statistics
 from dna_deploy.spaces.shapes import FeatureMap
@@ -28,9 +28,9 @@ def test_a_network_whose_units_are_their_own_copies_stays_as_it_is_whatever_imag
     copies = {unit.path: network.module(unit.path) for unit in network.units[1:3]}
     for modules in ({}, copies):
         torch.testing.assert_close(
-            settled(network, modules, images)(images[0]), network.network(images[0]), rtol=1e-4, atol=1e-4
+            settled(network, modules, Reference(network, images))(images[0]), network.network(images[0]), rtol=1e-4, atol=1e-4
         )
-    anew = settled(network, {}, [])
+    anew = settled(network, {}, None)
     estimate_statistics(anew, images)
     assert (anew(images[0]) - network.network(images[0])).abs().max() > 0.01
 
@@ -48,7 +48,11 @@ def test_what_a_unit_scales_and_shifts_is_taken_back_by_the_norm_behind_it() -> 
         for weight in list(moved.parameters())[-2:]:
             weight.mul_(3.0)
         list(moved.parameters())[-1].add_(5.0)
-    norm = next(part for part in settled(network, {"0.0": moved}, images).modules() if isinstance(part, nn.BatchNorm2d))
+    norm = next(
+        part
+        for part in settled(network, {"0.0": moved}, Reference(network, images)).modules()
+        if isinstance(part, nn.BatchNorm2d)
+    )
     before = next(part for part in chain.modules() if isinstance(part, nn.BatchNorm2d))
     torch.testing.assert_close(norm.running_var, 9 * before.running_var, rtol=1e-3, atol=1e-3)
     with torch.no_grad():

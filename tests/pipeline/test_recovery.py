@@ -15,7 +15,7 @@ from dna_deploy.data.config import DataConfig
 from dna_deploy.data.image_set import Dataset, Normalisation, StoredImages
 from dna_deploy.data.splits import ImageData, Split, divide
 from dna_deploy.fit.imitation import imitating
-from dna_deploy.fit.settling import settled
+from dna_deploy.fit.settling import Reference, settled
 from dna_deploy.fit.units import find_units
 from dna_deploy.nets.batch_norm import estimate_statistics
 from dna_deploy.pipeline.fit import recovery
@@ -82,7 +82,7 @@ def test_what_learns_features_has_them_more_nearly(tmp_path: Path) -> None:
     original, batches = TinyResNet().eval().requires_grad_(False), recovery.batches_of(data.train, data)
     estimate_statistics(original, batches)
     units = find_units(original, FeatureMap(3, 16, 16)).network
-    network = settled(units, {"layer1.1": nn.Identity()}, batches)
+    network = settled(units, {"layer1.1": nn.Identity()}, Reference(units, batches))
     images = torch.cat(recovery.batches_of(data.test, data))
 
     def error(changed: nn.Module) -> float:
