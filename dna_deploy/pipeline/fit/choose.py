@@ -94,24 +94,30 @@ def fill(prepared: Prepared, budget_s: float, stopwatch: Stopwatch, choose_withi
     Raises:
         InfeasibleError: nothing keeps the budget.
     """
-    space, timed = prepared.space, list[tuple[float, Choice]]()
+    space, seen = prepared.space, list[Choice]()
+    kept = fitted = None
     for _ in range(_ROUNDS):
         try:
             choice = choose_within(budget_s / factor)
         except InfeasibleError:
-            if not timed:
+            if fitted is None:
                 raise
             break
-        if any(choice == other for _, other in timed):
+        if choice in seen:
             break
-        timed.append((stopwatch.time(space.assembled(choice)), choice))
-        factor = timed[-1][0] / space.predicted_s(choice)
-        if budget_s * (1 - _UNUSED) <= timed[-1][0] <= budget_s * (1 + _SLACK):
+        seen.append(choice)
+        deployed = prepared.deployed(choice)
+        seconds = stopwatch.time(deployed.network)
+        fitted = Fitted(choice, deployed.network, deployed.is_mended, space.predicted_s(choice), seconds)
+        factor = fitted.measured_s / fitted.predicted_s
+        is_kept = fitted.measured_s <= budget_s * (1 + _SLACK)
+        if is_kept and (kept is None or fitted.measured_s > kept.measured_s):
+            kept = fitted
+        if is_kept and fitted.measured_s >= budget_s * (1 - _UNUSED):
             break
-    kept = [(seconds, choice) for seconds, choice in timed if seconds <= budget_s * (1 + _SLACK)]
-    _, choice = max(kept or timed[-1:], key=lambda each: each[0])
-    made = prepared.deployed(choice)
-    return Fitted(choice, made.network, made.is_mended, space.predicted_s(choice), stopwatch.time(made.network))
+    last = kept or fitted
+    assert last is not None
+    return last
 
 
 @dataclass
