@@ -25,10 +25,10 @@ from benchmarks.rows import add_rows, read_rows
 from dna_deploy.export.kits.own_kit import macs_of
 from dna_deploy.fit.candidates import Candidates
 from dna_deploy.fit.judging import Judge
-from dna_deploy.fit.mending import deployed
 from dna_deploy.pipeline.fit.baselines import random_feasible
 from dna_deploy.pipeline.fit.ratings import Ratings, rate
 from dna_deploy.pipeline.fit.space import Choice
+from dna_deploy.pipeline.fit.wholes import Wholes
 from dna_deploy.statistics.ranks import SMALLEST, bootstrap, resamples, tau, tau_given
 
 BLIND, NEAR = "chosen blindly", "near the best"
@@ -64,8 +64,8 @@ class Ablation:
 
     def _stale(self, name: str, candidates: Mapping[str, Candidates]) -> Ratings:
         """Batch norms behind a candidate keep the statistics of the original."""
-        judge = self.bench.prepared.judge
-        return rate(Judge(judge.network, judge.batches), candidates, self.bench.sources.out / "work" / f"stale-{name}")
+        judge, folder = self.bench.prepared.judge, self.bench.sources.out / "work" / f"stale-{name}"
+        return rate(Wholes(Judge(judge.network, judge.batches), folder / "wholes.json"), candidates, folder)
 
     def scores(self, choice: Choice) -> dict[str, float]:
         """Of a network, less is better."""
@@ -79,7 +79,7 @@ class Ablation:
         network = space.assembled(choice)
         joint: Callable[[torch.nn.Module], float] = lambda each: judge.divergence(judge.answers_of(each)).value  # noqa: E731
         scores["joint, refitted, norms as they were"] = joint(network)
-        scores["joint, refitted"] = deployed(judge, space.changed(choice), mends=False).joint.value
+        scores["joint, refitted"] = prepared.divergence(choice, mends=False).value
         images = torch.zeros(1, *self.bench.own.input.sizes)
         costs = (macs_of(network, images), sum(weight.numel() for weight in network.parameters()), space.predicted_s(choice))
         return {**scores, **dict(zip(_COSTS, costs, strict=True))}

@@ -6,14 +6,11 @@ every stage of equal units one unit after the other is left out, each time the o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from torch import nn
-
-from dna_deploy.fit.judging import Judge, Mean, Rated
-from dna_deploy.fit.mending import deployed
+from dna_deploy.fit.judging import Mean, Rated
 from dna_deploy.fit.unit import Unit
 from dna_deploy.progress import OnProgress, Progress, silent
 
@@ -31,21 +28,18 @@ class Depth:
 
 
 def rate_depths(
-    judge: Judge,
     units: Sequence[Unit],
     skips: Mapping[str, Rated],
+    divergence: Callable[[Sequence[str]], Mean],
     on_progress: OnProgress = silent,
-    *,
-    mends: bool = True,
 ) -> tuple[Depth, ...]:
     """Every depth of every stage but its full one, from deep to shallow.
 
     Args:
-        judge: Of the original, on held-out images; as it gathers statistics of batch norms anew.
         units: Of it, in their order.
         skips: What leaving out each unit alone does, of those that may be left out.
+        divergence: What leaving out units together does to the answers, on held-out images.
         on_progress: Hears of every depth.
-        mends: See `rate_skipped`.
     """
     stages = [[unit.path for unit in group if unit.path in skips] for _, group in groupby(units, lambda unit: unit.stage)]
     total, depths = sum(map(len, stages)), list[Depth]()
@@ -53,14 +47,9 @@ def rate_depths(
         skipped: tuple[str, ...] = ()
         while len(skipped) < len(paths):
             left = sorted(set(paths) - set(skipped), key=lambda path: (skips[path].divergence.value, path))[:_TRIED]
-            rated = {path: rate_skipped(judge, (*skipped, path), mends=mends) for path in left}
+            rated = {path: divergence((*skipped, path)) for path in left}
             best = min(rated, key=lambda path: rated[path].value)
             skipped = (*skipped, best)
             depths.append(Depth(number, skipped, rated[best]))
             on_progress(Progress("rating depths", len(depths), total))
     return tuple(depths)
-
-
-def rate_skipped(judge: Judge, skipped: Sequence[str], *, mends: bool) -> Mean:
-    """What leaving out units together does to the answers, if what stays may be ``mended`` where that helps."""
-    return deployed(judge, dict.fromkeys(skipped, nn.Identity()), mends=mends).joint

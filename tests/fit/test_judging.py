@@ -13,7 +13,7 @@ from torch import nn
 from dna_deploy.fit.candidates import Candidate
 from dna_deploy.fit.depth import rate_depths
 from dna_deploy.fit.judging import Judge, Mean
-from dna_deploy.fit.mending import mended
+from dna_deploy.fit.mending import deployed, mended
 from dna_deploy.fit.settling import Reference, settled
 from dna_deploy.fit.units import find_units
 from dna_deploy.spaces.shapes import FeatureMap
@@ -84,7 +84,7 @@ def test_depths_of_a_stage_are_nested_and_rated_together(judge: Judge) -> None:
         unit.path: next(iter(judge.rate(unit.path, [Candidate("skip", nn.Identity())]))) for unit in units if "skip" in unit.may
     }
     judge = Judge(judge.network, judge.batches, judge.batches)
-    depths = rate_depths(judge, units, skips)
+    depths = rate_depths(units, skips, lambda paths: deployed(judge, dict.fromkeys(paths, nn.Identity()), mends=True).joint)
     assert len(depths) == len(skips) > 2
     for shallow, deep in pairwise(depths):
         assert deep.stage != shallow.stage or deep.skipped[:-1] == shallow.skipped

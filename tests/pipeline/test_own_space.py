@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,14 @@ from dna_deploy.export.kits.own_kit import make_own_kit
 from dna_deploy.fit.candidates import KEEP, SKIP, candidates_of
 from dna_deploy.fit.freezing import frozen
 from dna_deploy.fit.judging import Judge
+from dna_deploy.fit.mending import Deployed
 from dna_deploy.fit.model import OwnModel
 from dna_deploy.fit.structure import structure_of
 from dna_deploy.fit.units import find_units
 from dna_deploy.fit.unrated import unrated_candidates
 from dna_deploy.latency.in_turns import time_in_turns
 from dna_deploy.latency.workshop import Folders
+from dna_deploy.pipeline.fit import wholes as judging_wholes
 from dna_deploy.pipeline.fit.baselines import BASELINES, PROPOSALS
 from dna_deploy.pipeline.fit.choose import Fitted, JointChoice, choose, fill
 from dna_deploy.pipeline.fit.contest import Contender, Contest
@@ -32,6 +35,7 @@ from dna_deploy.pipeline.fit.ratings import rate
 from dna_deploy.pipeline.fit.space import FitSpace
 from dna_deploy.pipeline.fit.stopwatch import Stopwatch
 from dna_deploy.pipeline.fit.table import Device, measured_table, own_kit
+from dna_deploy.pipeline.fit.wholes import Wholes
 from dna_deploy.progress import silent
 from dna_deploy.records.fitted_model import NetworkStanding
 from dna_deploy.spaces.shapes import FeatureMap
@@ -61,8 +65,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
         device = Device(TargetFile(default_target(), SamplingPlan(rounds=2)), Folders(folder / "profiles", folder / "tables"))
         measured = measured_table(kit, device)
     candidates = runnable(candidates, measured)
-    ratings = rate(judge, candidates, folder / "ratings")
-    return Prepared(FitSpace(network, INPUT, candidates, measured, ratings), judge)
+    wholes = Wholes(judge, folder / "ratings" / "wholes.json")
+    ratings = rate(wholes, candidates, folder / "ratings")
+    return Prepared(FitSpace(network, INPUT, candidates, measured, ratings), wholes)
 
 
 @pytest.fixture
@@ -106,6 +111,29 @@ def test_what_was_chosen_is_never_worse_as_a_whole_than_what_needs_no_search(pre
         best = joint.finals[tuple(joint(budget_s).values())].joint.value
         simple = [joint.finals[tuple(propose(prepared, budget_s).values())].joint.value for propose in PROPOSALS.values()]
         assert best <= min(simple)
+
+
+def test_a_killed_search_judges_what_it_had_not_judged(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second of two processes comes to the same network, and judges nothing that the first has written down."""
+    budget_s, file = 0.7 * prepared.space.original_s, prepared.wholes.file
+    expected = JointChoice(prepared, top=4)(budget_s)
+
+    def judge(*_: object, **__: object) -> Deployed:
+        raise AssertionError("it is judged again")
+
+    monkeypatch.setattr(judging_wholes, "deployed", judge)
+    again = replace(prepared, wholes=Wholes(prepared.judge, file), dropped=[])
+    assert JointChoice(again, top=4)(budget_s) == expected
+    unheard = replace(prepared, wholes=Wholes(prepared.judge), dropped=[])
+    with pytest.raises(AssertionError, match="judged again"):
+        JointChoice(unheard, top=4)(budget_s)
+
+
+def test_what_was_judged_is_told_apart_by_what_is_refitted(prepared: Prepared) -> None:
+    (choice, _), *_ = prepared.space.best(0.6 * prepared.space.original_s)
+    settled, refitted = prepared.divergence(choice, mends=False), prepared.divergence(choice)
+    assert refitted.value <= settled.value
+    assert refitted == prepared.deployed(choice).joint
 
 
 def test_what_was_chosen_is_measured_and_late_networks_are_chosen_again(

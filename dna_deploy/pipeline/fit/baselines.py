@@ -13,7 +13,6 @@ from torch import nn
 
 from dna_deploy.errors import InfeasibleError
 from dna_deploy.fit.candidates import KEEP, SKIP
-from dna_deploy.fit.depth import rate_skipped
 from dna_deploy.fit.judging import Judge
 from dna_deploy.nets.batch_norm import estimate_statistics
 from dna_deploy.pipeline.fit.prepare import Prepared
@@ -90,7 +89,7 @@ def _next_to_drop(prepared: Prepared) -> str:
     rated = prepared.space.ratings.rated
     left = [path for path in prepared.space.ratings.skippable if path not in prepared.dropped]
     least = sorted(left, key=lambda path: rated[path][SKIP].divergence.value)[:_TRIED]
-    hurt = {path: rate_skipped(prepared.judge, (*prepared.dropped, path), mends=prepared.is_repaired).value for path in least}
+    hurt = {path: prepared.divergence(dict.fromkeys((*prepared.dropped, path), SKIP)).value for path in least}
     return min(hurt, key=hurt.__getitem__)
 
 

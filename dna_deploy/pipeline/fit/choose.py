@@ -10,7 +10,6 @@ from torch import nn
 
 from dna_deploy.errors import InfeasibleError
 from dna_deploy.fit.judging import Mean
-from dna_deploy.fit.mending import deployed
 from dna_deploy.pipeline.fit.baselines import BETWEEN, PROPOSALS
 from dna_deploy.pipeline.fit.prepare import Prepared
 from dna_deploy.pipeline.fit.space import Choice
@@ -156,14 +155,14 @@ class JointChoice:
     def _judge(self, choice: Choice, source: str) -> Proposal:
         name, prepared = tuple(choice.values()), self.prepared
         if name not in self.judged:
-            joint = deployed(prepared.judge, prepared.space.changed(choice), mends=False).joint
+            joint = prepared.divergence(choice, mends=False)
             self.judged[name] = Proposal(choice, source, prepared.space.rating(choice), joint)
         return self.judged[name]
 
     def _finish(self, proposal: Proposal) -> Proposal:
         name = tuple(proposal.choice.values())
         if name not in self.finals:
-            self.finals[name] = replace(proposal, joint=self.prepared.deployed(proposal.choice).joint)
+            self.finals[name] = replace(proposal, joint=self.prepared.divergence(proposal.choice))
         return self.finals[name]
 
 

@@ -18,7 +18,7 @@ from dna_deploy.errors import UsageError
 from dna_deploy.fit.candidates import Candidates, Missing
 from dna_deploy.fit.channels import ChannelGroup, channel_groups
 from dna_deploy.fit.distillation import UnitTraining
-from dna_deploy.fit.judging import Judge
+from dna_deploy.fit.judging import Judge, Mean
 from dna_deploy.fit.mending import Deployed, deployed
 from dna_deploy.fit.model import OwnModel
 from dna_deploy.fit.replacing import UnitNetwork
@@ -32,6 +32,7 @@ from dna_deploy.pipeline.fit.recovery import BATCH, batches_of, fitting_batches
 from dna_deploy.pipeline.fit.space import Choice, FitSpace
 from dna_deploy.pipeline.fit.spreading import candidates_apart, distil_apart
 from dna_deploy.pipeline.fit.table import Device, MeasuredSpace, measured_table, own_kit
+from dna_deploy.pipeline.fit.wholes import Wholes
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import digest_of
 
@@ -57,13 +58,22 @@ class Prepared:
     """A space of one's own, the images that it was made with, and what each stage of the work took."""
 
     space: FitSpace
-    judge: Judge
+    wholes: Wholes
     remarks: list[str] = field(default_factory=list)
     spent_s: dict[str, float] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
     """Units in the order in which `greedy_drop` leaves them out, as far as it was asked for."""
     is_repaired: bool = True
     """Whether anything may be refitted: candidates, and whole networks."""
+
+    @property
+    def judge(self) -> Judge:
+        """Of the original, on held-out images."""
+        return self.wholes.judge
+
+    def divergence(self, choice: Choice, *, mends: bool = True) -> Mean:
+        """Of a network's answers from the original's, with the whole refitted where that may be and helps."""
+        return self.wholes.divergence(choice, self.space.changed(choice), mends=mends and self.is_repaired)
 
     def deployed(self, choice: Choice) -> Deployed:
         """A network as it is handed out."""
@@ -123,9 +133,11 @@ def prepare(
     remarks = [check_kept(judge), check_settled(judge)]
     spent["checks"] = clock.lap()
     rated = folder / f"ratings-{begun}"
-    ratings = rate(judge, candidates, rated, mends=repaired, compute=compute, on_progress=on_progress)
+    wholes = Wholes(judge, rated / "wholes.json")
+    ratings = rate(wholes, candidates, rated, mends=repaired, compute=compute, on_progress=on_progress)
     spent["rating"] = clock.lap()
-    return Prepared(FitSpace(network, model.input, candidates, measured, ratings), judge, remarks, spent, is_repaired=repaired)
+    space = FitSpace(network, model.input, candidates, measured, ratings)
+    return Prepared(space, wholes, remarks, spent, is_repaired=repaired)
 
 
 def _candidates(

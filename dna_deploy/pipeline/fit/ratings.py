@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import nn
+
 from dna_deploy.fit.candidates import SKIP, Candidates
 from dna_deploy.fit.depth import Depth, rate_depths
-from dna_deploy.fit.judging import Judge, Mean, Rated
+from dna_deploy.fit.judging import Mean, Rated
 from dna_deploy.learning.compute import Compute
 from dna_deploy.pipeline.fit.spreading import rate_apart
+from dna_deploy.pipeline.fit.wholes import Wholes
 from dna_deploy.progress import OnProgress, silent
 from dna_deploy.records.files import write_atomically
 
@@ -40,7 +43,7 @@ class Ratings:
 
 
 def rate(
-    judge: Judge,
+    wholes: Wholes,
     candidates: Mapping[str, Candidates],
     folder: Path,
     *,
@@ -56,27 +59,15 @@ def rate(
         write_atomically(files[path], json.dumps(rows).encode())
 
     rest = {path: listed for path, listed in candidates.items() if not files[path].exists()}
-    rate_apart(judge, rest, compute or Compute(), on_progress, write)
+    rate_apart(wholes.judge, rest, compute or Compute(), on_progress, write)
     rated = {
         path: {code: Rated(code, Mean(*values[:2]), Mean(*values[2:])) for code, *values in json.loads(file.read_text())}
         for path, file in files.items()
     }
-    return Ratings(rated, _depths(judge, candidates, rated, folder / "depths.json", on_progress, mends=mends))
 
+    def without(paths: Sequence[str]) -> Mean:
+        return wholes.divergence(dict.fromkeys(paths, SKIP), dict.fromkeys(paths, nn.Identity()), mends=mends)
 
-def _depths(
-    judge: Judge,
-    candidates: Mapping[str, Candidates],
-    rated: Mapping[str, Mapping[str, Rated]],
-    file: Path,
-    on_progress: OnProgress,
-    *,
-    mends: bool,
-) -> tuple[Depth, ...]:
-    if not file.exists():
-        skips = {path: each[SKIP] for path, each in rated.items() if SKIP in each}
-        units = [listed.unit for listed in candidates.values()]
-        depths = rate_depths(judge, units, skips, on_progress, mends=mends)
-        rows = [(depth.stage, depth.skipped, *vars(depth.divergence).values()) for depth in depths]
-        write_atomically(file, json.dumps(rows).encode())
-    return tuple(Depth(stage, tuple(skipped), Mean(*mean)) for stage, skipped, *mean in json.loads(file.read_text()))
+    skips = {path: each[SKIP] for path, each in rated.items() if SKIP in each}
+    units = [listed.unit for listed in candidates.values()]
+    return Ratings(rated, rate_depths(units, skips, without, on_progress))
