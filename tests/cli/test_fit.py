@@ -108,6 +108,15 @@ def test_a_place_that_is_none_is_refused_before_the_model_is_opened() -> None:
     assert "unknown executor 'rai'" in fails(*CALL, "--latency", "70%", "--on", "rai:local").message
 
 
+def test_images_that_are_not_there_are_missed_before_the_model_is_opened(tmp_path: Path) -> None:
+    call = ("fit", "--model", "no_such_file.py:build", "--latency", "70%")
+    (tmp_path / "empty").mkdir()
+    for folder, words in ((tmp_path / "nowhere", "nowhere"), (tmp_path / "empty", "empty")):
+        error = fails(*call, "--images", str(folder))
+        assert words in error.message and "no_such_file" not in error.message
+    assert "no_such_file" in fails(*call, "--images", "fashion-mnist").message
+
+
 def test_a_budget_below_what_cannot_change_names_the_fastest() -> None:
     error = fails(*CALL, "--latency", "1%", "--out", "out")
     assert isinstance(error, InfeasibleError) and "the fastest takes" in error.message and "freeze fewer" in error.hint
@@ -116,7 +125,7 @@ def test_a_budget_below_what_cannot_change_names_the_fastest() -> None:
 def test_the_same_command_reads_what_was_rated_before() -> None:
     run(*CALL, "--latency", "70%", "--out", "out")
     files = sorted(Path("out/work").glob("ratings-*/*.json"))
-    assert {file.stem for file in files} >= {"depths", *(f"layer1.{n}" for n in range(3)), "layer2.0", "layer2.1"}
+    assert {file.stem for file in files} >= {"wholes", *(f"layer1.{n}" for n in range(3)), "layer2.0", "layer2.1"}
     before = [file.stat().st_mtime_ns for file in files]
     torch.manual_seed(1)
     run(*CALL, "--latency", "70%", "--out", "out")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dna_deploy.data.catalog import folder_of, load_dataset
 from dna_deploy.data.config import DataConfig
-from dna_deploy.data.splits import load_data
+from dna_deploy.data.splits import divide
+from dna_deploy.data.survey import survey
 from dna_deploy.errors import UsageError
 from dna_deploy.latency.workshop import Folders
 from dna_deploy.pipeline.fit.fit import FitPlan, fit_model
@@ -40,10 +42,13 @@ def fit_project(settings: Settings, folder: Path, folders: Folders, on_progress:
     plan = FitPlan(settings.latency, model.freeze, model.labels, recovery, counts, compute, shelf=model.shelf)
     plan.budget_s(1.0)
     compute.check_answers()
-    own = model.open()
     config = DataConfig.model_validate({key: getattr(images, key) for key in DataConfig.model_fields})
     config = config.model_copy(update={"needs_classes": model.labels})
-    data = load_data(config, own.input, on_progress=on_progress)
+    images_folder, is_shards = folder_of(config.dataset, config.folder)
+    surveyed = survey(images_folder, is_shards=is_shards, needs_classes=model.labels) if images_folder else None
+    own = model.open()
+    dataset = load_dataset(config.dataset, config.folder, own.input, config, surveyed=surveyed, on_progress=on_progress)
+    data = divide(dataset, config)
     device = Device(find_target(settings.target, folders.profiles), folders)
     with folder_lock(folder):
         return fit_model(own, data, device, plan, folder, on_progress)
