@@ -1,7 +1,7 @@
 """How fast trainings were seen to be, for estimates before the first step; `TimeLeft` corrects them by what it then sees.
 
-Images a second on two quiet cores of one server, in the space `fashion`; a larger space is slower by the
-multiply-accumulates of its largest network.
+Images a second on two quiet cores of one server, in the space `fashion`, as the demos in
+`benchmarks/results/promise_demos.csv` took; a larger space is slower by the multiply-accumulates of its largest network.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dna_deploy.spaces.chain import ChainSpace
 from dna_deploy.spaces.scaling import largest
 
 FASHION_MACS = 15.7e6
-LARGEST_TEACHER, SMALL_TEACHER, HEIR, SUPERNETS, NETWORK, WHOLE_NETWORKS = 160, 900, 200, 240, 900, 1400
+LARGEST_TEACHER, SMALL_TEACHER, HEIR, SUPERNETS, NETWORK, WHOLE_NETWORKS = 160, 900, 200, 135, 330, 1400
 START_S = 20.0
 """What a training takes besides its images."""
 
