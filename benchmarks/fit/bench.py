@@ -15,15 +15,16 @@ from torch import nn
 from benchmarks.fit.cases import Case, Sources, seen_by
 from benchmarks.rows import add_rows, read_rows
 from dna_deploy.data.splits import ImageData, Split
-from dna_deploy.errors import InfeasibleError
+from dna_deploy.errors import InfeasibleError, UsageError
+from dna_deploy.fit.at_size import AtSize
 from dna_deploy.fit.candidates import KEEP, candidates_of
 from dna_deploy.fit.judging import Judge
 from dna_deploy.fit.mending import deployed
 from dna_deploy.fit.model import OwnModel
 from dna_deploy.fit.units import find_units
 from dna_deploy.latency.workshop import Folders
-from dna_deploy.pipeline.fit.baselines import BASELINES, at_size
-from dna_deploy.pipeline.fit.choose import Chosen, Fitted, choose, fill
+from dna_deploy.pipeline.fit.baselines import BASELINES, LOWER_RESOLUTION
+from dna_deploy.pipeline.fit.choose import Chosen, Fitted, choose, fill, untouched_within
 from dna_deploy.pipeline.fit.prepare import Counts, Prepared, prepare
 from dna_deploy.pipeline.fit.recovery import Recovery, batches_of, recovered
 from dna_deploy.pipeline.fit.space import Choice
@@ -34,7 +35,7 @@ from dna_deploy.targets.plan import SamplingPlan
 from dna_deploy.targets.target_file import TargetFile, default_target
 from dna_deploy.training.accuracy import right_answers
 
-FIT, ORIGINAL, LOWER = "fit", "the original", "lower resolution"
+FIT, ORIGINAL, LOWER = "fit", "the original", LOWER_RESOLUTION
 BARE, UNMENDED, TRAINED = ", nothing refitted", "fit, not mended", "fit, units trained"
 """Weights as they were cut; units refitted alone; candidates that have learnt from the original as well."""
 
@@ -143,13 +144,13 @@ class Bench:
         begin = time.monotonic()
         try:
             network, measured_s, changes = make()
-        except InfeasibleError as error:
+        except (InfeasibleError, UsageError) as error:
             say(f"none: {error.message}")
             return
         made_s, before = time.monotonic() - begin, self.right(network)
         for epochs in missing:
             begin = time.monotonic()
-            has_units = name not in {LOWER, *self.case.others}
+            has_units = name not in self.case.others and not isinstance(network, AtSize)
             after = self.right(self.tuned(network, epochs, seed, has_units=has_units))
             off = after - self.reference
             add_rows(self.rows, [{
@@ -187,11 +188,11 @@ class Bench:
             budget_s = share * self.prepared.space.original_s
             if name in {FIT, TRAINED}:
                 chosen = self._chosen(share, UNIT_STEPS if name == TRAINED else 0)
-                self.made[key] = _made(chosen.fitted, chosen.words)
+                self.made[key] = self._made(chosen.fitted, chosen.words)
             elif name == LOWER:
-                self.made[key] = self._smaller(budget_s)
+                self.made[key] = self._made(untouched_within(self.prepared, budget_s, self.stopwatch))
             else:
-                self.made[key] = _made(self._refitted(name, share, seed))
+                self.made[key] = self._made(self._refitted(name, share, seed))
         return self.made[key]
 
     def _chosen(self, share: float, unit_steps: int) -> Chosen:
@@ -210,27 +211,19 @@ class Bench:
         else:
             fitted = self._chosen(share, 0).fitted
         if name.endswith(BARE):
-            return replace(fitted, network=bare(prepared, fitted.choice), is_mended=False)
+            return replace(fitted, network=bare(fitted.prepared, fitted.choice), is_mended=False)
         if name == UNMENDED:
-            alone = deployed(prepared.judge, prepared.space.changed(fitted.choice), mends=False)
+            alone = deployed(fitted.prepared.judge, fitted.prepared.space.changed(fitted.choice), mends=False)
             return replace(fitted, network=alone.network, is_mended=False)
         return fitted
 
     def _whole(self, own: OwnModel) -> Made:
         return own.network, self.stopwatch.time(own.network), ""
 
-    def _smaller(self, budget_s: float) -> Made:
-        """The original on the largest images that it is fast enough for, in eighths of the edge."""
-        for eighths in (7, 6, 5, 4):
-            edge = self.case.size * eighths // 8
-            network = at_size(self.prepared.judge, (edge, edge))
-            try:
-                seconds = self.stopwatch.time(self.own.network, replace(self.own.input, height=edge, width=edge))
-            except (RuntimeError, AssertionError, ValueError) as error:
-                raise InfeasibleError(f"the original does not take images of {edge}x{edge}") from error
-            if seconds <= budget_s:
-                return network, seconds, f"{edge}x{edge}"
-        raise InfeasibleError(f"at half the edge it takes {1e3 * seconds:.2f} ms")
+    def _made(self, fitted: Fitted, words: str = "") -> Made:
+        changed = [f"{path} {code}" for path, code in fitted.choice.items() if code != KEEP]
+        mended, size = "mended" if fitted.is_mended else "", "" if fitted.input == self.own.input else f"on {fitted.input}"
+        return fitted.on(self.own.input), fitted.measured_s, "; ".join(filter(None, (words, mended, size, *changed)))
 
 
 def bare(prepared: Prepared, choice: Choice) -> nn.Module:
@@ -243,12 +236,6 @@ def bare(prepared: Prepared, choice: Choice) -> nn.Module:
             listed = candidates_of(unit, original, Judge(network, gathering).inputs(path), repaired=False)
             modules[path] = next(each.module for each in listed.there if each.code == code)
     return deployed(prepared.judge, modules, mends=False).network
-
-
-def _made(fitted: Fitted, words: str = "") -> Made:
-    changed = [f"{path} {code}" for path, code in fitted.choice.items() if code != KEEP]
-    mended = "mended" if fitted.is_mended else ""
-    return fitted.network, fitted.measured_s, "; ".join(filter(None, (words, mended, *changed)))
 
 
 def _tell(progress: Progress) -> None:

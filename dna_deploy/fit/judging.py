@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from dna_deploy.fit.at_size import resized
 from dna_deploy.fit.candidates import Candidate
 from dna_deploy.fit.features import FeatureMemory
 from dna_deploy.fit.replacing import UnitNetwork
@@ -73,6 +74,14 @@ class Judge:
     def reference(self) -> Reference | None:
         """What batch norms follow, if they do."""
         return Reference(self.network, self.gathering) if self.gathering else None
+
+    def at(self, size: tuple[int, int]) -> Judge:
+        """By the same answers, of networks that see the same images at a smaller height and width."""
+        batches, gathering = ([resized(images, size) for images in every] for every in (self.batches, self.gathering))
+        smaller = Judge(self.network, batches, gathering)
+        smaller.answers = self.answers
+        smaller.reference = Reference(self.network, self.gathering, gathering) if gathering else None
+        return smaller
 
     @cached_property
     def answers(self) -> list[torch.Tensor]:

@@ -29,9 +29,18 @@ Moments: TypeAlias = tuple[torch.Tensor, torch.Tensor]
 class Reference:
     """What batch norms of the original meet, and its units receive, where each norm normalises by its batch."""
 
-    def __init__(self, original: UnitNetwork, batches: Sequence[torch.Tensor]) -> None:
-        """Of a copy, on images ``(images, channels, height, width)``."""
+    def __init__(
+        self, original: UnitNetwork, batches: Sequence[torch.Tensor], seen: Sequence[torch.Tensor] | None = None
+    ) -> None:
+        """Of a copy.
+
+        Args:
+            original: The network.
+            batches: Images ``(images, channels, height, width)`` that it sees.
+            seen: The same images as changed networks see them, where they see them smaller.
+        """
         self.original, self.batches = original.on(copy.deepcopy(original.network)), batches
+        self.seen = batches if seen is None else seen
         self._memory = FeatureMemory()
 
     @cached_property
@@ -80,7 +89,7 @@ def settled(original: UnitNetwork, modules: Mapping[str, nn.Module], reference: 
     received = reference.received(changed)
     for path, module in changed.items():
         before += met(module, norms_in(module), received[path])
-    _move(norms, _moments(norms), met(network, norms, reference.batches), before)
+    _move(norms, _moments(norms), met(network, norms, reference.seen), before)
     return network
 
 

@@ -61,7 +61,8 @@ class FittedModel(Record):
 
     provenance: Provenance
     model: str
-    input: str
+    input: str = Field(description="images of the original")
+    takes: str | None = Field(None, exclude_if=equal_to(None), description="images of the fitted model, where they are smaller")
     target: Target
     timing: str = Field(description="which moments latencies speak of")
     table: str = Field(description="digest of the latency table; empty in older files, which had none")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import numpy as np
@@ -16,6 +18,10 @@ from PIL import Image
 
 from dna_deploy.cli.json_outputs import output_schema
 from dna_deploy.errors import InfeasibleError, TableError, UsageError
+from dna_deploy.fit.judging import Judge, Mean
+from dna_deploy.fit.mending import Deployed, deployed
+from dna_deploy.pipeline.fit import wholes
+from dna_deploy.pipeline.fit.contest import Contest
 from dna_deploy.pipeline.fit.precision import INT8
 from dna_deploy.records.fitted_model import FittedModel
 from dna_deploy.records.folder_lock import folder_lock
@@ -106,6 +112,30 @@ def test_two_do_not_work_in_one_folder(tmp_path: Path) -> None:
 
 def test_a_place_that_is_none_is_refused_before_the_model_is_opened() -> None:
     assert "unknown executor 'rai'" in fails(*CALL, "--latency", "70%", "--on", "rai:local").message
+
+
+def test_a_model_on_smaller_images_says_which_it_takes_and_one_that_keeps_them_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where no unit can be spared: on whole images every network is told to be far off, and equally so."""
+
+    def far_off(judge: Judge, *modules: Any, **ways: Any) -> Deployed:
+        made = deployed(judge, *modules, **ways)
+        return made if judge.batches[0].shape[-1] < 16 else replace(made, joint=Mean(1.0, 0.0))
+
+    monkeypatch.setattr(wholes, "deployed", far_off)
+    monkeypatch.setattr(Contest, "winner", lambda _contest, contenders, budget_s: contenders[0])
+    run(*CALL, "--latency", "70%", "--out", "small")
+    run(*CALL, "--latency", "70%", "--keep-size", "--out", "whole")
+    small, whole = (FittedModel.read(Path(name) / "fitted-model.json") for name in ("small", "whole"))
+    assert small.is_kept and whole.is_kept and whole.takes is None
+    for card, folder in ((small, "small"), (whole, "whole")):
+        session = onnxruntime.InferenceSession(f"{folder}/model.onnx")
+        edge = session.get_inputs()[0].shape[-1]
+        assert (card.takes or card.input) == f"3x{edge}x{edge}"
+        assert session.run(None, {"input": np.zeros((1, 3, edge, edge), np.float32)})[0].shape == (1, 4)
+    assert small.takes in {"3x14x14", "3x12x12"} and small.standing.agreement > 0.5
+    assert any(f"it takes images of {small.takes}" in remark for remark in small.remarks)
 
 
 def test_images_that_are_not_there_are_missed_before_the_model_is_opened(tmp_path: Path) -> None:

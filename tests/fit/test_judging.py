@@ -10,11 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from dna_deploy.fit.at_size import AtSize
 from dna_deploy.fit.candidates import Candidate
 from dna_deploy.fit.depth import rate_depths
 from dna_deploy.fit.judging import Judge, Mean
 from dna_deploy.fit.mending import deployed, mended
-from dna_deploy.fit.settling import Reference, settled
+from dna_deploy.fit.settling import Reference, met, norms_in, settled
 from dna_deploy.fit.units import find_units
 from dna_deploy.spaces.shapes import FeatureMap
 from tests.fit.made import TinyResNet
@@ -96,6 +97,33 @@ def test_depths_of_a_stage_are_nested_and_rated_together(judge: Judge) -> None:
         off.append([judge.divergence(judge.answers_of(network)).value for network in networks])
         assert depth.divergence.value == min(off[-1])
     assert any(len(set(each)) == 3 for each in off)
+
+
+def test_on_smaller_images_answers_are_held_against_those_on_the_whole(judge: Judge) -> None:
+    judge = Judge(judge.network, judge.batches, judge.batches)
+    smaller, original = judge.at((12, 12)), judge.network.network
+    small = [F.interpolate(images, (12, 12), mode="bilinear", antialias=True) for images in judge.batches]
+    for seen, expected in zip(smaller.batches, small, strict=True):
+        torch.testing.assert_close(seen, expected)
+    plain = smaller.divergence(smaller.answers_of(original)).value
+    assert plain == judge.divergence(judge.answers_of(AtSize(original, (12, 12)))).value > 0
+    untouched = deployed(smaller, {}, mends=True)
+    moved = settled(judge.network, {}, smaller.reference)
+    assert untouched.joint.value == min(plain, smaller.divergence(smaller.answers_of(moved)).value)
+
+
+def test_batch_norms_follow_images_that_become_smaller(judge: Judge) -> None:
+    """Moved by what a smaller size does to what they meet: statistics gathered on both sizes tell by how much."""
+    judge = Judge(judge.network, judge.batches, judge.batches)
+    smaller, original = judge.at((12, 12)), judge.network.network
+    moved = settled(judge.network, {}, smaller.reference)
+    (whole, small), first = (
+        (met(original, norms_in(original)[:1], each.batches)[0] for each in (judge, smaller)),
+        norms_in(moved)[0],
+    )
+    own = norms_in(original)[0]
+    torch.testing.assert_close(first.running_mean, own.running_mean + small[0] - whole[0])
+    torch.testing.assert_close(first.running_var, own.running_var * (small[1] + own.eps) / (whole[1] + own.eps))
 
 
 def test_agreement_counts_equal_classes(judge: Judge) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,11 @@ from dna_deploy.latency.in_turns import time_in_turns
 from dna_deploy.latency.workshop import Folders
 from dna_deploy.pipeline.fit import wholes as judging_wholes
 from dna_deploy.pipeline.fit.baselines import BASELINES, PROPOSALS
-from dna_deploy.pipeline.fit.choose import Fitted, JointChoice, choose, fill
+from dna_deploy.pipeline.fit.choose import Fitted, JointChoice, choose, fill, untouched_within
 from dna_deploy.pipeline.fit.contest import Contender, Contest
 from dna_deploy.pipeline.fit.prepare import Prepared, runnable
 from dna_deploy.pipeline.fit.ratings import rate
+from dna_deploy.pipeline.fit.sizes import smaller_sizes
 from dna_deploy.pipeline.fit.space import FitSpace
 from dna_deploy.pipeline.fit.stopwatch import Stopwatch
 from dna_deploy.pipeline.fit.table import Device, measured_table, own_kit
@@ -142,7 +144,7 @@ def test_what_was_chosen_is_measured_and_late_networks_are_chosen_again(
     budget_s = 0.6 * prepared.space.original_s
     chosen = choose(prepared, budget_s, stopwatch, top=4)
     assert chosen.fitted.measured_s <= budget_s * 1.01 and chosen.judged >= 4
-    monkeypatch.setattr(Stopwatch, "time", lambda watch, network: 1.1 * seconds_by_macs(watch, network))
+    monkeypatch.setattr(Stopwatch, "time", lambda watch, *network: 1.1 * seconds_by_macs(watch, *network))
     late = choose(prepared, budget_s, stopwatch, top=4).fitted
     assert late.measured_s <= budget_s * 1.01 and late.predicted_s < budget_s / 1.05
 
@@ -151,7 +153,7 @@ def test_a_budget_that_a_measurement_leaves_unused_is_filled(
     prepared: Prepared, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     budget_s, space = 0.6 * prepared.space.original_s, prepared.space
-    monkeypatch.setattr(Stopwatch, "time", lambda watch, network: 0.8 * seconds_by_macs(watch, network))
+    monkeypatch.setattr(Stopwatch, "time", lambda watch, *network: 0.8 * seconds_by_macs(watch, *network))
     saved = {path: {code: space.original_s - s for code, s in codes.items()} for path, codes in space.measured.seconds.items()}
 
     def slowest(asked_s: float) -> Mapping[str, str]:
@@ -159,6 +161,48 @@ def test_a_budget_that_a_measurement_leaves_unused_is_filled(
 
     quick = fill(prepared, budget_s, stopwatch, slowest)
     assert 0.8 * space.predicted_s(slowest(budget_s)) < quick.measured_s <= budget_s * 1.01
+
+
+def test_sizes_end_at_the_first_at_which_the_original_keeps_the_budget(prepared: Prepared, stopwatch: Stopwatch) -> None:
+    space = prepared.space
+    sizes = [smaller.space for smaller in smaller_sizes(prepared, stopwatch, 0.5 * space.original_s)]
+    assert [each.input.height for each in sizes] == [14, 12, 10]
+    seconds = [each.original_s for each in sizes]
+    assert seconds == sorted(seconds, reverse=True) and seconds[-1] <= 0.5 * space.original_s < seconds[-2]
+    for each in sizes:
+        taken = stopwatch.time(space.network.network, each.input)
+        assert each.original_s == pytest.approx(taken) == each.predicted_s(each.kept)
+        assert each.predicted_s(space.kept) / space.predicted_s(space.kept) == pytest.approx(taken / space.original_s)
+
+
+def test_a_candidate_that_does_not_fit_smaller_maps_is_missing_there(prepared: Prepared, stopwatch: Stopwatch) -> None:
+    (smaller,) = islice(smaller_sizes(prepared, stopwatch, prepared.space.original_s), 1)
+    images = torch.zeros(1, *smaller.space.input.sizes)
+    gone = 0
+    for path, listed in smaller.space.candidates.items():
+        before = prepared.space.candidates[path]
+        assert {each.code for each in listed.there} == set(smaller.space.ratings.rated[path])
+        for each in before.there:
+            if each in listed.there:
+                smaller.space.assembled({**smaller.space.kept, path: each.code})(images)
+            else:
+                gone += 1
+                assert "does not fit maps of 14x14 images" in next(m.reason for m in listed.missing if m.code == each.code)
+    assert gone
+
+
+def test_smaller_images_are_taken_where_the_answers_are_nearer_so(prepared: Prepared, stopwatch: Stopwatch) -> None:
+    """What comes out is never further from the original than what keeps the size, and than the original on smaller images."""
+    budget_s = 0.5 * prepared.space.original_s
+    kept, free = (choose(prepared, budget_s, stopwatch, top=4, keeps_size=keeps) for keeps in (True, False))
+    lower = untouched_within(prepared, budget_s, stopwatch)
+    assert kept.fitted.input == INPUT and max(lower.measured_s, free.fitted.measured_s) <= budget_s * 1.01
+    off = [
+        prepared.judge.divergence(prepared.judge.answers_of(each.on(INPUT))).value for each in (free.fitted, kept.fitted, lower)
+    ]
+    assert off[0] == pytest.approx(min(off), rel=1e-4)
+    assert off[0] == pytest.approx(free.proposal.joint.value, rel=1e-4)
+    assert ("it takes images of" in free.words) == (free.fitted.input != INPUT)
 
 
 def test_units_of_one_structure_have_one_name_and_others_another() -> None:
@@ -216,7 +260,7 @@ def test_without_fine_tuning_nobody_that_keeps_the_budget_answers_more_like_the_
 
     def contender(name: str, choice: Mapping[str, str], seconds: float) -> Contender:
         network = space.assembled(choice)
-        return Contender(name, Fitted(choice, network, False, seconds, seconds), stands, network)
+        return Contender(name, Fitted(prepared, choice, network, False, seconds, seconds), stands, network)
 
     worse = {path: SKIP if SKIP in rated else KEEP for path, rated in space.ratings.rated.items()}
     first, better, late = contender("search", worse, 1.0), contender("a", space.kept, 1.0), contender("b", space.kept, 1.1)

@@ -11,5 +11,12 @@ MODEL = Knobs(
 )
 FITTING = Knobs(
     "Fitting",
-    *(Knob("model.labels", ("--labels",)), "model.epochs", "model.rated_images", "model.unit_steps", "model.shelf"),
+    *(
+        Knob("model.labels", ("--labels",)),
+        "model.keep_size",
+        "model.epochs",
+        "model.rated_images",
+        "model.unit_steps",
+        "model.shelf",
+    ),
 )

@@ -19,6 +19,7 @@ def fitted_view(record: FittedModel) -> str:
     verdict = "kept" if record.is_kept else "missed"
     rows = [
         ("model", f"{record.model}, {record.input}, {Duration(record.original_s)}"),
+        *([("takes", f"images of {record.takes} from now on")] if record.takes else []),
         ("asked", f"{Duration(record.asked_s)} ({record.asked_s / record.original_s:.0%})"),
         (
             "predicted",

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import random
 from collections.abc import Callable, Mapping
 from functools import partial
 
-import torch
-import torch.nn.functional as F
-from torch import nn
-
 from dna_deploy.errors import InfeasibleError
 from dna_deploy.fit.candidates import KEEP, SKIP
-from dna_deploy.fit.judging import Judge
-from dna_deploy.nets.batch_norm import estimate_statistics
 from dna_deploy.pipeline.fit.prepare import Prepared
 from dna_deploy.pipeline.fit.space import Choice, FitSpace
 
@@ -98,36 +91,17 @@ def hybrid(space: FitSpace, budget_s: float) -> Choice:
     return uniform_width(space, budget_s, frozenset(space.ratings.skippable))
 
 
+def untouched(space: FitSpace, budget_s: float) -> Choice:
+    """Nothing changed, where that is fast enough: on smaller images."""
+    _check(space, space.kept, budget_s, "the model as it is")
+    return space.kept
+
+
 def random_feasible(space: FitSpace, budget_s: float, seed: int) -> Choice:
     """The best network by ratings drawn at random: one at the budget, chosen blindly."""
     rng = random.Random(seed)
     ratings = {path: {code: rng.random() for code in rated} for path, rated in space.ratings.rated.items()}
     return space.best(budget_s, ratings=ratings, with_depths=False)[0][0]
-
-
-class AtSize(nn.Module):
-    """A network on smaller copies of the images."""
-
-    def __init__(self, network: nn.Module, size: tuple[int, int]) -> None:
-        super().__init__()
-        self.network, self.size = network, size
-
-    def extra_repr(self) -> str:
-        """Tells networks of two sizes apart that have the same weights."""
-        return f"size={self.size}"
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        small = F.interpolate(x, self.size, mode="bilinear", antialias=True)
-        scores: torch.Tensor = self.network(small.contiguous(memory_format=torch.channels_last))
-        return scores
-
-
-def at_size(judge: Judge, size: tuple[int, int]) -> nn.Module:
-    """The original on smaller images, with its batch norms or with some gathered anew, whatever answers more like it."""
-    plain = AtSize(judge.network.network, size)
-    gathered = copy.deepcopy(plain)
-    estimate_statistics(gathered, (images.clone() for images in judge.gathering))
-    return min((plain, gathered), key=lambda network: judge.divergence(judge.answers_of(network)).value)
 
 
 def _check(space: FitSpace, choice: Mapping[str, str], budget_s: float, what: str) -> None:
@@ -156,6 +130,14 @@ BETWEEN: Mapping[str, Propose] = {
     f"greedy drop by {share:.0%}, then search": partial(drop_and_search, share=share) for share in (0.25, 0.5, 0.75)
 }
 """Sums of ratings know little of units that are left out together: depths that were judged jointly, and widths by ratings."""
+
+LOWER_RESOLUTION = "lower resolution"
+
+ON_SMALLER_IMAGES: Mapping[str, Propose] = {
+    LOWER_RESOLUTION: lambda prepared, budget_s: untouched(prepared.space, budget_s),
+    **dict([*BETWEEN.items()][1:2]),
+}
+"""What is judged beside the search where images are smaller."""
 
 BASELINES: Mapping[str, Callable[[Prepared, float, int], Choice]] = {
     **{name: _seedless(propose) for name, propose in PROPOSALS.items()},

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from torch import nn
 
 from dna_deploy.errors import InfeasibleError
+from dna_deploy.fit.at_size import AtSize
 from dna_deploy.fit.judging import Mean
-from dna_deploy.pipeline.fit.baselines import BETWEEN, PROPOSALS
+from dna_deploy.pipeline.fit.baselines import BETWEEN, ON_SMALLER_IMAGES, PROPOSALS, Propose
 from dna_deploy.pipeline.fit.prepare import Prepared
+from dna_deploy.pipeline.fit.sizes import largest_within, smaller_sizes
 from dna_deploy.pipeline.fit.space import Choice
 from dna_deploy.pipeline.fit.stopwatch import Stopwatch
 from dna_deploy.progress import OnProgress, Progress, silent
+from dna_deploy.spaces.shapes import FeatureMap
 from dna_deploy.statistics.ranks import tau
 
 SEARCH = "search"
@@ -24,9 +27,6 @@ _ROUNDS = 4
 
 _SLACK = 0.01
 """By so much a measurement may exceed a budget: two of one file differ by as much."""
-
-_FINALISTS = 3
-"""So many of the best as they were judged, and by their sums, are mended and judged again, with all that needed no search."""
 
 _UNUSED = 0.03
 """Of a budget; where more is left, a slower network may be better."""
@@ -42,12 +42,23 @@ Choose = Callable[[float], Choice]
 class Fitted:
     """A network of one's own space, mended where that helps, and nothing fine-tuned."""
 
+    prepared: Prepared
+    """What it is made of, at the size of its images."""
     choice: Choice
     network: nn.Module
     is_mended: bool
     predicted_s: float
     measured_s: float
     """At the pace that the original had when its units were timed."""
+
+    @property
+    def input(self) -> FeatureMap:
+        """The images that the network takes."""
+        return self.prepared.space.input
+
+    def on(self, images: FeatureMap) -> nn.Module:
+        """The network for the original's images, which it may see smaller."""
+        return self.network if images == self.input else AtSize(self.network, (self.input.height, self.input.width))
 
 
 @dataclass(frozen=True)
@@ -77,6 +88,7 @@ class Chosen:
         said = f"sums of ratings and {self.judged} whole networks agree with tau {self.tau:.2f}"
         said = said if self.tau >= _LEAST else f"{said}: the whole networks are believed"
         said += "; its units were refitted to what they receive in it" if self.fitted.is_mended else ""
+        said += f"; it takes images of {self.fitted.input}" if self.fitted.prepared.space.measured.pace != 1 else ""
         return said if self.proposal.source == SEARCH else f"{said}; the best of them is {self.proposal.source}"
 
 
@@ -106,8 +118,8 @@ def fill(prepared: Prepared, budget_s: float, stopwatch: Stopwatch, choose_withi
             break
         seen.append(choice)
         deployed = prepared.deployed(choice)
-        seconds = stopwatch.time(deployed.network)
-        fitted = Fitted(choice, deployed.network, deployed.is_mended, space.predicted_s(choice), seconds)
+        seconds = stopwatch.time(deployed.network, space.input)
+        fitted = Fitted(prepared, choice, deployed.network, deployed.is_mended, space.predicted_s(choice), seconds)
         factor = fitted.measured_s / fitted.predicted_s
         is_kept = fitted.measured_s <= budget_s * (1 + _SLACK)
         if is_kept and (kept is None or fitted.measured_s > kept.measured_s):
@@ -119,16 +131,39 @@ def fill(prepared: Prepared, budget_s: float, stopwatch: Stopwatch, choose_withi
     return last
 
 
+def untouched_within(prepared: Prepared, budget_s: float, stopwatch: Stopwatch) -> Fitted:
+    """The original on the largest images that it is fast enough for; its batch norms follow where that helps.
+
+    Raises:
+        InfeasibleError: at half the edges it is not.
+        UsageError: it takes no smaller images.
+    """
+    smaller = largest_within(prepared, stopwatch, budget_s)
+    deployed, original_s = smaller.deployed(smaller.space.kept), smaller.space.original_s
+    return Fitted(smaller, smaller.space.kept, deployed.network, deployed.is_mended, original_s, original_s)
+
+
 @dataclass
 class JointChoice:
-    """The best of several networks by what they answer as a whole; each is judged once."""
+    """The best of several networks by what they answer as a whole; each is judged once.
+
+    Attributes:
+        prepared: What they are made of.
+        top: So many are the best by sums of ratings.
+        finalists: So many of the best as they were judged, and by their sums, are mended and judged again.
+        proposals: What needs no search, by name; is always mended and judged again.
+        on_progress: Hears of every network.
+        judged: All networks.
+        finals: Those that were judged again as they would be handed out.
+    """
 
     prepared: Prepared
     top: int = 16
+    finalists: int = 3
+    proposals: Mapping[str, Propose] = field(default_factory=lambda: {**PROPOSALS, **BETWEEN})
     on_progress: OnProgress = silent
     judged: dict[tuple[str, ...], Proposal] = field(default_factory=dict)
     finals: dict[tuple[str, ...], Proposal] = field(default_factory=dict)
-    """Those that were judged again as they would be handed out."""
 
     def __call__(self, budget_s: float) -> Choice:
         """The ``top`` networks by sums of ratings and the proposals, judged; of the best, and what needs no search, the best.
@@ -138,7 +173,7 @@ class JointChoice:
         """
         space = self.prepared.space
         networks = [(choice, SEARCH) for choice, _ in space.best(budget_s, self.top)]
-        for source, propose in {**PROPOSALS, **BETWEEN}.items():
+        for source, propose in self.proposals.items():
             try:
                 networks.append((propose(self.prepared, budget_s), source))
             except InfeasibleError:
@@ -147,8 +182,8 @@ class JointChoice:
         for choice, source in networks:
             proposals.append(self._judge(choice, source))
             self.on_progress(Progress("judging whole networks", len(proposals), len(networks)))
-        best = sorted(proposals, key=lambda proposal: proposal.joint.value)[:_FINALISTS]
-        best += sorted(proposals, key=lambda proposal: proposal.rating)[:_FINALISTS]
+        best = sorted(proposals, key=lambda proposal: proposal.joint.value)[: self.finalists]
+        best += sorted(proposals, key=lambda proposal: proposal.rating)[: self.finalists]
         simple = [each for each, (_, source) in zip(proposals, networks, strict=True) if source != SEARCH]
         return min(map(self._finish, [*best, *simple]), key=lambda proposal: proposal.joint.value).choice
 
@@ -167,16 +202,44 @@ class JointChoice:
 
 
 def choose(
-    prepared: Prepared, budget_s: float, stopwatch: Stopwatch, top: int = 16, on_progress: OnProgress = silent
+    prepared: Prepared,
+    budget_s: float,
+    stopwatch: Stopwatch,
+    top: int = 16,
+    on_progress: OnProgress = silent,
+    *,
+    keeps_size: bool = False,
 ) -> Chosen:
-    """Searches, judges the ``top`` networks and the proposals as a whole, and measures the best.
+    """Searches, judges the ``top`` networks and the proposals as a whole, and measures the best; also on smaller images.
+
+    Args:
+        prepared: The space of the original.
+        budget_s: What a network may take.
+        stopwatch: What measures.
+        top: So many are judged, on smaller images a quarter.
+        on_progress: Hears of every network.
+        keeps_size: Whether images stay as large as the original's.
 
     Raises:
         InfeasibleError: nothing keeps the budget.
     """
-    joint, space = JointChoice(prepared, top, on_progress), prepared.space
+    chosen = _choose_of(JointChoice(prepared, top, on_progress=on_progress), budget_s, stopwatch)
+    for smaller in () if keeps_size else smaller_sizes(prepared, stopwatch, budget_s):
+        joint = JointChoice(smaller, max(1, top // 4), 1, ON_SMALLER_IMAGES, on_progress)
+        try:
+            other = _choose_of(joint, budget_s, stopwatch)
+        except InfeasibleError:
+            continue
+        chosen = min(
+            chosen, other, key=lambda each: (each.fitted.measured_s > budget_s * (1 + _SLACK), each.proposal.joint.value)
+        )
+    return chosen
+
+
+def _choose_of(joint: JointChoice, budget_s: float, stopwatch: Stopwatch) -> Chosen:
+    prepared, space = joint.prepared, joint.prepared.space
     first, _ = space.best(budget_s, 1)[0]  # to judge dozens of networks takes minutes, to measure one a moment
-    factor = stopwatch.time(space.assembled(first)) / space.predicted_s(first)
+    factor = stopwatch.time(space.assembled(first), space.input) / space.predicted_s(first)
     try:
         fitted = fill(prepared, budget_s, stopwatch, joint, factor)
     except InfeasibleError:
@@ -184,4 +247,5 @@ def choose(
     proposals = list(joint.judged.values())
     sums, wholes = (np.array(values) for values in zip(*((each.rating, each.joint.value) for each in proposals), strict=True))
     order = tau(sums, wholes) if len(proposals) > 1 else 1.0
-    return Chosen(fitted, joint.judged[tuple(fitted.choice.values())], order, len(proposals))
+    order = order if np.isfinite(order) else 0.0  # all are judged alike
+    return Chosen(fitted, joint.finals[tuple(fitted.choice.values())], order, len(proposals))

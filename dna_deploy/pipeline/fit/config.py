@@ -23,6 +23,7 @@ class ModelConfig(Part):
     input: str = Field("", description="its images, such as 3x224x224; usually known")
     classes: int | None = Field(None, ge=1, description="how many it tells apart; usually known")
     freeze: Annotated[tuple[str, ...], BeforeValidator(read_names)] = Field((), description="parts that stay as they are")
+    keep_size: bool = Field(False, description="whether images stay as large as they are; else smaller ones are tried as well")
     labels: bool = Field(False, description="whether classes of the images are the model's: learnt and judged by")
     epochs: int = Field(0, ge=0, description="of fine-tuning, on the model's answers and labels; 0: none")
     rated_images: int = Field(512, ge=8, description="to fit units to, and as many others to rate them by")

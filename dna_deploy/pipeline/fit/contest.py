@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -14,8 +14,8 @@ from dna_deploy.errors import InfeasibleError, UsageError
 from dna_deploy.fit.judging import Judge
 from dna_deploy.fit.model import OwnModel
 from dna_deploy.fit.replacing import UnitNetwork
-from dna_deploy.pipeline.fit.baselines import BASELINES, at_size
-from dna_deploy.pipeline.fit.choose import Choose, Fitted, fill
+from dna_deploy.pipeline.fit.baselines import BASELINES, LOWER_RESOLUTION
+from dna_deploy.pipeline.fit.choose import Fitted, fill, untouched_within
 from dna_deploy.pipeline.fit.precision import INT8, int8_standing
 from dna_deploy.pipeline.fit.prepare import Prepared
 from dna_deploy.pipeline.fit.recovery import Recovery, batches_of, recovered, standing
@@ -24,12 +24,8 @@ from dna_deploy.progress import OnProgress, Progress
 from dna_deploy.records.fitted_model import FittedBaseline, NetworkStanding
 from dna_deploy.records.model_card import Absent
 from dna_deploy.training.accuracy import Gain, right_answers
-from dna_deploy.units import Duration
 
-LOWER_RESOLUTION = "lower resolution"
 ALL_BASELINES = (*BASELINES, LOWER_RESOLUTION, INT8)
-
-_RESOLUTIONS = (7 / 8, 3 / 4, 5 / 8, 1 / 2)
 
 _CLEARLY = 1.0
 """Standard errors by which a baseline is to be ahead on validation images, so that it is the answer."""
@@ -92,44 +88,30 @@ class Contest:
 
     def contender(self, name: str, fitted: Fitted) -> Contender:
         """A network of the space, recovered."""
-        return Contender(name, fitted, *self.stand(fitted.network, fitted.measured_s, self.prepared.judge.network))
+        units = self.prepared.judge.network if fitted.input == self.own.input else None
+        return Contender(name, fitted, *self.stand(fitted.on(self.own.input), fitted.measured_s, units))
 
     def baselines(self, names: tuple[str, ...], budget_s: float) -> tuple[list[Contender], list[FittedBaseline]]:
         """Those made of the same candidates, and others."""
         contenders, others = list[Contender](), list[FittedBaseline]()
         for number, name in enumerate(names, 1):
             try:
-                if name in BASELINES:
-                    fitted = fill(self.prepared, budget_s, self.stopwatch, self._within(name))
-                    contenders.append(self.contender(name, fitted))
+                if name == INT8:
+                    others.append(FittedBaseline(name=name, standing=self._in_int8()))
                 else:
-                    others.append(FittedBaseline(name=name, standing=self._of_original(name, budget_s)))
+                    contenders.append(self.contender(name, self._fitted(name, budget_s)))
             except (InfeasibleError, UsageError) as error:
                 others.append(FittedBaseline(name=name, standing=Absent(reason=error.message)))
             self.on_progress(Progress("baselines", number, len(names)))
         return contenders, others
 
-    def _within(self, name: str) -> Choose:
-        return lambda budget_s: BASELINES[name](self.prepared, budget_s, 0)
+    def _fitted(self, name: str, budget_s: float) -> Fitted:
+        if name == LOWER_RESOLUTION:
+            return untouched_within(self.prepared, budget_s, self.stopwatch)
+        return fill(self.prepared, budget_s, self.stopwatch, lambda asked_s: BASELINES[name](self.prepared, asked_s, 0))
 
-    def _of_original(self, name: str, budget_s: float) -> NetworkStanding:
-        if name == INT8:
-            return int8_standing(self.prepared, self.test, self.data if self.has_labels else None, self.stopwatch, self.folder)
-        return self.stand(*self._at_lower_resolution(budget_s))[0]
-
-    def _at_lower_resolution(self, budget_s: float) -> tuple[nn.Module, float]:
-        """The original on the largest images that it is fast enough for."""
-        input = self.own.input
-        for share in _RESOLUTIONS:
-            size = replace(input, height=round(input.height * share), width=round(input.width * share))
-            try:
-                self.own.network(torch.zeros(1, *size.sizes))
-            except (RuntimeError, AssertionError, ValueError) as error:
-                raise UsageError(f"the model does not take images of {size}") from error
-            measured_s = self.stopwatch.time(self.own.network, size)
-            if measured_s <= budget_s:
-                return at_size(self.prepared.judge, (size.height, size.width)), measured_s
-        raise InfeasibleError(f"at half the resolution it takes {Duration(measured_s)}")
+    def _in_int8(self) -> NetworkStanding:
+        return int8_standing(self.prepared, self.test, self.data if self.has_labels else None, self.stopwatch, self.folder)
 
     def winner(self, contenders: list[Contender], budget_s: float) -> Contender:
         """The best that keeps the budget, or is no slower than the first.

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from dna_deploy.data.image_set import Normalisation
 from dna_deploy.data.splits import ImageData
@@ -17,6 +15,7 @@ from dna_deploy.export.checks.parity import check_parity
 from dna_deploy.export.formats.model_file import MODEL_NAME
 from dna_deploy.export.formats.onnx_graph import export_onnx
 from dna_deploy.export.plain import write_plain
+from dna_deploy.fit.at_size import AtSize, resized
 from dna_deploy.fit.candidates import KEEP
 from dna_deploy.fit.freezing import frozen
 from dna_deploy.fit.judging import Judge
@@ -24,7 +23,7 @@ from dna_deploy.fit.model import OwnModel
 from dna_deploy.fit.units import find_units
 from dna_deploy.learning.compute import Compute
 from dna_deploy.pipeline.budget import read_budget
-from dna_deploy.pipeline.fit.choose import SEARCH, Chosen, choose
+from dna_deploy.pipeline.fit.choose import SEARCH, Chosen, Fitted, choose
 from dna_deploy.pipeline.fit.contest import ALL_BASELINES, Contender, Contest
 from dna_deploy.pipeline.fit.prepare import Counts, Prepared, prepare
 from dna_deploy.pipeline.fit.recovery import Recovery
@@ -57,6 +56,8 @@ class FitPlan:
     compute: Compute = field(default_factory=Compute)
     """Where units are worked on, apart from each other."""
     top: int = 16
+    keeps_size: bool = False
+    """Whether images stay as large as the original's."""
     baselines: tuple[str, ...] = ALL_BASELINES
     shelf: Path | None = None
     """What `dna-deploy shelf` has measured."""
@@ -102,13 +103,13 @@ def fit_model(
     )
     budget_s = plan.budget_s(prepared.space.original_s)
     stopwatch = Stopwatch(work / "measured", target, own.network, own.input, prepared.space.original_s, on_progress)
-    chosen = choose(prepared, budget_s, stopwatch, plan.top, on_progress)
+    chosen = choose(prepared, budget_s, stopwatch, plan.top, on_progress, keeps_size=plan.keeps_size)
     prepared.spent_s["search and joint judgement"] = time.monotonic() - began - sum(prepared.spent_s.values())
     contest = Contest(own, data, plan.has_labels, plan.recovery, prepared, stopwatch, work, on_progress)
     searched = contest.contender(chosen.proposal.source, chosen.fitted)
     simple, others = contest.baselines(plan.baselines, budget_s)
     best = contest.winner([searched, *simple], budget_s)
-    parity = _deliver(best.network, own, contest.test, folder, target.batch)
+    parity = _deliver(best, own.name, contest.test, folder, target.batch)
     prepared.spent_s["fine-tuning, export and baselines"] = time.monotonic() - began - sum(prepared.spent_s.values())
     beside = [] if best is searched else [FittedBaseline(name=SEARCH, standing=searched.standing)]
     baselines = (*beside, *(FittedBaseline(name=each.name, standing=each.standing) for each in simple), *others)
@@ -134,17 +135,21 @@ def _check(own: OwnModel, data: ImageData, target: Target, plan: FitPlan) -> Non
         )
 
 
-def _deliver(network: nn.Module, own: OwnModel, test: Judge, folder: Path, batch: int) -> float:
+def _deliver(best: Contender, name: str, test: Judge, folder: Path, batch: int) -> float:
     """Writes the network as ONNX and as plain code; the largest difference of the ONNX file's scores, a share of the largest.
 
     Raises:
         ParityError: the file does not compute what the network does.
     """
-    model = export_onnx(network.cpu().eval(), (own.input,), batch)
+    network, input, images = best.network.cpu().eval(), best.fitted.input, torch.cat(list(test.batches[:2]))
+    if isinstance(network, AtSize):
+        images = resized(images, network.size)
+        network = network.network
+    model = export_onnx(network, (input,), batch)
     write_atomically(folder / MODEL_NAME, model.SerializeToString())
-    images = torch.cat(list(test.batches[:2])).contiguous().numpy()
-    parity = check_parity(network, folder / MODEL_NAME, images, source="test images", judges=("onnxruntime",))
-    write_plain(network, own.input, folder, f"{own.name} as dna-deploy has fitted it into a budget.")
+    shown = images.contiguous().numpy()
+    parity = check_parity(network, folder / MODEL_NAME, shown, source="test images", judges=("onnxruntime",))
+    write_plain(network, input, folder, f"{name} as dna-deploy has fitted it into a budget.")
     return max(judge.max_absolute_error for judge in parity.judges) / parity.largest_score
 
 
@@ -159,12 +164,13 @@ def _record(
     prepared, own, data = contest.prepared, contest.own, contest.data
     space, table = prepared.space, prepared.space.measured.table
     return FittedModel(
-        provenance=Provenance.now(), model=own.name, input=str(own.input), target=contest.stopwatch.target, timing=_TIMING,
+        provenance=Provenance.now(), model=own.name, input=str(own.input), takes=_takes(best, own),
+        target=contest.stopwatch.target, timing=_TIMING,
         table=table.digest, grade=table.grade, doubts=tuple(doubt.message for doubt in table.doubts),
         original_s=space.original_s, asked_s=budget_s, predicted_s=best.fitted.predicted_s, source=best.name,
         original=measure_accuracy(own.network, data.test, data) if contest.has_labels else None,
         relative_error=table.calibration("p50").relative_error, standing=best.standing,
-        units=_units(prepared, best.fitted.choice), rating=space.rating(best.fitted.choice), tau=chosen.tau,
+        units=_units(prepared, best.fitted), rating=space.rating(best.fitted.choice), tau=chosen.tau,
         judged=chosen.judged, parity=parity, baselines=baselines,
         remarks=(*own.remarks, *prepared.remarks, chosen.words),
         absent={
@@ -176,13 +182,16 @@ def _record(
     )  # fmt: skip
 
 
-def _units(prepared: Prepared, choice: Mapping[str, str]) -> tuple[FittedUnit, ...]:
-    space = prepared.space
-    rated, seconds = space.ratings.rated, space.measured.seconds
+def _takes(best: Contender, own: OwnModel) -> str | None:
+    return None if best.fitted.input == own.input else str(best.fitted.input)
+
+
+def _units(prepared: Prepared, fitted: Fitted) -> tuple[FittedUnit, ...]:
+    rated, before, now = prepared.space.ratings.rated, prepared.space.measured.seconds, fitted.prepared.space.measured.seconds
     return tuple(
         FittedUnit(
-            path=path, choice=code, original_s=seconds[path][KEEP], seconds=seconds[path][code],
+            path=path, choice=code, original_s=before[path][KEEP], seconds=now[path][code],
             divergence=rated[path][code].divergence.value, standard_error=rated[path][code].divergence.standard_error,
         )
-        for path, code in choice.items()
+        for path, code in fitted.choice.items()
     )  # fmt: skip

@@ -39,7 +39,9 @@ def fit_project(settings: Settings, folder: Path, folders: Folders, on_progress:
     recovery = Recovery.of(model.epochs, has_labels=model.labels, seed=settings.seed) if model.epochs else None
     counts = Counts(model.rated_images, model.rated_images, model.unit_steps)
     compute = settings.compute.model_copy(update={"device": "cpu"})
-    plan = FitPlan(settings.latency, model.freeze, model.labels, recovery, counts, compute, shelf=model.shelf)
+    plan = FitPlan(
+        settings.latency, model.freeze, model.labels, recovery, counts, compute, shelf=model.shelf, keeps_size=model.keep_size
+    )
     plan.budget_s(1.0)
     compute.check_answers()
     config = DataConfig.model_validate({key: getattr(images, key) for key in DataConfig.model_fields})

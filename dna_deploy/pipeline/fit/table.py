@@ -38,11 +38,19 @@ class Device:
 
 @dataclass(frozen=True)
 class MeasuredSpace:
-    """A space, the latency table of it, and what the whole original took when it was made."""
+    """A space, the latency table of it, and what the whole original took when it was made.
+
+    Attributes:
+        record: The space.
+        table: Of its rows.
+        original_s: What the original takes.
+        pace: By which everything takes longer than the table says; less than 1 on smaller images.
+    """
 
     record: OwnSpace
     table: LatencyTable
     original_s: float
+    pace: float = 1.0
 
     @cached_property
     def seconds(self) -> dict[str, dict[str, float]]:
@@ -60,12 +68,12 @@ class MeasuredSpace:
 
     @property
     def _scale(self) -> float:
-        return self.table.calibration("p50").scale
+        return self.pace * self.table.calibration("p50").scale
 
     @cached_property
     def rest_s(self) -> float:
         """What is spent around units that may change."""
-        return self.table.calibration("p50").offset_s + self._scale * self.table.row(self.record.rest_row)
+        return self.pace * self.table.calibration("p50").offset_s + self._scale * self.table.row(self.record.rest_row)
 
     def predicted_s(self, choice: Mapping[str, str]) -> float:
         """What a network takes, as far as the table tells."""

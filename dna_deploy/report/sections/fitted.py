@@ -34,6 +34,7 @@ def _facts(card: FittedModel) -> Facts:
         ("predicted", f"{time_text(card.predicted_s)} ± {card.relative_error:.1%}"),
         ("measured", f"{time_text(stands.measured_s)}, {stands.measured_s / card.original_s:.0%} of the original"),
         ("latency is of", card.timing),
+        *([("images", f"{card.takes} from now on, {card.input} before")] if card.takes else []),
         ("same answer", f"{stands.agreement:.1%} of {stands.images} images before any fine-tuning"),
         ("parity", f"scores of the ONNX file are within {card.parity:.0e} of torch's"),
         ("sums and whole networks", f"agree with Kendall's tau {card.tau:.2f}, over {card.judged} networks"),
