@@ -30,7 +30,7 @@ class Export:
     reproduce: str = ""
     name: str = "export"
     summary: str = "write the ONNX file, compare it with torch"
-    estimate_s: float = 30
+    estimate_s: float = 40
 
     @property
     def outputs(self) -> tuple[Path, ...]:

@@ -67,7 +67,8 @@ class Profile:
     @property
     def estimate_s(self) -> float:
         models, plan = len(self.source.space.rows()) + 2 * self.config.validation_networks, self.target.plan
-        return 20 + max(0.002 * models * plan.rounds, plan.least_s)
+        visit_s = 0.012 if plan.steady else 0.002  # as in the demos of benchmarks/results/promise_demos.csv: steady ones wait
+        return 20 + max(visit_s * models * plan.rounds, plan.least_s)
 
     def inputs(self) -> Inputs:
         from dna_deploy.targets.machine import processor_name

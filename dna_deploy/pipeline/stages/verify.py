@@ -20,7 +20,7 @@ class Verify:
     model_file: Path
     name: str = "verify"
     summary: str = "measure the file on this machine"
-    estimate_s: float = 10
+    estimate_s: float = 20
 
     @property
     def outputs(self) -> tuple[Path, ...]:
