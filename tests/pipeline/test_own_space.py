@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torchvision.models.resnet import BasicBlock
 
-from dna_deploy.errors import InfeasibleError
+from dna_deploy.errors import InfeasibleError, TableError, UsageError
 from dna_deploy.export.formats.onnx_graph import export_onnx
 from dna_deploy.export.kits.kit import KitPlan
 from dna_deploy.export.kits.own_kit import make_own_kit
@@ -173,6 +173,35 @@ def test_sizes_end_at_the_first_at_which_the_original_keeps_the_budget(prepared:
         taken = stopwatch.time(space.network.network, each.input)
         assert each.original_s == pytest.approx(taken) == each.predicted_s(each.kept)
         assert each.predicted_s(space.kept) / space.predicted_s(space.kept) == pytest.approx(taken / space.original_s)
+
+
+def test_a_size_that_cannot_be_timed_is_left_out_and_said(
+    prepared: Prepared, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def time(watch: Stopwatch, network: nn.Module, input: FeatureMap) -> float:
+        if input.height == 14:
+            raise TableError("no kernel for it")
+        return seconds_by_macs(watch, network, input)
+
+    monkeypatch.setattr(Stopwatch, "time", time)
+    remarked = replace(prepared, remarks=[])
+    for _ in range(2):
+        sizes = [each.space.input.height for each in smaller_sizes(remarked, stopwatch, 0.5 * prepared.space.original_s)]
+        assert sizes == [12, 10]
+    assert remarked.remarks == ["images of 3x14x14 are left out: the model on them cannot be timed: no kernel for it"]
+
+
+def test_a_model_that_takes_one_size_has_no_smaller_one(prepared: Prepared, stopwatch: Stopwatch) -> None:
+    class Fixed(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            assert x.shape[2:] == (16, 16)
+            return x.mean((2, 3))
+
+    space = prepared.space
+    fixed = replace(prepared, space=replace(space, network=space.network.on(Fixed())))
+    assert not list(smaller_sizes(fixed, stopwatch, 0.5 * space.original_s))
+    with pytest.raises(UsageError, match="does not take smaller images than 3x16x16"):
+        untouched_within(fixed, 0.5 * space.original_s, stopwatch)
 
 
 def test_a_candidate_that_does_not_fit_smaller_maps_is_missing_there(prepared: Prepared, stopwatch: Stopwatch) -> None:

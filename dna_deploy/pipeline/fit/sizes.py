@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from dna_deploy.errors import InfeasibleError, UsageError
+from dna_deploy.errors import DnaDeployError, InfeasibleError, UsageError
 from dna_deploy.fit.candidates import KEEP, Missing
 from dna_deploy.fit.judging import Judge
 from dna_deploy.pipeline.fit.prepare import Prepared
@@ -29,7 +29,7 @@ def smaller_sizes(prepared: Prepared, stopwatch: Stopwatch, budget_s: float) -> 
 
     Args:
         prepared: At the size of the original.
-        stopwatch: Tells what the original takes on smaller images.
+        stopwatch: Tells what the original takes on smaller images; a size that cannot be timed is left out, with a remark.
         budget_s: What a network may take.
     """
     network, whole = prepared.space.network.network, prepared.space.input
@@ -40,10 +40,19 @@ def smaller_sizes(prepared: Prepared, stopwatch: Stopwatch, budget_s: float) -> 
                 network(torch.zeros(1, *input.sizes))
         except _NOT_TAKEN:
             continue
-        original_s = stopwatch.time(network, input)
+        try:
+            original_s = stopwatch.time(network, input)
+        except (DnaDeployError, *_NOT_TAKEN) as error:
+            _remark(prepared, f"images of {input} are left out: the model on them cannot be timed: {error}")
+            continue
         yield _at(prepared, (input.height, input.width), original_s)
         if original_s <= budget_s:
             return
+
+
+def _remark(prepared: Prepared, words: str) -> None:
+    if words not in prepared.remarks:
+        prepared.remarks.append(words)
 
 
 def largest_within(prepared: Prepared, stopwatch: Stopwatch, budget_s: float) -> Prepared:
