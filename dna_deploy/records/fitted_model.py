@@ -79,9 +79,7 @@ class FittedModel(Record):
     rating: float = Field(ge=0, description="sum of the divergences of its units")
     tau: float = Field(description="Kendall's, of sums of ratings with whole networks judged")
     judged: int = Field(gt=0, description="whole networks")
-    parity: float = Field(
-        ge=0, description="largest difference of the ONNX file's scores from torch's, relative to the largest"
-    )
+    parity: float = Field(ge=0, description="largest difference of the ONNX file's scores from torch's, of the largest")
     baselines: tuple[FittedBaseline, ...]
     shelf: ShelfModel | None = Field(
         None, exclude_if=equal_to(None), description="the most accurate of the shelf within the budget, as published"

@@ -11,12 +11,6 @@ MODEL = Knobs(
 )
 FITTING = Knobs(
     "Fitting",
-    *(
-        Knob("model.labels", ("--labels",)),
-        "model.keep_size",
-        "model.epochs",
-        "model.rated_images",
-        "model.unit_steps",
-        "model.shelf",
-    ),
+    Knob("model.labels", ("--labels",)),
+    *("model.keep_size", "model.epochs", "model.rated_images", "model.unit_steps", "model.shelf"),
 )
