@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import islice
@@ -110,7 +111,9 @@ def test_what_was_chosen_is_never_worse_as_a_whole_than_what_needs_no_search(pre
     for share in (0.8, 0.6, 0.5):
         budget_s = share * prepared.space.original_s
         joint = JointChoice(prepared, top=4)
-        best = joint.finals[tuple(joint(budget_s).values())].joint.value
+        ranked = [proposal.joint.value for proposal in joint(budget_s)]
+        assert ranked == sorted(ranked)
+        best = ranked[0]
         simple = [joint.finals[tuple(propose(prepared, budget_s).values())].joint.value for propose in PROPOSALS.values()]
         assert best <= min(simple)
 
@@ -147,6 +150,25 @@ def test_what_was_chosen_is_measured_and_late_networks_are_chosen_again(
     monkeypatch.setattr(Stopwatch, "time", lambda watch, *network: 1.1 * seconds_by_macs(watch, *network))
     late = choose(prepared, budget_s, stopwatch, top=4).fitted
     assert late.measured_s <= budget_s * 1.01 and late.predicted_s < budget_s / 1.05
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_networks_that_are_late_each_in_its_own_way_are_passed_over(
+    prepared: Prepared, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Predictions are off by up to 6 %, by chance: what is chosen keeps the budget when it is measured all the same."""
+    asked = list[float]()
+
+    def time(watch: Stopwatch, network: nn.Module, input: FeatureMap) -> float:
+        chance = random.Random(f"{seed} {structure_of(network, input)}")
+        asked.append(chance.uniform(0.94, 1.06) * seconds_by_macs(watch, network, input))
+        return asked[-1]
+
+    monkeypatch.setattr(Stopwatch, "time", time)
+    for share in (0.8, 0.6, 0.45):
+        budget_s = share * prepared.space.original_s
+        fitted = choose(prepared, budget_s, stopwatch, top=4, keeps_size=True).fitted
+        assert fitted.measured_s in asked and 0.8 * budget_s < fitted.measured_s <= budget_s * 1.01
 
 
 def test_a_budget_that_a_measurement_leaves_unused_is_filled(

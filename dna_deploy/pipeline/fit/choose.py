@@ -28,6 +28,12 @@ _ROUNDS = 4
 _SLACK = 0.01
 """By so much a measurement may exceed a budget: two of one file differ by as much."""
 
+_SPREAD = 0.03
+"""By so much above a budget networks are predicted that are judged as well: predictions are off by about as much."""
+
+_MEASURED = 6
+"""So many of the finals are measured, the best first."""
+
 _UNUSED = 0.03
 """Of a budget; where more is left, a slower network may be better."""
 
@@ -92,7 +98,7 @@ class Chosen:
         return said if self.proposal.source == SEARCH else f"{said}; the best of them is {self.proposal.source}"
 
 
-def fill(prepared: Prepared, budget_s: float, stopwatch: Stopwatch, choose_within: Choose, factor: float = 1.0) -> Fitted:
+def fill(prepared: Prepared, budget_s: float, stopwatch: Stopwatch, choose_within: Choose) -> Fitted:
     """Chooses, measures, and chooses again with what was learnt, until the budget is kept and used.
 
     Args:
@@ -100,13 +106,13 @@ def fill(prepared: Prepared, budget_s: float, stopwatch: Stopwatch, choose_withi
         budget_s: What the network may take, in seconds.
         stopwatch: What measures.
         choose_within: The best within what may be predicted.
-        factor: By which networks of about that size take longer than predicted, as far as is known.
 
     Raises:
         InfeasibleError: nothing keeps the budget.
     """
     space, seen = prepared.space, list[Choice]()
     kept = fitted = None
+    factor = 1.0
     for _ in range(_ROUNDS):
         try:
             choice = choose_within(budget_s / factor)
@@ -165,14 +171,18 @@ class JointChoice:
     judged: dict[tuple[str, ...], Proposal] = field(default_factory=dict)
     finals: dict[tuple[str, ...], Proposal] = field(default_factory=dict)
 
-    def __call__(self, budget_s: float) -> Choice:
-        """The ``top`` networks by sums of ratings and the proposals, judged; of the best, and what needs no search, the best.
+    def __call__(self, budget_s: float, above: float = 0.0) -> list[Proposal]:
+        """The ``top`` networks by sums of ratings and the proposals, judged; of them the finals, the best first.
+
+        Args:
+            budget_s: What they may take, as predicted.
+            above: By so much, relative, half of those by sums may exceed it: some take less than predicted.
 
         Raises:
             InfeasibleError: nothing keeps the budget.
         """
-        space = self.prepared.space
-        networks = [(choice, SEARCH) for choice, _ in space.best(budget_s, self.top)]
+        space, half = self.prepared.space, (self.top + 1) // 2
+        networks = [(choice, SEARCH) for most in (1, 1 + above) for choice, _ in space.best(budget_s * most, half)]
         for source, propose in self.proposals.items():
             try:
                 networks.append((propose(self.prepared, budget_s), source))
@@ -185,7 +195,8 @@ class JointChoice:
         best = sorted(proposals, key=lambda proposal: proposal.joint.value)[: self.finalists]
         best += sorted(proposals, key=lambda proposal: proposal.rating)[: self.finalists]
         simple = [each for each, (_, source) in zip(proposals, networks, strict=True) if source != SEARCH]
-        return min(map(self._finish, [*best, *simple]), key=lambda proposal: proposal.joint.value).choice
+        finals = {tuple(each.choice.values()): each for each in map(self._finish, [*best, *simple])}
+        return sorted(finals.values(), key=lambda proposal: proposal.joint.value)
 
     def _judge(self, choice: Choice, source: str) -> Proposal:
         name, prepared = tuple(choice.values()), self.prepared
@@ -237,15 +248,53 @@ def choose(
 
 
 def _choose_of(joint: JointChoice, budget_s: float, stopwatch: Stopwatch) -> Chosen:
-    prepared, space = joint.prepared, joint.prepared.space
+    """Of the finals the first that keeps the budget when it is measured; if none does, others are sought by what was learnt."""
+    space, fitted = joint.prepared.space, list[Fitted]()
     first, _ = space.best(budget_s, 1)[0]  # to judge dozens of networks takes minutes, to measure one a moment
     factor = stopwatch.time(space.assembled(first), space.input) / space.predicted_s(first)
-    try:
-        fitted = fill(prepared, budget_s, stopwatch, joint, factor)
-    except InfeasibleError:
-        fitted = fill(prepared, budget_s, stopwatch, joint)
+    for number in range(_ROUNDS):
+        try:
+            finals = joint(budget_s / factor, above=0 if number else _SPREAD)
+        except InfeasibleError:
+            if fitted:
+                break
+            finals = joint(budget_s)
+        timed = list[_Timed]()
+        for proposal in finals[:_MEASURED]:
+            timed.append(_Timed.of(proposal, joint.prepared, stopwatch))
+            if timed[-1].seconds <= budget_s * (1 + _SLACK):
+                break
+        fitted.append(min(timed, key=lambda each: each.seconds).handed_out(stopwatch))
+        if fitted[-1].measured_s <= budget_s * (1 + _SLACK):
+            break
+        factor = max(fitted[-1].measured_s / fitted[-1].predicted_s, *(each.ratio for each in timed))
+    last = min(fitted, key=lambda each: (each.measured_s > budget_s * (1 + _SLACK), each.measured_s))
     proposals = list(joint.judged.values())
     sums, wholes = (np.array(values) for values in zip(*((each.rating, each.joint.value) for each in proposals), strict=True))
     order = tau(sums, wholes) if len(proposals) > 1 else 1.0
     order = order if np.isfinite(order) else 0.0  # all are judged alike
-    return Chosen(fitted, joint.finals[tuple(fitted.choice.values())], order, len(proposals))
+    return Chosen(last, joint.finals[tuple(last.choice.values())], order, len(proposals))
+
+
+@dataclass(frozen=True)
+class _Timed:
+    """A network of the finals that was measured before it is refitted as a whole: its structure is the same."""
+
+    proposal: Proposal
+    prepared: Prepared
+    seconds: float
+
+    @classmethod
+    def of(cls, proposal: Proposal, prepared: Prepared, stopwatch: Stopwatch) -> _Timed:
+        space = prepared.space
+        return cls(proposal, prepared, stopwatch.time(space.assembled(proposal.choice), space.input))
+
+    @property
+    def ratio(self) -> float:
+        return self.seconds / self.prepared.space.predicted_s(self.proposal.choice)
+
+    def handed_out(self, stopwatch: Stopwatch) -> Fitted:
+        choice, space = self.proposal.choice, self.prepared.space
+        deployed = self.prepared.deployed(choice)
+        seconds = stopwatch.time(deployed.network, space.input)
+        return Fitted(self.prepared, choice, deployed.network, deployed.is_mended, space.predicted_s(choice), seconds)
