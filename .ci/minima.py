@@ -30,10 +30,13 @@ def minima() -> list[str]:
 
 
 def run(*command: str | Path, cwd: Path = ROOT) -> str:
-    """What a command prints; ends with what it said if it fails."""
-    done = subprocess.run([str(part) for part in command], cwd=cwd, stdout=subprocess.PIPE, text=True, check=False)
+    """What a command prints; ends with what it said if it fails, or lets a library warn."""
+    done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False)
+    print(done.stderr, end="", file=sys.stderr)
     if done.returncode:
         sys.exit(f"{done.stdout}\nfailed with code {done.returncode}: {' '.join(map(str, command))}")
+    if "Warning: " in done.stderr:
+        sys.exit(f"a library warns in: {' '.join(map(str, command))}")
     return done.stdout
 
 
