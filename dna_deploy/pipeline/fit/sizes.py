@@ -15,44 +15,31 @@ from dna_deploy.pipeline.fit.prepare import Prepared
 from dna_deploy.pipeline.fit.space import FitSpace
 from dna_deploy.pipeline.fit.stopwatch import Stopwatch
 from dna_deploy.pipeline.fit.wholes import Wholes
+from dna_deploy.spaces.shapes import FeatureMap
 from dna_deploy.units import Duration
 
-_EIGHTHS = (7, 6, 5, 4)
-"""Of the edges."""
+_PARTS = 16
+"""Edges are so many parts long, and become no shorter than half of them."""
 
 _NOT_TAKEN = (RuntimeError, AssertionError, ValueError, IndexError, TypeError)
 """What networks raise that do not take images of a size."""
 
 
 def smaller_sizes(prepared: Prepared, stopwatch: Stopwatch, budget_s: float) -> Iterator[Prepared]:
-    """The space at smaller and smaller sizes, down to the first at which the original itself keeps the budget.
+    """The space at the largest size at which the original itself keeps the budget, or at half the edges, and at two above it.
 
     Args:
         prepared: At the size of the original.
         stopwatch: Tells what the original takes on smaller images; a size that cannot be timed is left out, with a remark.
         budget_s: What a network may take.
     """
-    network, whole = prepared.space.network.network, prepared.space.input
-    for eighths in _EIGHTHS:
-        input = replace(whole, height=round(whole.height * eighths / 8), width=round(whole.width * eighths / 8))
-        try:
-            with torch.no_grad():
-                network(torch.zeros(1, *input.sizes))
-        except _NOT_TAKEN:
-            continue
-        try:
-            original_s = stopwatch.time(network, input)
-        except (DnaDeployError, *_NOT_TAKEN) as error:
-            _remark(prepared, f"images of {input} are left out: the model on them cannot be timed: {error}")
-            continue
-        yield _at(prepared, (input.height, input.width), original_s)
-        if original_s <= budget_s:
-            return
-
-
-def _remark(prepared: Prepared, words: str) -> None:
-    if words not in prepared.remarks:
-        prepared.remarks.append(words)
+    sizes = _Sizes(prepared, stopwatch)
+    smallest = sizes.largest_within(budget_s)
+    above = [part for part in sizes.parts if smallest is not None and part > smallest]
+    between = {above[len(above) // 3], above[2 * len(above) // 3]} if above else set()
+    for part in (*sorted(between, reverse=True), smallest):
+        if part is not None and (seconds := sizes.seconds(part)) is not None:
+            yield _at(prepared, sizes.input(part), seconds)
 
 
 def largest_within(prepared: Prepared, stopwatch: Stopwatch, budget_s: float) -> Prepared:
@@ -62,20 +49,72 @@ def largest_within(prepared: Prepared, stopwatch: Stopwatch, budget_s: float) ->
         InfeasibleError: none is small enough.
         UsageError: the model takes no smaller images.
     """
-    smallest = None
-    for smallest in smaller_sizes(prepared, stopwatch, budget_s):  # noqa: B007
-        continue
-    if smallest is None:
+    sizes = _Sizes(prepared, stopwatch)
+    part = sizes.largest_within(budget_s)
+    seconds = None if part is None else sizes.seconds(part)
+    if part is None or seconds is None:
         raise UsageError(f"the model does not take smaller images than {prepared.space.input}")
-    if smallest.space.original_s > budget_s:
-        raise InfeasibleError(f"at {smallest.space.input} it takes {Duration(smallest.space.original_s)}")
-    return smallest
+    if seconds > budget_s:
+        raise InfeasibleError(f"at {sizes.input(part)} it takes {Duration(seconds)}")
+    return _at(prepared, sizes.input(part), seconds)
 
 
-def _at(prepared: Prepared, size: tuple[int, int], original_s: float) -> Prepared:
+class _Sizes:
+    """What the original takes at sizes that it takes images of, in parts of its edges."""
+
+    def __init__(self, prepared: Prepared, stopwatch: Stopwatch) -> None:
+        self._prepared, self._stopwatch = prepared, stopwatch
+        inputs = {self.input(part): part for part in range(_PARTS // 2, _PARTS)}  # of tiny images, several are one
+        self.parts = [
+            part for input, part in reversed(inputs.items()) if input != prepared.space.input and self._is_taken(part)
+        ]
+
+    def input(self, part: int) -> FeatureMap:
+        whole = self._prepared.space.input
+        return replace(whole, height=round(whole.height * part / _PARTS), width=round(whole.width * part / _PARTS))
+
+    def seconds(self, part: int) -> float | None:
+        """None: it cannot be timed."""
+        input = self.input(part)
+        try:
+            return self._stopwatch.time(self._prepared.space.network.network, input)
+        except (DnaDeployError, *_NOT_TAKEN) as error:
+            _remark(self._prepared, f"images of {input} are left out: the model on them cannot be timed: {error}")
+            return None
+
+    def largest_within(self, budget_s: float) -> int | None:
+        """By halves, since smaller images take less; the smallest size where none is within, None where there is none."""
+        first, last = 0, len(self.parts) - 1
+        while first < last:
+            middle = (first + last) // 2
+            seconds = self.seconds(self.parts[middle])
+            if seconds is None:
+                del self.parts[middle]
+                last -= 1
+            elif seconds <= budget_s:
+                last = middle
+            else:
+                first = middle + 1
+        return self.parts[first] if self.parts else None
+
+    @torch.no_grad()
+    def _is_taken(self, part: int) -> bool:
+        try:
+            self._prepared.space.network.network(torch.zeros(1, *self.input(part).sizes))
+        except _NOT_TAKEN:
+            return False
+        return True
+
+
+def _remark(prepared: Prepared, words: str) -> None:
+    if words not in prepared.remarks:
+        prepared.remarks.append(words)
+
+
+def _at(prepared: Prepared, input: FeatureMap, original_s: float) -> Prepared:
     """Times are scaled by what that size saves the original; what was measured of a network corrects them."""
     space, file = prepared.space, prepared.wholes.file
-    input = replace(space.input, height=size[0], width=size[1])
+    size = input.height, input.width
     measured = replace(space.measured, pace=original_s / space.original_s, original_s=original_s)
     wholes = Wholes(prepared.judge.at(size), file and file.with_name(f"{file.stem}-{size[0]}x{size[1]}.json"))
     smaller = _without_misfits(replace(space, input=input, measured=measured), wholes.judge.batches[0][:1])
