@@ -13,7 +13,7 @@ HEADERS = ("asked", "network", "epochs", "ms", "of original", "before, %", "afte
 
 HEAD = """# {words}
 
-{test} images to test, {train} to fine-tune on, {rated} to fit units to and as many others to rate them by; one thread;
+{test} images to test, {train} to fine-tune on, {rated} to fit units to and at most as many others to rate them by; one thread;
 latency by p25 in turns with the original. *Before* is with nothing fine-tuned. {tuned}
 Networks by name are fitted with least squares and mended, as `fit` does it, but for those with *nothing refitted*.
 *Minus original* is of the same images, paired, against the original as it is; its error is over images, not over seeds.

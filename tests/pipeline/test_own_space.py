@@ -33,7 +33,7 @@ from dna_deploy.pipeline.fit.choose import Fitted, JointChoice, choose, fill, un
 from dna_deploy.pipeline.fit.contest import Contender, Contest
 from dna_deploy.pipeline.fit.prepare import Prepared, runnable
 from dna_deploy.pipeline.fit.ratings import rate
-from dna_deploy.pipeline.fit.sizes import smaller_sizes
+from dna_deploy.pipeline.fit.sizes import Sizes, smaller_sizes
 from dna_deploy.pipeline.fit.space import FitSpace
 from dna_deploy.pipeline.fit.stopwatch import Stopwatch
 from dna_deploy.pipeline.fit.table import Device, measured_table, own_kit
@@ -225,6 +225,23 @@ def test_a_model_that_takes_one_size_has_no_smaller_one(prepared: Prepared, stop
     assert not list(smaller_sizes(fixed, stopwatch, 0.5 * space.original_s))
     with pytest.raises(UsageError, match="does not take smaller images than 3x16x16"):
         untouched_within(fixed, 0.5 * space.original_s, stopwatch)
+
+
+@pytest.mark.parametrize(
+    ("whole", "smaller"),
+    [
+        ((160, 160), [(144, 144), (128, 128), (112, 112), (96, 96), (80, 80)]),
+        ((224, 224), [(208, 208), (192, 192), (176, 176), (160, 160), (144, 144), (128, 128), (112, 112)]),
+        ((30, 60), [(28, 56), (26, 52), (24, 48), (22, 44), (20, 40), (18, 36), (16, 32)]),
+        ((4, 4), [(3, 3), (2, 2)]),
+    ],
+)
+def test_edges_shrink_in_steps_that_strides_divide(
+    prepared: Prepared, stopwatch: Stopwatch, whole: tuple[int, int], smaller: list[tuple[int, int]]
+) -> None:
+    sizes = Sizes(replace(prepared, space=replace(prepared.space, input=FeatureMap(3, *whole))), stopwatch)
+    inputs = [sizes.input(part) for part in sizes.parts]
+    assert [(input.height, input.width) for input in inputs] == smaller
 
 
 def test_a_candidate_that_does_not_fit_smaller_maps_is_missing_there(prepared: Prepared, stopwatch: Stopwatch) -> None:
