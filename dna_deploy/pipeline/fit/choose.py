@@ -267,7 +267,9 @@ def _choose_of(joint: JointChoice, budget_s: float, stopwatch: Stopwatch) -> Cho
         fitted.append(min(timed, key=lambda each: each.seconds).handed_out(stopwatch))
         if fitted[-1].measured_s <= budget_s * (1 + _SLACK):
             break
-        factor = max(fitted[-1].measured_s / fitted[-1].predicted_s, *(each.ratio for each in timed))
+        ratios = [fitted[-1].measured_s / fitted[-1].predicted_s, *(each.ratio for each in timed)]
+        is_next_last = number == _ROUNDS - 2
+        factor = max(ratios) if is_next_last else max(factor * (1 + _SLACK), float(np.mean(ratios)))
     last = min(fitted, key=lambda each: (each.measured_s > budget_s * (1 + _SLACK), each.measured_s))
     proposals = list(joint.judged.values())
     sums, wholes = (np.array(values) for values in zip(*((each.rating, each.joint.value) for each in proposals), strict=True))
