@@ -268,13 +268,11 @@ def _choose_of(joint: JointChoice, budget_s: float, stopwatch: Stopwatch) -> Cho
         if fitted[-1].measured_s <= budget_s * (1 + _SLACK):
             break
         ratios = [fitted[-1].measured_s / fitted[-1].predicted_s, *(each.ratio for each in timed)]
-        is_next_last = number == _ROUNDS - 2
-        factor = max(ratios) if is_next_last else max(factor * (1 + _SLACK), float(np.mean(ratios)))
+        factor = max(ratios) if number == _ROUNDS - 2 else max(factor * (1 + _SLACK), float(np.mean(ratios)))
     last = min(fitted, key=lambda each: (each.measured_s > budget_s * (1 + _SLACK), each.measured_s))
     proposals = list(joint.judged.values())
     sums, wholes = (np.array(values) for values in zip(*((each.rating, each.joint.value) for each in proposals), strict=True))
-    order = tau(sums, wholes) if len(proposals) > 1 else 1.0
-    order = order if np.isfinite(order) else 0.0  # all are judged alike
+    order = float(np.nan_to_num(tau(sums, wholes))) if len(proposals) > 1 else 1.0  # 0 where all are judged alike
     return Chosen(last, joint.finals[tuple(last.choice.values())], order, len(proposals))
 
 
