@@ -144,6 +144,7 @@ def test_images_that_are_not_there_are_missed_before_the_model_is_opened(tmp_pat
     for folder, words in ((tmp_path / "nowhere", "nowhere"), (tmp_path / "empty", "empty")):
         error = fails(*call, "--images", str(folder))
         assert words in error.message and "no_such_file" not in error.message
+    assert "unknown dataset 'nowhere'" in fails(*call, "--images", "nowhere").message
     assert "no_such_file" in fails(*call, "--images", "fashion-mnist").message
 
 

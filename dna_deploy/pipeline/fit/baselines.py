@@ -136,7 +136,7 @@ LOWER_RESOLUTION = "lower resolution"
 ON_SMALLER_IMAGES: Mapping[str, Propose] = {
     LOWER_RESOLUTION: lambda prepared, budget_s: untouched(prepared.space, budget_s),
     "greedy drop": greedy_drop,
-    **dict([*BETWEEN.items()][1:2]),
+    "greedy drop by 50%, then search": partial(drop_and_search, share=0.5),
 }
 """What is judged beside the search where images are smaller."""
 

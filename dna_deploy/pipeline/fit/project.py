@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dna_deploy.data.catalog import folder_of, load_dataset
+from dna_deploy.data.catalog import DATASETS, folder_of, load_dataset
 from dna_deploy.data.config import DataConfig
 from dna_deploy.data.splits import divide
 from dna_deploy.data.survey import survey
@@ -15,6 +15,7 @@ from dna_deploy.pipeline.fit.prepare import Counts
 from dna_deploy.pipeline.fit.recovery import Recovery
 from dna_deploy.pipeline.fit.table import Device
 from dna_deploy.pipeline.settings import Settings
+from dna_deploy.plugins import load_plugin
 from dna_deploy.progress import OnProgress
 from dna_deploy.records.fitted_model import FittedModel
 from dna_deploy.records.folder_lock import folder_lock
@@ -48,6 +49,8 @@ def fit_project(settings: Settings, folder: Path, folders: Folders, on_progress:
     config = config.model_copy(update={"needs_classes": model.labels})
     images_folder, is_shards = folder_of(config.dataset, config.folder)
     surveyed = survey(images_folder, is_shards=is_shards, needs_classes=model.labels) if images_folder else None
+    if surveyed is None:
+        load_plugin("dataset", config.dataset, DATASETS)  # raises where there is none of that name
     own = model.open()
     dataset = load_dataset(config.dataset, config.folder, own.input, config, surveyed=surveyed, on_progress=on_progress)
     data = divide(dataset, config)
