@@ -114,7 +114,7 @@ def demo(
     settings: Annotated[Settings, Alone(DEMO), Knobs("Options", "latency")],
     json: Json = False,
 ) -> None:
-    """Walk the whole journey on Fashion-MNIST and this machine, in about twenty minutes on two cores.
+    """Walk the whole journey on Fashion-MNIST and this machine, in ten to twenty minutes on two cores.
 
     Example: dna-deploy demo
     """
