@@ -12,8 +12,9 @@ from torch import nn
 
 from dna_deploy.errors import UsageError
 from dna_deploy.fit.channels import ChannelGroup, channel_groups
+from dna_deploy.fit.ranking import by_energy, by_surgery
 from dna_deploy.fit.repair import repair
-from dna_deploy.fit.slicing import importance, sliced
+from dna_deploy.fit.slicing import sliced
 from dna_deploy.fit.straight import straight
 from dna_deploy.fit.unit import Unit
 from dna_deploy.nets.batch_norm import estimate_statistics
@@ -76,7 +77,9 @@ def candidates_of(
     if "skip" in unit.may:
         makers[SKIP] = nn.Identity
     if "width" in unit.may:
-        makers |= _widths(original, inputs, channel_groups(original, inputs[0]) if groups is None else groups)
+        makers |= _widths(
+            original, inputs, channel_groups(original, inputs[0]) if groups is None else groups, repaired=repaired
+        )
     if "operation" in unit.may:
         makers |= {f"kernel{size}": partial(_cropped, original, size) for size in (5, 3, 1) if _larger(original, size)}
         makers |= {code: partial(straight, original, inputs, kernel) for code, kernel in ((STRAIGHT, 1), (STRAIGHT3, 3))}
@@ -96,20 +99,21 @@ def candidates_of(
 
 
 def _widths(
-    original: nn.Module, inputs: Sequence[torch.Tensor], groups: Sequence[ChannelGroup]
+    original: nn.Module, inputs: Sequence[torch.Tensor], groups: Sequence[ChannelGroup], *, repaired: bool
 ) -> dict[str, Callable[[], nn.Module]]:
     """Narrower copies: all kinds of hidden channels together, and where there are several, each alone."""
-    ranks = {group.name: importance(original, group, inputs) for group in groups}
+    ranked = by_surgery if repaired else by_energy
+    orders = {group.name: ranked(original, group, inputs) for group in groups}
     makers: dict[str, Callable[[], nn.Module]] = {}
     seen: set[tuple[int, ...]] = set()
     for share in SHARES:
         sizes = tuple(_size(group, share) for group in groups)
         if groups and sizes not in seen and any(size < group.atoms for size, group in zip(sizes, groups, strict=True)):
-            makers[f"width{100 * share:.0f}"] = partial(_narrowed, original, sizes, groups, ranks, inputs[0])
+            makers[f"width{100 * share:.0f}"] = partial(_narrowed, original, sizes, groups, orders, inputs[0])
         seen.add(sizes)
     for group in groups if len(groups) > 1 else ():
         if (size := _size(group, 0.5)) < group.atoms:
-            makers[f"width50.{group.name}"] = partial(_narrowed, original, (size,), (group,), ranks, inputs[0])
+            makers[f"width50.{group.name}"] = partial(_narrowed, original, (size,), (group,), orders, inputs[0])
     return makers
 
 
@@ -123,13 +127,13 @@ def _narrowed(
     original: nn.Module,
     sizes: Sequence[int],
     groups: Sequence[ChannelGroup],
-    ranks: Mapping[str, torch.Tensor],
+    orders: Mapping[str, torch.Tensor],
     x: torch.Tensor,
 ) -> nn.Module:
     module = original
     for group, size in zip(groups, sizes, strict=True):
         if size < group.atoms:  # other groups keep their numbers: they share no channel
-            module = sliced(module, group, ranks[group.name].argsort(descending=True, stable=True)[:size], x[:2])
+            module = sliced(module, group, orders[group.name][:size], x[:2])
     return module
 
 

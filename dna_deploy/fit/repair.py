@@ -28,7 +28,7 @@ _POSITIONS = 128
 WIDEST = 6000
 """Inputs of a map: a larger system takes minutes and gigabytes."""
 
-_RIDGE = 1e-3
+RIDGE = 1e-3
 """How strongly the inherited weights hold, relative to the mean square of the inputs."""
 
 
@@ -47,7 +47,13 @@ class NormalEquations:
         self.products = self.products + (with_one.T @ targets).double()
         self.rows += len(features)
 
-    def solve(self, inherited: torch.Tensor, ridge: float = _RIDGE) -> tuple[torch.Tensor, torch.Tensor]:
+    def covariance(self) -> torch.Tensor:
+        """Of the features, ``(inputs, inputs)``."""
+        assert isinstance(self.squares, torch.Tensor)
+        moments = self.squares / self.rows
+        return moments[:-1, :-1] - moments[:-1, -1:] * moments[-1:, :-1]
+
+    def solve(self, inherited: torch.Tensor, ridge: float = RIDGE) -> tuple[torch.Tensor, torch.Tensor]:
         """Weight ``(outputs, inputs)`` and bias ``(outputs,)`` of the least squares, drawn a little towards ``inherited``."""
         assert isinstance(self.squares, torch.Tensor) and isinstance(self.products, torch.Tensor)
         strength = torch.full_like(self.squares.diagonal(), ridge * float(self.squares.diagonal()[:-1].mean()) + 1e-12)
@@ -209,16 +215,29 @@ def rows_of(
     layer: nn.Linear | nn.Conv2d, received: torch.Tensor, target: torch.Tensor, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The map as a matrix product, ``(rows, inputs)`` and ``(rows, outputs)``, at some places of every image."""
+    features = _by_place(layer, received)
+    targets = target.flatten(2).transpose(1, 2) if isinstance(layer, nn.Conv2d) else _by_place(layer, target)
+    places = _some(features, generator)
+    return features[:, places].flatten(0, 1), targets[:, places].flatten(0, 1)
+
+
+def places_of(layer: nn.Linear | nn.Conv2d, received: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """What a map reads at some places of every image, ``(rows, inputs)``."""
+    features = _by_place(layer, received)
+    return features[:, _some(features, generator)].flatten(0, 1)
+
+
+def _by_place(layer: nn.Linear | nn.Conv2d, received: torch.Tensor) -> torch.Tensor:
+    """``(images, places, inputs)``."""
     if isinstance(layer, nn.Linear):
-        features, targets = received.flatten(1, -2) if received.ndim > 2 else received[:, None], target
-        targets = targets.flatten(1, -2) if target.ndim > 2 else target[:, None]
-    else:
-        features = F.unfold(received, layer.kernel_size, layer.dilation, layer.padding, layer.stride).transpose(1, 2)  # type: ignore[arg-type]
-        targets = target.flatten(2).transpose(1, 2)
-    if features.shape[1] > _POSITIONS:
-        places = torch.randperm(features.shape[1], generator=generator)[:_POSITIONS]
-        features, targets = features[:, places], targets[:, places]
-    return features.reshape(-1, features.shape[-1]), targets.reshape(-1, targets.shape[-1])
+        return received.flatten(1, -2) if received.ndim > 2 else received[:, None]
+    unfolded = F.unfold(received, layer.kernel_size, layer.dilation, layer.padding, layer.stride)  # type: ignore[arg-type]
+    return unfolded.transpose(1, 2)
+
+
+def _some(features: torch.Tensor, generator: torch.Generator) -> torch.Tensor | slice:
+    count = features.shape[1]
+    return torch.randperm(count, generator=generator)[:_POSITIONS] if count > _POSITIONS else slice(None)
 
 
 def _is_plain(layer: nn.Linear | nn.Conv2d, unit: nn.Module, name: str, x: torch.Tensor) -> bool:

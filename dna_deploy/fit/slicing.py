@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -83,27 +83,6 @@ def permuted(unit: nn.Module, group: ChannelGroup, order: torch.Tensor) -> nn.Mo
             moved[indices.flatten()] = indices[order].flatten()
             _take(layer, names, moved, dim)
     return copied
-
-
-@torch.no_grad()
-def importance(unit: nn.Module, group: ChannelGroup, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
-    """What each atom adds to what reads it, ``(atoms,)``: mean square of its activations times the squares of their weights."""
-    total = torch.zeros(group.atoms, dtype=torch.float64)
-
-    def weigh(name: str) -> Callable[..., None]:
-        def add(module: nn.Module, received: tuple[torch.Tensor, ...]) -> None:
-            energy = channels_last(module, received[0]).double().square().flatten(0, -2).mean(0)
-            assert isinstance(module, nn.Linear | nn.Conv2d)
-            squares = module.weight.detach().double().square()
-            outgoing = squares.sum((0, *range(2, squares.ndim)))
-            total.add_((energy * outgoing)[group.columns[name]].sum(1))
-
-        return add
-
-    with hooked({unit.get_submodule(name): weigh(name) for name in group.columns}, before=True):
-        for x in inputs:
-            unit(x.clone())
-    return total
 
 
 def is_close(output: torch.Tensor, expected: torch.Tensor, tolerance: float = TOLERANCE) -> bool:

@@ -16,7 +16,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from dna_deploy.errors import UsageError
 from dna_deploy.fit.channels import channel_groups
-from dna_deploy.fit.slicing import importance, is_close, masked_output, permuted, sliced
+from dna_deploy.fit.slicing import is_close, masked_output, permuted, sliced
 
 
 def _inverted() -> nn.Module:
@@ -73,30 +73,6 @@ def test_channels_of_a_group_may_change_places_and_those_of_half_a_group_may_not
         torch.testing.assert_close(permuted(unit, group, order)(x), unit(x), rtol=1e-4, atol=1e-4)
         half = replace(group, columns={})
         assert not is_close(permuted(unit, half, order)(x), unit(x), 1e-3)
-
-
-def test_permuted_hidden_channels_change_no_answer_and_their_order_of_importance_follows() -> None:
-    unit, x = _unit("bottleneck")
-    (_, group) = channel_groups(unit, x)
-    order, before = torch.tensor([2, 0, 3, 1]), unit(x)
-    rated = importance(unit, group, [x])
-    with torch.no_grad():
-        unit.conv2.weight.copy_(unit.conv2.weight[order])
-        for tensor in (unit.bn2.weight, unit.bn2.bias, unit.bn2.running_mean, unit.bn2.running_var):
-            tensor.copy_(tensor[order])
-        unit.conv3.weight.copy_(unit.conv3.weight[:, order])
-    torch.testing.assert_close(unit(x), before)
-    torch.testing.assert_close(importance(unit, group, [x]), rated[order])
-
-
-def test_importance_of_a_channel_is_the_energy_that_goes_missing_without_it() -> None:
-    unit = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3)).eval()
-    x = torch.randn(50, 4)
-    (group,) = channel_groups(unit, x)
-    for atom, rated in enumerate(importance(unit, group, [x])):
-        others = torch.tensor([number for number in range(6) if number != atom])
-        missing = (unit(x) - sliced(unit, group, others, x)(x)).detach().double()
-        assert float(missing.square().sum(1).mean()) == pytest.approx(float(rated), rel=1e-5)
 
 
 def test_channels_that_a_unit_mixes_on_the_way_have_no_group() -> None:

@@ -229,7 +229,7 @@ def check_settled(judge: Judge) -> str:
 def _digest(network: UnitNetwork, units: Sequence[Unit], data: ImageData, counts: Counts, *, repaired: bool) -> str:
     """Names all that ratings depend on."""
     weights = b"".join(tensor.contiguous().cpu().numpy().tobytes() for tensor in network.network.state_dict().values())
-    said = f"{network.network} {units} {data.digest} {data.normalisation} {counts} {repaired} as deployed by the nearest"
+    said = f"{network.network} {units} {data.digest} {data.normalisation} {counts} {repaired} by surgery, as deployed by the nearest"
     return digest_of(f"{said} {digest_of(weights)}".encode()).removeprefix("sha256:")[:12]
 
 
