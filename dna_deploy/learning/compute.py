@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from dna_deploy.errors import DependencyError, UsageError
 from dna_deploy.executors.executor import Demand, Executor, find_executor
+from dna_deploy.learning.allocator import keep_freed_memory
 from dna_deploy.records.files import Part
 from dna_deploy.units import Bytes
 
@@ -129,9 +130,10 @@ class Compute(Part):
 
     @contextmanager
     def limited_threads(self) -> Iterator[None]:
-        """Torch runs on ``threads`` threads inside, and on as many as before afterwards."""
+        """Torch runs on ``threads`` threads inside, and on as many as before afterwards; freed memory is kept."""
         import torch
 
+        keep_freed_memory()
         before = torch.get_num_threads()
         torch.set_num_threads(self.threads)
         try:

@@ -25,6 +25,7 @@ from dna_deploy.fit.replacing import UnitNetwork
 from dna_deploy.fit.slicing import is_close, permuted
 from dna_deploy.fit.structure import structure_of
 from dna_deploy.fit.unit import Unit
+from dna_deploy.learning.allocator import keep_freed_memory
 from dna_deploy.learning.compute import Compute
 from dna_deploy.nets.batch_norm import estimate_statistics
 from dna_deploy.pipeline.fit.ratings import rate
@@ -114,6 +115,7 @@ def prepare(
         UsageError: a check of the tool itself fails, see `check_kept`; or nothing may change; or the model is fast enough.
         TableError: a unit does not run on the device.
     """
+    keep_freed_memory()
     fitting = fitting_batches(data.train, data, counts.fitting)
     judge = Judge(network, batches_of(data.rating, data, counts.judging), fitting)
     clock, spent, compute = _Clock(), dict[str, float](), compute or Compute()
@@ -229,7 +231,8 @@ def check_settled(judge: Judge) -> str:
 def _digest(network: UnitNetwork, units: Sequence[Unit], data: ImageData, counts: Counts, *, repaired: bool) -> str:
     """Names all that ratings depend on."""
     weights = b"".join(tensor.contiguous().cpu().numpy().tobytes() for tensor in network.network.state_dict().values())
-    said = f"{network.network} {units} {data.digest} {data.normalisation} {counts} {repaired} by surgery, as deployed by the nearest"
+    how = f"{counts} {repaired} by surgery, as deployed by the nearest"
+    said = f"{network.network} {units} {data.digest} {data.normalisation} {how}"
     return digest_of(f"{said} {digest_of(weights)}".encode()).removeprefix("sha256:")[:12]
 
 
