@@ -95,11 +95,19 @@ def deployed(judge: Judge, modules: Mapping[str, nn.Module], *, mends: bool) -> 
         modules: By path of what is changed.
         mends: Whether refitting it as a whole is one of the ways, besides batch norms as they were, and moved.
     """
-    ways = [(settled(judge.network, modules, reference), False) for reference in dict.fromkeys((None, judge.reference))]
-    if mends and modules and judge.gathering:
-        ways.append((mended(judge.fitter, modules), True))
-    judged = [Deployed(network, judge.divergence(judge.answers_of(network)), is_mended) for network, is_mended in ways]
+    ways = [settled(judge.network, modules, reference) for reference in dict.fromkeys((None, judge.reference))]
+    judged = [Deployed(network, judge.divergence(judge.answers_of(network)), is_mended=False) for network in ways]
+    if mends and (alone := refitted(judge, modules)):
+        judged.append(alone)
     return min(judged, key=lambda each: each.joint.value)
+
+
+def refitted(judge: Judge, modules: Mapping[str, nn.Module]) -> Deployed | None:
+    """The last of these ways alone; None where there is nothing to refit, or nothing to fit it to."""
+    if not modules or not judge.gathering:
+        return None
+    network = mended(judge.fitter, modules)
+    return Deployed(network, judge.divergence(judge.answers_of(network)), is_mended=True)
 
 
 def _last_left_out(behind: Sequence[Unit], unit: Unit, left_out: set[str]) -> str | None:

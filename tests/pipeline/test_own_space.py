@@ -126,6 +126,7 @@ def test_a_killed_search_judges_what_it_had_not_judged(prepared: Prepared, monke
         raise AssertionError("it is judged again")
 
     monkeypatch.setattr(judging_wholes, "deployed", judge)
+    monkeypatch.setattr(judging_wholes, "refitted", judge)
     again = replace(prepared, wholes=Wholes(prepared.judge, file), dropped=[])
     assert JointChoice(again, top=4)(budget_s) == expected
     unheard = replace(prepared, wholes=Wholes(prepared.judge), dropped=[])
@@ -134,10 +135,12 @@ def test_a_killed_search_judges_what_it_had_not_judged(prepared: Prepared, monke
 
 
 def test_what_was_judged_is_told_apart_by_what_is_refitted(prepared: Prepared) -> None:
+    """And comes out the same whether it was judged before without being refitted, or not."""
     (choice, _), *_ = prepared.space.best(0.6 * prepared.space.original_s)
+    alone = replace(prepared, wholes=Wholes(prepared.judge)).divergence(choice)
     settled, refitted = prepared.divergence(choice, mends=False), prepared.divergence(choice)
     assert refitted.value <= settled.value
-    assert refitted == prepared.deployed(choice).joint
+    assert refitted == alone == prepared.deployed(choice).joint
 
 
 def test_what_was_chosen_is_measured_and_late_networks_are_chosen_again(

@@ -11,7 +11,7 @@ from pathlib import Path
 from torch import nn
 
 from dna_deploy.fit.judging import Judge, Mean
-from dna_deploy.fit.mending import deployed
+from dna_deploy.fit.mending import deployed, refitted
 from dna_deploy.records.files import write_atomically
 
 
@@ -40,9 +40,15 @@ class Wholes:
             changed: The modules of these codes.
             mends: Whether refitting it as a whole is one of the ways.
         """
-        name = " ".join([*(f"{path}={choice[path]}" for path in sorted(changed)), *["refitted"] * mends])
+        plain = " ".join(f"{path}={choice[path]}" for path in sorted(changed))
+        name = f"{plain} refitted".strip() if mends else plain
         if name not in self._known:
-            self._known[name] = deployed(self.judge, changed, mends=mends).joint
+            if mends and plain in self._known:
+                alone = refitted(self.judge, changed)
+                means = [self._known[plain], *([alone.joint] if alone else [])]
+                self._known[name] = min(means, key=lambda mean: mean.value)
+            else:
+                self._known[name] = deployed(self.judge, changed, mends=mends).joint
             if self.file:
                 rows = {name: (mean.value, mean.standard_error) for name, mean in self._known.items()}
                 write_atomically(self.file, json.dumps(rows, indent=0).encode())
