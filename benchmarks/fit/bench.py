@@ -24,7 +24,8 @@ from dna_deploy.fit.model import OwnModel
 from dna_deploy.fit.units import find_units
 from dna_deploy.latency.workshop import Folders
 from dna_deploy.pipeline.fit.baselines import BASELINES, LOWER_RESOLUTION
-from dna_deploy.pipeline.fit.choose import Chosen, Fitted, choose, fill, untouched_within
+from dna_deploy.pipeline.fit.choose import Chosen, choose
+from dna_deploy.pipeline.fit.filling import Fitted, fill, untouched_within
 from dna_deploy.pipeline.fit.prepare import Counts, Prepared, prepare
 from dna_deploy.pipeline.fit.recovery import Recovery, batches_of, recovered
 from dna_deploy.pipeline.fit.space import Choice

@@ -29,8 +29,9 @@ from dna_deploy.latency.in_turns import time_in_turns
 from dna_deploy.latency.workshop import Folders
 from dna_deploy.pipeline.fit import wholes as judging_wholes
 from dna_deploy.pipeline.fit.baselines import BASELINES, PROPOSALS
-from dna_deploy.pipeline.fit.choose import Fitted, JointChoice, choose, fill, untouched_within
+from dna_deploy.pipeline.fit.choose import JointChoice, choose
 from dna_deploy.pipeline.fit.contest import Contender, Contest
+from dna_deploy.pipeline.fit.filling import Fitted, fill, untouched_within
 from dna_deploy.pipeline.fit.prepare import Prepared, runnable
 from dna_deploy.pipeline.fit.ratings import rate
 from dna_deploy.pipeline.fit.sizes import Sizes, smaller_sizes

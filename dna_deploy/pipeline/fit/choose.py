@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from torch import nn
 
 from dna_deploy.errors import InfeasibleError
-from dna_deploy.fit.at_size import AtSize
 from dna_deploy.fit.judging import Mean
 from dna_deploy.pipeline.fit.baselines import BETWEEN, ON_SMALLER_IMAGES, PROPOSALS, Propose
+from dna_deploy.pipeline.fit.filling import ROUNDS, SLACK, Fitted, Timed, filling
 from dna_deploy.pipeline.fit.prepare import Prepared
-from dna_deploy.pipeline.fit.sizes import largest_within, smaller_sizes
+from dna_deploy.pipeline.fit.sizes import smaller_sizes
 from dna_deploy.pipeline.fit.space import Choice
 from dna_deploy.pipeline.fit.stopwatch import Stopwatch
 from dna_deploy.progress import OnProgress, Progress, silent
-from dna_deploy.spaces.shapes import FeatureMap
 from dna_deploy.statistics.ranks import tau
 
 SEARCH = "search"
-
-_ROUNDS = 4
-"""Of choices, each with what the measurement of the last has taught."""
-
-_SLACK = 0.01
-"""By so much a measurement may exceed a budget: two of one file differ by as much."""
 
 _SPREAD = 0.03
 """By so much above a budget networks are predicted that are judged as well: predictions are off by about as much."""
@@ -34,37 +26,8 @@ _SPREAD = 0.03
 _MEASURED = 6
 """So many of the finals are measured, the best first."""
 
-_UNUSED = 0.03
-"""Of a budget; where more is left, a slower network may be better."""
-
 _LEAST = 0.3
 """Below this order of sums is no order of networks."""
-
-Choose = Callable[[float], Choice]
-"""Seconds that a network may take, as predicted -> the network."""
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A network of one's own space, mended where that helps, and nothing fine-tuned."""
-
-    prepared: Prepared
-    """What it is made of, at the size of its images."""
-    choice: Choice
-    network: nn.Module
-    is_mended: bool
-    predicted_s: float
-    measured_s: float
-    """At the pace that the original had when its units were timed."""
-
-    @property
-    def input(self) -> FeatureMap:
-        """The images that the network takes."""
-        return self.prepared.space.input
-
-    def on(self, images: FeatureMap) -> nn.Module:
-        """The network for the original's images, which it may see smaller."""
-        return self.network if images == self.input else AtSize(self.network, (self.input.height, self.input.width))
 
 
 @dataclass(frozen=True)
@@ -96,57 +59,6 @@ class Chosen:
         said += "; its units were refitted to what they receive in it" if self.fitted.is_mended else ""
         said += f"; it takes images of {self.fitted.input}" if self.fitted.prepared.space.measured.pace != 1 else ""
         return said if self.proposal.source == SEARCH else f"{said}; the best of them is {self.proposal.source}"
-
-
-def fill(prepared: Prepared, budget_s: float, stopwatch: Stopwatch, choose_within: Choose) -> Fitted:
-    """Chooses, measures, and chooses again with what was learnt, until the budget is kept and used.
-
-    Args:
-        prepared: With the table that predicts.
-        budget_s: What the network may take, in seconds.
-        stopwatch: What measures.
-        choose_within: The best within what may be predicted.
-
-    Raises:
-        InfeasibleError: nothing keeps the budget.
-    """
-    space, seen = prepared.space, list[Choice]()
-    kept = fitted = None
-    factor = 1.0
-    for _ in range(_ROUNDS):
-        try:
-            choice = choose_within(budget_s / factor)
-        except InfeasibleError:
-            if fitted is None:
-                raise
-            break
-        if choice in seen:
-            break
-        seen.append(choice)
-        deployed = prepared.deployed(choice)
-        seconds = stopwatch.time(deployed.network, space.input)
-        fitted = Fitted(prepared, choice, deployed.network, deployed.is_mended, space.predicted_s(choice), seconds)
-        factor = fitted.measured_s / fitted.predicted_s
-        is_kept = fitted.measured_s <= budget_s * (1 + _SLACK)
-        if is_kept and (kept is None or fitted.measured_s > kept.measured_s):
-            kept = fitted
-        if is_kept and fitted.measured_s >= budget_s * (1 - _UNUSED):
-            break
-    last = kept or fitted
-    assert last is not None
-    return last
-
-
-def untouched_within(prepared: Prepared, budget_s: float, stopwatch: Stopwatch) -> Fitted:
-    """The original on the largest images that it is fast enough for; its batch norms follow where that helps.
-
-    Raises:
-        InfeasibleError: at half the edges it is not.
-        UsageError: it takes no smaller images.
-    """
-    smaller = largest_within(prepared, stopwatch, budget_s)
-    deployed, original_s = smaller.deployed(smaller.space.kept), smaller.space.original_s
-    return Fitted(smaller, smaller.space.kept, deployed.network, deployed.is_mended, original_s, original_s)
 
 
 @dataclass
@@ -241,60 +153,37 @@ def choose(
             other = _choose_of(joint, budget_s, stopwatch)
         except InfeasibleError:
             continue
-        chosen = min(
-            chosen, other, key=lambda each: (each.fitted.measured_s > budget_s * (1 + _SLACK), each.proposal.joint.value)
-        )
+        chosen = min(chosen, other, key=lambda each: (each.fitted.is_late(budget_s), each.proposal.joint.value))
     return chosen
 
 
 def _choose_of(joint: JointChoice, budget_s: float, stopwatch: Stopwatch) -> Chosen:
-    """Of the finals the first that keeps the budget when it is measured; if none does, others are sought by what was learnt."""
-    space, fitted = joint.prepared.space, list[Fitted]()
-    first, _ = space.best(budget_s, 1)[0]  # to judge dozens of networks takes minutes, to measure one a moment
-    factor = stopwatch.time(space.assembled(first), space.input) / space.predicted_s(first)
-    for number in range(_ROUNDS):
+    """Of the finals the first that keeps the budget when it is measured; if none does, others are sought by what was learnt.
+
+    To judge dozens of networks takes minutes, to measure one a moment: how much longer than predicted those take that fill the
+    budget is known before any is judged.
+    """
+    prepared, space, fitted = joint.prepared, joint.prepared.space, list[Fitted]()
+    ratio = filling(space, budget_s, stopwatch, lambda seconds: space.best(seconds, 1)[0][0]).ratio
+    for number in range(ROUNDS):
         try:
-            finals = joint(budget_s / factor, above=0 if number else _SPREAD)
+            finals = joint(budget_s / ratio, above=0 if number else _SPREAD)
         except InfeasibleError:
             if fitted:
                 break
             finals = joint(budget_s)
-        timed = list[_Timed]()
+        timed = list[Timed]()
         for proposal in finals[:_MEASURED]:
-            timed.append(_Timed.of(proposal, joint.prepared, stopwatch))
-            if timed[-1].seconds <= budget_s * (1 + _SLACK):
+            timed.append(Timed.of(space, proposal.choice, stopwatch))
+            if timed[-1].keeps(budget_s):
                 break
-        fitted.append(min(timed, key=lambda each: each.seconds).handed_out(stopwatch))
-        if fitted[-1].measured_s <= budget_s * (1 + _SLACK):
+        fitted.append(min(timed, key=lambda each: each.measured_s).fitted(prepared, stopwatch))
+        if not fitted[-1].is_late(budget_s):
             break
         ratios = [fitted[-1].measured_s / fitted[-1].predicted_s, *(each.ratio for each in timed)]
-        factor = max(ratios) if number == _ROUNDS - 2 else max(factor * (1 + _SLACK), float(np.mean(ratios)))
-    last = min(fitted, key=lambda each: (each.measured_s > budget_s * (1 + _SLACK), each.measured_s))
+        ratio = max(ratios) if number == ROUNDS - 2 else max(ratio * (1 + SLACK), float(np.mean(ratios)))
+    last = min(fitted, key=lambda each: (each.is_late(budget_s), each.measured_s))
     proposals = list(joint.judged.values())
     sums, wholes = (np.array(values) for values in zip(*((each.rating, each.joint.value) for each in proposals), strict=True))
     order = float(np.nan_to_num(tau(sums, wholes))) if len(proposals) > 1 else 1.0  # 0 where all are judged alike
     return Chosen(last, joint.finals[tuple(last.choice.values())], order, len(proposals))
-
-
-@dataclass(frozen=True)
-class _Timed:
-    """A network of the finals that was measured before it is refitted as a whole: its structure is the same."""
-
-    proposal: Proposal
-    prepared: Prepared
-    seconds: float
-
-    @classmethod
-    def of(cls, proposal: Proposal, prepared: Prepared, stopwatch: Stopwatch) -> _Timed:
-        space = prepared.space
-        return cls(proposal, prepared, stopwatch.time(space.assembled(proposal.choice), space.input))
-
-    @property
-    def ratio(self) -> float:
-        return self.seconds / self.prepared.space.predicted_s(self.proposal.choice)
-
-    def handed_out(self, stopwatch: Stopwatch) -> Fitted:
-        choice, space = self.proposal.choice, self.prepared.space
-        deployed = self.prepared.deployed(choice)
-        seconds = stopwatch.time(deployed.network, space.input)
-        return Fitted(self.prepared, choice, deployed.network, deployed.is_mended, space.predicted_s(choice), seconds)

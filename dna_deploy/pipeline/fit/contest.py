@@ -15,7 +15,7 @@ from dna_deploy.fit.judging import Judge
 from dna_deploy.fit.model import OwnModel
 from dna_deploy.fit.replacing import UnitNetwork
 from dna_deploy.pipeline.fit.baselines import BASELINES, LOWER_RESOLUTION
-from dna_deploy.pipeline.fit.choose import Fitted, fill, untouched_within
+from dna_deploy.pipeline.fit.filling import Fitted, fill, untouched_within
 from dna_deploy.pipeline.fit.precision import INT8, int8_standing
 from dna_deploy.pipeline.fit.prepare import Prepared
 from dna_deploy.pipeline.fit.recovery import Recovery, batches_of, recovered, standing

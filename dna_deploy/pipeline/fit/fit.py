@@ -23,8 +23,9 @@ from dna_deploy.fit.model import OwnModel
 from dna_deploy.fit.units import find_units
 from dna_deploy.learning.compute import Compute
 from dna_deploy.pipeline.budget import read_budget
-from dna_deploy.pipeline.fit.choose import SEARCH, Chosen, Fitted, choose
+from dna_deploy.pipeline.fit.choose import SEARCH, Chosen, choose
 from dna_deploy.pipeline.fit.contest import ALL_BASELINES, Contender, Contest
+from dna_deploy.pipeline.fit.filling import Fitted
 from dna_deploy.pipeline.fit.prepare import Counts, Prepared, prepare
 from dna_deploy.pipeline.fit.recovery import Recovery
 from dna_deploy.pipeline.fit.stopwatch import Stopwatch
