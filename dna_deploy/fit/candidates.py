@@ -77,9 +77,8 @@ def candidates_of(
     if "skip" in unit.may:
         makers[SKIP] = nn.Identity
     if "width" in unit.may:
-        makers |= _widths(
-            original, inputs, channel_groups(original, inputs[0]) if groups is None else groups, repaired=repaired
-        )
+        groups = channel_groups(original, inputs[0]) if groups is None else groups
+        makers |= _widths(original, inputs, groups, repaired=repaired)
     if "operation" in unit.may:
         makers |= {f"kernel{size}": partial(_cropped, original, size) for size in (5, 3, 1) if _larger(original, size)}
         makers |= {code: partial(straight, original, inputs, kernel) for code, kernel in ((STRAIGHT, 1), (STRAIGHT3, 3))}
