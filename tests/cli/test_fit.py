@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import numpy as np
@@ -15,11 +16,12 @@ import onnxruntime
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from dna_deploy.cli.json_outputs import output_schema
 from dna_deploy.errors import InfeasibleError, TableError, UsageError
 from dna_deploy.fit.judging import Judge, Mean
-from dna_deploy.fit.mending import Deployed, deployed
+from dna_deploy.fit.mending import Deployed, deployed, refitted
 from dna_deploy.pipeline.fit import wholes
 from dna_deploy.pipeline.fit.contest import Contest
 from dna_deploy.pipeline.fit.precision import INT8
@@ -119,11 +121,14 @@ def test_a_model_on_smaller_images_says_which_it_takes_and_one_that_keeps_them_n
 ) -> None:
     """Where no unit can be spared: on whole images every network is told to be far off, and equally so."""
 
-    def far_off(judge: Judge, *modules: Any, **ways: Any) -> Deployed:
-        made = deployed(judge, *modules, **ways)
-        return made if judge.batches[0].shape[-1] < 16 else replace(made, joint=Mean(1.0, 0.0))
+    def far_off(
+        deploy: Callable[..., Deployed | None], judge: Judge, modules: Mapping[str, nn.Module], **ways: bool
+    ) -> Deployed | None:
+        made = deploy(judge, modules, **ways)
+        return replace(made, joint=Mean(1.0, 0.0)) if made and judge.batches[0].shape[-1] == 16 else made
 
-    monkeypatch.setattr(wholes, "deployed", far_off)
+    for deploy in (deployed, refitted):
+        monkeypatch.setattr(wholes, deploy.__name__, partial(far_off, deploy))
     monkeypatch.setattr(Contest, "winner", lambda _contest, contenders, budget_s: contenders[0])
     run(*CALL, "--latency", "70%", "--out", "small")
     run(*CALL, "--latency", "70%", "--keep-size", "--out", "whole")
