@@ -103,7 +103,7 @@ def deployed(judge: Judge, modules: Mapping[str, nn.Module], *, mends: bool) -> 
 
 
 def refitted(judge: Judge, modules: Mapping[str, nn.Module]) -> Deployed | None:
-    """The last of these ways alone; None where there is nothing to refit, or nothing to fit it to."""
+    """A network refitted as a whole; None where there is nothing to refit, or nothing to fit it to."""
     if not modules or not judge.gathering:
         return None
     network = mended(judge.fitter, modules)

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from dna_deploy.learning import allocator
+
 _FAULTS = """
 import resource, statistics, sys, torch
 from dna_deploy.learning.allocator import keep_freed_memory
@@ -34,7 +36,5 @@ def test_a_large_tensor_costs_no_page_faults_where_one_as_large_was_freed() -> N
 
 
 def test_where_the_c_library_is_another_nothing_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    from dna_deploy.learning import allocator
-
     monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
     assert not allocator.keep_freed_memory()

@@ -153,7 +153,7 @@ def choose(
             other = _choose_of(joint, budget_s, stopwatch)
         except InfeasibleError:
             continue
-        chosen = min(chosen, other, key=lambda each: (each.fitted.is_late(budget_s), each.proposal.joint.value))
+        chosen = min(chosen, other, key=lambda each: (not each.fitted.keeps(budget_s), each.proposal.joint.value))
     return chosen
 
 
@@ -178,11 +178,11 @@ def _choose_of(joint: JointChoice, budget_s: float, stopwatch: Stopwatch) -> Cho
             if timed[-1].keeps(budget_s):
                 break
         fitted.append(min(timed, key=lambda each: each.measured_s).fitted(prepared, stopwatch))
-        if not fitted[-1].is_late(budget_s):
+        if fitted[-1].keeps(budget_s):
             break
         ratios = [fitted[-1].measured_s / fitted[-1].predicted_s, *(each.ratio for each in timed)]
         ratio = max(ratios) if number == ROUNDS - 2 else max(ratio * (1 + SLACK), float(np.mean(ratios)))
-    last = min(fitted, key=lambda each: (each.is_late(budget_s), each.measured_s))
+    last = min(fitted, key=lambda each: (not each.keeps(budget_s), each.measured_s))
     proposals = list(joint.judged.values())
     sums, wholes = (np.array(values) for values in zip(*((each.rating, each.joint.value) for each in proposals), strict=True))
     order = float(np.nan_to_num(tau(sums, wholes))) if len(proposals) > 1 else 1.0  # 0 where all are judged alike

@@ -28,6 +28,11 @@ Choose = Callable[[float], Choice]
 """Seconds that a network may take, as predicted -> the network."""
 
 
+def keeps(seconds: float, budget_s: float) -> bool:
+    """Whether what was measured is within a budget, as far as a measurement tells."""
+    return seconds <= budget_s * (1 + SLACK)
+
+
 @dataclass(frozen=True)
 class Fitted:
     """A network of one's own space, mended where that helps, and nothing fine-tuned."""
@@ -46,9 +51,9 @@ class Fitted:
         """The images that the network takes."""
         return self.prepared.space.input
 
-    def is_late(self, budget_s: float) -> bool:
-        """Whether it takes longer, as far as a measurement tells."""
-        return self.measured_s > budget_s * (1 + SLACK)
+    def keeps(self, budget_s: float) -> bool:
+        """Whether it takes no longer, as far as a measurement tells."""
+        return keeps(self.measured_s, budget_s)
 
     def on(self, images: FeatureMap) -> nn.Module:
         """The network for the original's images, which it may see smaller."""
@@ -57,7 +62,7 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Timed:
-    """A network as it was measured before it is refitted as a whole: its structure is the same."""
+    """A network as it was measured before it is refitted as a whole, by the weights of its candidates."""
 
     choice: Choice
     predicted_s: float
@@ -75,13 +80,12 @@ class Timed:
 
     def keeps(self, budget_s: float) -> bool:
         """Whether it takes no longer, as far as a measurement tells."""
-        return self.measured_s <= budget_s * (1 + SLACK)
+        return keeps(self.measured_s, budget_s)
 
-    def fitted(self, prepared: Prepared, stopwatch: Stopwatch | None = None) -> Fitted:
-        """It as it is handed out; measured once more by a stopwatch."""
-        deployed, seconds = prepared.deployed(self.choice), self.measured_s
-        if stopwatch is not None:
-            seconds = stopwatch.time(deployed.network, prepared.space.input)
+    def fitted(self, prepared: Prepared, stopwatch: Stopwatch) -> Fitted:
+        """It as it is handed out, and measured as that."""
+        deployed = prepared.deployed(self.choice)
+        seconds = stopwatch.time(deployed.network, prepared.space.input)
         return Fitted(prepared, self.choice, deployed.network, deployed.is_mended, self.predicted_s, seconds)
 
 
@@ -116,7 +120,7 @@ def filling(space: FitSpace, budget_s: float, stopwatch: Stopwatch, choose_withi
 
 def fill(prepared: Prepared, budget_s: float, stopwatch: Stopwatch, choose_within: Choose) -> Fitted:
     """What `filling` finds, as it is handed out."""
-    return filling(prepared.space, budget_s, stopwatch, choose_within).fitted(prepared)
+    return filling(prepared.space, budget_s, stopwatch, choose_within).fitted(prepared, stopwatch)
 
 
 def untouched_within(prepared: Prepared, budget_s: float, stopwatch: Stopwatch) -> Fitted:

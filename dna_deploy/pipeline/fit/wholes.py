@@ -40,15 +40,14 @@ class Wholes:
             changed: The modules of these codes.
             mends: Whether refitting it as a whole is one of the ways.
         """
-        plain = " ".join(f"{path}={choice[path]}" for path in sorted(changed))
-        name = f"{plain} refitted".strip() if mends else plain
+        name = " ".join([*(f"{path}={choice[path]}" for path in sorted(changed)), *["refitted"] * mends])
         if name not in self._known:
-            if mends and plain in self._known:
-                alone = refitted(self.judge, changed)
-                means = [self._known[plain], *([alone.joint] if alone else [])]
+            if mends:
+                means = [self.divergence(choice, changed, mends=False)]
+                means += [alone.joint] if (alone := refitted(self.judge, changed)) else []
                 self._known[name] = min(means, key=lambda mean: mean.value)
             else:
-                self._known[name] = deployed(self.judge, changed, mends=mends).joint
+                self._known[name] = deployed(self.judge, changed, mends=False).joint
             if self.file:
                 rows = {name: (mean.value, mean.standard_error) for name, mean in self._known.items()}
                 write_atomically(self.file, json.dumps(rows, indent=0).encode())
